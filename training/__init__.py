@@ -1,0 +1,1 @@
+"""From a labelled folder of chest X-rays to a network that `serving` loads."""

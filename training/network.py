@@ -1,0 +1,83 @@
+"""ResNet-18 (He et al., 2015, arXiv:1512.03385) for one grey channel, two classes."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.shortcut = (
+            nn.Identity()
+            if stride == 1 and channels_in == channels
+            else nn.Sequential(
+                nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+        )
+        nn.init.zeros_(
+            self.norm2.weight
+        )  # each block starts as its shortcut: steadier first epochs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C_in, H, W] -> [N, C, H / stride, W / stride]."""
+        residual = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        return F.relu(residual + self.shortcut(x))
+
+
+class ResNet18(nn.Module):
+    """Grey levels in, logits out; standardises each film: brightness and contrast tell nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, 64, 7, 2, 3, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2, 1),
+        )
+        widths = (64, 64, 64, 128, 128, 256, 256, 512, 512)
+        self.blocks = nn.Sequential(
+            *(
+                Block(channels_in, channels, 1 if channels_in == channels else 2)
+                for channels_in, channels in pairwise(widths)
+            )
+        )
+        self.head = nn.Linear(512, 2)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, films: Tensor) -> Tensor:
+        """Films [N, 1, S, S] of grey levels 0..255 -> logits [N, 2] (normal, pneumonia)."""
+        features = self.blocks(self.stem(standardise(films)))
+        logits: Tensor = self.head(features.mean(dim=(2, 3)))
+        return logits
+
+
+class Classifier(nn.Module):
+    """What is served: the network's logits, softened by the calibration, as probabilities."""
+
+    def __init__(self, network: ResNet18, temperature: float) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = temperature
+
+    def forward(self, films: Tensor) -> Tensor:
+        """Films [N, 1, S, S] of grey levels 0..255 -> probabilities [N, 2] (normal, pneumonia)."""
+        return torch.softmax(self.network(films) / self.temperature, dim=1)
+
+
+def standardise(films: Tensor) -> Tensor:
+    """Each film to mean 0 and standard deviation 1; a blank film to zeros."""
+    centred = films - films.mean(dim=(2, 3), keepdim=True)
+    deviation = centred.square().mean(dim=(2, 3), keepdim=True).sqrt()
+    return centred / (deviation + 1.0)

@@ -1,0 +1,64 @@
+"""The recipe in plain sight: every number that decides what is learned."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class BadRecipe(Exception):
+    """The recipe file can't be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training run does. Two runs of one recipe on one machine give the same network.
+
+    Lengths are in pixels, angles in degrees, fractions of the film's side unless said otherwise.
+    """
+
+    seed: int = 1
+    fold: int = 0
+    folds: int = 10
+    epochs: int = 32
+    batch_size: int = 64
+    first_size: int = 96  # films grow from this ...
+    size: int = 160  # ... to this, which is what the network takes when it serves
+    grown_after: float = 0.7  # the share of the epochs after which they are full size
+    learning_rate: float = 0.1
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.05
+    mixup: float = 0.2
+    ema_decay: float = 0.998
+    rotation: float = 12.0
+    shear: float = 6.0
+    shift: float = 0.08
+    zoom: float = 0.18  # of the logarithm, likewise aspect and gamma
+    aspect: float = 0.2
+    gamma: float = 0.45
+    noise: float = 0.04  # of the grey range
+    blurred: float = 0.5  # share of films that lose resolution
+    erased: float = 0.3  # share of films that lose a rectangle
+
+    def size_at(self, epoch: int) -> int:
+        """The side of the films in this epoch: a multiple of 16 that grows linearly, then stays."""
+        grown = min(1.0, epoch / max(1.0, self.grown_after * self.epochs))
+        return self.first_size + round(grown * (self.size - self.first_size) / 16) * 16
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe that `Recipe.save` wrote; fields left out keep their defaults."""
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadRecipe(f"{path} can't be read as a recipe: {error}.") from error
+    known = {field.name: type(field.default) for field in dataclasses.fields(Recipe)}
+    if not isinstance(values, dict) or not values.keys() <= known.keys():
+        raise BadRecipe(f"{path} must be a JSON object with fields among {', '.join(known)}.")
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | known[name]):
+            raise BadRecipe(f"{path}: {name} must be a number ({known[name].__name__}).")
+    return Recipe(**values)
