@@ -1,0 +1,86 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from training.films import BadDataset, Film, Patient, find_films, split_films
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def numbered(label: int, series: str, numbers: Sequence[int]) -> list[Film]:
+    return [Film(Path(f"{series}{n}"), label, Patient(label, series, n)) for n in numbers]
+
+
+def test_films_are_found_in_the_published_layout_and_in_bare_class_folders(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "train/NORMAL/a.jpeg", "val/NORMAL/b.PNG", "PNEUMONIA/c.jpg", "NORMAL/notes.txt"
+    )
+    films = find_films(tmp_path)
+    assert [(film.path.name, film.label) for film in films] == [
+        ("a.jpeg", 0),
+        ("b.PNG", 0),
+        ("c.jpg", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "number"),
+    [
+        ("person1011_bacteria_2942.jpeg", "person", 1011),
+        ("person1011_virus_1711.jpeg", "person", 1011),
+        ("IM-0117-0001.jpeg", "IM-", 117),
+        ("NORMAL2-IM-0479-0001.jpeg", "NORMAL2-IM-", 479),
+    ],
+)
+def test_the_patient_is_told_from_a_published_name(
+    tmp_path: Path, name: str, series: str, number: int
+) -> None:
+    touch(tmp_path, f"NORMAL/{name}", "PNEUMONIA/x.jpeg")
+    assert find_films(tmp_path)[0].patient == Patient(0, series, number)
+
+
+def test_a_film_of_another_name_is_a_patient_of_its_own(tmp_path: Path) -> None:
+    touch(tmp_path, "NORMAL/anna.jpeg", "NORMAL/bert.jpeg", "PNEUMONIA/anna.jpeg")
+    assert len({film.patient for film in find_films(tmp_path)}) == 3
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadDataset, match="nowhere is not a folder"):
+        find_films(tmp_path / "nowhere")
+
+
+def test_a_class_without_films_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "NORMAL/a.jpeg")
+    with pytest.raises(BadDataset, match="No JPEG or PNG lies in a folder PNEUMONIA"):
+        find_films(tmp_path)
+
+
+def test_no_patient_is_on_both_sides_and_no_film_is_lost() -> None:
+    films = [*numbered(0, "IM-", [1, 1, 2, 3, 4]), *numbered(1, "person", [1, 2, 2, 3, 4])]
+    training, validation = split_films(films, fold=1, folds=2, always_held_out=())
+    assert {f.patient for f in training} & {f.patient for f in validation} == set()
+    assert sorted(f.path for f in training + validation) == sorted(f.path for f in films)
+
+
+def test_a_whole_block_of_patient_numbers_is_held_out_of_each_series() -> None:
+    films = [*numbered(0, "IM-", range(10)), *numbered(1, "person", range(100, 120))]
+    _, validation = split_films(films, fold=0, folds=5, always_held_out=())
+    assert [film.patient.number for film in validation] == [0, 1, 100, 101, 102, 103]
+
+
+def test_named_patients_are_always_held_out() -> None:
+    films = [*numbered(0, "IM-", range(10)), *numbered(1, "person", range(10))]
+    training, _ = split_films(films, 0, 5, always_held_out=[Patient(1, "person", 9)])
+    assert 9 not in [film.patient.number for film in training if film.label == 1]
+
+
+def test_too_few_patients_to_split_is_said() -> None:
+    films = [*numbered(0, "IM-", [1]), *numbered(1, "person", range(10))]
+    with pytest.raises(BadDataset, match="one class only"):
+        split_films(films, 0, 5, always_held_out=())

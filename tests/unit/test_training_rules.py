@@ -1,0 +1,113 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.augment import augment, mix
+from training.calibrate import fit_temperature
+from training.metrics import at_cutoff, auc
+from training.network import standardise
+from training.recipe import BadRecipe, Recipe, load_recipe
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
+def test_auc_is_the_share_of_pairs_in_the_right_order(pairs: list[tuple[bool, int]]) -> None:
+    sick = [score for label, score in pairs if label]
+    healthy = [score for label, score in pairs if not label]
+    if not sick or not healthy:
+        return
+    wins = sum((s > h) + 0.5 * (s == h) for s in sick for h in healthy)
+    labels = np.array([float(label) for label, _ in pairs])
+    scores = np.array([float(score) for _, score in pairs])
+    assert auc(labels, scores) == pytest.approx(wins / (len(sick) * len(healthy)))
+
+
+def test_a_probability_at_the_cutoff_is_positive() -> None:
+    labels = np.array([1.0, 1.0, 0.0, 0.0])
+    result = at_cutoff(labels, np.array([0.1, 0.09, 0.1, 0.0]), 0.1)
+    assert (result.tp, result.fn, result.fp, result.tn) == (1, 1, 1, 1)
+    assert (result.accuracy, result.recall, result.precision, result.specificity) == (0.5,) * 4
+
+
+def test_overconfident_logits_are_softened_to_the_observed_rate() -> None:
+    # Two logits four apart claim 98 %; three right out of four is what they give.
+    logits = torch.tensor([[0.0, 4.0]] * 4)
+    temperature = fit_temperature(logits, torch.tensor([1, 1, 1, 0]))
+    calibrated = torch.softmax(logits.double() / temperature, dim=1)[0, 1]
+    assert float(calibrated) == pytest.approx(0.75, abs=1e-3)
+
+
+def test_brightness_and_contrast_do_not_reach_the_network() -> None:
+    film = torch.rand(1, 1, 16, 16, dtype=torch.float64) * 100 + 20
+    brighter = film * 2 + 10
+    torch.testing.assert_close(standardise(film), standardise(brighter), atol=0.05, rtol=0.0)
+
+
+def test_a_blank_film_stays_finite() -> None:
+    assert torch.all(standardise(torch.full((1, 1, 8, 8), 255.0)) == 0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([32, 48]))
+def test_a_varied_film_is_a_film(seed: int, size: int) -> None:
+    random = torch.Generator().manual_seed(seed)
+    films = torch.rand((3, 1, 64, 64), generator=random) * 255
+    varied = augment(films, size, Recipe(), random)
+    assert varied.shape == (3, 1, size, size)
+    assert float(varied.min()) >= 0
+    assert float(varied.max()) <= 255
+
+
+def test_the_same_seed_varies_in_the_same_way() -> None:
+    films = torch.rand(2, 1, 64, 64) * 255
+
+    def draw(seed: int) -> torch.Tensor:
+        return augment(films, 32, Recipe(), torch.Generator().manual_seed(seed))
+
+    assert torch.equal(draw(3), draw(3))
+    assert not torch.equal(draw(3), draw(4))
+
+
+def test_a_mixed_target_still_sums_to_one() -> None:
+    targets = torch.eye(2)[torch.tensor([0, 1, 1, 0])]
+    films = torch.rand(4, 1, 8, 8)
+    _, mixed = mix(films, targets, 0.2, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(mixed.sum(dim=1), torch.ones(4))
+
+
+def test_films_grow_to_full_size_and_stay() -> None:
+    recipe = Recipe(epochs=10, first_size=96, size=160, grown_after=0.5)
+    sizes = [recipe.size_at(epoch) for epoch in range(10)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == 96
+    assert sizes[5:] == [160] * 5
+
+
+def test_a_recipe_survives_its_file(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(Recipe(), epochs=3, mixup=0.0)
+    recipe.save(tmp_path / "recipe.json")
+    assert load_recipe(tmp_path / "recipe.json") == recipe
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "can't be read as a recipe"),
+        ("[]", "must be a JSON object"),
+        (json.dumps({"epoch": 3}), "with fields among seed"),
+        (json.dumps({"epochs": "many"}), "epochs must be a number"),
+        (json.dumps({"epochs": 2.5}), "epochs must be a number"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused(
+    tmp_path: Path, content: str, complaint: str
+) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(content)
+    with pytest.raises(BadRecipe, match=complaint):
+        load_recipe(path)
