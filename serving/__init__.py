@@ -1,0 +1,1 @@
+"""The model container: one chest X-ray in, the probabilities of normal and pneumonia out."""

@@ -1,0 +1,169 @@
+"""An uploaded image file as grey levels, and those as the network wants them.
+
+Training reads its films through the same two functions, so that a film looks the same to the
+network in both. Memory is bounded: the size of an image is checked before any pixel is decoded.
+"""
+
+import io
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+Grey: TypeAlias = NDArray[np.uint8]
+
+MAX_PIXELS = 40_000_000  # twice the largest digitised chest film: 14 x 17 inch at 300 dpi
+MIN_SIDE = 32
+MAX_ASPECT = 10
+MAX_SCANS = 100  # encoders write about 10; each one is a pass over the whole image
+
+_JPEG = b"\xff\xd8\xff"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_START_OF_SCAN = b"\xff\xda"
+_ORIENTATION = 0x0112  # the EXIF tag
+_ROWS_AT_A_TIME = 512
+_SAMPLE_BITS = (8, 10, 12, 14, 16)
+
+
+class NotReadable(Exception):
+    """Bytes that are no film; the message tells whoever sent them what is wrong and what to do."""
+
+
+class UnsupportedFormat(NotReadable):
+    """A file of another kind than those that are read."""
+
+
+class TooLarge(NotReadable):
+    """More pixels, or more work, than an X-ray has."""
+
+
+def read_grey(data: bytes, smallest: int | None = None) -> Grey:
+    """The film in a JPEG or PNG file as grey levels 0..255, uint8 [height, width], upright.
+
+    Colour becomes luma (ITU-R 601), what is transparent becomes black, EXIF orientation is applied.
+    A 16-bit grey PNG is scaled by the depth that its brightest sample needs (8, 10, 12, 14 or 16
+    bits): detectors of 12 bits often leave their samples unscaled in 16.
+
+    With `smallest`, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides
+    keep at least so many pixels: much faster, and enough for a network of that input.
+
+    Raises NotReadable, of which UnsupportedFormat and TooLarge are special cases.
+    """
+    if not data:
+        raise NotReadable("The file is empty. Upload the image again.")
+    if data.startswith(_JPEG):
+        kind: type[JpegImageFile | PngImageFile] = JpegImageFile
+    elif data.startswith(_PNG):
+        kind = PngImageFile
+    else:
+        raise UnsupportedFormat(
+            "The file is neither a JPEG nor a PNG image. Export the X-ray as JPEG or PNG."
+        )
+    # Whatever Pillow raises here is about the file: it has no list of what a broken one leads to.
+    try:
+        image = kind(io.BytesIO(data))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _damaged(data) from error
+    _check_size(image.width, image.height)
+    if isinstance(image, JpegImageFile):
+        if data.count(_START_OF_SCAN) > MAX_SCANS:
+            raise TooLarge(
+                f"The JPEG is stored in more than {MAX_SCANS} passes. "
+                "Export the X-ray as an ordinary JPEG."
+            )
+        side = smallest or max(image.size)
+        image.draft("L", (side, side))
+    try:
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _damaged(data) from error
+    return _upright(_grey_levels(image), _orientation(image))
+
+
+def network_input(grey: Grey, size: int) -> Grey:
+    """Grey levels uint8 [height, width] -> uint8 [size, size]: stretched, antialiased bilinear."""
+    film = Image.fromarray(grey).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(film)
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise TooLarge(
+            f"The image has {width} x {height} pixels, and at most {MAX_PIXELS // 10**6} million "
+            "are read. Export the X-ray at a smaller size."
+        )
+    if min(width, height) < MIN_SIDE:
+        raise NotReadable(
+            f"The image has {width} x {height} pixels, too few to be an X-ray: "
+            f"each side needs at least {MIN_SIDE}. Upload the film at its full size."
+        )
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise NotReadable(
+            f"The image has {width} x {height} pixels, too long and narrow to be an X-ray. "
+            "Upload the whole film."
+        )
+
+
+def _damaged(data: bytes) -> NotReadable:
+    name = "JPEG" if data.startswith(_JPEG) else "PNG"
+    return NotReadable(
+        f"The {name} file is damaged, incomplete or of a rare kind. "
+        f"Upload it again, or export the X-ray anew as an ordinary {name}."
+    )
+
+
+def _grey_levels(image: Image.Image) -> Grey:
+    if image.mode == "I;16":
+        return _eight_bits(np.asarray(image))
+    if image.mode == "L" and not image.has_transparency_data:
+        return np.asarray(image)
+    # In strips: the steps between a large film in colour and its grey levels would multiply it.
+    grey = np.empty((image.height, image.width), dtype=np.uint8)
+    for top in range(0, image.height, _ROWS_AT_A_TIME):
+        bottom = min(top + _ROWS_AT_A_TIME, image.height)
+        grey[top:bottom] = _luma(image.crop((0, top, image.width, bottom)))
+    return grey
+
+
+def _luma(image: Image.Image) -> Grey:
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image)
+    return np.asarray(image.convert("RGB").convert("L"))
+
+
+def _eight_bits(samples: NDArray[np.uint16]) -> Grey:
+    needed = int(samples.max()).bit_length()
+    bits = next(bits for bits in _SAMPLE_BITS if bits >= needed)
+    return (samples >> (bits - 8)).astype(np.uint8)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - a film with broken EXIF data is still a film
+        return 1
+
+
+def _upright(grey: Grey, orientation: int) -> Grey:
+    """Undo an EXIF orientation (1 to 8, CIPA DC-008); others count as upright."""
+    turned = {
+        2: lambda: grey[:, ::-1],
+        3: lambda: grey[::-1, ::-1],
+        4: lambda: grey[::-1],
+        5: lambda: grey.T,
+        6: lambda: grey.T[:, ::-1],
+        7: lambda: grey.T[::-1, ::-1],
+        8: lambda: grey.T[::-1],
+    }.get(orientation)
+    return np.ascontiguousarray(turned()) if turned else grey
