@@ -2,9 +2,10 @@
 PYTHON ?= python3
 PIP     = -m pip install --quiet --disable-pip-version-check
 APP     = .venv/bin/python
+LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test lint format lock clean
+.PHONY: help demo up down test train lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +22,9 @@ down: build/.app ## stop what `make up` started
 test: build/.dev build/.emulator build/.sam lint ## style, types and every test
 	$(APP) -m pytest
 
+train: build/.dev ## train a network: make train DATA=folder OUT=folder
+	@$(APP) -m training train --data $(DATA) --out $(OUT) --keep-out samples
+
 lint: build/.dev build/.sam ## style, types, template
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -30,6 +34,15 @@ lint: build/.dev build/.sam ## style, types, template
 format: build/.dev ## put the code in form
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+# uv finds no CPU build of PyTorch on its own; point UV_FIND_LINKS at one before locking.
+lock: ## pin the newest versions of everything (needs uv)
+	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/serving.in -o requirements/serving.lock
+	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/app.in -o requirements/app.lock
+	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/dev.in -o requirements/dev.lock
+	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/emulator.in -o requirements/emulator.lock
+	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/sam.in -o requirements/sam.lock
+	uv pip compile -q $(LOCK) -c requirements/dev.lock requirements/training.in | sed 's/+cpu//' > requirements/training.lock
 
 # Each tool pins its own botocore, so the emulator and the SAM CLI live apart from the application.
 build/.app: requirements/app.lock

@@ -1,57 +1,49 @@
 """How good probabilities are, from labels and probabilities alone."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+CUTOFFS = (0.5, 0.1)  # the report's two; always shown
 
 Floats = NDArray[np.float64]
+Json = dict[str, "float | list[float] | Json"]
 
 
-@dataclass(frozen=True)
-class AtCutoff:
-    """What a cutoff gives; positive is p >= cutoff."""
+def measure(labels: Floats, probabilities: Floats, cutoffs: Iterable[float] = ()) -> Json:
+    """What there is to know about probabilities [N] of pneumonia, given labels [N] of 0 and 1.
 
-    cutoff: float
-    tp: int
-    fp: int
-    tn: int
-    fn: int
-
-    @property
-    def accuracy(self) -> float:
-        return (self.tp + self.tn) / (self.tp + self.fp + self.tn + self.fn)
-
-    @property
-    def recall(self) -> float:
-        return self.tp / (self.tp + self.fn)
-
-    @property
-    def precision(self) -> float:
-        return self.tp / (self.tp + self.fp) if self.tp + self.fp else 0.0
-
-    @property
-    def specificity(self) -> float:
-        return self.tn / (self.tn + self.fp)
+    `at` holds, for the report's cutoffs and `cutoffs`, the counts of the four outcomes and the
+    rates with their 95 % Wilson intervals; a rate of nothing, such as precision without positives,
+    is left out.
+    """
+    return {
+        "films": len(labels),
+        "auc": float(roc_auc_score(labels, probabilities)),
+        "brier": float(brier_score_loss(labels, probabilities)),
+        "at": {
+            f"{cutoff:g}": _at(labels == 1, probabilities >= cutoff)
+            for cutoff in dict.fromkeys([*CUTOFFS, *cutoffs])
+        },
+    }
 
 
-def at_cutoff(labels: Floats, probabilities: Floats, cutoff: float) -> AtCutoff:
-    """Count the four outcomes; labels are 0 or 1, of equal length with the probabilities."""
-    sick, positive = labels == 1, probabilities >= cutoff
-    return AtCutoff(
-        cutoff,
-        tp=int(np.sum(sick & positive)),
-        fp=int(np.sum(~sick & positive)),
-        tn=int(np.sum(~sick & ~positive)),
-        fn=int(np.sum(sick & ~positive)),
-    )
-
-
-def auc(labels: Floats, scores: Floats) -> float:
-    """Area under the ROC curve: the share of sick-healthy pairs in the right order, ties half."""
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last_rank = np.cumsum(counts)
-    ranks = (last_rank - (counts - 1) / 2)[inverse]
-    sick = labels == 1
-    count, others = int(sick.sum()), int((~sick).sum())
-    return float((ranks[sick].sum() - count * (count + 1) / 2) / (count * others))
+def _at(sick: NDArray[np.bool_], positive: NDArray[np.bool_]) -> Json:
+    tp, fp = int(np.sum(sick & positive)), int(np.sum(~sick & positive))
+    tn, fn = int(np.sum(~sick & ~positive)), int(np.sum(sick & ~positive))
+    result: Json = {"tp": tp, "fp": fp, "tn": tn, "fn": fn}
+    shares = {
+        "accuracy": (tp + tn, tp + fp + tn + fn),
+        "recall": (tp, tp + fn),
+        "precision": (tp, tp + fp),
+        "specificity": (tn, tn + fp),
+    }
+    for name, (count, total) in shares.items():
+        if total:
+            interval = binomtest(count, total).proportion_ci(method="wilson")
+            result[name] = count / total
+            result[f"{name}_interval"] = [float(interval.low), float(interval.high)]
+    return result

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,28 +11,36 @@ from hypothesis import strategies as st
 
 from training.augment import augment, mix
 from training.calibrate import fit_temperature
-from training.metrics import at_cutoff, auc
+from training.metrics import measure
 from training.network import standardise
 from training.recipe import BadRecipe, Recipe, load_recipe
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
-def test_auc_is_the_share_of_pairs_in_the_right_order(pairs: list[tuple[bool, int]]) -> None:
-    sick = [score for label, score in pairs if label]
-    healthy = [score for label, score in pairs if not label]
-    if not sick or not healthy:
-        return
-    wins = sum((s > h) + 0.5 * (s == h) for s in sick for h in healthy)
-    labels = np.array([float(label) for label, _ in pairs])
-    scores = np.array([float(score) for _, score in pairs])
-    assert auc(labels, scores) == pytest.approx(wins / (len(sick) * len(healthy)))
-
-
 def test_a_probability_at_the_cutoff_is_positive() -> None:
-    labels = np.array([1.0, 1.0, 0.0, 0.0])
-    result = at_cutoff(labels, np.array([0.1, 0.09, 0.1, 0.0]), 0.1)
-    assert (result.tp, result.fn, result.fp, result.tn) == (1, 1, 1, 1)
-    assert (result.accuracy, result.recall, result.precision, result.specificity) == (0.5,) * 4
+    labels = np.array([1.0, 1.0, 0.0, 0.0, 0.0])
+    result = measure(labels, np.array([0.1, 0.09, 0.1, 0.0, 0.0]))
+    at = cast(dict[str, dict[str, Any]], result["at"])["0.1"]
+    assert (at["tp"], at["fn"], at["fp"], at["tn"]) == (1, 1, 1, 2)
+    assert (at["accuracy"], at["recall"], at["precision"]) == (0.6, 0.5, 0.5)
+    assert at["specificity"] == pytest.approx(2 / 3)
+
+
+def test_a_rate_comes_with_its_wilson_interval() -> None:
+    labels, probabilities = np.array([1.0] * 10 + [0.0]), np.array([0.9] * 9 + [0.2, 0.1])
+    at = cast(dict[str, dict[str, Any]], measure(labels, probabilities)["at"])["0.5"]
+    # Nine of ten: 0.596 to 0.982 (Newcombe 1998, method 3).
+    assert at["recall"] == 0.9
+    assert at["recall_interval"] == pytest.approx([0.596, 0.982], abs=1e-3)
+
+
+def test_an_asked_cutoff_is_added_to_the_reports_two() -> None:
+    result = measure(np.array([0.0, 1.0]), np.array([0.2, 0.8]), [0.25])
+    assert list(cast(dict[str, Any], result["at"])) == ["0.5", "0.1", "0.25"]
+
+
+def test_without_positives_there_is_no_precision() -> None:
+    result = measure(np.array([0.0, 1.0]), np.array([0.01, 0.02]))
+    assert "precision" not in cast(dict[str, dict[str, Any]], result["at"])["0.5"]
 
 
 def test_overconfident_logits_are_softened_to_the_observed_rate() -> None:

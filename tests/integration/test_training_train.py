@@ -1,0 +1,86 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.fit import Labelled, fit, predict_logits
+from training.network import ResNet18
+from training.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+SMALL = Recipe(epochs=3, batch_size=8, first_size=32, size=32, folds=3)
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "training", "train", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def nothing(epoch: int, loss: float, network: ResNet18) -> None:
+    """Be told of an epoch and do nothing."""
+
+
+def stop_after(stop: int) -> Callable[[int, float, ResNet18], None]:
+    def after_epoch(epoch: int, loss: float, network: ResNet18) -> None:
+        if epoch == stop:
+            raise KeyboardInterrupt
+
+    return after_epoch
+
+
+@pytest.fixture
+def films() -> Labelled:
+    random = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (20, 1, 48, 48), dtype=torch.uint8, generator=random)
+    return Labelled(pixels, torch.arange(20) % 2)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_network(tmp_path: Path, films: Labelled) -> None:
+    straight = fit(films, SMALL, tmp_path / "straight.pt", nothing)
+    with pytest.raises(KeyboardInterrupt):
+        fit(films, SMALL, tmp_path / "broken.pt", stop_after(1))
+    resumed = fit(films, SMALL, tmp_path / "broken.pt", nothing)
+    assert torch.equal(predict_logits(straight, films.films), predict_logits(resumed, films.films))
+
+
+def test_a_network_learns_what_tells_its_films_apart(tmp_path: Path) -> None:
+    random = torch.Generator().manual_seed(0)
+    labels = torch.arange(48) % 2
+    pixels = torch.randint(0, 60, (48, 1, 48, 48), generator=random)
+    pixels[labels == 1, :, 14:34, 14:34] += 150  # a bright patch in the middle
+    recipe = Recipe(epochs=6, batch_size=8, first_size=32, size=32, learning_rate=0.02)
+    learned = fit(Labelled(pixels.to(torch.uint8), labels), recipe, tmp_path / "c.pt", nothing)
+    shown = torch.nn.functional.interpolate(pixels.float(), (32, 32), mode="bilinear")
+    guesses = predict_logits(learned.eval(), shown.to(torch.uint8)).argmax(dim=1)
+    assert float((guesses == labels).float().mean()) > 0.95
+
+
+def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
+    recipe = tmp_path / "small.json"
+    SMALL.save(recipe)
+    result = run("--data", "samples", "--out", tmp_path / "out", "--recipe", recipe)
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["films"] == len((tmp_path / "out" / "validation.txt").read_text().splitlines())
+    assert set(metrics["at"]) == {"0.5", "0.1"}
+    assert (tmp_path / "out" / "cxr-resnet18.onnx").stat().st_size < 25_000_000
+    assert "epoch   3/3" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--data", "nowhere"], "nowhere is not a folder"),
+        (["--data", "events"], "No JPEG or PNG lies in a folder NORMAL"),
+        (["--data", "samples", "--recipe", "README.md"], "README.md can't be read as a recipe"),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], complaint: str) -> None:
+    result = run(*arguments, "--out", tmp_path)
+    assert result.returncode == 2
+    assert complaint in result.stderr
+    assert "Traceback" not in result.stderr
