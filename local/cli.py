@@ -1,0 +1,168 @@
+"""The commands: `python -m local demo|up|down|alerts`."""
+
+import argparse
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from local import demo, environment, mail, processes, stack, table, watch
+from local.errors import LocalError
+
+UP = processes.ROOT / "build" / "local"
+DEMO = UP / "demo"
+RESULT = processes.ROOT / "build" / "demo.json"
+SAMPLES = processes.ROOT / "samples"
+ALERTS_QUEUE = "cxr-alert-alerts"
+INTERRUPTED = 130
+
+console = Console(highlight=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    chosen = _parser().parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        status: int = chosen.run(chosen)
+    except LocalError as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for run, name, purpose in (
+        (_demo, "demo", "drop the sample films, show what happens, stop everything"),
+        (_up, "up", "start the application and leave it running"),
+        (_down, "down", "stop what `up` started"),
+        (_alerts, "alerts", "print the alerts of the running application as they arrive"),
+    ):
+        command = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".")
+        command.set_defaults(run=run)
+        if run in (_demo, _up):
+            command.add_argument(
+                "--model",
+                type=lambda text: Path(text).resolve(),
+                default=stack.SHIPPED_MODEL,
+                metavar="FILE",
+                help="the network to serve, as ONNX (default: the shipped one)",
+            )
+    return parser
+
+
+def _say(line: str) -> None:
+    console.print(f"{line} ...", style="dim")
+
+
+def _settings(state: Path, model: Path) -> stack.Settings:
+    return stack.Settings(state, model, parameters={"NotificationEmail": mail.ADDRESS})
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    began = time.monotonic()
+    total = len(demo.films(SAMPLES))
+    with stack.running(_settings(DEMO, chosen.model), _say) as running:
+        started = time.monotonic()
+        console.print(f"Ready after {started - began:.1f} s. Dropping {total} films.\n")
+        observer = demo.Observer(running)
+        screenings = table.follow(demo.screen_all(observer, SAMPLES), total, console)
+        elapsed = time.monotonic() - started
+    demo.write_json(screenings, RESULT)
+    if observer.mails:
+        console.print("\nThe alert e-mail of one positive:\n", style="bold")
+        print(mail.as_email(observer.mails[0]))
+        console.print(f"\n{mail.HONESTY}", style="dim")
+    console.print("\nSummary", style="bold")
+    for line in table.summary(screenings, elapsed):
+        console.print(line, soft_wrap=True)
+    console.print(
+        f"Everything is stopped, after {time.monotonic() - began:.1f} s. Results: {_short(RESULT)}"
+    )
+    missing = table.shortcomings(screenings)
+    for line in missing:
+        print(f"{line} The logs are in {_short(DEMO)}.", file=sys.stderr)
+    return 1 if missing else 0
+
+
+def _up(chosen: argparse.Namespace) -> int:
+    running = stack.start(_settings(UP, chosen.model), _say)
+    queue = watch.subscribe(running, ALERTS_QUEUE, "{}")
+    (UP / "aws.env").write_text(_shell_lines(running))
+    print(_instructions(running, queue))
+    return 0
+
+
+def _down(_: argparse.Namespace) -> int:
+    print("Stopped." if stack.stop(UP) else "Nothing was running.")
+    return 0
+
+
+def _alerts(_: argparse.Namespace) -> int:
+    running = stack.attach(UP)
+    if running is None:
+        raise LocalError("The application is not running; start it with `make up`.")
+    name = f"alerts-{os.getpid()}"
+    with watch.subscribed(running, name, "{}") as queue:
+        print("Waiting for alerts; Ctrl-C ends this.", flush=True)
+        while True:
+            for alert in watch.receive(running, queue, wait=1):
+                print(f"{alert.attributes.get('audience')}: {alert.subject}\n{alert.message}\n")
+
+
+def _shell_lines(running: stack.Stack) -> str:
+    settings = {
+        **environment.aws(running.endpoint_url),
+        "AWS_REGION": environment.REGION,
+        "AWS_PAGER": "",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    unset = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN"
+    return "\n".join([unset, *(f"export {k}={shlex.quote(v)}" for k, v in settings.items()), ""])
+
+
+def _instructions(running: stack.Stack, queue: str) -> str:
+    aws = "aws" if shutil.which("aws") else ".venv-sam/bin/aws"
+    film = next((SAMPLES / "PNEUMONIA").glob("*.jpeg"))
+    table_name = running.outputs["ScreeningsTableName"]
+    return f"""\
+The application is running on this machine, until `make down`.
+  cloud emulator   {running.endpoint_url}
+  model container  http://127.0.0.1:{running.container_port}
+  logs             {_short(UP)}/*.log
+
+In a shell of its own, point the AWS CLI at it:
+  . {_short(UP)}/aws.env
+
+Drop an X-ray:
+  {aws} s3 cp {_short(film)} s3://{running.outputs["UploadsBucketName"]}/
+
+Watch alerts as they arrive:
+  .venv/bin/python -m local alerts
+or fetch one with the CLI, from a queue that is subscribed to the topic:
+  {aws} sqs receive-message --wait-time-seconds 20 --queue-url {queue}
+
+Look up the film's record, and the latest positives:
+  {aws} dynamodb query --table-name {table_name} \\
+    --key-condition-expression '#k = :k' --expression-attribute-names '{{"#k": "key"}}' \\
+    --expression-attribute-values '{{":k": {{"S": "{film.name}"}}}}'
+  {aws} dynamodb query --table-name {table_name} --index-name latest-findings \\
+    --key-condition-expression 'finding = :f' --no-scan-index-forward --max-items 5 \\
+    --expression-attribute-values '{{":f": {{"S": "PNEUMONIA"}}}}'"""
+
+
+def _short(path: Path) -> str:
+    """A path as one would type it from the repository's root."""
+    return str(path.relative_to(processes.ROOT))

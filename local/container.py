@@ -1,0 +1,24 @@
+"""The model container, as a plain process on one loopback port."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local import environment, processes
+
+NAME = "model container"
+
+
+def start(model: Path, port: int, state: Path, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start it with a network file."""
+    return processes.start(
+        NAME,
+        [sys.executable, "-m", "serving", "--model", model, "--port", str(port)],
+        {**environment.base(state), **extra},
+        state,
+    )
+
+
+def wait(process: subprocess.Popen[bytes], port: int, state: Path) -> None:
+    processes.wait_until_serving(NAME, process, port, "/ping", state, 60)

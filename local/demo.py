@@ -1,0 +1,131 @@
+"""Drop the sample films into the bucket one after another and see what becomes of each."""
+
+import dataclasses
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from local import mail, watch
+from local.errors import LocalError
+from local.stack import Stack
+from local.watch import Alert
+
+# The first film without an answer is given time for a slow machine; those after it, little.
+PATIENCE = 30.0
+LITTLE_PATIENCE = 2.0
+
+_PAUSE = 0.02
+
+
+@dataclasses.dataclass
+class Screening:
+    """A film that was dropped and what has come of it so far; times in seconds since the drop."""
+
+    key: str
+    label: str
+    probability: float | None = None
+    finding: str | None = None
+    recorded: float | None = None
+    alerted: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has its record and, if it is positive, its alert."""
+        return self.recorded is not None and (not self.positive or self.alerted is not None)
+
+    @property
+    def positive(self) -> bool:
+        return self.finding == "PNEUMONIA"
+
+    @property
+    def seconds(self) -> float | None:
+        """From the drop to the alert, or to the record where there is nothing to alert."""
+        return self.alerted if self.positive else self.recorded
+
+
+class Observer:
+    """Sees a stack's records and alerts from outside, as its users do."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._programs = watch.subscribe(stack, "demo-programs", '{"audience": ["program"]}')
+        self._people = watch.subscribe(stack, "demo-people", mail.filter_policy(stack))
+        self.mails: list[Alert] = []
+
+    def screen(self, film: Path, label: str, patience: float) -> Screening:
+        """Drop one film and wait until its screening is complete or patience ends."""
+        screening = Screening(film.name, label)
+        stack = self._stack
+        body = film.read_bytes()
+        bucket = stack.outputs["UploadsBucketName"]
+        dropped = time.monotonic()
+        version = stack.s3.put_object(Bucket=bucket, Key=film.name, Body=body)["VersionId"]
+        while not screening.complete and time.monotonic() < dropped + patience:
+            time.sleep(_PAUSE)
+            # The alert first: once it is there, so is the record.
+            alerted = screening.alerted is None and self._has_alert(film.name)
+            record = None if screening.recorded else self._record(film.name, version)
+            now = time.monotonic() - dropped
+            if alerted:
+                screening.alerted = now
+            if record:
+                screening.recorded = now
+                screening.finding = record["finding"]
+                screening.probability = record.get("probability")
+        self.mails += watch.receive(stack, self._people)
+        return screening
+
+    def _record(self, key: str, version: str) -> dict[str, Any] | None:
+        records = watch.records(self._stack, key)
+        return next((each for each in records if each["version"] == version), None)
+
+    def _has_alert(self, key: str) -> bool:
+        arrived = watch.receive(self._stack, self._programs)
+        return any(json.loads(alert.message)["key"] == key for alert in arrived)
+
+
+def films(samples: Path) -> list[tuple[Path, str]]:
+    """The sample films with their labels (their folders' names), the labels taking turns."""
+    by_label = [
+        [(film, folder.name) for film in sorted(folder.glob("*.jpeg"))]
+        for folder in (samples / "NORMAL", samples / "PNEUMONIA")
+    ]
+    if not all(by_label):
+        raise LocalError(f"There are no films in {samples}/NORMAL and {samples}/PNEUMONIA.")
+    longest = max(len(films) for films in by_label)
+    return [films[i] for i in range(longest) for films in by_label if i < len(films)]
+
+
+def screen_all(observer: Observer, samples: Path) -> Iterator[Screening]:
+    """Screen each film alone, so that its seconds are its own."""
+    patience = PATIENCE
+    for film, label in films(samples):
+        screening = observer.screen(film, label, patience)
+        if not screening.complete:
+            patience = LITTLE_PATIENCE
+        yield screening
+
+
+def write_json(screenings: list[Screening], path: Path) -> None:
+    rows = [
+        {
+            "key": each.key,
+            "label": each.label,
+            "probability": each.probability,
+            "finding": each.finding,
+            "alerted": each.alerted is not None,
+            "seconds": None if each.seconds is None else round(each.seconds, 3),
+        }
+        for each in screenings
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def median(values: list[float | None]) -> float | None:
+    """The median of the values that are there."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

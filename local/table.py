@@ -1,0 +1,102 @@
+"""What the demo shows: a live table on a terminal, plain lines elsewhere."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from local.demo import Screening, median
+
+_COLUMNS = ("image", "label", "probability", "finding", "alert", "to record", "to alert")
+_WIDTHS = (34, 10, 12, 10, 8, 10, 9)
+_STYLES = {"PNEUMONIA": "bold red", "NORMAL": "green", "REJECTED": "yellow", "MISSING": "bold red"}
+
+
+def follow(screenings: Iterable[Screening], total: int, console: Console) -> list[Screening]:
+    """Show screenings as they come in; returns them."""
+    done: list[Screening] = []
+    if not console.is_terminal:
+        console.print(_line(_COLUMNS), highlight=False, soft_wrap=True)
+        for screening in screenings:
+            done.append(screening)
+            console.print(_line(_cells(screening)), highlight=False, soft_wrap=True)
+        return done
+    with Live(_table(done, total), console=console, auto_refresh=False) as live:
+        for screening in screenings:
+            done.append(screening)
+            live.update(_table(done, total), refresh=True)
+    return done
+
+
+def _cells(screening: Screening) -> tuple[str, ...]:
+    if screening.positive:
+        alert = "MISSING" if screening.alerted is None else "sent"
+    else:
+        alert = "-" if screening.alerted is None else "sent"
+    probability = screening.probability
+    return (
+        screening.key,
+        screening.label,
+        "-" if probability is None else f"{100 * probability:.1f} %",
+        screening.finding or "MISSING",
+        alert,
+        seconds(screening.recorded),
+        seconds(screening.alerted),
+    )
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    """One row in columns; numbers, from the probability on, stand to the right."""
+    parts = [
+        cell.rjust(width) if column in (2, 5, 6) else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))
+    ]
+    return " ".join(parts).rstrip()
+
+
+def _table(done: list[Screening], total: int) -> Table:
+    table = Table(caption=f"{len(done)} of {total} films screened")
+    for column, name in enumerate(_COLUMNS):
+        table.add_column(name, justify="right" if column in (2, 5, 6) else "left", no_wrap=True)
+    for screening in done:
+        cells = _cells(screening)
+        styled = [f"[{_STYLES[cell]}]{cell}[/]" if cell in _STYLES else cell for cell in cells]
+        table.add_row(*styled)
+    return table
+
+
+def summary(screenings: list[Screening], elapsed: float) -> list[str]:
+    """The demo's figures in sentences."""
+    recorded = [each for each in screenings if each.recorded is not None]
+    alerted = [each for each in screenings if each.alerted is not None]
+    lines = [
+        f"{len(screenings)} films dropped one after another in {elapsed:.1f} s: "
+        f"{len(recorded)} records, {len(alerted)} alerts."
+    ]
+    for label in ("PNEUMONIA", "NORMAL"):
+        labelled = [each for each in screenings if each.label == label]
+        hits = sum(each.alerted is not None for each in labelled)
+        lines.append(f"Of {len(labelled)} films labelled {label}, {hits} were alerted.")
+    to_record = median([each.recorded for each in screenings])
+    to_alert = median([each.alerted for each in screenings])
+    lines.append(
+        f"Median from drop to record {seconds(to_record)}, from drop to alert {seconds(to_alert)}."
+    )
+    return lines
+
+
+def shortcomings(screenings: list[Screening]) -> list[str]:
+    """What must not be: an upload without a record, a positive without an alert."""
+    unrecorded = [each.key for each in screenings if each.recorded is None]
+    unalerted = [each.key for each in screenings if each.positive and each.alerted is None]
+    lines = []
+    if unrecorded:
+        lines.append(f"No record of {', '.join(unrecorded)}.")
+    if unalerted:
+        lines.append(f"No alert for {', '.join(unalerted)}.")
+    return lines
+
+
+def seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} s"

@@ -1,0 +1,96 @@
+"""See what a stack does, from outside: its records, and its alerts as a subscriber gets them."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from local.stack import Stack
+
+
+@dataclasses.dataclass(frozen=True)
+class Alert:
+    """One message of the alerts topic, as a subscriber receives it."""
+
+    subject: str
+    message: str
+    attributes: dict[str, str]
+
+
+def subscribe(stack: Stack, queue_name: str, filter_policy: str) -> str:
+    """Create a queue that gets the topic's messages; returns its URL. Twice is the same queue."""
+    topic = stack.outputs["AlertsTopicArn"]
+    url = stack.sqs.create_queue(QueueName=queue_name)["QueueUrl"]
+    known = stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn = known["Attributes"]["QueueArn"]
+    allow_topic = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        },
+    }
+    stack.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(allow_topic)})
+    stack.sns.subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": filter_policy}
+    )
+    return url
+
+
+@contextlib.contextmanager
+def subscribed(stack: Stack, queue_name: str, filter_policy: str) -> Iterator[str]:
+    """A subscription for the length of the block."""
+    url = subscribe(stack, queue_name, filter_policy)
+    try:
+        yield url
+    finally:
+        topic = stack.outputs["AlertsTopicArn"]
+        for known in stack.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
+            if known["Endpoint"].endswith(f":{queue_name}"):
+                stack.sns.unsubscribe(SubscriptionArn=known["SubscriptionArn"])
+        stack.sqs.delete_queue(QueueUrl=url)
+
+
+def receive(stack: Stack, queue_url: str, wait: int = 0) -> list[Alert]:
+    """Take what has arrived; with nothing there, wait up to `wait` seconds (at most 20)."""
+    answer = stack.sqs.receive_message(
+        QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait
+    )
+    arrived = answer.get("Messages", [])
+    for message in arrived:
+        stack.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return [_alert(message["Body"]) for message in arrived]
+
+
+def _alert(body: str) -> Alert:
+    notification = json.loads(body)
+    attributes = notification.get("MessageAttributes", {})
+    return Alert(
+        subject=notification.get("Subject", ""),
+        message=notification["Message"],
+        attributes={name: value["Value"] for name, value in attributes.items()},
+    )
+
+
+def records(stack: Stack, key: str) -> list[dict[str, Any]]:
+    """The screening records of an object key, one for each version; numbers as float."""
+    items = stack.dynamodb.query(
+        TableName=stack.outputs["ScreeningsTableName"],
+        KeyConditionExpression="#key = :key",
+        ExpressionAttributeNames={"#key": "key"},
+        ExpressionAttributeValues={":key": {"S": key}},
+        ConsistentRead=True,
+    )["Items"]
+    return [{name: _plain(value) for name, value in item.items()} for item in items]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    plain = TypeDeserializer().deserialize(value)
+    return float(plain) if isinstance(plain, Decimal) else plain
