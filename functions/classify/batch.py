@@ -1,0 +1,137 @@
+"""A batch of uploads: screened all at once, since the time goes into waiting, then alerted."""
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from classify.alert import people_message, program_message
+from classify.alerts import Alerts
+from classify.clock import now
+from classify.endpoint import Endpoint
+from classify.films import Films
+from classify.outcomes import Rejected, TryAgain
+from classify.record import AlertState, Claim, Record, rejected, screened
+from classify.screenings import Screenings
+from classify.upload import Upload
+
+WAIT_FOR_OTHERS_SECONDS = 2
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Services:
+    films: Films
+    endpoint: Endpoint
+    screenings: Screenings
+    alerts: Alerts
+    cutoff: Decimal
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one upload.
+
+    Its record, if it got that far; whether this batch made the record, and sent the alert; and
+    what failed, if the queue has to deliver the upload again.
+    """
+
+    upload: Upload
+    record: Record | None = None
+    new: bool = False
+    alerted: bool = False
+    failure: BaseException | None = None
+
+
+def screen_and_alert(
+    uploads: Iterable[Upload], services: Services, claim: Claim, pool: Executor
+) -> list[Outcome]:
+    """Return what became of each upload; no two of them may be the same.
+
+    A failure concerns its own upload alone.
+    """
+    outcomes = [Outcome(upload) for upload in uploads]
+    outcomes = _each(pool, lambda one: _screen(one, services, claim), outcomes)
+    outcomes = _alert(outcomes, services, claim, pool)
+    return _each(pool, lambda one: _wait_for_another(one, services), outcomes)
+
+
+def _screen(outcome: Outcome, services: Services, claim: Claim) -> Outcome:
+    # A read first: it costs a hundredth of asking the endpoint, which a redelivery, or a
+    # dead-letter queue driven back, would otherwise do again for every film that has its record.
+    record, made = services.screenings.find(outcome.upload), None
+    if record is None:
+        made = _examine(outcome.upload, services, claim)
+        record = services.screenings.add(made)
+    if record.alert is AlertState.PENDING and not record.awaits_alert_of(claim):
+        record = services.screenings.claim(record, claim, now())
+    return replace(outcome, record=record, new=record is made)
+
+
+def _examine(upload: Upload, services: Services, claim: Claim) -> Record:
+    try:
+        answer = services.endpoint.ask(services.films.read(upload))
+    except Rejected as rejection:
+        return rejected(upload, str(rejection), services.cutoff, now())
+    return screened(upload, answer, services.cutoff, now(), claim)
+
+
+def _alert(
+    outcomes: list[Outcome], services: Services, claim: Claim, pool: Executor
+) -> list[Outcome]:
+    ours = [one.record for one in outcomes if one.record and one.record.awaits_alert_of(claim)]
+    if not ours:
+        return outcomes
+    *programs, people = services.alerts.publish(
+        [*(program_message(record) for record in ours), people_message(ours)]
+    )
+    # People saw none of the films if their one message failed, so each needs another.
+    failures = {
+        (record.key, record.version): failed or people
+        for record, failed in zip(ours, programs, strict=True)
+    }
+
+    def note(outcome: Outcome) -> Outcome:
+        record = outcome.record
+        if record is None or (record.key, record.version) not in failures:
+            return outcome
+        if failure := failures[record.key, record.version]:
+            services.screenings.release(record, claim)
+            return replace(outcome, failure=failure)
+        services.screenings.mark_sent(record, now())
+        return replace(outcome, record=replace(record, alert=AlertState.SENT), alerted=True)
+
+    return _each(pool, note, outcomes)
+
+
+def _wait_for_another(outcome: Outcome, services: Services) -> Outcome:
+    """Give another delivery of the same upload, at work elsewhere, a moment to send the alert.
+
+    Ours are sent by now, so no two batches wait for each other.
+    """
+    deadline = time.monotonic() + WAIT_FOR_OTHERS_SECONDS
+    record = outcome.record
+    while record and record.alert is AlertState.PENDING:
+        if time.monotonic() > deadline:
+            raise TryAgain("Another delivery of the upload has yet to send its alert.")
+        time.sleep(_POLL_SECONDS)
+        record = services.screenings.find(outcome.upload)
+    return replace(outcome, record=record)
+
+
+def _each(
+    pool: Executor, step: Callable[[Outcome], Outcome], outcomes: list[Outcome]
+) -> list[Outcome]:
+    """Take the step with all uploads at once; one for which it raises has failed, and stays so."""
+
+    def taken(outcome: Outcome) -> Outcome:
+        return outcome if outcome.failure else step(outcome)
+
+    steps = [pool.submit(taken, outcome) for outcome in outcomes]
+    return [_result(step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
+
+
+def _result(step: Future[Outcome], before: Outcome) -> Outcome:
+    failure = step.exception()
+    return replace(before, failure=failure) if failure else step.result()

@@ -1,0 +1,69 @@
+"""The AWS clients, made once: with time limits that end before the function's own does.
+
+Added up, every wait that one batch can meet stays below the function's timeout in template.yaml:
+each call at most `attempts x (connect + read) + back-off`, see `longest_wait`. There is one retry
+here, for a hiccup; waiting out a sick service is the queue's job.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+BATCH_SIZE = 10  # the event source's: as many films at once, as many connections to each service
+ATTEMPTS = 2
+BACK_OFF_SECONDS = 1  # at most, before botocore's second attempt in its standard mode
+CONNECT_SECONDS = 1
+READ_SECONDS = {
+    "dynamodb": 2,
+    "s3": 3,
+    "sagemaker-runtime": 15,  # a serverless endpoint starts its container first
+    "sns": 5,  # giving up early repeats an alert that went out
+    "sqs": 2,
+}
+
+
+class Clients(NamedTuple):
+    s3: "S3Client"
+    endpoint: "SageMakerRuntimeClient"
+    dynamodb: "DynamoDBClient"
+    sns: "SNSClient"
+
+
+_session = boto3.session.Session()
+
+
+def make_clients() -> Clients:
+    return Clients(
+        s3=_session.client("s3", config=_limits("s3")),
+        endpoint=_session.client("sagemaker-runtime", config=_limits("sagemaker-runtime")),
+        dynamodb=_session.client("dynamodb", config=_limits("dynamodb")),
+        sns=_session.client("sns", config=_limits("sns")),
+    )
+
+
+def make_sqs_client() -> "SQSClient":
+    """Only a failed film needs it, so only then is it made."""
+    return _session.client("sqs", config=_limits("sqs"))
+
+
+def longest_wait(service: str) -> float:
+    """Return the seconds after which a call to `service` has certainly ended."""
+    return ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS[service]) + BACK_OFF_SECONDS
+
+
+def _limits(service: str) -> Config:
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS[service],
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=BATCH_SIZE,
+        tcp_keepalive=True,
+    )

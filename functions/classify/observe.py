@@ -1,0 +1,76 @@
+"""What the function tells of itself: log lines and metrics, none of which hold an object key.
+
+Each line carries what it tells in that line alone; nothing is appended to the logger, so nothing of
+one film can show up with the next.
+"""
+
+import traceback
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from classify.batch import Outcome
+from classify.finding import Finding
+from classify.outcomes import TryAgain
+from classify.upload import MalformedMessage, Upload
+
+logger = Logger()
+metrics = Metrics()
+
+
+def report_outcomes(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.new and (record := outcome.record):
+            logger.info(
+                "Film screened",
+                film=outcome.upload.film,
+                finding=record.finding,
+                probability=record.probability,
+                reason=record.reason,
+                model=record.model,
+                size=record.size,
+            )
+        if outcome.alerted:
+            logger.info("Alert sent", film=outcome.upload.film)
+    findings = [one.record.finding for one in outcomes if one.new and one.record]
+    _count("FilmsScreened", len(findings))
+    _count("PossiblePneumonia", findings.count(Finding.PNEUMONIA))
+    _count("FilmsRejected", findings.count(Finding.REJECTED))
+    _count("AlertsSent", sum(one.alerted for one in outcomes))
+
+
+def report_ignored(message: SQSRecord) -> None:
+    logger.warning("Message ignored: it tells of no upload", message_id=message.message_id)
+    _count("EventsIgnored", 1)
+
+
+def report_failure(message: SQSRecord, upload: Upload | None, failure: BaseException) -> None:
+    """Quote our own errors only: what others say may hold the key."""
+    ours = isinstance(failure, TryAgain | MalformedMessage)
+    log = logger.warning if ours else logger.error
+    log(
+        "Message failed; the queue delivers it again",
+        message_id=message.message_id,
+        tries=message.attributes.approximate_receive_count,
+        film=upload.film if upload else None,
+        error=str(failure) if ours else type(failure).__name__,
+        where=None if ours else _where(failure),
+    )
+    _count("RecordsFailed", 1)
+
+
+def report_not_postponed(failure: Exception) -> None:
+    logger.warning(
+        "Failed messages stay hidden for the queue's whole visibility timeout",
+        error=type(failure).__name__,
+    )
+
+
+def _where(failure: BaseException) -> list[str]:
+    frames = traceback.extract_tb(failure.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def _count(name: str, count: int) -> None:
+    metrics.add_metric(name, MetricUnit.Count, count)
