@@ -1,0 +1,155 @@
+"""The container over HTTP, as SageMaker asks for it, and as boto3 asks SageMaker.
+
+`GET /ping` and `POST /invocations` are SageMaker's contract with a container. The path
+`/endpoints/NAME/invocations` is the one boto3's sagemaker-runtime posts to: there, this process
+stands in for SageMaker, down to the form of its errors.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from serving.budget import Budget
+from serving.network import Network
+from serving.pixels import NotReadable, TooLarge, UnsupportedFormat
+
+MAX_BODY = 25 * 2**20  # what SageMaker passes on
+BODIES_TOGETHER = 3 * MAX_BODY
+UPLOAD_SECONDS = 60
+VARIANT = "AllTraffic"  # what SageMaker calls an endpoint's only variant
+_CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+
+log = logging.getLogger("serving")
+
+
+class _Refused(Exception):
+    """A request that ends with this status and this line."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def make_app(network: Network, threads: int, endpoint_name: str | None) -> Starlette:
+    """The application that serves `network` with `threads` films worked on at once.
+
+    `endpoint_name` is the only endpoint that exists; without one, any name will do.
+    """
+    workers = ThreadPoolExecutor(threads, thread_name_prefix="film")
+    bodies = Budget(BODIES_TOGETHER)
+
+    async def ping(request: Request) -> Response:
+        return Response()
+
+    async def invocations(request: Request) -> Response:
+        began = time.perf_counter()
+        response = await answer(request)
+        entry: dict[str, float | str] = {
+            "status": response.status_code,
+            "milliseconds": round(1000 * (time.perf_counter() - began), 1),
+        }
+        if response.status_code != 200:
+            entry["reason"] = bytes(response.body).decode()
+        log.info(json.dumps(entry))
+        return response
+
+    async def answer(request: Request) -> Response:
+        try:
+            size = _announced_size(request)
+            async with bodies.hold(MAX_BODY if size is None else size):
+                film = await _read(request)
+                loop = asyncio.get_running_loop()
+                probabilities = await loop.run_in_executor(workers, network.classify, film)
+            return JSONResponse(
+                probabilities, headers={_CUSTOM_ATTRIBUTES: f"model={network.name}"}
+            )
+        except _Refused as refused:
+            return PlainTextResponse(str(refused), refused.status)
+        except NotReadable as error:
+            return PlainTextResponse(str(error), _status(error))
+        except ClientDisconnect:
+            return PlainTextResponse("The client went away.", 400)
+        except Exception:
+            log.exception("A film could not be classified.")
+            return PlainTextResponse("The container failed; its log says why.", 500)
+
+    async def invoke_endpoint(request: Request) -> Response:
+        name = request.path_params["name"]
+        if endpoint_name not in (None, name):
+            return _validation_error(f"Endpoint {name} of account 000000000000 not found.")
+        response = await invocations(request)
+        if response.status_code != 200:
+            return _model_error(response.status_code, bytes(response.body).decode())
+        response.headers["x-Amzn-Invoked-Production-Variant"] = VARIANT
+        return response
+
+    return Starlette(
+        routes=[
+            Route("/ping", ping),
+            Route("/invocations", invocations, methods=["POST"]),
+            Route("/endpoints/{name}/invocations", invoke_endpoint, methods=["POST"]),
+        ]
+    )
+
+
+def _announced_size(request: Request) -> int | None:
+    """The body's size in bytes, if the request tells; the HTTP parser has checked the number."""
+    if "content-length" not in request.headers:
+        return None
+    size = int(request.headers["content-length"])
+    if size > MAX_BODY:
+        raise _too_long()
+    return size
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > MAX_BODY:
+                    raise _too_long()
+    except TimeoutError:
+        reason = f"The upload did not arrive within {UPLOAD_SECONDS} seconds. Send it again."
+        raise _Refused(408, reason) from None
+    return bytes(body)
+
+
+def _too_long() -> _Refused:
+    limit = f"{MAX_BODY // 2**20} MB"
+    return _Refused(
+        413, f"The file is larger than the {limit} that are read. Export the X-ray smaller."
+    )
+
+
+def _status(error: NotReadable) -> int:
+    if isinstance(error, UnsupportedFormat):
+        return 415
+    return 413 if isinstance(error, TooLarge) else 400
+
+
+def _model_error(status: int, reason: str) -> Response:
+    """SageMaker's answer when the container's is no success."""
+    side = "client" if status < 500 else "server"
+    return JSONResponse(
+        {
+            "Message": f'Received {side} error ({status}) from primary with message "{reason}".',
+            "OriginalStatusCode": status,
+            "OriginalMessage": reason,
+            "LogStreamArn": "",
+        },
+        424,
+        {"x-amzn-errortype": "ModelError"},
+    )
+
+
+def _validation_error(message: str) -> Response:
+    return JSONResponse({"Message": message}, 400, {"x-amzn-errortype": "ValidationError"})

@@ -1,0 +1,114 @@
+"""The trained network, run by OpenVINO on the CPU."""
+
+import hashlib
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from serving.pixels import Grey, network_input, read_grey
+
+_UNFIT_FOR_A_HEADER = re.compile(r"[^\x21-\x7e]|[,;]")
+
+
+class BadNetwork(Exception):
+    """A file that can't be served; the message says why and what is wanted."""
+
+
+class Network:
+    """A network file, ready to classify films from `threads` threads at once.
+
+    The file is ONNX: input `image`, float32 [N, 1, S, S] of grey levels 0..255; output
+    `probabilities`, float32 [N, 2] (normal, pneumonia). `name` tells which network it is: its
+    metadata property `model_name`, or else the file's name with the start of its SHA-256.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        """Load and try out the network in `path`; raise BadNetwork if it is no such network."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise BadNetwork(f"The network {path} can't be read: {error.strerror}.") from error
+        core = openvino.Core()
+        try:
+            model = core.read_model(content)
+        except RuntimeError as error:
+            raise BadNetwork(
+                f"{path} is no ONNX network, or is damaged. Copy it again, "
+                "or export it again with `python -m training train`."
+            ) from error
+        self.size = _input_size(model, path)
+        self.name = _name(model, path, content)
+        model.reshape([1, 1, self.size, self.size])
+        # One stream of one core per thread: n films at once use n cores, none waits for another.
+        # Full precision where the network isn't quantised: bfloat16, the default on processors
+        # that have it, gives other probabilities on other machines.
+        self._compiled = core.compile_model(
+            model,
+            "CPU",
+            {
+                "NUM_STREAMS": str(threads),
+                "INFERENCE_NUM_THREADS": str(threads),
+                "INFERENCE_PRECISION_HINT": "f32",
+            },
+        )
+        self._of_this_thread = threading.local()
+        blank = self.probabilities(np.zeros((self.size, self.size), dtype=np.uint8))
+        if not np.isclose(blank.sum(), 1, atol=1e-3) or blank.min() < 0:
+            raise BadNetwork(
+                f"The network {path} gives {blank.tolist()} for a blank film, which are no "
+                "probabilities: its output must go through a softmax."
+            )
+
+    def classify(self, film: bytes) -> tuple[float, float]:
+        """The probabilities (normal, pneumonia) for the film in a JPEG or PNG file.
+
+        Raises pixels.NotReadable for a file that is no film. Call it from any thread: most of the
+        time the interpreter is free for others.
+        """
+        grey = read_grey(film, smallest=2 * self.size)
+        normal, pneumonia = self.probabilities(network_input(grey, self.size)).tolist()
+        return normal, pneumonia
+
+    def probabilities(self, grey: Grey) -> NDArray[np.float32]:
+        """Grey levels uint8 [S, S] -> probabilities float32 [2] (normal, pneumonia)."""
+        request = getattr(self._of_this_thread, "request", None)
+        if request is None:
+            request = self._of_this_thread.request = self._compiled.create_infer_request()
+        request.infer([grey[None, None].astype(np.float32)])
+        result: NDArray[np.float32] = request.get_output_tensor(0).data[0].copy()
+        return result
+
+
+def _input_size(model: openvino.Model, path: Path) -> int:
+    """S of a network with the input and output that `Network` describes."""
+    inputs = {name: port for port in model.inputs for name in port.names}
+    outputs = {name: port for port in model.outputs for name in port.names}
+    if len(model.inputs) == len(model.outputs) == 1 and "image" in inputs:
+        image = inputs["image"].partial_shape
+        answer = outputs["probabilities"].partial_shape if "probabilities" in outputs else None
+        if (
+            answer is not None
+            and inputs["image"].element_type == openvino.Type.f32
+            and image.compatible(openvino.PartialShape([-1, 1, -1, -1]))
+            and answer.compatible(openvino.PartialShape([-1, 2]))
+            and image[2].is_static
+            and image[2] == image[3]
+        ):
+            return int(image[2].get_length())
+    raise BadNetwork(
+        f"{path} is another kind of network: wanted is the input `image`, float32 [N, 1, S, S], "
+        "and the output `probabilities`, float32 [N, 2]."
+    )
+
+
+def _name(model: openvino.Model, path: Path, content: bytes) -> str:
+    where = ["framework", "model_name"]
+    if model.has_rt_info(where):
+        name = model.get_rt_info(where).astype(str)
+    else:
+        name = f"{path.stem}-{hashlib.sha256(content).hexdigest()[:8]}"
+    return _UNFIT_FOR_A_HEADER.sub("_", name)[:200]
