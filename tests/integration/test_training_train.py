@@ -62,13 +62,20 @@ def test_a_network_learns_what_tells_its_films_apart(tmp_path: Path) -> None:
 def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     recipe = tmp_path / "small.json"
     SMALL.save(recipe)
-    result = run("--data", "samples", "--out", tmp_path / "out", "--recipe", recipe)
+    arguments = ("--data", "samples", "--out", tmp_path / "out", "--recipe", recipe)
+    result = run(*arguments)
     assert result.returncode == 0, result.stderr
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["films"] == len((tmp_path / "out" / "validation.txt").read_text().splitlines())
     assert set(metrics["at"]) == {"0.5", "0.1"}
+    rows = (tmp_path / "out" / "predictions.csv").read_text().splitlines()
+    assert len(rows) == 1 + metrics["films"]
     assert (tmp_path / "out" / "cxr-resnet18.onnx").stat().st_size < 25_000_000
     assert "epoch   3/3" in result.stdout
+
+    other_recipe = run(*arguments, "--seed", "2")
+    assert other_recipe.returncode == 2
+    assert "holds a run of another recipe" in other_recipe.stderr
 
 
 @pytest.mark.parametrize(
