@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
 
 
@@ -81,10 +84,7 @@ def _demo(chosen: argparse.Namespace) -> int:
         screenings = table.follow(demo.screen_all(observer, SAMPLES), total, console)
         elapsed = time.monotonic() - started
     demo.write_json(screenings, RESULT)
-    if observer.mails:
-        console.print("\nThe alert e-mail of one positive:\n", style="bold")
-        print(mail.as_email(observer.mails[0]))
-        console.print(f"\n{mail.HONESTY}", style="dim")
+    _show_mail(screenings)
     console.print("\nSummary", style="bold")
     for line in table.summary(screenings, elapsed):
         console.print(line, soft_wrap=True)
@@ -95,6 +95,20 @@ def _demo(chosen: argparse.Namespace) -> int:
     for line in missing:
         print(f"{line} The logs are in {_short(DEMO)}.", file=sys.stderr)
     return 1 if missing else 0
+
+
+def _show_mail(screenings: list[demo.Screening]) -> None:
+    alerted = [each for each in screenings if each.alerted is not None]
+    if not alerted:
+        return
+    film = max(alerted, key=lambda each: each.probability or 0).key
+    for message in mail.received(DEMO):
+        if film in message.get_content():
+            console.print("\nThe alert e-mail of one positive", style="bold")
+            print(mail.as_text(message))
+            console.print(
+                "(It stayed on this machine; SNS adds a link to unsubscribe.)", style="dim"
+            )
 
 
 def _up(chosen: argparse.Namespace) -> int:
@@ -152,7 +166,9 @@ Drop an X-ray:
 Watch alerts as they arrive:
   .venv/bin/python -m local alerts
 or fetch one with the CLI, from a queue that is subscribed to the topic:
-  {aws} sqs receive-message --wait-time-seconds 20 --queue-url {queue}
+  {aws} sqs receive-message --endpoint-url {running.endpoint_url} --wait-time-seconds 20 \\
+    --queue-url {queue}
+The alerts for people are mailed into {_short(mail.directory(UP))}/.
 
 Look up the film's record, and the latest positives:
   {aws} dynamodb query --table-name {table_name} \\

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local import mail, watch
+from local import watch
 from local.errors import LocalError
 from local.stack import Stack
-from local.watch import Alert
 
 # The first film without an answer is given time for a slow machine; those after it, little.
 PATIENCE = 30.0
@@ -52,8 +51,6 @@ class Observer:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._programs = watch.subscribe(stack, "demo-programs", '{"audience": ["program"]}')
-        self._people = watch.subscribe(stack, "demo-people", mail.filter_policy(stack))
-        self.mails: list[Alert] = []
 
     def screen(self, film: Path, label: str, patience: float) -> Screening:
         """Drop one film and wait until its screening is complete or patience ends."""
@@ -75,7 +72,6 @@ class Observer:
                 screening.recorded = now
                 screening.finding = record["finding"]
                 screening.probability = record.get("probability")
-        self.mails += watch.receive(stack, self._people)
         return screening
 
     def _record(self, key: str, version: str) -> dict[str, Any] | None:

@@ -1,18 +1,27 @@
-"""The emulator's application with one gap closed; it runs in the emulator's own environment.
+"""The emulator's application, made to act as AWS does where ministack 1.5 does not.
 
-ministack 1.5 leaves the object's version out of its EventBridge events. Amazon S3 names it, as
-`detail.object.version-id`, and the function reads and records the very version it names:
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+It runs in the emulator's own environment; each difference has its section. Whoever upgrades
+ministack tries them one by one: what it has learnt by itself can go here.
 """
 
 import json
+import mailbox
+import os
 from contextvars import ContextVar
+from email.message import EmailMessage
+from email.policy import default
 from typing import Any
 
-from ministack.app import app  # type: ignore[import-not-found]
-from ministack.services import eventbridge, s3  # type: ignore[import-not-found]
+from ministack import app as gateway  # type: ignore[import-not-found]
+from ministack.core import iam_actions  # type: ignore[import-not-found]
+from ministack.services import eventbridge, lambda_svc, s3, sns  # type: ignore[import-not-found]
+from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
-__all__ = ["app"]
+app = gateway.app
+
+# S3's events for EventBridge name the object's version, as `detail.object.version-id`, and the
+# function reads and records that very version; the emulator leaves it out.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 
 _version: ContextVar[str | None] = ContextVar("version", default=None)
 _fire_s3_event = s3._fire_s3_event
@@ -37,3 +46,103 @@ def _dispatch_with_version(event: dict[str, Any], *rest: Any) -> None:  # noqa: 
 
 s3._fire_s3_event = _fire_with_version
 eventbridge._dispatch_event = _dispatch_with_version
+
+# SNS mails; the emulator only takes the subscriptions. Here each mail goes into the Maildir that
+# CXR_ALERT_MAIL names: to those whose filter policy admits it, with the text for e-mail, both as
+# the emulator's own SNS decides them.
+
+_fanout = sns._fanout
+
+
+def _fanout_and_mail(
+    topic_arn: str,
+    msg_id: str,
+    message: str,
+    subject: str,
+    message_structure: str = "",
+    message_attributes: dict[str, Any] | None = None,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    attributes = message_attributes or {}
+    _fanout(topic_arn, msg_id, message, subject, message_structure, attributes, **options)
+    topic = sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": []}
+    text = sns._resolve_message_for_protocol(message, message_structure, "email")
+    for subscription in topic["subscriptions"]:
+        wanted = sns._matches_filter_policy(subscription, attributes, text)
+        if subscription["protocol"] == "email" and wanted:
+            _mail(topic, subscription["endpoint"], subject, text)
+
+
+def _mail(topic: dict[str, Any], address: str, subject: str, text: str) -> None:
+    mail = EmailMessage(default)
+    sender = topic["attributes"].get("DisplayName") or "AWS Notifications"
+    mail["From"] = f"{sender} <no-reply@sns.amazonaws.com>"
+    mail["To"] = address
+    mail["Subject"] = subject or "AWS Notification Message"
+    mail.set_content(text)
+    mailbox.Maildir(os.environ["CXR_ALERT_MAIL"]).add(mail)
+
+
+sns._fanout = _fanout_and_mail
+
+# A batch is allowed by the permission for its single action; the emulator asks for one that a
+# policy can't name.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+
+_SINGLE_ACTIONS = {
+    "sns:PublishBatch": "sns:Publish",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+_extract_iam_action = iam_actions.extract_iam_action
+
+
+def _single_action(*arguments: Any) -> str | None:  # noqa: ANN401
+    action: str | None = _extract_iam_action(*arguments)
+    return _SINGLE_ACTIONS.get(action or "", action)
+
+
+iam_actions.extract_iam_action = _single_action
+
+# The emulator's CloudFormation knows AWS::IAM::Policy and not AWS::IAM::RolePolicy, its like for
+# one role.
+
+
+def _as_policy(properties: dict[str, Any]) -> dict[str, Any]:
+    return {**properties, "Roles": [properties["RoleName"]]}
+
+
+provisioners._RESOURCE_HANDLERS["AWS::IAM::RolePolicy"] = {
+    "create": lambda name, properties, stack: provisioners._iam_policy_create(
+        name, _as_policy(properties), stack
+    ),
+    "delete": lambda physical_id, properties: provisioners._iam_policy_delete(
+        physical_id, _as_policy(properties)
+    ),
+}
+
+# A number that a template takes from a parameter arrives as text, and CloudFormation makes a
+# number of it; an event source mapping with MaximumConcurrency as text stops the emulator's poller.
+
+_sqs_esm_concurrency = lambda_svc._sqs_esm_concurrency
+
+
+def _concurrency_as_number(mapping: dict[str, Any], *rest: Any) -> int:  # noqa: ANN401
+    scaling = {name: int(value) for name, value in (mapping.get("ScalingConfig") or {}).items()}
+    limit: int = _sqs_esm_concurrency({**mapping, "ScalingConfig": scaling}, *rest)
+    return limit
+
+
+lambda_svc._sqs_esm_concurrency = _concurrency_as_number
+
+# The template refuses requests without TLS. What never leaves this machine counts as if it had it.
+
+_pin_request_origin = gateway.pin_request_origin
+
+
+def _pin_as_secure(address: str, _: bool) -> None:
+    _pin_request_origin(address, secure_transport=True)
+
+
+gateway.pin_request_origin = _pin_as_secure

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from local import environment, processes
+from local import environment, mail, processes
 
 NAME = "emulator"
 HOME = processes.ROOT / ".venv-emulator"
@@ -24,6 +24,7 @@ def start(
         "IOT_MTLS_ENABLED": "0",
         "DOCKER_HOST": f"unix://{state}/no-docker",
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": container_url,
+        "CXR_ALERT_MAIL": str(mail.directory(state)),
     }
     command: list[str | Path] = [
         HOME / "bin" / "python",

@@ -1,29 +1,26 @@
-"""The alert e-mail: what the topic's e-mail subscription would bring to its address."""
+"""The alert e-mails: what the emulated topic mailed, as files."""
 
-from local.stack import Stack
-from local.watch import Alert
+import email
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
 
-# Only an address in a reserved domain may stand in the demo: nobody can own it.
+# An address in a reserved domain: nobody can own it.
 ADDRESS = "radiology@example.org"
 
-# The emulator takes e-mail subscriptions but sends no e-mail.
-HONESTY = (
-    "No e-mail left this machine: this is the message as the topic delivered it to a subscriber "
-    "with the e-mail subscription's filter policy. SNS adds a link to unsubscribe."
-)
 
-_SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
+def directory(state: Path) -> Path:
+    """Where a stack's mails go, as a Maildir."""
+    return state / "mail"
 
 
-def filter_policy(stack: Stack) -> str:
-    """The filter policy that the deployed template gave its e-mail subscription, as JSON."""
-    topic = stack.outputs["AlertsTopicArn"]
-    known = stack.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    (arn,) = [each["SubscriptionArn"] for each in known if each["Endpoint"] == ADDRESS]
-    attributes = stack.sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-    return attributes["FilterPolicy"]
+def received(state: Path) -> list[EmailMessage]:
+    """The mails so far, in the order they came."""
+    files = sorted((directory(state) / "new").glob("*"), key=lambda file: file.stat().st_mtime_ns)
+    return [email.message_from_bytes(file.read_bytes(), policy=default) for file in files]
 
 
-def as_email(alert: Alert) -> str:
-    """An alert laid out as SNS mails it; SNS adds a footer with its unsubscribe link."""
-    return f"From: {_SENDER}\nTo: {ADDRESS}\nSubject: {alert.subject}\n\n{alert.message}"
+def as_text(mail: EmailMessage) -> str:
+    """A mail as its reader sees it."""
+    headers = "\n".join(f"{name}: {mail[name]}" for name in ("From", "To", "Subject"))
+    return f"{headers}\n\n{mail.get_content().rstrip()}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from botocore.client import BaseClient
 
-from local import container, deploy, emulator, environment, processes
+from local import container, deploy, emulator, environment, mail, processes
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
         if not tool.exists():
             raise LocalError(f"{tool} is missing; `make demo` and `make up` install it.")
     (state / "tmp").mkdir()
+    shutil.rmtree(mail.directory(state), ignore_errors=True)
     ports = processes.free_ports(2)
     container_url = f"http://127.0.0.1:{ports[1]}"
 

@@ -10,6 +10,7 @@ from local.demo import Screening, median
 
 _COLUMNS = ("image", "label", "probability", "finding", "alert", "to record", "to alert")
 _WIDTHS = (34, 10, 12, 10, 8, 10, 9)
+_LISTED = 3
 _STYLES = {"PNEUMONIA": "bold red", "NORMAL": "green", "REJECTED": "yellow", "MISSING": "bold red"}
 
 
@@ -38,7 +39,7 @@ def _cells(screening: Screening) -> tuple[str, ...]:
     return (
         screening.key,
         screening.label,
-        "-" if probability is None else f"{100 * probability:.1f} %",
+        "-" if probability is None else percent(probability),
         screening.finding or "MISSING",
         alert,
         seconds(screening.recorded),
@@ -77,7 +78,7 @@ def summary(screenings: list[Screening], elapsed: float) -> list[str]:
     for label in ("PNEUMONIA", "NORMAL"):
         labelled = [each for each in screenings if each.label == label]
         hits = sum(each.alerted is not None for each in labelled)
-        lines.append(f"Of {len(labelled)} films labelled {label}, {hits} were alerted.")
+        lines.append(f"Alerted: {hits} of {len(labelled)} films labelled {label}.")
     to_record = median([each.recorded for each in screenings])
     to_alert = median([each.alerted for each in screenings])
     lines.append(
@@ -92,10 +93,20 @@ def shortcomings(screenings: list[Screening]) -> list[str]:
     unalerted = [each.key for each in screenings if each.positive and each.alerted is None]
     lines = []
     if unrecorded:
-        lines.append(f"No record of {', '.join(unrecorded)}.")
+        lines.append(f"No record of {_listed(unrecorded)}.")
     if unalerted:
-        lines.append(f"No alert for {', '.join(unalerted)}.")
+        lines.append(f"No alert for {_listed(unalerted)}.")
     return lines
+
+
+def _listed(keys: list[str]) -> str:
+    shown = ", ".join(keys[:_LISTED])
+    return shown if len(keys) <= _LISTED else f"{shown} and {len(keys) - _LISTED} more"
+
+
+def percent(probability: float) -> str:
+    """Never "100.0 %": nothing is certain here."""
+    return "> 99.9 %" if probability > 0.9994 else f"{100 * probability:.1f} %"
 
 
 def seconds(value: float | None) -> str:
