@@ -1,0 +1,251 @@
+"""What the classify function works with: moto for AWS, a web server for what moto can't say."""
+
+import base64
+import contextlib
+import hashlib
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import boto3
+
+REGION = "us-east-1"
+JPEG = b"\xff\xd8\xff\xe0 a film"
+
+
+@dataclass
+class Answer:
+    """What the stub says; with `sent` fewer bytes than promised, it hangs up in the middle."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    sent: int | None = None
+    delay: float = 0
+
+
+@dataclass
+class Request:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Stub:
+    """A web server on a free loopback port, which says what a test tells it to."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._connections: list[socket.socket] = []
+        self.answer: Callable[[Request], Answer] = lambda _: Answer()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def says(self, answer: Answer) -> None:
+        self.answer = lambda _: answer
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _handler(stub) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                stub._connections.append(self.connection)
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                request = Request(self.path, dict(self.headers), body)
+                stub.requests.append(request)
+                answer = stub.answer(request)
+                time.sleep(answer.delay)
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(answer.body[: answer.sent])
+                if answer.sent is not None:
+                    self.close_connection = True
+
+            do_GET = do_POST  # noqa: N815 - the base class looks for this name
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+class Endpoint(Stub):
+    """Stands in for SageMaker, answering as it does."""
+
+    def finds(self, pneumonia: float) -> None:
+        self.says(self.probabilities([1 - pneumonia, pneumonia]))
+
+    @staticmethod
+    def probabilities(values: object) -> Answer:
+        headers = {
+            "Content-Type": "application/json",
+            "X-Amzn-SageMaker-Custom-Attributes": "model=cxr-test-1",
+            "x-Amzn-Invoked-Production-Variant": "AllTraffic",
+        }
+        return Answer(200, json.dumps(values).encode(), headers)
+
+    @staticmethod
+    def error(status: int, code: str, **members: object) -> Answer:
+        body = json.dumps({"message": f"{code} it is", **members}).encode()
+        return Answer(status, body, {"x-amzn-errortype": code, "Content-Type": "application/json"})
+
+    @classmethod
+    def model_error(cls, status: int, message: str) -> Answer:
+        return cls.error(
+            424,
+            "ModelError",
+            OriginalStatusCode=status,
+            OriginalMessage=message,
+            LogStreamArn="arn:aws:logs:us-east-1:123456789012:log-group:x",
+        )
+
+
+@dataclass
+class Context:
+    """What Lambda hands to a handler beside the event."""
+
+    function_name: str = "classify"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:classify"
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 120_000
+
+
+@dataclass
+class Cloud:
+    """Everything that the template makes, in moto, but for the function."""
+
+    bucket: str = "uploads"
+    table: str = "screenings"
+
+    def __post_init__(self) -> None:
+        self.s3 = boto3.client("s3", region_name=REGION)
+        self.dynamodb = boto3.resource("dynamodb", region_name=REGION)
+        self.sns = boto3.client("sns", region_name=REGION)
+        self.sqs = boto3.client("sqs", region_name=REGION)
+        self.s3.create_bucket(Bucket=self.bucket)
+        self.s3.put_bucket_versioning(
+            Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"}
+        )
+        self.screenings = self.dynamodb.create_table(
+            TableName=self.table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "key", "AttributeType": "S"},
+                {"AttributeName": "version", "AttributeType": "S"},
+            ],
+            KeySchema=[
+                {"AttributeName": "key", "KeyType": "HASH"},
+                {"AttributeName": "version", "KeyType": "RANGE"},
+            ],
+        )
+        self.queue = self.sqs.create_queue(
+            QueueName="uploads", Attributes={"VisibilityTimeout": "720"}
+        )["QueueUrl"]
+        self._subscribers = {
+            name: self.sqs.create_queue(QueueName=name)["QueueUrl"]
+            for name in ("program", "people")
+        }
+        self.open_topic()
+
+    def open_topic(self) -> None:
+        self.topic = self.sns.create_topic(Name="alerts")["TopicArn"]
+        for audience, url in self._subscribers.items():
+            queue = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+            self.sns.subscribe(
+                TopicArn=self.topic,
+                Protocol="sqs",
+                Endpoint=queue["Attributes"]["QueueArn"],
+                Attributes={"FilterPolicy": json.dumps({"audience": [audience]})},
+            )
+
+    def close_topic(self) -> None:
+        self.sns.delete_topic(TopicArn=self.topic)
+
+    def drop(self, key: str, body: bytes = JPEG) -> dict[str, Any]:
+        """Put an object; return the record with which the queue tells of it."""
+        put = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        found = {
+            "key": key,
+            "size": len(body),
+            "etag": put["ETag"].strip('"'),
+            "version-id": put["VersionId"],
+            "sequencer": "00617F08299329D189",
+        }
+        return self.message(
+            {
+                "source": "aws.s3",
+                "detail-type": "Object Created",
+                "time": "2026-11-22T10:15:30Z",
+                "detail": {"bucket": {"name": self.bucket}, "object": found},
+            }
+        )
+
+    def message(self, body: object) -> dict[str, Any]:
+        text = body if isinstance(body, str) else json.dumps(body)
+        return {
+            "messageId": str(uuid.uuid4()),
+            "receiptHandle": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(),
+            "body": text,
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:uploads",
+            "awsRegion": REGION,
+        }
+
+    def receive(self) -> dict[str, Any] | None:
+        """Take a message from the uploads queue, as Lambda hands it to the function."""
+        found = self.sqs.receive_message(
+            QueueUrl=self.queue, AttributeNames=["ApproximateReceiveCount"]
+        ).get("Messages")
+        if not found:
+            return None
+        (message,) = found
+        return self.message(message["Body"]) | {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "attributes": message["Attributes"],
+        }
+
+    def records(self) -> list[dict[str, Any]]:
+        return list(self.screenings.scan()["Items"])
+
+    def alerts(self, audience: str) -> list[dict[str, Any]]:
+        """Take what the subscribers of that audience got: SNS's envelopes, parsed."""
+        envelopes: list[dict[str, Any]] = []
+        url = self._subscribers[audience]
+        while found := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in found:
+                envelopes.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return envelopes
