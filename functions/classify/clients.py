@@ -25,7 +25,7 @@ READ_SECONDS = {
     "dynamodb": 2,
     "s3": 3,
     "sagemaker-runtime": 15,  # a serverless endpoint starts its container first
-    "sns": 5,  # giving up early repeats an alert that went out
+    "sns": 3,  # giving up early repeats an alert that went out
     "sqs": 2,
 }
 

@@ -32,8 +32,8 @@ class Endpoint:
                 ContentType=content_type(film),
                 Accept="application/json",
             )
-            with response["Body"] as body:
-                answer = body.read()
+            with response["Body"]:  # `as` would give the raw stream, with other errors
+                answer = response["Body"].read()
         except ClientError as error:
             raise _sort(error) from None
         except BotoCoreError as error:

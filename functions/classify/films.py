@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LARGEST_BYTES = 25 * 1024 * 1024  # the body that a SageMaker endpoint takes
-DOWNLOAD_SECONDS = 15  # for the whole body: a socket's time limit starts anew with every byte
+DOWNLOAD_SECONDS = 10  # for the whole body: a socket's time limit starts anew with every byte
 _CHUNK_BYTES = 1024 * 1024
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}

@@ -1,0 +1,210 @@
+"""The adapters, against what their services can answer; each row comes over a real connection."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from classify import clients
+from classify.batch import screen_and_alert
+from classify.clock import now, stamp
+from classify.endpoint import Endpoint as Asked
+from classify.films import Films
+from classify.finding import Answer as Found
+from classify.outcomes import Rejected, TryAgain
+from classify.record import Claim, Record, screened
+from classify.upload import Upload, read_upload
+from tests.integration.classify_cloud import JPEG, Answer, Cloud, Endpoint, Stub
+
+
+@pytest.fixture
+def asked(
+    aws_environment: None, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Asked]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", endpoint.url)
+    monkeypatch.setitem(clients.READ_SECONDS, "sagemaker-runtime", 0.3)
+    made = clients.make_clients()
+    yield Asked(made.endpoint, "cxr-alert")
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def films(aws_environment: None, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Films]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", stub.url)
+    made = clients.make_clients()
+    yield Films(made.s3)
+    for client in made:
+        client.close()
+
+
+UPLOAD = Upload("Jane.jpeg", "v1", "uploads", "v1", "e1", 100, "2026-11-22T10:15:30.000Z")
+
+
+def probabilities(text: str) -> Answer:
+    return Answer(200, text.encode(), {"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "requests", "sentence"),
+    [
+        (Endpoint.model_error(500, "out of memory"), 1, "container failed with status 500"),
+        (Endpoint.model_error(0, "timed out"), 1, "container failed with status 0"),
+        (Endpoint.model_error(404, "no such path"), 1, "container failed with status 404"),
+        (Endpoint.model_error(429, "busy"), 1, "container failed with status 429"),
+        (Endpoint.error(503, "ServiceUnavailable"), 2, "ServiceUnavailable"),
+        (Endpoint.error(500, "InternalFailure"), 2, "InternalFailure"),
+        (Endpoint.error(429, "ModelNotReadyException"), 1, "ModelNotReadyException"),
+        (Endpoint.error(400, "ThrottlingException"), 2, "ThrottlingException"),
+        (Endpoint.error(530, "InternalDependencyException"), 1, "InternalDependencyException"),
+        (Endpoint.error(403, "AccessDeniedException"), 1, "AccessDeniedException"),
+        (
+            Endpoint.error(
+                400, "ValidationError", message="Endpoint cxr-alert of account 1 not found."
+            ),
+            1,
+            "does not exist",
+        ),
+        (Answer(502, b"<html>bad gateway</html>"), 2, "502"),
+        (Answer(200, b"[0.1, 0.9]", delay=1), 2, "ReadTimeoutError"),
+        (Answer(200, b"[0.1, 0.9]", sent=3), 1, "did not answer"),
+        (probabilities("[NaN, NaN]"), 1, "no probability"),
+        (probabilities("[0.1, 0.2, 0.7]"), 1, "not a list of two"),
+        (probabilities("[0.9, 0.9]"), 1, "do not add up to 1"),
+        (probabilities("[true, 0]"), 1, "no probability"),
+        (probabilities('["0.1", "0.9"]'), 1, "no probability"),
+        (probabilities('{"p": 1}'), 1, "not a list of two"),
+        (probabilities("[[[["), 1, "not JSON"),
+        (probabilities(""), 1, "not JSON"),
+    ],
+)
+def test_what_is_not_the_films_fault_is_tried_again(
+    asked: Asked, endpoint: Endpoint, answer: Answer, requests: int, sentence: str
+) -> None:
+    endpoint.says(answer)
+    with pytest.raises(TryAgain, match=sentence):
+        asked.ask(JPEG)
+    assert len(endpoint.requests) == requests
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_what_is_the_films_fault_is_final(asked: Asked, endpoint: Endpoint, status: int) -> None:
+    endpoint.says(Endpoint.model_error(status, "The file ends too early."))
+    with pytest.raises(Rejected, match=r"The file ends too early\."):
+        asked.ask(JPEG)
+
+
+def test_the_built_in_algorithms_answer_needs_no_model_name(
+    asked: Asked, endpoint: Endpoint
+) -> None:
+    endpoint.says(probabilities("[0.07, 0.93]"))
+    answer = asked.ask(JPEG)
+    assert (answer.probability, answer.model, answer.variant) == (Decimal("0.93"), None, None)
+
+
+def s3_error(status: int, code: str) -> Answer:
+    body = f"<Error><Code>{code}</Code><Message>Jane.jpeg</Message></Error>"
+    return Answer(status, body.encode(), {"Content-Type": "application/xml"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "sentence"),
+    [
+        (s3_error(404, "NoSuchKey"), Rejected, "deleted"),
+        (s3_error(404, "NoSuchVersion"), Rejected, "deleted"),
+        (s3_error(405, "MethodNotAllowed"), Rejected, "deleted"),
+        (s3_error(412, "PreconditionFailed"), Rejected, "replaced"),
+        (s3_error(403, "AccessDenied"), TryAgain, "AccessDenied"),
+        (s3_error(404, "NoSuchBucket"), TryAgain, "NoSuchBucket"),
+        (s3_error(503, "SlowDown"), TryAgain, "SlowDown"),
+        (Answer(200, JPEG * 1000, sent=100), TryAgain, "could not be read"),
+    ],
+)
+def test_a_film_that_s3_does_not_hand_out(
+    films: Films, stub: Stub, answer: Answer, error: type[Exception], sentence: str
+) -> None:
+    stub.says(answer)
+    with pytest.raises(error, match=sentence) as raised:
+        films.read(UPLOAD)
+    assert "Jane" not in str(raised.value)
+
+
+def test_without_versions_the_etag_says_which_upload_is_meant(films: Films, stub: Stub) -> None:
+    stub.says(Answer(200, JPEG))
+    unversioned = Upload("a.jpeg", "e1#1", "uploads", None, "e1", 100, UPLOAD.uploaded)
+    assert films.read(unversioned) == films.read(UPLOAD) == JPEG
+    by_etag, by_version = stub.requests
+    assert by_etag.headers["If-Match"] == '"e1"'
+    assert "versionId=v1" in by_version.path
+
+
+def test_ten_deliveries_at_once_leave_one_record_and_one_alert(
+    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+) -> None:
+    everyone_asked = threading.Barrier(10)
+
+    def answer(_: Any) -> Answer:
+        everyone_asked.wait(30)  # so nobody finds another's record before asking
+        return Endpoint.probabilities([0.07, 0.93])
+
+    endpoint.answer = answer
+    upload = read_upload(cloud.drop("a.jpeg")["body"])
+    assert upload
+
+    def deliver(number: int) -> Any:
+        claim = Claim(f"invocation {number}", "2999-01-01T00:00:00.000Z")
+        with ThreadPoolExecutor(1) as pool:
+            (outcome,) = screen_and_alert([upload], app.services, claim, pool)
+        return outcome
+
+    with ThreadPoolExecutor(10) as deliveries:
+        outcomes = list(deliveries.map(deliver, range(10)))
+
+    assert [outcome.failure for outcome in outcomes] == [None] * 10
+    assert sum(outcome.new for outcome in outcomes) == 1
+    assert sum(outcome.alerted for outcome in outcomes) == 1
+    assert [record["alert"] for record in cloud.records()] == ["SENT"]
+    assert len(cloud.alerts("program")) == len(cloud.alerts("people")) == 1
+
+
+def test_an_expired_claim_is_taken_over_by_one_delivery_only(app: ModuleType, cloud: Cloud) -> None:
+    upload = read_upload(cloud.drop("a.jpeg")["body"])
+    assert upload
+    found = Found(Decimal("0.93"), None, None)
+    dead = Claim("the dead", stamp(now() - timedelta(seconds=1)))
+    record = app.services.screenings.add(screened(upload, found, Decimal("0.1"), now(), dead))
+
+    def take_over(number: int) -> bool:
+        claim = Claim(f"invocation {number}", stamp(now() + timedelta(minutes=2)))
+        standing: Record = app.services.screenings.claim(record, claim, now())
+        return standing.awaits_alert_of(claim)
+
+    with ThreadPoolExecutor(10) as deliveries:
+        assert sum(deliveries.map(take_over, range(10))) == 1
+
+
+def test_a_write_repeated_after_its_answer_was_lost_meets_its_own_record(
+    app: ModuleType, cloud: Cloud
+) -> None:
+    upload = read_upload(cloud.drop("a.jpeg")["body"])
+    assert upload
+    claim = Claim("mine", stamp(now() + timedelta(minutes=2)))
+    found = Found(Decimal("0.93"), None, None)
+    record = screened(upload, found, Decimal("0.1"), now(), claim)
+    for _ in range(2):
+        assert app.services.screenings.add(record).awaits_alert_of(claim)
+        assert app.services.screenings.claim(record, claim, now()).awaits_alert_of(claim)
+    assert app.services.screenings.find(upload) == record
+
+
+def test_a_lost_table_is_tried_again(app: ModuleType, cloud: Cloud) -> None:
+    upload = read_upload(cloud.drop("a.jpeg")["body"])
+    assert upload
+    cloud.screenings.delete()
+    with pytest.raises(TryAgain, match="could not be read: ResourceNotFoundException"):
+        app.services.screenings.find(upload)

@@ -1,0 +1,342 @@
+"""The rules: configuration, events, answers, texts, waits. No AWS, milliseconds."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from classify.alert import Message, people_message, percent, program_message
+from classify.alerts import MOST_BYTES, MOST_MESSAGES, _calls, _entry
+from classify.clock import stamp
+from classify.config import WrongConfiguration, read_config
+from classify.endpoint import content_type
+from classify.finding import Answer, Finding, judge, read_probability
+from classify.outcomes import TryAgain
+from classify.record import AlertState, Claim, Record, rejected, screened
+from classify.upload import MalformedMessage, Upload, read_upload
+from classify.uploads_queue import wait_seconds
+
+EVENTS = Path(__file__).parents[2] / "events"
+AT = datetime(2026, 11, 22, 10, 15, 31, 123456, UTC)
+CLAIM = Claim("this invocation", "2026-11-22T10:17:31.123Z")
+UPLOAD = Upload("ward-7/a.jpeg", "v1", "uploads", "v1", "e1", 100, "2026-11-22T10:15:30.000Z")
+CONFIGURATION = {
+    "ENDPOINT_NAME": "cxr-alert",
+    "CUTOFF": "0.1",
+    "SCREENINGS_TABLE": "screenings",
+    "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
+    "UPLOADS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
+    "RETRY_SECONDS": "15",
+}
+
+
+def positive(key: str = UPLOAD.key, probability: str = "0.93") -> Record:
+    upload = Upload(key, "v1", "uploads", "v1", "e1", 100, UPLOAD.uploaded)
+    answer = Answer(Decimal(probability), "cxr-test-1", "AllTraffic")
+    return screened(upload, answer, Decimal("0.1"), AT, CLAIM)
+
+
+# --- configuration ---
+
+
+def test_the_configuration_is_read_once_and_typed() -> None:
+    config = read_config(CONFIGURATION)
+    assert (config.cutoff, config.retry_seconds) == (Decimal("0.1"), 15)
+
+
+@pytest.mark.parametrize("name", CONFIGURATION)
+def test_a_missing_variable_is_named(name: str) -> None:
+    environment = {key: value for key, value in CONFIGURATION.items() if key != name}
+    with pytest.raises(WrongConfiguration, match=f"^{name} is not set: it must be .+\\.$"):
+        read_config(environment)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CUTOFF", "0"),
+        ("CUTOFF", "1.1"),
+        ("CUTOFF", "-0.1"),
+        ("CUTOFF", "10 %"),
+        ("CUTOFF", "nan"),
+        ("ENDPOINT_NAME", "arn:aws:sagemaker:x"),
+        ("ALERTS_TOPIC_ARN", "alerts"),
+        ("SCREENINGS_TABLE", "a table"),
+        ("UPLOADS_QUEUE_URL", "uploads"),
+        ("RETRY_SECONDS", "0"),
+        ("RETRY_SECONDS", "901"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_its_value(name: str, value: str) -> None:
+    with pytest.raises(WrongConfiguration, match=f"^{name} is '{value}': it must be"):
+        read_config(CONFIGURATION | {name: value})
+
+
+# --- events ---
+
+
+def bodies(name: str) -> list[str]:
+    return [record["body"] for record in json.loads((EVENTS / name).read_text())["Records"]]
+
+
+def test_an_upload_is_understood() -> None:
+    (body,) = bodies("upload.json")
+    upload = read_upload(body)
+    assert upload
+    assert asdict(upload) == {
+        "key": "ward-7/film-0001.jpeg",
+        "version": "683962d1ceec824cebf7fbb1027aa57d",
+        "bucket": "cxr-alert-uploadsbucket-1a2b3c4d5e6f",
+        "version_id": "683962d1ceec824cebf7fbb1027aa57d",
+        "etag": "b2aa20462631e74dd6edd3296c22ba47",
+        "size": 1234567,
+        "uploaded": "2026-11-22T10:15:30.000Z",
+    }
+
+
+def test_keys_are_taken_as_they_stand() -> None:
+    for body in bodies("odd-keys.json"):
+        upload = read_upload(body)
+        assert upload
+        assert upload.key == json.loads(body)["detail"]["object"]["key"]
+
+
+def test_a_duplicate_is_the_same_upload() -> None:
+    first, second = map(read_upload, bodies("duplicate.json"))
+    assert first == second
+
+
+@pytest.mark.parametrize("version_id", [None, "null"])
+def test_without_versions_etag_and_sequencer_tell_uploads_apart(version_id: str | None) -> None:
+    event = json.loads(bodies("upload.json")[0])
+    film = event["detail"]["object"] | {"etag": "e1", "sequencer": "0061"}
+    film.pop("version-id")
+    event["detail"]["object"] = film | ({"version-id": version_id} if version_id else {})
+    upload = read_upload(json.dumps(event))
+    assert upload
+    assert (upload.version, upload.version_id) == ("e1#0061", None)
+
+
+@pytest.mark.parametrize("body", bodies("foreign.json"))
+def test_what_is_no_upload_is_none(body: str) -> None:
+    assert read_upload(body) is None
+
+
+@pytest.mark.parametrize("body", [*bodies("malformed.json"), "[" * 100_000, ""])
+def test_what_cannot_be_understood_is_malformed(body: str) -> None:
+    with pytest.raises(MalformedMessage):
+        read_upload(body)
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    part=st.sampled_from(["key", "size", "etag", "version-id", "sequencer", "object", "detail"]),
+    value=ANY_JSON,
+)
+def test_whatever_an_event_holds_it_is_an_upload_or_malformed(part: str, value: object) -> None:
+    event: dict[str, Any] = json.loads(bodies("upload.json")[0])
+    holder = {"object": event["detail"], "detail": event}.get(part, event["detail"]["object"])
+    holder[part] = value
+    try:
+        upload = read_upload(json.dumps(event))
+    except MalformedMessage:
+        return
+    assert upload
+    assert upload.key
+    assert upload.version
+
+
+def test_the_log_names_a_film_by_a_short_stable_hash() -> None:
+    assert UPLOAD.film == hashlib.sha256(b"ward-7/a.jpeg").hexdigest()[:12]
+
+
+# --- answers and findings ---
+
+
+@pytest.mark.parametrize(
+    ("body", "probability"),
+    [
+        (b"[0.07, 0.93]", "0.93"),
+        (b"[1, 0]", "0"),
+        (b"[0.0, 1.0]", "1"),
+        (b"[0.500001, 0.5]", "0.5"),
+        (b" [ 9e-1 , 1e-1 ] \n", "0.1"),
+        (b"[0.07123456789, 0.92876543211]", "0.928765"),
+    ],
+)
+def test_an_answer_is_read(body: bytes, probability: str) -> None:
+    assert read_probability(body) == Decimal(probability)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=40) | ANY_JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_other_answer_is_the_endpoints_fault(body: bytes) -> None:
+    try:
+        probability = read_probability(body)
+    except TryAgain:
+        return
+    assert 0 <= probability <= 1
+
+
+@pytest.mark.parametrize(
+    ("probability", "finding"), [("0.099999", "NORMAL"), ("0.1", "PNEUMONIA"), ("1", "PNEUMONIA")]
+)
+def test_the_cutoff_itself_is_a_finding(probability: str, finding: str) -> None:
+    assert judge(Decimal(probability), Decimal("0.1")) == finding
+
+
+def test_a_positive_record_is_claimed_from_the_start() -> None:
+    record = positive()
+    assert (record.finding, record.alert) == (Finding.PNEUMONIA, AlertState.PENDING)
+    assert record.awaits_alert_of(CLAIM)
+    assert not record.awaits_alert_of(Claim("another", CLAIM.until))
+    assert record.classified == "2026-11-22T10:15:31.123Z"
+
+
+def test_other_records_need_no_alert() -> None:
+    for record in (
+        positive(probability="0.01"),
+        rejected(UPLOAD, "no image", Decimal("0.1"), AT),
+    ):
+        assert record.alert is AlertState.NOT_NEEDED
+        assert record.claimed_by is None
+
+
+@pytest.mark.parametrize(
+    ("film", "media_type"),
+    [
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"%PDF", "application/octet-stream"),
+        (b"", "application/octet-stream"),
+    ],
+)
+def test_the_bytes_say_what_a_film_is(film: bytes, media_type: str) -> None:
+    assert content_type(film) == media_type
+
+
+def test_times_sort_as_text_whatever_their_zone() -> None:
+    zone = timezone(timedelta(hours=2))
+    assert stamp(datetime(2026, 11, 22, 12, 0, tzinfo=zone)) == "2026-11-22T10:00:00.000Z"
+
+
+# --- alerts, within what SNS takes ---
+
+LONG_KEY = "ü" * 512
+NASTY_KEY = 'a\nSubject: "free money"\r\n\x00\u2028.jpeg'
+
+
+def messages() -> list[Message]:
+    awkward = [positive(key) for key in ("a.jpeg", LONG_KEY, NASTY_KEY, "\x01" * 1024)]
+    batch = [positive(LONG_KEY) for _ in range(10)]
+    return [*map(program_message, awkward), people_message(awkward), people_message(batch)]
+
+
+@pytest.mark.parametrize("message", messages())
+def test_sns_takes_every_message(message: Message) -> None:
+    assert message.subject.isascii()
+    assert message.subject.isprintable()
+    assert 0 < len(message.subject) < 100
+    assert message.texts["default"]
+    assert all(str(value) for value in message.attributes.values())
+    assert len(json.dumps(_entry("0", message))) < MOST_BYTES
+
+
+def test_calls_stay_within_the_batch_limits() -> None:
+    small = [_entry(str(number), program_message(positive())) for number in range(11)]
+    assert [len(call) for call in _calls(small)] == [MOST_MESSAGES, 1]
+    mail = people_message([positive("\x01" * 1024)] * 5)
+    large = [_entry(str(number), mail) for number in range(9)]
+    calls = list(_calls(large))
+    assert [entry for call in calls for entry in call] == large
+    assert all(len(json.dumps(call)) <= MOST_BYTES + 2 * MOST_MESSAGES for call in calls)
+    assert len(calls) > 1
+
+
+def test_a_programs_alert_is_the_record_as_json() -> None:
+    message = program_message(positive())
+    assert json.loads(message.texts["default"]) == {
+        "key": "ward-7/a.jpeg",
+        "version": "v1",
+        "bucket": "uploads",
+        "etag": "e1",
+        "size": 100,
+        "uploaded": "2026-11-22T10:15:30.000Z",
+        "classified": "2026-11-22T10:15:31.123Z",
+        "finding": "PNEUMONIA",
+        "cutoff": 0.1,
+        "probability": 0.93,
+        "model": "cxr-test-1",
+        "variant": "AllTraffic",
+    }
+    assert message.attributes == {
+        "audience": "program",
+        "finding": "PNEUMONIA",
+        "probability": Decimal("0.93"),
+    }
+
+
+def test_a_mail_about_one_film() -> None:
+    message = people_message([positive()])
+    assert message.subject == "Possible pneumonia: 1 film to review"
+    assert message.texts["email"] == (
+        "Possible pneumonia in 1 film, probability 93 % (cutoff 10 %), please review.\n"
+        "\n"
+        "Possible pneumonia, probability 93 % (cutoff 10 %), please review\n"
+        "  film      ward-7/a.jpeg\n"
+        "  bucket    uploads\n"
+        "  version   v1\n"
+        "  uploaded  2026-11-22T10:15:30.000Z\n"
+        "\n"
+        "A computer screened these X-rays. This is not a diagnosis: a doctor has to look at them."
+    )
+    assert message.attributes["audience"] == "people"
+
+
+def test_a_mail_about_several_films_begins_with_the_most_probable() -> None:
+    message = people_message([positive("a", "0.11"), positive("b", "0.97"), positive("c", "0.5")])
+    assert message.subject == "Possible pneumonia: 3 films to review"
+    assert message.texts["sms"] == (
+        "Possible pneumonia in 3 films, up to probability 97 % (cutoff 10 %), please review."
+    )
+    films = [line for line in message.texts["email"].splitlines() if line.startswith("  film")]
+    assert [line[-1] for line in films] == ["b", "c", "a"]
+
+
+def test_a_key_cannot_write_lines_into_a_mail() -> None:
+    plain = people_message([positive()]).texts["email"]
+    nasty = people_message([positive(NASTY_KEY)]).texts["email"]
+    assert len(nasty.splitlines()) == len(plain.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [
+        ("0.1", "10 %"),
+        ("0.104", "10 %"),
+        ("0.105", "11 %"),
+        ("0.994", "99 %"),
+        ("0.995", "more than 99 %"),
+        ("1", "more than 99 %"),
+    ],
+)
+def test_nothing_is_certain(probability: str, text: str) -> None:
+    assert percent(Decimal(probability)) == text
+
+
+def test_waits_grow_fourfold_up_to_a_quarter_of_an_hour() -> None:
+    assert [wait_seconds(15, tries) for tries in range(1, 6)] == [15, 60, 240, 900, 900]

@@ -1,0 +1,120 @@
+"""What the template promises that no linter checks."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from classify.batch import WAIT_FOR_OTHERS_SECONDS
+from classify.clients import BATCH_SIZE, READ_SECONDS, longest_wait
+from classify.films import DOWNLOAD_SECONDS
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads CloudFormation's short forms: `!GetAtt A.Arn` becomes {"GetAtt": "A.Arn"}."""
+
+
+def _short_form(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    raise AssertionError(node)
+
+
+_Loader.add_multi_constructor("!", _short_form)
+RESOURCES: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)["Resources"]  # noqa: S506
+
+
+def properties(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = RESOURCES[name]["Properties"]
+    return found
+
+
+def of_type(kind: str) -> list[str]:
+    return [name for name, resource in RESOURCES.items() if resource["Type"] == kind]
+
+
+def test_every_wait_together_ends_before_the_function() -> None:
+    waits = [
+        longest_wait("dynamodb"),  # is there a record?
+        longest_wait("s3"),
+        DOWNLOAD_SECONDS + READ_SECONDS["s3"],  # the last piece may be slow to come
+        longest_wait("sagemaker-runtime"),
+        longest_wait("dynamodb"),  # write it
+        longest_wait("dynamodb"),  # or take over another's alert
+        longest_wait("sns") * 2,  # ten alerts for programs, and one for people
+        longest_wait("dynamodb"),  # mark it sent
+        WAIT_FOR_OTHERS_SECONDS,
+        longest_wait("dynamodb"),  # the last look at another's
+        longest_wait("sqs"),
+    ]
+    assert sum(waits) < properties("ClassifyFunction")["Timeout"]
+
+
+def test_messages_stay_hidden_while_the_function_works() -> None:
+    timeout = properties("ClassifyFunction")["Timeout"]
+    assert properties("UploadsQueue")["VisibilityTimeout"] >= 6 * timeout
+    source = properties("ClassifyFunction")["Events"]["Uploads"]["Properties"]
+    assert source["BatchSize"] == BATCH_SIZE
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_dead_letters_outlast_the_queue_they_come_from() -> None:
+    queue = properties("UploadsQueue")
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    dead = properties("UploadsDeadLetterQueue")
+    assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+
+
+def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
+    key = {"GetAtt": "Key.Arn"}
+    for queue in of_type("AWS::SQS::Queue"):
+        assert properties(queue)["KmsMasterKeyId"] == key
+    assert properties("AlertsTopic")["KmsMasterKeyId"] == key
+    assert properties("ClassifyLog")["KmsKeyId"] == key
+    assert properties("ScreeningsTable")["SSESpecification"]["KMSMasterKeyId"] == key
+    (rule,) = properties("UploadsBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+
+
+@pytest.mark.parametrize(
+    ("policy", "guarded"),
+    [("AWS::S3::BucketPolicy", 1), ("AWS::SQS::QueuePolicy", 3), ("AWS::SNS::TopicPolicy", 1)],
+)
+def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> None:
+    targets = 0
+    for name in of_type(policy):
+        (deny,) = [
+            statement
+            for statement in properties(name)["PolicyDocument"]["Statement"]
+            if statement["Effect"] == "Deny"
+        ]
+        assert deny["Principal"] == "*"
+        assert deny["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+        targets += len(properties(name).get("Queues") or properties(name).get("Topics") or [1])
+    assert targets == guarded
+
+
+def test_the_functions_policies_name_their_resources() -> None:
+    statements = properties("ClassifyPolicy")["PolicyDocument"]["Statement"]
+    assert [s["Sid"] for s in statements if s["Resource"] == "*"] == ["WriteTraces"]
+    for statement in statements:
+        assert "*" not in "".join(statement["Action"])
+    (ask,) = [s for s in statements if s["Action"] == "sagemaker:InvokeEndpoint"]
+    assert ask["Resource"]["Sub"].endswith(":endpoint/${EndpointName}")
+    assert "Policies" not in properties("ClassifyFunction")
+
+
+def test_mail_goes_to_people_only_and_only_if_wanted() -> None:
+    assert RESOURCES["NotificationSubscription"]["Condition"] == "HasNotificationEmail"
+    assert properties("NotificationSubscription")["FilterPolicy"] == {"audience": ["people"]}
+
+
+def test_data_outlives_the_stack_with_the_key_that_opens_it() -> None:
+    for name in ("Key", "UploadsBucket", "ScreeningsTable"):
+        assert RESOURCES[name]["DeletionPolicy"] == "Retain"
+        assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
