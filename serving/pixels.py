@@ -1,10 +1,14 @@
 """An uploaded image file as grey levels, and those as the network wants them.
 
 Training reads its films through the same two functions, so that a film looks the same to the
-network in both. Memory is bounded: the size of an image is checked before any pixel is decoded.
+network in both. Memory is bounded: the size of an image is checked before any pixel is decoded, and
+very large ones are decoded one after the other.
 """
 
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 Grey: TypeAlias = NDArray[np.uint8]
 
 MAX_PIXELS = 40_000_000  # twice the largest digitised chest film: 14 x 17 inch at 300 dpi
+LARGE_PIXELS = 12_000_000
 MIN_SIDE = 32
 MAX_ASPECT = 10
 MAX_SCANS = 100  # encoders write about 10; each one is a pass over the whole image
@@ -26,6 +31,7 @@ _START_OF_SCAN = b"\xff\xda"
 _ORIENTATION = 0x0112  # the EXIF tag
 _ROWS_AT_A_TIME = 512
 _SAMPLE_BITS = (8, 10, 12, 14, 16)
+_decoding_a_large_one = threading.Lock()
 
 
 class NotReadable(Exception):
@@ -62,29 +68,23 @@ def read_grey(data: bytes, smallest: int | None = None) -> Grey:
         raise UnsupportedFormat(
             "The file is neither a JPEG nor a PNG image. Export the X-ray as JPEG or PNG."
         )
-    # Whatever Pillow raises here is about the file: it has no list of what a broken one leads to.
-    try:
+    with _blaming_the_file(data):
         image = kind(io.BytesIO(data))
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise _damaged(data) from error
     _check_size(image.width, image.height)
+    large = image.width * image.height > LARGE_PIXELS
     if isinstance(image, JpegImageFile):
-        if data.count(_START_OF_SCAN) > MAX_SCANS:
+        if image.info.get("progressive") and data.count(_START_OF_SCAN) > MAX_SCANS:
             raise TooLarge(
                 f"The JPEG is stored in more than {MAX_SCANS} passes. "
                 "Export the X-ray as an ordinary JPEG."
             )
         side = smallest or max(image.size)
         image.draft("L", (side, side))
-    try:
-        image.load()
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise _damaged(data) from error
-    return _upright(_grey_levels(image), _orientation(image))
+    with _decoding_a_large_one if large else nullcontext():
+        with _blaming_the_file(data):
+            image.load()
+        grey = _grey_levels(image)
+    return _upright(grey, _orientation(image))
 
 
 def network_input(grey: Grey, size: int) -> Grey:
@@ -111,46 +111,53 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _damaged(data: bytes) -> NotReadable:
-    name = "JPEG" if data.startswith(_JPEG) else "PNG"
-    return NotReadable(
-        f"The {name} file is damaged, incomplete or of a rare kind. "
-        f"Upload it again, or export the X-ray anew as an ordinary {name}."
-    )
+@contextmanager
+def _blaming_the_file(data: bytes) -> Iterator[None]:
+    """What Pillow raises while it reads is about the file: there is no list of all it may be."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        name = "JPEG" if data.startswith(_JPEG) else "PNG"
+        raise NotReadable(
+            f"The {name} file is damaged, incomplete or of a rare kind. "
+            f"Upload it again, or export the X-ray anew as an ordinary {name}."
+        ) from error
 
 
 def _grey_levels(image: Image.Image) -> Grey:
-    if image.mode == "I;16":
-        return _eight_bits(np.asarray(image))
     if image.mode == "L" and not image.has_transparency_data:
         return np.asarray(image)
-    # In strips: the steps between a large film in colour and its grey levels would multiply it.
+    bits = _sample_bits(image) if image.mode == "I;16" else 8
+    # In strips: each step between a large film and its grey levels would copy it whole.
     grey = np.empty((image.height, image.width), dtype=np.uint8)
     for top in range(0, image.height, _ROWS_AT_A_TIME):
         bottom = min(top + _ROWS_AT_A_TIME, image.height)
-        grey[top:bottom] = _luma(image.crop((0, top, image.width, bottom)))
+        strip = image.crop((0, top, image.width, bottom))
+        if image.mode == "I;16":
+            grey[top:bottom] = np.asarray(strip) >> (bits - 8)
+        else:
+            grey[top:bottom] = np.asarray(_luma(strip))
     return grey
 
 
-def _luma(image: Image.Image) -> Grey:
+def _luma(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image)
-    return np.asarray(image.convert("RGB").convert("L"))
+    return image.convert("RGB").convert("L")
 
 
-def _eight_bits(samples: NDArray[np.uint16]) -> Grey:
-    needed = int(samples.max()).bit_length()
-    bits = next(bits for bits in _SAMPLE_BITS if bits >= needed)
-    return (samples >> (bits - 8)).astype(np.uint8)
+def _sample_bits(image: Image.Image) -> int:
+    brightest = int(np.max(image.getextrema()))
+    return next(bits for bits in _SAMPLE_BITS if brightest.bit_length() <= bits)
 
 
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except MemoryError:
-        raise
     except Exception:  # noqa: BLE001 - a film with broken EXIF data is still a film
         return 1
 
