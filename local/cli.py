@@ -2,8 +2,6 @@
 
 import argparse
 import os
-import shlex
-import shutil
 import signal
 import sys
 import time
@@ -12,14 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local import demo, environment, mail, processes, stack, table, watch
+from local import demo, mail, manual, processes, stack, table, watch
 from local.errors import LocalError
 
 UP = processes.ROOT / "build" / "local"
 DEMO = UP / "demo"
 RESULT = processes.ROOT / "build" / "demo.json"
 SAMPLES = processes.ROOT / "samples"
-ALERTS_QUEUE = "cxr-alert-alerts"
 INTERRUPTED = 130
 
 console = Console(highlight=False)
@@ -113,9 +110,7 @@ def _show_mail(screenings: list[demo.Screening]) -> None:
 
 def _up(chosen: argparse.Namespace) -> int:
     running = stack.start(_settings(UP, chosen.model), _say)
-    queue = watch.subscribe(running, ALERTS_QUEUE, "{}")
-    (UP / "aws.env").write_text(_shell_lines(running))
-    print(_instructions(running, queue))
+    print(manual.write(running, SAMPLES))
     return 0
 
 
@@ -136,49 +131,6 @@ def _alerts(_: argparse.Namespace) -> int:
                 print(f"{alert.attributes.get('audience')}: {alert.subject}\n{alert.message}\n")
 
 
-def _shell_lines(running: stack.Stack) -> str:
-    settings = {
-        **environment.aws(running.endpoint_url),
-        "AWS_REGION": environment.REGION,
-        "AWS_PAGER": "",
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
-    unset = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN"
-    return "\n".join([unset, *(f"export {k}={shlex.quote(v)}" for k, v in settings.items()), ""])
-
-
-def _instructions(running: stack.Stack, queue: str) -> str:
-    aws = "aws" if shutil.which("aws") else ".venv-sam/bin/aws"
-    film = next((SAMPLES / "PNEUMONIA").glob("*.jpeg"))
-    table_name = running.outputs["ScreeningsTableName"]
-    return f"""\
-The application is running on this machine, until `make down`.
-  cloud emulator   {running.endpoint_url}
-  model container  http://127.0.0.1:{running.container_port}
-  logs             {_short(UP)}/*.log
-
-In a shell of its own, point the AWS CLI at it:
-  . {_short(UP)}/aws.env
-
-Drop an X-ray:
-  {aws} s3 cp {_short(film)} s3://{running.outputs["UploadsBucketName"]}/
-
-Watch alerts as they arrive:
-  .venv/bin/python -m local alerts
-or fetch one with the CLI, from a queue that is subscribed to the topic:
-  {aws} sqs receive-message --endpoint-url {running.endpoint_url} --wait-time-seconds 20 \\
-    --queue-url {queue}
-The alerts for people are mailed into {_short(mail.directory(UP))}/.
-
-Look up the film's record, and the latest positives:
-  {aws} dynamodb query --table-name {table_name} \\
-    --key-condition-expression '#k = :k' --expression-attribute-names '{{"#k": "key"}}' \\
-    --expression-attribute-values '{{":k": {{"S": "{film.name}"}}}}'
-  {aws} dynamodb query --table-name {table_name} --index-name latest-findings \\
-    --key-condition-expression 'finding = :f' --no-scan-index-forward --max-items 5 \\
-    --expression-attribute-values '{{":f": {{"S": "PNEUMONIA"}}}}'"""
-
-
-def _short(path: Path) -> str:
+def _short(path: Path) -> Path:
     """A path as one would type it from the repository's root."""
-    return str(path.relative_to(processes.ROOT))
+    return path.relative_to(processes.ROOT)

@@ -10,6 +10,7 @@ from botocore.config import Config
 REGION = "us-east-1"
 # The emulator's own root key: it opens nothing but the emulator.
 KEY = "test"
+LOOPBACK = "127.0.0.1,localhost"
 
 _NEEDED = {"HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TZ", "USER"}
 # pip fetches the function's requirements in `sam build`, perhaps from a mirror or by a proxy.
@@ -20,8 +21,7 @@ _NEEDED |= {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
 def base(state: Path) -> dict[str, str]:
     """The environment every program of the stack starts from."""
     kept = {k: v for k, v in os.environ.items() if k in _NEEDED or k.startswith(("LC_", "PIP_"))}
-    loopback = "127.0.0.1,localhost"
-    return {**kept, "TMPDIR": str(state / "tmp"), "NO_PROXY": loopback, "no_proxy": loopback}
+    return {**kept, "TMPDIR": str(state / "tmp"), "NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK}
 
 
 def aws(endpoint_url: str) -> dict[str, str]:

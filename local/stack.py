@@ -59,6 +59,10 @@ class Stack:
     def endpoint_url(self) -> str:
         return emulator.url(self.emulator_port)
 
+    @property
+    def container_url(self) -> str:
+        return f"http://127.0.0.1:{self.container_port}"
+
     def stop_container(self) -> None:
         """End the model container, as an endpoint that goes away."""
         child = self.children[container.NAME]

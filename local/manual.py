@@ -1,0 +1,64 @@
+"""What to type to use a running stack with the ordinary AWS CLI."""
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+from local import environment, mail, processes, watch
+from local.stack import Stack
+
+ALERTS_QUEUE = "cxr-alert-alerts"
+
+
+def write(stack: Stack, samples: Path) -> str:
+    """Subscribe a queue and write the CLI's settings, so that what is returned can be typed."""
+    queue = watch.subscribe(stack, ALERTS_QUEUE, "{}")
+    settings = stack.settings.state / "aws.env"
+    settings.write_text(_shell_lines(stack))
+    aws = "aws" if shutil.which("aws") else ".venv-sam/bin/aws"
+    film = min((samples / "PNEUMONIA").glob("*.jpeg"))
+    table = stack.outputs["ScreeningsTableName"]
+    # Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for everything but SQS.
+    return f"""\
+The application is running on this machine, until `make down`.
+  cloud emulator   {stack.endpoint_url}
+  model container  {stack.container_url}
+  logs             {_short(stack.settings.state)}/*.log
+
+In a shell of its own, point the AWS CLI at it:
+  . {_short(settings)}
+
+Drop an X-ray:
+  {aws} s3 cp {_short(film)} s3://{stack.outputs["UploadsBucketName"]}/
+
+Watch alerts as they arrive:
+  .venv/bin/python -m local alerts
+or fetch them with the CLI, from a queue that is subscribed to the topic:
+  {aws} sqs receive-message --endpoint-url {stack.endpoint_url} --wait-time-seconds 20 \\
+    --queue-url {queue}
+Those for people are mailed into {_short(mail.directory(stack.settings.state))}/new/.
+
+Look up the film's record, and the latest positives:
+  {aws} dynamodb query --table-name {table} \\
+    --key-condition-expression '#k = :k' --expression-attribute-names '{{"#k": "key"}}' \\
+    --expression-attribute-values '{{":k": {{"S": "{film.name}"}}}}'
+  {aws} dynamodb query --table-name {table} --index-name latest-findings \\
+    --key-condition-expression 'finding = :f' --no-scan-index-forward --max-items 5 \\
+    --expression-attribute-values '{{":f": {{"S": "PNEUMONIA"}}}}'"""
+
+
+def _shell_lines(stack: Stack) -> str:
+    settings = {
+        **environment.aws(stack.endpoint_url),
+        "AWS_REGION": environment.REGION,
+        "AWS_PAGER": "",
+        "NO_PROXY": environment.LOOPBACK,
+    }
+    unset = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN"
+    return "\n".join([unset, *(f"export {k}={shlex.quote(v)}" for k, v in settings.items()), ""])
+
+
+def _short(path: Path) -> str:
+    """A path as one would type it from the repository's root."""
+    return os.path.relpath(path, processes.ROOT)

@@ -1,0 +1,85 @@
+"""The deployed application as its users see it: they drop films, read records, get alerts."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from local import mail, watch
+from local.processes import ROOT
+from local.stack import Stack
+
+T = TypeVar("T")
+
+SAMPLES = ROOT / "samples"
+# The label is not what makes these good examples, but that the shipped network is sure of them.
+POSITIVE = (SAMPLES / "PNEUMONIA" / "person1923_bacteria_4831.jpeg").read_bytes()
+NEGATIVE = (SAMPLES / "NORMAL" / "IM-0482-0001.jpeg").read_bytes()
+
+
+def wait_until(found: Callable[[], T], what: str, seconds: float = 30) -> T:
+    """Ask again until the answer is true; fail the test if it is not within the time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+    return answer
+
+
+class Application:
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self._queue = watch.subscribe(stack, "e2e-programs", '{"audience": ["program"]}')
+        self._alerts: list[dict[str, Any]] = []
+
+    def drop(self, key: str, body: bytes) -> str:
+        """Upload a film; returns the version that S3 made of it."""
+        bucket = self.stack.outputs["UploadsBucketName"]
+        version: str = self.stack.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
+        return version
+
+    def records(self, key: str) -> list[dict[str, Any]]:
+        return watch.records(self.stack, key)
+
+    def record(self, key: str, alert: str | None = None) -> dict[str, Any]:
+        """Wait for the one record of a key (in an alert state)."""
+
+        def found() -> list[dict[str, Any]]:
+            return [each for each in self.records(key) if alert in (None, each["alert"])]
+
+        (record,) = wait_until(found, f"a record of {key} with alert {alert}")
+        return record
+
+    def alerts(self, key: str) -> list[dict[str, Any]]:
+        """The alerts for programs so far."""
+        while arrived := watch.receive(self.stack, self._queue):
+            self._alerts += [json.loads(alert.message) for alert in arrived]
+        return [alert for alert in self._alerts if alert["key"] == key]
+
+    def mails(self, key: str) -> list[str]:
+        """The mails so far that name a film."""
+        received = [mail.as_text(each) for each in mail.received(self.stack.settings.state)]
+        return [text for text in received if f"film      {key}\n" in text]
+
+    def waiting(self, queue: str = "UploadsQueueUrl") -> int:
+        """How many messages a queue holds, hidden ones included."""
+        counts = self.stack.sqs.get_queue_attributes(
+            QueueUrl=self.stack.outputs[queue], AttributeNames=["All"]
+        )["Attributes"]
+        visible = counts["ApproximateNumberOfMessages"]
+        return int(visible) + int(counts["ApproximateNumberOfMessagesNotVisible"])
+
+    def settle(self, seconds: float = 30) -> None:
+        """Wait until every message is dealt with: no alert can come after that."""
+        wait_until(lambda: self.waiting() == 0, "an empty uploads queue", seconds)
+
+    def wait_for_failed_try(self) -> None:
+        """Wait until the function gave a message back to the queue."""
+        client: Any = self.stack.client("lambda")
+        name = self.stack.outputs["ClassifyFunctionName"]
+
+        def failed() -> bool:
+            mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+            return "partial failures" in mappings[0].get("LastProcessingResult", "")
+
+        wait_until(failed, "a failed try")

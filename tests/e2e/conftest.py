@@ -1,0 +1,40 @@
+"""One stack for all end-to-end tests, in a directory of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local import mail, stack
+from tests.e2e.application import Application
+
+USERS_OWN = {
+    "AWS_ACCESS_KEY_ID": "AKIAOFTHEUSER",
+    "AWS_SECRET_ACCESS_KEY": "secret-of-the-user",
+    "AWS_SESSION_TOKEN": "token-of-the-user",
+    "AWS_PROFILE": "profile-of-the-user",
+    "AWS_ENDPOINT_URL_SNS": "http://sns-of-the-user.invalid",
+}
+
+
+@pytest.fixture(scope="session")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    settings = stack.Settings(
+        tmp_path_factory.mktemp("stack"),
+        parameters={
+            "NotificationEmail": mail.ADDRESS,
+            "MaximumConcurrency": "2",
+            "RetrySeconds": "1",
+        },
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in USERS_OWN.items():
+            patch.setenv(name, value)
+        with stack.running(settings) as running:
+            yield Application(running)
+
+
+@pytest.fixture(autouse=True)
+def settled(application: Application) -> Iterator[None]:
+    """Leave nothing in the queue for the next test."""
+    yield
+    application.settle()

@@ -1,0 +1,30 @@
+"""What a running stack does to the machine it runs on."""
+
+import psutil
+
+from local import processes
+from tests.e2e.application import POSITIVE, Application
+from tests.e2e.conftest import USERS_OWN
+
+
+def test_everything_listens_on_loopback_only(application: Application) -> None:
+    listening = [
+        connection.laddr
+        for process in processes.belonging_to(application.stack.settings.state)
+        for connection in process.net_connections(kind="inet")
+        if connection.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)
+    ]
+
+    stack = application.stack
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+    assert {address.port for address in listening} == {stack.emulator_port, stack.container_port}
+
+
+def test_no_program_sees_the_users_own_aws_settings(application: Application) -> None:
+    application.drop("seen.jpeg", POSITIVE)
+    application.record("seen.jpeg")
+    running = processes.belonging_to(application.stack.settings.state)
+
+    assert len(running) >= 3  # the emulator, the container, a function
+    for process in running:
+        assert not set(USERS_OWN.values()) & set(process.environ().values())

@@ -1,0 +1,153 @@
+"""Films dropped into the deployed application, with the shipped network."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.e2e.application import NEGATIVE, POSITIVE, SAMPLES, Application, wait_until
+
+
+def test_every_sample_has_one_record_and_every_positive_one_alert(
+    application: Application,
+) -> None:
+    films = sorted(SAMPLES.glob("*/*.jpeg"))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda film: application.drop(film.name, film.read_bytes()), films))
+    records = {film: application.record(film.name) for film in films}
+    application.settle()
+
+    for film, record in records.items():
+        positive = record["finding"] == "PNEUMONIA"
+        assert positive == (record["probability"] >= record["cutoff"])
+        assert len(application.alerts(film.name)) == positive
+        assert len(application.mails(film.name)) == positive
+        assert application.record(film.name)["alert"] == ("SENT" if positive else "NOT_NEEDED")
+    positives = [film for film, record in records.items() if record["finding"] == "PNEUMONIA"]
+    assert sum(film.parent.name == "PNEUMONIA" for film in positives) == 12
+    assert sum(film.parent.name == "NORMAL" for film in positives) <= 2
+
+
+def test_record_says_what_was_screened_when_and_by_what(application: Application) -> None:
+    version = application.drop("whole.jpeg", POSITIVE)
+    record = application.record("whole.jpeg", alert="SENT")
+
+    assert record["version"] == version
+    assert record["bucket"] == application.stack.outputs["UploadsBucketName"]
+    assert record["size"] == len(POSITIVE)
+    assert record["cutoff"] == 0.1
+    assert record["model"]
+    assert record["uploaded"] < record["classified"] < record["alerted"]
+    (alert,) = application.alerts("whole.jpeg")
+    assert alert["version"] == version
+    assert alert["probability"] == record["probability"]
+
+
+def test_alert_mail_asks_for_review_and_is_no_diagnosis(application: Application) -> None:
+    application.drop("mailed.jpeg", POSITIVE)
+    application.record("mailed.jpeg", alert="SENT")
+
+    (text,) = application.mails("mailed.jpeg")
+    assert "Subject: Possible pneumonia" in text
+    assert "(cutoff 10 %), please review" in text
+    assert "not a diagnosis" in text
+
+
+def test_the_same_event_ten_times_at_once_is_one_record_and_one_alert(
+    application: Application,
+) -> None:
+    stack = application.stack
+    version = application.drop("again.jpeg", POSITIVE)
+    bucket = stack.outputs["UploadsBucketName"]
+    head = stack.s3.head_object(Bucket=bucket, Key="again.jpeg", VersionId=version)
+    film = {"key": "again.jpeg", "size": len(POSITIVE), "etag": head["ETag"].strip('"')}
+    event = {
+        "version": "0",
+        "id": "6f1c0a4e-2f0e-4b7c-9d3f-0a8a6f2f5f11",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "000000000000",
+        "time": "2026-11-01T12:00:00Z",
+        "region": "us-east-1",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {**film, "version-id": version, "sequencer": "0065D3B6F0A1B2C3D4"},
+            "reason": "PutObject",
+        },
+    }
+
+    def send(_: int) -> None:
+        stack.sqs.send_message(
+            QueueUrl=stack.outputs["UploadsQueueUrl"], MessageBody=json.dumps(event)
+        )
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(send, range(10)))
+    application.record("again.jpeg", alert="SENT")
+    application.settle()
+
+    assert len(application.records("again.jpeg")) == 1
+    assert len(application.alerts("again.jpeg")) == 1
+    assert len(application.mails("again.jpeg")) == 1
+    assert application.waiting("UploadsDeadLetterQueueUrl") == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "body"),
+    [
+        ("letter.jpeg", b"Dear radiologist, please find attached"),
+        ("cut-off.jpeg", POSITIVE[: len(POSITIVE) // 2]),
+        ("empty.jpeg", b""),
+    ],
+)
+def test_what_is_no_image_is_rejected_with_its_reason(
+    application: Application, key: str, body: bytes
+) -> None:
+    application.drop(key, body)
+    record = application.record(key)
+    # Hidden for nine minutes if it were given back, so it is gone at once or not at all.
+    application.settle(seconds=5)
+
+    assert record["finding"] == "REJECTED"
+    assert len(record["reason"].split()) >= 3
+    assert record["alert"] == "NOT_NEEDED"
+    assert application.alerts(key) == []
+    assert application.mails(key) == []
+    assert application.waiting("UploadsDeadLetterQueueUrl") == 0
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "ward 3/two  spaces.jpeg",
+        "plus+and%2Bencoded+plus.jpeg",
+        "Müller, Jörg (Thorax).jpeg",
+        "100%.jpeg",
+        "quote'\"<&>.jpeg",
+        "胸部.jpeg",
+        "no-extension",
+    ],
+)
+def test_odd_keys_are_recorded_and_alerted_as_they_are(application: Application, key: str) -> None:
+    version = application.drop(key, POSITIVE)
+    record = application.record(key, alert="SENT")
+
+    assert record["version"] == version
+    assert len(application.alerts(key)) == 1
+
+
+def test_overwritten_key_is_two_versions_with_a_record_each(application: Application) -> None:
+    first = application.drop("overwritten.jpeg", NEGATIVE)
+    second = application.drop("overwritten.jpeg", POSITIVE)
+    wait_until(lambda: len(application.records("overwritten.jpeg")) == 2, "two records")
+    application.settle()
+
+    records = application.records("overwritten.jpeg")
+    assert {each["version"]: each["finding"] for each in records} == {
+        first: "NORMAL",
+        second: "PNEUMONIA",
+    }
+    (alert,) = application.alerts("overwritten.jpeg")
+    assert alert["version"] == second
