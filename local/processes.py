@@ -109,16 +109,26 @@ def belonging_to(state: Path) -> list[psutil.Process]:
 
 
 def stop(processes: Iterable[psutil.Process], grace: float = 3.0) -> None:
-    """End processes and wait until they are gone: asked first, forced after `grace` seconds."""
+    """End processes and wait until they have: asked first, forced after `grace` seconds."""
     alive = list(processes)
     for end in (psutil.Process.terminate, psutil.Process.kill):
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 end(process)
-        _, alive = psutil.wait_procs(alive, timeout=grace)
+        deadline = time.monotonic() + grace
+        while (alive := [each for each in alive if _runs(each)]) and time.monotonic() < deadline:
+            time.sleep(0.02)
     if alive:
-        pids = ", ".join(str(process.pid) for process in alive)
-        raise LocalError(f"Processes {pids} don't end; stop them with `kill -9 {pids}`.")
+        pids = " ".join(str(process.pid) for process in alive)
+        raise LocalError(f"Some programs don't end; stop them with `kill -9 {pids}`.")
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether it still runs; one that ended counts as gone though its parent never asked."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def family(pid: int) -> list[psutil.Process]:

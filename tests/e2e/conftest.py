@@ -17,7 +17,7 @@ USERS_OWN = {
 
 
 @pytest.fixture(scope="session")
-def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     settings = stack.Settings(
         tmp_path_factory.mktemp("stack"),
         parameters={
@@ -33,8 +33,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applicatio
             yield Application(running)
 
 
-@pytest.fixture(autouse=True)
-def settled(application: Application) -> Iterator[None]:
-    """Leave nothing in the queue for the next test."""
-    yield
-    application.settle()
+@pytest.fixture
+def application(deployed: Application) -> Iterator[Application]:
+    yield deployed
+    deployed.settle()  # leave nothing in the queue for the next test

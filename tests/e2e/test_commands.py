@@ -1,0 +1,144 @@
+"""`python -m local`, as people run it: what it prints can be typed, and nothing stays behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import processes, stack
+from local.errors import LocalError
+from tests.e2e.application import SAMPLES, wait_until
+from tests.e2e.conftest import USERS_OWN
+
+# The commands work in fixed places below build/; here they are given others.
+PROGRAM = """
+import sys
+from pathlib import Path
+from local import cli
+cli.UP = cli.DEMO = Path(sys.argv[1])
+cli.RESULT = cli.UP / "demo.json"
+cli._short = lambda path: path
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+def start(state: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(state), *arguments],
+        cwd=processes.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(state: Path, *arguments: str) -> tuple[int, str, str]:
+    process = start(state, *arguments)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) -> None:
+    status, out, err = run(tmp_path, "up")
+    try:
+        assert (status, err) == (0, "")
+        first = stack.attach(tmp_path)
+        assert first
+        assert run(tmp_path, "up")[0] == 0  # it runs already, and goes on
+        again = stack.attach(tmp_path)
+        assert again
+        assert again.endpoint_url == first.endpoint_url
+
+        typed = re.findall(r"^  (\.venv.*|\. .*|aws (?:.*\\\n)*.*)$", out, re.MULTILINE)
+        settings, drop, follow, receive, look_up, latest = typed
+        environment = {**os.environ, **USERS_OWN}
+
+        def shell(command: str) -> str:
+            line = f"set -e\n{settings}\n{command}"
+            result = subprocess.run(
+                ["sh", "-c", line],
+                cwd=processes.ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert result.returncode == 0, result.stderr
+            return result.stdout
+
+        film = min((SAMPLES / "PNEUMONIA").glob("*.jpeg")).name
+        shell(drop)
+        assert film in shell(receive)
+        assert '"PNEUMONIA"' in shell(look_up)
+        assert film in shell(latest)
+        assert follow.endswith("-m local alerts")
+    finally:
+        status, out, err = run(tmp_path, "down")
+    assert (status, out, err) == (0, "Stopped.\n", "")
+    assert processes.belonging_to(tmp_path) == []
+    assert run(tmp_path, "down") == (0, "Nothing was running.\n", "")
+    assert run(tmp_path, "alerts")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("phase", "number"),
+    [
+        ("Building", signal.SIGTERM),
+        ("Deploying", signal.SIGINT),
+        ("Dropping", signal.SIGINT),
+    ],
+)
+def test_interrupted_demo_leaves_nothing(tmp_path: Path, phase: str, number: int) -> None:
+    process = start(tmp_path, "demo")
+    assert process.stdout
+    for line in process.stdout:
+        if phase in line:
+            break
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert err == "Interrupted.\n"
+    assert processes.belonging_to(tmp_path) == []
+
+
+def test_what_a_killed_run_left_is_removed_by_down(tmp_path: Path) -> None:
+    process = start(tmp_path, "up")
+    wait_until(lambda: len(processes.belonging_to(tmp_path)) >= 3, "three programs")
+    process.kill()
+    process.communicate()
+    assert processes.belonging_to(tmp_path)
+
+    assert run(tmp_path, "down")[1] == "Stopped.\n"
+    assert processes.belonging_to(tmp_path) == []
+
+
+def test_a_network_that_is_none_is_told_in_a_sentence(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no network")
+
+    status, _, err = run(state, "up", "--model", str(broken))
+    assert status == 1
+    assert err.startswith("The model container ended while it started (exit status 2): ")
+    assert err.count("\n") == 1
+    assert processes.belonging_to(state) == []
+
+    status, _, err = run(state, "demo", "--model", str(tmp_path / "missing.onnx"))
+    assert (status, err.count("\n")) == (1, 1)
+    assert "missing.onnx; name one with --model FILE." in err
+
+
+def test_one_command_at_a_time_in_a_state_directory(tmp_path: Path) -> None:
+    process = start(tmp_path, "up")
+    try:
+        wait_until(lambda: processes.belonging_to(tmp_path), "a first program")
+        with pytest.raises(LocalError, match=f"Process {process.pid} is at work"):
+            stack.stop(tmp_path)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
