@@ -48,6 +48,7 @@ def main() -> int:
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
+            listener.listen()  # from here on clients may connect, as the next line says
             host, port = listener.getsockname()[:2]
             logging.info("Serving %s on http://%s:%d", network.name, host, port)
             uvicorn.Server(config).run(sockets=[listener])

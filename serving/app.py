@@ -62,8 +62,7 @@ def make_app(network: Network, threads: int, endpoint_name: str | None) -> Starl
 
     async def answer(request: Request) -> Response:
         try:
-            size = _announced_size(request)
-            async with bodies.hold(MAX_BODY if size is None else size):
+            async with bodies.hold(_most_to_hold(request)):
                 film = await _read(request)
                 loop = asyncio.get_running_loop()
                 probabilities = await loop.run_in_executor(workers, network.classify, film)
@@ -99,35 +98,31 @@ def make_app(network: Network, threads: int, endpoint_name: str | None) -> Starl
     )
 
 
-def _announced_size(request: Request) -> int | None:
-    """The body's size in bytes, if the request tells; the HTTP parser has checked the number."""
-    if "content-length" not in request.headers:
-        return None
-    size = int(request.headers["content-length"])
-    if size > MAX_BODY:
-        raise _too_long()
-    return size
+def _most_to_hold(request: Request) -> int:
+    """Bytes of the body that can come to lie in memory."""
+    announced = request.headers.get("content-length")  # the HTTP parser has checked the number
+    return MAX_BODY if announced is None else min(int(announced), MAX_BODY)
 
 
 async def _read(request: Request) -> bytes:
     body = bytearray()
+    size = 0
     try:
         async with asyncio.timeout(UPLOAD_SECONDS):
             async for part in request.stream():
-                body += part
-                if len(body) > MAX_BODY:
-                    raise _too_long()
+                size += len(part)
+                if size <= MAX_BODY:
+                    body += part
     except TimeoutError:
         reason = f"The upload did not arrive within {UPLOAD_SECONDS} seconds. Send it again."
         raise _Refused(408, reason) from None
+    # Only now, since a client that is still sending might not see the answer.
+    if size > MAX_BODY:
+        limit = f"{MAX_BODY // 2**20} MB"
+        raise _Refused(
+            413, f"The file is larger than the {limit} that are read. Export the X-ray smaller."
+        )
     return bytes(body)
-
-
-def _too_long() -> _Refused:
-    limit = f"{MAX_BODY // 2**20} MB"
-    return _Refused(
-        413, f"The file is larger than the {limit} that are read. Export the X-ray smaller."
-    )
 
 
 def _status(error: NotReadable) -> int:

@@ -18,6 +18,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 Grey: TypeAlias = NDArray[np.uint8]
+_Kind: TypeAlias = type[JpegImageFile | PngImageFile]
 
 MAX_PIXELS = 40_000_000  # twice the largest digitised chest film: 14 x 17 inch at 300 dpi
 LARGE_PIXELS = 12_000_000
@@ -61,14 +62,14 @@ def read_grey(data: bytes, smallest: int | None = None) -> Grey:
     if not data:
         raise NotReadable("The file is empty. Upload the image again.")
     if data.startswith(_JPEG):
-        kind: type[JpegImageFile | PngImageFile] = JpegImageFile
+        kind: _Kind = JpegImageFile
     elif data.startswith(_PNG):
         kind = PngImageFile
     else:
         raise UnsupportedFormat(
             "The file is neither a JPEG nor a PNG image. Export the X-ray as JPEG or PNG."
         )
-    with _blaming_the_file(data):
+    with _blaming_the_file(kind):
         image = kind(io.BytesIO(data))
     _check_size(image.width, image.height)
     large = image.width * image.height > LARGE_PIXELS
@@ -81,9 +82,9 @@ def read_grey(data: bytes, smallest: int | None = None) -> Grey:
         side = smallest or max(image.size)
         image.draft("L", (side, side))
     with _decoding_a_large_one if large else nullcontext():
-        with _blaming_the_file(data):
+        with _blaming_the_file(kind):
             image.load()
-        grey = _grey_levels(image)
+        grey = _grey_levels(image, kind)
     return _upright(grey, _orientation(image))
 
 
@@ -112,21 +113,20 @@ def _check_size(width: int, height: int) -> None:
 
 
 @contextmanager
-def _blaming_the_file(data: bytes) -> Iterator[None]:
+def _blaming_the_file(kind: _Kind) -> Iterator[None]:
     """What Pillow raises while it reads is about the file: there is no list of all it may be."""
     try:
         yield
     except MemoryError:
         raise
     except Exception as error:
-        name = "JPEG" if data.startswith(_JPEG) else "PNG"
         raise NotReadable(
-            f"The {name} file is damaged, incomplete or of a rare kind. "
-            f"Upload it again, or export the X-ray anew as an ordinary {name}."
+            f"The {kind.format} file is damaged, incomplete or of a rare kind. "
+            f"Upload it again, or export the X-ray anew as an ordinary {kind.format}."
         ) from error
 
 
-def _grey_levels(image: Image.Image) -> Grey:
+def _grey_levels(image: Image.Image, kind: _Kind) -> Grey:
     if image.mode == "L" and not image.has_transparency_data:
         return np.asarray(image)
     bits = _sample_bits(image) if image.mode == "I;16" else 8
@@ -138,7 +138,9 @@ def _grey_levels(image: Image.Image) -> Grey:
         if image.mode == "I;16":
             grey[top:bottom] = np.asarray(strip) >> (bits - 8)
         else:
-            grey[top:bottom] = np.asarray(_luma(strip))
+            with _blaming_the_file(kind):
+                strip = _luma(strip)
+            grey[top:bottom] = np.asarray(strip)
     return grey
 
 

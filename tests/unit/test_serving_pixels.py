@@ -162,6 +162,12 @@ def test_a_jpeg_is_decoded_no_smaller_than_asked_for() -> None:
     assert read_grey(data, smallest=5000).shape == (800, 1200)
 
 
+def bad_palette() -> bytes:
+    """A PNG whose palette of one colour has transparency for 300."""
+    pixels = bytes(WIDTH * HEIGHT)
+    return png(WIDTH, HEIGHT, 8, 3, pixels, chunk(b"PLTE", bytes(3)), chunk(b"tRNS", bytes(300)))
+
+
 def bomb(width: int, height: int) -> bytes:
     """A small PNG that says it is large."""
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
@@ -197,6 +203,7 @@ def many_scans() -> bytes:
         (encoded(FILM)[:30], NotReadable, "PNG file is damaged"),
         (png(WIDTH, HEIGHT, 8, 0, bytes(WIDTH)), NotReadable, "PNG file is damaged"),
         (png(WIDTH, HEIGHT, 7, 0, bytes(WIDTH * HEIGHT)), NotReadable, "PNG file is damaged"),
+        (bad_palette(), NotReadable, "PNG file is damaged"),
         (bomb(50_000, 50_000), TooLarge, "50000 x 50000 pixels, and at most 40 million"),
         (bomb(2**31 - 1, 2**31 - 1), TooLarge, "at most 40 million"),
         (patched_jpeg_size(65_500, 65_500), TooLarge, "65500 x 65500 pixels"),
