@@ -67,7 +67,7 @@ class Screenings:
                 Key=_key(record),
                 UpdateExpression="SET claimed_by = :by, claimed_until = :until",
                 ConditionExpression="alert = :pending AND "
-                "(attribute_not_exists(claimed_until) OR claimed_until < :now OR claimed_by = :by)",
+                "(attribute_not_exists(claimed_until) OR claimed_until < :now)",
                 ExpressionAttributeValues=_values(
                     by=claim.by, until=claim.until, now=stamp(now), pending=AlertState.PENDING
                 ),

@@ -3,14 +3,17 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
 from classify import clients
+from classify.alerts import Alerts
 from classify.batch import screen_and_alert
 from classify.clock import now, stamp
 from classify.endpoint import Endpoint as Asked
@@ -19,7 +22,7 @@ from classify.finding import Answer as Found
 from classify.outcomes import Rejected, TryAgain
 from classify.record import Claim, Record, screened
 from classify.upload import Upload, read_upload
-from tests.integration.classify_cloud import JPEG, Answer, Cloud, Endpoint, Stub
+from tests.integration.classify_cloud import JPEG, Answer, Cloud, Endpoint, Request, Stub
 
 
 @pytest.fixture
@@ -170,6 +173,63 @@ def test_ten_deliveries_at_once_leave_one_record_and_one_alert(
     assert sum(outcome.alerted for outcome in outcomes) == 1
     assert [record["alert"] for record in cloud.records()] == ["SENT"]
     assert len(cloud.alerts("program")) == len(cloud.alerts("people")) == 1
+
+
+def publish_batch_response(request: Request, failed: set[str]) -> Answer:
+    """Return what SNS says to PublishBatch when it takes all messages but `failed`."""
+    sent = parse_qs(request.body.decode())
+    ids = [value for name, (value,) in sent.items() if name.endswith(".Id")]
+    bad = "".join(
+        f"<member><Id>{one}</Id><Code>InternalError</Code><SenderFault>false</SenderFault></member>"
+        for one in ids
+        if one in failed
+    )
+    good = "".join(
+        f"<member><Id>{one}</Id><MessageId>m{one}</MessageId></member>"
+        for one in ids
+        if one not in failed
+    )
+    return Answer(
+        200,
+        '<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">'
+        f"<PublishBatchResult><Failed>{bad}</Failed><Successful>{good}</Successful>"
+        "</PublishBatchResult></PublishBatchResponse>".encode(),
+        {"Content-Type": "text/xml"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("failed", "states"),
+    [
+        (set(), {"0.jpeg": "SENT", "1.jpeg": "SENT"}),
+        ({"0"}, {"0.jpeg": "PENDING", "1.jpeg": "SENT"}),  # a program's message
+        ({"2"}, {"0.jpeg": "PENDING", "1.jpeg": "PENDING"}),  # the one for people
+    ],
+)
+def test_an_alert_counts_as_sent_when_programs_and_people_have_it(
+    app: ModuleType,
+    cloud: Cloud,
+    endpoint: Endpoint,
+    stub: Stub,
+    monkeypatch: pytest.MonkeyPatch,
+    failed: set[str],
+    states: dict[str, str],
+) -> None:
+    endpoint.finds(0.93)
+    stub.answer = lambda request: publish_batch_response(request, failed)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", stub.url)
+    sns = clients.make_clients().sns
+    services = replace(app.services, alerts=Alerts(sns, cloud.topic))
+    uploads = [read_upload(cloud.drop(f"{number}.jpeg")["body"]) for number in range(2)]
+
+    claim = Claim("mine", stamp(now() + timedelta(minutes=2)))
+    outcomes = screen_and_alert(filter(None, uploads), services, claim, app.pool)
+    sns.close()
+
+    assert {record["key"]: record["alert"] for record in cloud.records()} == states
+    retried = {one.upload.key for one in outcomes if isinstance(one.failure, TryAgain)}
+    assert retried == {key for key, state in states.items() if state == "PENDING"}
+    assert len(stub.requests) == 1
 
 
 def test_an_expired_claim_is_taken_over_by_one_delivery_only(app: ModuleType, cloud: Cloud) -> None:
