@@ -84,7 +84,9 @@ def failure(what: str, name: str, status: int, state: Path) -> LocalError:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("Error", "error", "ERROR"))]
     last = (errors or lines or ["it printed nothing"])[-1]
-    return LocalError(f"{what} (exit status {status}): {last} All its output is in {log}.")
+    return LocalError(
+        f"{what} (exit status {status}): {last.rstrip('.')}. All its output is in {log}."
+    )
 
 
 def _answers(port: int, path: str) -> bool:
