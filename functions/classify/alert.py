@@ -33,7 +33,7 @@ def program_message(record: Record) -> Message:
     """Return the message for programs: the record as JSON, with what filter policies go by."""
     if record.probability is None:
         raise ValueError("Only a film with a probability has an alert.")
-    words = f"Possible pneumonia, {_odds(record)}, please review: {_printable(record.key)}"
+    words = f"{_sentence(record)}: {_printable(record.key)}"
     return Message(
         subject="Possible pneumonia: 1 film to review",
         texts={"default": json.dumps(_facts(record)), "email": words, "sms": words},
@@ -48,22 +48,33 @@ def program_message(record: Record) -> Message:
 def people_message(records: Sequence[Record]) -> Message:
     """Return the one message for people about all of `records`, the most probable first."""
     ranked = sorted(records, key=lambda record: record.probability or 0, reverse=True)
-    count = len(ranked)
-    films = "1 film" if count == 1 else f"{count} films"
-    most = "" if count == 1 else "up to "
-    summary = f"Possible pneumonia in {films}, {most}{_odds(ranked[0])}, please review."
-    mail = [summary, "", *(line for record in ranked for line in _entry(record)), NOT_A_DIAGNOSIS]
+    if len(ranked) == 1:
+        films, summary = "1 film", f"{_sentence(ranked[0])}."
+        mail = [summary, *_details(ranked[0])]
+    else:
+        films = f"{len(ranked)} films"
+        summary = f"Possible pneumonia in {films}, please review; highest {_odds(ranked[0])}."
+        mail = [summary, ""]
+        for record in ranked:
+            mail += [_sentence(record), *_details(record)]
     facts = {"finding": ranked[0].finding.value, "films": [_facts(record) for record in ranked]}
     return Message(
         subject=f"Possible pneumonia: {films} to review",
-        texts={"default": json.dumps(facts), "email": "\n".join(mail), "sms": summary},
+        texts={
+            "default": json.dumps(facts),
+            "email": "\n".join([*mail, NOT_A_DIAGNOSIS]),
+            "sms": summary,
+        },
         attributes={"audience": "people", "finding": ranked[0].finding.value},
     )
 
 
-def _entry(record: Record) -> list[str]:
+def _sentence(record: Record) -> str:
+    return f"Possible pneumonia, {_odds(record)}, please review"
+
+
+def _details(record: Record) -> list[str]:
     return [
-        f"Possible pneumonia, {_odds(record)}, please review",
         f"  film      {_printable(record.key)}",
         f"  bucket    {record.bucket}",
         f"  version   {record.version}",

@@ -294,9 +294,7 @@ def test_a_mail_about_one_film() -> None:
     message = people_message([positive()])
     assert message.subject == "Possible pneumonia: 1 film to review"
     assert message.texts["email"] == (
-        "Possible pneumonia in 1 film, probability 93 % (cutoff 10 %), please review.\n"
-        "\n"
-        "Possible pneumonia, probability 93 % (cutoff 10 %), please review\n"
+        "Possible pneumonia, probability 93 % (cutoff 10 %), please review.\n"
         "  film      ward-7/a.jpeg\n"
         "  bucket    uploads\n"
         "  version   v1\n"
@@ -311,7 +309,7 @@ def test_a_mail_about_several_films_begins_with_the_most_probable() -> None:
     message = people_message([positive("a", "0.11"), positive("b", "0.97"), positive("c", "0.5")])
     assert message.subject == "Possible pneumonia: 3 films to review"
     assert message.texts["sms"] == (
-        "Possible pneumonia in 3 films, up to probability 97 % (cutoff 10 %), please review."
+        "Possible pneumonia in 3 films, please review; highest probability 97 % (cutoff 10 %)."
     )
     films = [line for line in message.texts["email"].splitlines() if line.startswith("  film")]
     assert [line[-1] for line in films] == ["b", "c", "a"]
