@@ -57,12 +57,13 @@ def people_message(records: Sequence[Record]) -> Message:
         mail = [summary, ""]
         for record in ranked:
             mail += [_sentence(record), *_details(record)]
+    mail.append(NOT_A_DIAGNOSIS)
     facts = {"finding": ranked[0].finding.value, "films": [_facts(record) for record in ranked]}
     return Message(
         subject=f"Possible pneumonia: {films} to review",
         texts={
             "default": json.dumps(facts),
-            "email": "\n".join([*mail, NOT_A_DIAGNOSIS]),
+            "email": "\n".join(mail),
             "sms": summary,
         },
         attributes={"audience": "people", "finding": ranked[0].finding.value},
