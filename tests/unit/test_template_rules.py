@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
 from classify.clients import BATCH_SIZE, READ_SECONDS, longest_wait
@@ -13,7 +13,7 @@ from classify.films import DOWNLOAD_SECONDS
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(yaml.SafeLoader):
     """Reads CloudFormation's short forms: `!GetAtt A.Arn` becomes {"GetAtt": "A.Arn"}."""
 
 
