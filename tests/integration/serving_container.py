@@ -39,9 +39,10 @@ class Container:
     def url(self, path: str = "") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def peak_megabytes(self) -> int:
+    def megabytes(self, what: str) -> int:
+        """Memory of the process: VmRSS now, VmHWM at its peak (proc(5))."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) // 1024
+        return int(status.split(f"{what}:")[1].split()[0]) // 1024
 
     def _ask(self, path: str, body: bytes | None) -> Reply:
         try:

@@ -147,11 +147,10 @@ def test_a_turned_film_is_put_upright(kind: str, orientation: int) -> None:
     assert_close(read_grey(data), expected, 0)
 
 
-@pytest.mark.parametrize(
-    "exif", [b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0garbage", b"Exif\0\0"]
-)
-def test_broken_exif_data_are_ignored(exif: bytes) -> None:
-    assert read_grey(encoded(FILM, "JPEG", exif=exif)).shape == FILM.shape
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("exif", [b"II*\0\xff\xff\xff\xff", b"garbage", b""])
+def test_broken_exif_data_are_ignored(kind: str, exif: bytes) -> None:
+    assert read_grey(encoded(FILM, kind, exif=b"Exif\0\0" + exif)).shape == FILM.shape
 
 
 def test_a_jpeg_is_decoded_no_smaller_than_asked_for() -> None:
