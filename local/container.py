@@ -8,13 +8,17 @@ from pathlib import Path
 from local import environment, processes
 
 NAME = "model container"
+ENDPOINT_NAME = "cxr-alert"  # the template's default: a function that asks for another finds none
 
 
 def start(model: Path, port: int, state: Path, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start it with a network file."""
     return processes.start(
         NAME,
-        [sys.executable, "-m", "serving", "--model", model, "--port", str(port)],
+        [
+            *(sys.executable, "-m", "serving", "--model", model, "--port", str(port)),
+            *("--endpoint-name", ENDPOINT_NAME),
+        ],
         {**environment.base(state), **extra},
         state,
     )
