@@ -14,6 +14,7 @@ from training.films import CLASSES, Film, find_films, split_films
 from training.fit import Labelled, fit, predict_logits
 from training.metrics import measure
 from training.network import Classifier, ResNet18
+from training.norms import settle_norms
 from training.pixels import load_films
 from training.quantize import quantize
 from training.recipe import BadRecipe, Recipe, load_recipe
@@ -53,7 +54,8 @@ def train(data: Path, out: Path, recipe: Recipe, kept_out: Path | None) -> None:
             f"loss {loss:.4f}  held-out AUC {score:.4f}"
         )
 
-    network = fit(learned, recipe, out / "checkpoint.pt", report).eval()
+    network = fit(learned, recipe, out / "checkpoint.pt", report)
+    settle_norms(network, load_films(training, recipe.size, "training"), recipe.seed)
     temperature = fit_temperature(predict_logits(network, held), _labels(validation))
     full, served = out / "full-precision.onnx", out / "cxr-resnet18.onnx"
     export(Classifier(network, temperature).eval(), recipe.size, full)

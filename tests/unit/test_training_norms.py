@@ -1,0 +1,25 @@
+import torch
+
+from training.network import ResNet18
+from training.norms import settle_norms
+
+
+def test_the_network_serves_with_the_statistics_of_films_as_served() -> None:
+    films = torch.randint(0, 256, (8, 1, 32, 32), dtype=torch.uint8)
+    network = ResNet18()
+    settle_norms(network, films, seed=1)
+    served = network(films.float())
+    network.train()
+    with torch.no_grad():
+        torch.testing.assert_close(network(films.float()), served, atol=0.05, rtol=0.05)
+
+
+def test_what_training_left_does_not_matter() -> None:
+    films = torch.randint(0, 256, (8, 1, 32, 32), dtype=torch.uint8)
+    network = ResNet18()
+    settle_norms(network, films, seed=1)
+    before = network(films.float())
+    network.train()
+    network(torch.rand(8, 1, 32, 32) * 255)
+    settle_norms(network, films, seed=1)
+    torch.testing.assert_close(network(films.float()), before)
