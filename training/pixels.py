@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 from rich.progress import track
-from serving.pixels import NotReadable, network_input, read_grey
 from torch import Tensor
 
+from serving.pixels import NotReadable, network_input, read_grey
 from training.films import BadDataset, Film
 
 
