@@ -1,5 +1,6 @@
 """One stack for all end-to-end tests, in a directory of its own."""
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -26,14 +27,21 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
             "RetrySeconds": "1",
         },
     )
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in USERS_OWN.items():
-            patch.setenv(name, value)
-        with stack.running(settings) as running:
-            yield Application(running)
+    with contextlib.ExitStack() as held:
+        with pytest.MonkeyPatch.context() as patch:
+            _be_a_user(patch)
+            running = held.enter_context(stack.running(settings))
+        yield Application(running)
 
 
 @pytest.fixture
-def application(deployed: Application) -> Iterator[Application]:
+def application(deployed: Application, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    _be_a_user(monkeypatch)
     yield deployed
     deployed.settle()  # leave nothing in the queue for the next test
+
+
+def _be_a_user(patch: pytest.MonkeyPatch) -> None:
+    """Have an AWS account of one's own set up, which the stack must leave alone."""
+    for name, value in USERS_OWN.items():
+        patch.setenv(name, value)
