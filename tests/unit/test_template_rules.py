@@ -45,6 +45,7 @@ def test_every_wait_together_ends_before_the_function() -> None:
         DOWNLOAD_SECONDS + READ_SECONDS["s3"],  # the last piece may be slow to come
         longest_wait("sagemaker-runtime"),
         longest_wait("dynamodb"),  # write it
+        longest_wait("dynamodb"),  # or give up its claim, if it stands though no answer came
         longest_wait("dynamodb"),  # or take over another's alert
         longest_wait("sns") * 2,  # ten alerts for programs, and one for people
         longest_wait("dynamodb"),  # mark it sent
@@ -74,7 +75,8 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
     key = {"GetAtt": "Key.Arn"}
     for queue in of_type("AWS::SQS::Queue"):
         assert properties(queue)["KmsMasterKeyId"] == key
-    assert properties("AlertsTopic")["KmsMasterKeyId"] == key
+    for topic in of_type("AWS::SNS::Topic"):
+        assert properties(topic)["KmsMasterKeyId"] == key
     assert properties("ClassifyLog")["KmsKeyId"] == key
     assert properties("ScreeningsTable")["SSESpecification"]["KMSMasterKeyId"] == key
     (rule,) = properties("UploadsBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -83,7 +85,7 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "guarded"),
-    [("AWS::S3::BucketPolicy", 1), ("AWS::SQS::QueuePolicy", 3), ("AWS::SNS::TopicPolicy", 1)],
+    [("AWS::S3::BucketPolicy", 1), ("AWS::SQS::QueuePolicy", 3), ("AWS::SNS::TopicPolicy", 2)],
 )
 def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> None:
     targets = 0
