@@ -32,7 +32,7 @@ REJECTS = (b"", b"Dear radiologist", b"%PDF-1.7", b"\xff\xd8\xff\xe0 cut off", b
 # What says that a film is no film rejects it for good, as it should; that would prove nothing here.
 RANDOM_FAULTS = [fault for fault in FAULTS if not fault.slow and fault.expected != REJECTED]
 FAULT_SECONDS = 0.5, 2.0
-QUIET_SECONDS = 1.0, 4.0
+QUIET_SECONDS = 0.5, 2.0
 KILL_EVERY_SECONDS = 20.0
 
 
