@@ -33,6 +33,7 @@ MOST_MEGABYTES = 700
 CAP_BYTES = 2**30  # of the container's data: past it, it would be killed
 SENDERS = 4
 _CHUNK = 500
+_MAGIC_BYTES = 8
 _INTERESTING = (0x00, 0x01, 0x7F, 0x80, 0xFF)
 
 
@@ -58,8 +59,10 @@ def mutated(film: bytes, chance: random.Random) -> bytes:
     broken = bytearray(film)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         at = chance.randrange(len(broken) + 1)
-        if chance.random() < 0.5:
+        if chance.random() < 0.3:
             at = min(at, chance.randrange(64))  # where the headers are
+        if chance.random() < 0.9:
+            at = max(at, _MAGIC_BYTES)  # else most are refused at first sight
         match chance.randrange(6):
             case 0:
                 broken[at : at + 1] = bytes([chance.randrange(256)])

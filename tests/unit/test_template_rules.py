@@ -1,5 +1,6 @@
 """What the template promises that no linter checks."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,30 @@ def test_data_outlives_the_stack_with_the_key_that_opens_it() -> None:
     for name in ("Key", "UploadsBucket", "ScreeningsTable"):
         assert RESOURCES[name]["DeletionPolicy"] == "Retain"
         assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_every_alarm_is_told_and_has_its_page_in_the_runbook() -> None:
+    runbook = (TEMPLATE.parent / "docs" / "runbook.md").read_text()
+    dashboard = properties("Dashboard")["DashboardBody"]["Sub"]
+    alarms = of_type("AWS::CloudWatch::Alarm")
+    assert len(alarms) == 11
+    for name in alarms:
+        alarm = properties(name)
+        topic = [{"Ref": "OperationsTopic"}]
+        assert alarm["AlarmActions"] == alarm["OKActions"] == topic
+        assert alarm["TreatMissingData"] == "notBreaching"
+        title = alarm["AlarmName"]["Sub"].removeprefix("${AWS::StackName}-")
+        assert f"\n## {title}\n" in runbook
+        assert f"${{{name}.Arn}}" in dashboard
+
+
+def test_the_dashboard_is_json() -> None:
+    assert len(json.loads(properties("Dashboard")["DashboardBody"]["Sub"])["widgets"]) == 6
+
+
+def test_neither_the_films_nor_the_records_are_deleted_by_mistake() -> None:
+    assert properties("ScreeningsTable")["DeletionProtectionEnabled"] is True
+    rules = properties("UploadsBucket")["LifecycleConfiguration"]["Rules"]
+    (films,) = [rule["If"][1] for rule in rules if "If" in rule]
+    assert films["ExpirationInDays"] == {"Ref": "FilmRetentionDays"}
+    assert [rule["If"][0] for rule in rules if "If" in rule] == ["FilmsExpire"]
