@@ -136,6 +136,7 @@ FAULTS: list[Fault] = [
             "access denied": error(403, "AccessDeniedException"),
             "garbage body": probabilities("<html>it works</html>"),
             "[NaN, NaN]": probabilities("[NaN, NaN]"),
+            "[-0.5, 1.5]": probabilities("[-0.5, 1.5]"),
             "three numbers": probabilities("[0.1, 0.2, 0.7]"),
             "sum is not one": probabilities("[0.9, 0.9]"),
             "answer cut in the middle": cut_in_the_middle,

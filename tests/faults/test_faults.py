@@ -28,6 +28,7 @@ def test_a_positive_film_survives(cloud: BrokenCloud, fault: Fault) -> None:
             assert cloud.waiting() == 1
         else:
             cloud.settle()
+            assert cloud.given_back == given_back
         assert met
     cloud.settle()
     record = ledger.record(film)
