@@ -1,11 +1,13 @@
 # CXR Alert. `make demo` shows it, `make test` proves it; `make help` lists the rest.
 PYTHON ?= python3
+UPLOADS ?= 2000
+INPUTS ?= 200000
 PIP     = -m pip install --quiet --disable-pip-version-check
 APP     = .venv/bin/python
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test train lint format lock clean
+.PHONY: help demo up down test faults soak fuzz train lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,14 +24,24 @@ down: build/.app ## stop what `make up` started
 test: build/.dev build/.emulator build/.sam lint ## style, types and every test
 	$(APP) -m pytest
 
+faults: build/.dev build/.emulator build/.sam ## every fault between the function and its services, slow ones too
+	$(APP) -m pytest tests/faults -m "slow or not slow"
+
+soak: build/.dev build/.emulator build/.sam ## thousands of uploads under random faults: make soak UPLOADS=2000
+	@$(APP) -m tests.faults.soak --uploads $(UPLOADS)
+
+fuzz: build/.dev ## mutated films and headers against the container: make fuzz INPUTS=200000
+	@$(APP) -m tests.faults.fuzz --inputs $(INPUTS)
+
 train: build/.dev ## train a network: make train DATA=folder OUT=folder
 	@$(APP) -m training train --data $(DATA) --out $(OUT) --keep-out samples
 
-lint: build/.dev build/.sam ## style, types, template
+lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
+	.venv-checkov/bin/checkov --file template.yaml serving/Dockerfile --skip-download --compact --quiet
 
 format: build/.dev ## put the code in form
 	.venv/bin/ruff check --fix .
@@ -42,9 +54,10 @@ lock: ## pin the newest versions of everything (needs uv)
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/dev.in -o requirements/dev.lock
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/emulator.in -o requirements/emulator.lock
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/sam.in -o requirements/sam.lock
+	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/checkov.in -o requirements/checkov.lock
 	uv pip compile -q $(LOCK) -c requirements/dev.lock requirements/training.in | sed 's/+cpu//' > requirements/training.lock
 
-# Each tool pins its own botocore, so the emulator and the SAM CLI live apart from the application.
+# Each tool pins its own botocore, so the emulator, the SAM CLI and Checkov live apart from the application.
 build/.app: requirements/app.lock
 	@echo "Installing the application ..."
 	@test -x $(APP) || $(PYTHON) -m venv .venv
@@ -69,5 +82,11 @@ build/.sam: requirements/sam.lock
 	@.venv-sam/bin/python $(PIP) --no-deps --require-hashes -r $<
 	@mkdir -p build && touch $@
 
+build/.checkov: requirements/checkov.lock
+	@echo "Installing Checkov ..."
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python $(PIP) --no-deps --require-hashes -r $<
+	@mkdir -p build && touch $@
+
 clean: ## remove everything that the other commands made
-	rm -rf build .aws-sam .venv .venv-emulator .venv-sam
+	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov

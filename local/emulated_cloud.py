@@ -122,6 +122,19 @@ provisioners._RESOURCE_HANDLERS["AWS::IAM::RolePolicy"] = {
     ),
 }
 
+# The emulator's alarms know no metric math, and refuse it; without its metrics such an alarm stands
+# and never sounds, as none does here: the emulator counts nothing for AWS's own metrics.
+
+_cw_metric_alarm_put = provisioners._cw_metric_alarm_put
+
+
+def _put_without_math(name: str, properties: dict[str, Any]) -> Any:  # noqa: ANN401
+    known = {key: value for key, value in properties.items() if key != "Metrics"}
+    return _cw_metric_alarm_put(name, {"Namespace": "none", "MetricName": "none", **known})
+
+
+provisioners._cw_metric_alarm_put = _put_without_math
+
 # A number that a template takes from a parameter arrives as text, and CloudFormation makes a
 # number of it; an event source mapping with MaximumConcurrency as text stops the emulator's poller.
 

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -88,9 +88,13 @@ def records(stack: Stack, key: str) -> list[dict[str, Any]]:
         ExpressionAttributeValues={":key": {"S": key}},
         ConsistentRead=True,
     )["Items"]
-    return [{name: _plain(value) for name, value in item.items()} for item in items]
+    return [plain(item) for item in items]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    plain = TypeDeserializer().deserialize(value)
-    return float(plain) if isinstance(plain, Decimal) else plain
+def plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as Python has it; numbers as float."""
+    values = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+    return {
+        name: float(value) if isinstance(value, Decimal) else value
+        for name, value in values.items()
+    }

@@ -63,10 +63,20 @@ def _screen(outcome: Outcome, services: Services, claim: Claim) -> Outcome:
     record, made = services.screenings.find(outcome.upload), None
     if record is None:
         made = _examine(outcome.upload, services, claim)
-        record = services.screenings.add(made)
+        record = _add(made, services, claim)
     if record.alert is AlertState.PENDING and not record.awaits_alert_of(claim):
         record = services.screenings.claim(record, claim, now())
     return replace(outcome, record=record, new=record is made)
+
+
+def _add(made: Record, services: Services, claim: Claim) -> Record:
+    try:
+        return services.screenings.add(made)
+    except TryAgain:
+        # It may stand all the same, and would keep its alert from every try until the claim ends.
+        if made.awaits_alert_of(claim):
+            services.screenings.release(made, claim)
+        raise
 
 
 def _examine(upload: Upload, services: Services, claim: Claim) -> Record:

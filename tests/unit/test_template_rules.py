@@ -1,5 +1,6 @@
 """What the template promises that no linter checks."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def test_every_wait_together_ends_before_the_function() -> None:
         DOWNLOAD_SECONDS + READ_SECONDS["s3"],  # the last piece may be slow to come
         longest_wait("sagemaker-runtime"),
         longest_wait("dynamodb"),  # write it
+        longest_wait("dynamodb"),  # or give up its claim, if it stands though no answer came
         longest_wait("dynamodb"),  # or take over another's alert
         longest_wait("sns") * 2,  # ten alerts for programs, and one for people
         longest_wait("dynamodb"),  # mark it sent
@@ -74,7 +76,8 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
     key = {"GetAtt": "Key.Arn"}
     for queue in of_type("AWS::SQS::Queue"):
         assert properties(queue)["KmsMasterKeyId"] == key
-    assert properties("AlertsTopic")["KmsMasterKeyId"] == key
+    for topic in of_type("AWS::SNS::Topic"):
+        assert properties(topic)["KmsMasterKeyId"] == key
     assert properties("ClassifyLog")["KmsKeyId"] == key
     assert properties("ScreeningsTable")["SSESpecification"]["KMSMasterKeyId"] == key
     (rule,) = properties("UploadsBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -83,7 +86,7 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "guarded"),
-    [("AWS::S3::BucketPolicy", 1), ("AWS::SQS::QueuePolicy", 3), ("AWS::SNS::TopicPolicy", 1)],
+    [("AWS::S3::BucketPolicy", 1), ("AWS::SQS::QueuePolicy", 3), ("AWS::SNS::TopicPolicy", 2)],
 )
 def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> None:
     targets = 0
@@ -118,3 +121,30 @@ def test_data_outlives_the_stack_with_the_key_that_opens_it() -> None:
     for name in ("Key", "UploadsBucket", "ScreeningsTable"):
         assert RESOURCES[name]["DeletionPolicy"] == "Retain"
         assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_every_alarm_is_told_and_has_its_page_in_the_runbook() -> None:
+    runbook = (TEMPLATE.parent / "docs" / "runbook.md").read_text()
+    dashboard = properties("Dashboard")["DashboardBody"]["Sub"]
+    alarms = of_type("AWS::CloudWatch::Alarm")
+    assert len(alarms) == 11
+    for name in alarms:
+        alarm = properties(name)
+        topic = [{"Ref": "OperationsTopic"}]
+        assert alarm["AlarmActions"] == alarm["OKActions"] == topic
+        assert alarm["TreatMissingData"] == "notBreaching"
+        title = alarm["AlarmName"]["Sub"].removeprefix("${AWS::StackName}-")
+        assert f"\n## {title}\n" in runbook
+        assert f"${{{name}.Arn}}" in dashboard
+
+
+def test_the_dashboard_is_json() -> None:
+    assert len(json.loads(properties("Dashboard")["DashboardBody"]["Sub"])["widgets"]) == 6
+
+
+def test_neither_the_films_nor_the_records_are_deleted_by_mistake() -> None:
+    assert properties("ScreeningsTable")["DeletionProtectionEnabled"] is True
+    rules = properties("UploadsBucket")["LifecycleConfiguration"]["Rules"]
+    (films,) = [rule["If"][1] for rule in rules if "If" in rule]
+    assert films["ExpirationInDays"] == {"Ref": "FilmRetentionDays"}
+    assert [rule["If"][0] for rule in rules if "If" in rule] == ["FilmsExpire"]

@@ -1,0 +1,66 @@
+"""The deployed application: the names in its stack's outputs, and clients for its services."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sqs import SQSClient
+
+
+class OperateError(Exception):
+    """One sentence: what was wrong, where, what to do."""
+
+
+@dataclass
+class Application:
+    outputs: dict[str, str]
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return boto3.client("s3")
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return boto3.client("sqs")
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        return boto3.client("dynamodb")
+
+    @cached_property
+    def endpoint(self) -> "SageMakerRuntimeClient":
+        # Adaptive: it slows down of itself when the endpoint throttles.
+        retries: Any = {"mode": "adaptive", "total_max_attempts": 5}
+        return boto3.client("sagemaker-runtime", config=Config(retries=retries))
+
+    @cached_property
+    def cutoff(self) -> Decimal:
+        """The cutoff that the function applies."""
+        function: Any = boto3.client("lambda")
+        name = self.outputs["ClassifyFunctionName"]
+        settings = function.get_function_configuration(FunctionName=name)["Environment"]
+        return Decimal(settings["Variables"]["CUTOFF"])
+
+
+def find(stack_name: str) -> Application:
+    """Return the application that was deployed under that name."""
+    client: Any = boto3.client("cloudformation")
+    try:
+        (stack,) = client.describe_stacks(StackName=stack_name)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise OperateError(
+            f"There is no stack {stack_name} in {client.meta.region_name}; "
+            "name another with --stack, or set AWS_REGION or AWS_PROFILE."
+        ) from None
+    return Application({each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]})

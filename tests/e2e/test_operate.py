@@ -1,0 +1,113 @@
+"""`python -m operate`, as an operator types it, against the deployed application."""
+
+import os
+import re
+import subprocess
+import sys
+
+from local import environment, processes
+from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
+
+
+def operate(application: Application, *arguments: str) -> tuple[int, str, str]:
+    stack = application.stack
+    process = subprocess.run(
+        [sys.executable, "-m", "operate", *arguments],
+        cwd=processes.ROOT,
+        env={
+            **environment.base(stack.settings.state),
+            **environment.aws(stack.endpoint_url),
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": stack.container_url,
+            "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108
+            "COLUMNS": "200",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return process.returncode, process.stdout, process.stderr
+
+
+def test_look_up_latest_and_waiting(application: Application) -> None:
+    application.drop("op [1]/positive.jpeg", POSITIVE)
+    application.drop("op [1]/letter.jpeg", b"Dear radiologist")
+    record = application.record("op [1]/positive.jpeg", alert="SENT")
+    application.record("op [1]/letter.jpeg")
+
+    status, out, _ = operate(application, "look-up", "op [1]/positive.jpeg")
+    assert status == 0
+    assert re.search(rf"^version +{record['version']}$", out, re.MULTILINE)
+    assert re.search(r"^alert +SENT$", out, re.MULTILINE)
+
+    assert "op [1]/positive.jpeg" in operate(application, "positives", "--count", "1")[1]
+    (reject,) = operate(application, "rejects", "--count", "1")[1].splitlines()
+    assert reject.endswith("op [1]/letter.jpeg")
+    assert "0  UploadsDeadLetterQueue" in operate(application, "waiting")[1]
+
+
+def test_mistakes_are_told_in_a_sentence(application: Application) -> None:
+    for arguments, sentence in (
+        (("look-up", "nobody.jpeg"), "There is no record of nobody.jpeg"),
+        (("--stack", "other", "waiting"), "There is no stack other in us-east-1"),
+    ):
+        status, out, err = operate(application, *arguments)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert err.startswith(sentence)
+
+
+def test_dead_letters_are_driven_back(application: Application) -> None:
+    stack = application.stack
+    dead = stack.outputs["UploadsDeadLetterQueueUrl"]
+    for number in range(23):
+        stack.sqs.send_message(QueueUrl=dead, MessageBody=f'{{"number": {number}}}')
+    status, out, _ = operate(application, "redrive")
+    assert status == 0
+    assert "23 messages of the UploadsDeadLetterQueue driven back." in out
+    application.settle()
+    assert application.waiting("UploadsDeadLetterQueueUrl") == 0
+
+
+def test_rescreen_alerts_the_newly_positive_only_when_asked_and_nothing_twice(
+    application: Application,
+) -> None:
+    stack = application.stack
+    application.drop("again/positive.jpeg", POSITIVE)
+    application.drop("again/missed.jpeg", POSITIVE)
+    application.drop("again/normal.jpeg", NEGATIVE)
+    application.record("again/positive.jpeg", alert="SENT")
+    missed = application.record("again/missed.jpeg", alert="SENT")
+    application.record("again/normal.jpeg")
+    application.settle()
+    # As if an older network had missed it.
+    stack.dynamodb.update_item(
+        TableName=stack.outputs["ScreeningsTableName"],
+        Key={"key": {"S": missed["key"]}, "version": {"S": missed["version"]}},
+        UpdateExpression="SET finding = :normal, alert = :none, probability = :low, model = :old",
+        ExpressionAttributeValues={
+            ":normal": {"S": "NORMAL"},
+            ":none": {"S": "NOT_NEEDED"},
+            ":low": {"N": "0.01"},
+            ":old": {"S": "an older network"},
+        },
+    )
+    already = len(application.alerts("again/missed.jpeg"))
+
+    status, out, _ = operate(application, "rescreen", "again/")
+    assert status == 0
+    assert "2  same finding" in out
+    assert "1  possible pneumonia that nobody was alerted to" in out
+    assert "--alert" in out
+    record = application.record("again/missed.jpeg")
+    assert (record["finding"], record["alert"]) == ("PNEUMONIA", "NOT_NEEDED")
+    assert record["earlier"][0]["model"] == "an older network"
+    assert len(application.alerts("again/missed.jpeg")) == already
+
+    assert operate(application, "rescreen", "again/", "--alert")[0] == 0
+    application.record("again/missed.jpeg", alert="SENT")
+    application.settle()
+    wait_until(lambda: len(application.alerts("again/missed.jpeg")) == already + 1, "the alert")
+    assert operate(application, "rescreen", "again/", "--alert")[0] == 0
+    application.settle()
+    assert len(application.alerts("again/missed.jpeg")) == already + 1
+    assert len(application.alerts("again/positive.jpeg")) == 1

@@ -1,0 +1,152 @@
+"""The deployed application with a proxy between its function and the services, and a ledger."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from local import processes, stack
+from local.container import NAME as CONTAINER
+from operate.application import Application
+from tests.e2e.application import wait_until
+from tests.faults.ledger import Film, Ledger
+from tests.faults.proxy import SERVICES, Proxy
+
+
+@dataclass
+class BrokenCloud:
+    stack: stack.Stack
+    proxy: Proxy
+    ledger: Ledger
+
+    def waiting(self, queue: str = "UploadsQueueUrl") -> int:
+        """How many messages a queue holds, hidden ones included."""
+        counts = self.stack.sqs.get_queue_attributes(
+            QueueUrl=self.stack.outputs[queue], AttributeNames=["All"]
+        )["Attributes"]
+        visible = counts["ApproximateNumberOfMessages"]
+        return int(visible) + int(counts["ApproximateNumberOfMessagesNotVisible"])
+
+    def settle(self, seconds: float = 60) -> None:
+        """Wait until every message is dealt with."""
+        wait_until(lambda: self.waiting() == 0, "an empty uploads queue", seconds)
+
+    def send(self, body: str) -> None:
+        """Put a message into the uploads queue by hand."""
+        url = self.stack.outputs["UploadsQueueUrl"]
+        self.stack.sqs.send_message(QueueUrl=url, MessageBody=body)
+
+    def event(self, film: Film) -> str:
+        """The event with which S3 tells of a film."""
+        bucket = self.stack.outputs["UploadsBucketName"]
+        head = self.stack.s3.head_object(Bucket=bucket, Key=film[0], VersionId=film[1])
+        found = {
+            "key": film[0],
+            "version-id": film[1],
+            "size": head["ContentLength"],
+            "etag": head["ETag"].strip('"'),
+            "sequencer": "0065D3B6F0A1B2C3D4",
+        }
+        return json.dumps(
+            {
+                "source": "aws.s3",
+                "detail-type": "Object Created",
+                "time": "2026-11-01T12:00:00Z",
+                "detail": {"bucket": {"name": bucket}, "object": found},
+            }
+        )
+
+    @property
+    def _function(self) -> Any:
+        return self.stack.client("lambda")
+
+    @property
+    def given_back(self) -> int:
+        """How often the function has given messages back to the queue."""
+        return self.proxy.answered["ChangeMessageVisibilityBatch"]
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that run the function."""
+        return [
+            process
+            for process in processes.belonging_to(self.stack.settings.state)
+            if any(word.endswith("_worker.py") for word in _command(process))
+        ]
+
+    def kill_function(self) -> None:
+        for process in self.workers():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def kill_container(self) -> None:
+        child = self.stack.children[CONTAINER]
+        for process in processes.family(child.pid):
+            process.kill()
+        child.wait()
+
+    @contextlib.contextmanager
+    def queue_attributes(self, **attributes: str) -> Iterator[None]:
+        """Change the uploads queue as an operator could, for the length of the block."""
+        url = self.stack.outputs["UploadsQueueUrl"]
+        before = self.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        self.stack.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
+        try:
+            yield
+        finally:
+            kept: Any = {name: before["Attributes"][name] for name in attributes}  # type: ignore[index]
+            self.stack.sqs.set_queue_attributes(QueueUrl=url, Attributes=kept)
+
+    @contextlib.contextmanager
+    def short_lived_function(self, seconds: int) -> Iterator[None]:
+        """Give the function less time, and its messages back sooner when it is killed."""
+        name = self.stack.outputs["ClassifyFunctionName"]
+        before = self._function.get_function_configuration(FunctionName=name)["Timeout"]
+        with self.queue_attributes(VisibilityTimeout=str(seconds + 1)):
+            self._function.update_function_configuration(FunctionName=name, Timeout=seconds)
+            try:
+                yield
+            finally:
+                self.settle()
+                self._function.update_function_configuration(FunctionName=name, Timeout=before)
+
+    @contextlib.contextmanager
+    def tries(self, count: int) -> Iterator[None]:
+        """Let the queue give up after fewer tries."""
+        url = self.stack.outputs["UploadsQueueUrl"]
+        found = self.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+        policy = json.loads(found["Attributes"]["RedrivePolicy"])
+        with self.queue_attributes(RedrivePolicy=json.dumps(policy | {"maxReceiveCount": count})):
+            yield
+
+    def operator(self) -> Application:
+        """The application as the operator's commands see it."""
+        found = Application(self.stack.outputs)
+        found.sqs = self.stack.sqs
+        return found
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+@contextlib.contextmanager
+def running(state: Path, parameters: Mapping[str, str]) -> Iterator[BrokenCloud]:
+    with Proxy() as proxy:
+        settings = stack.Settings(
+            state, parameters=parameters, emulator_environment=proxy.environment
+        )
+        with stack.running(settings) as started:
+            proxy.upstream = {
+                service: started.container_port
+                if service == "sagemaker_runtime"
+                else started.emulator_port
+                for service in SERVICES
+            }
+            yield BrokenCloud(started, proxy, Ledger(started))

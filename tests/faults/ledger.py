@@ -1,0 +1,104 @@
+"""What was dropped, and whether each of it got what the application promises."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from local import watch
+from local.stack import Stack
+
+Film = tuple[str, str]  # key and version
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is wrong; each film counted once, in the dead-letter queue or not."""
+
+    lost: set[Film]  # neither a record nor a message in the dead-letter queue
+    invented: set[Film]  # a record of what nobody dropped
+    alerts_missing: set[Film]  # positive, no alert, no message in the dead-letter queue
+    alerts_unfounded: set[Film]  # not positive, and alerted
+    alerts_repeated: set[Film]  # more than once: allowed, since better than never
+    dead: set[Film]  # in the dead-letter queue
+
+    @property
+    def sound(self) -> bool:
+        return not (self.lost or self.invented or self.alerts_missing or self.alerts_unfounded)
+
+
+@dataclass
+class Ledger:
+    """Audits a stack by what its users can see: the table, a subscriber, the dead-letter queue."""
+
+    stack: Stack
+    dropped: set[Film] = field(default_factory=set)
+    alerts: Counter[Film] = field(default_factory=Counter)
+    told: Counter[Film] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._programs = watch.subscribe(self.stack, "ledger-programs", '{"audience": ["program"]}')
+        self._people = watch.subscribe(self.stack, "ledger-people", '{"audience": ["people"]}')
+
+    def drop(self, key: str, body: bytes) -> Film:
+        bucket = self.stack.outputs["UploadsBucketName"]
+        version = self.stack.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
+        self.dropped.add((key, version))
+        return key, version
+
+    def records(self) -> dict[Film, dict[str, Any]]:
+        pages = self.stack.dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.outputs["ScreeningsTableName"], ConsistentRead=True
+        )
+        items = [watch.plain(item) for page in pages for item in page["Items"]]
+        return {(item["key"], item["version"]): item for item in items}
+
+    def record(self, film: Film) -> dict[str, Any] | None:
+        found = watch.records(self.stack, film[0])
+        return next((each for each in found if each["version"] == film[1]), None)
+
+    def collect(self) -> None:
+        """Take what the subscribers got since the last time."""
+        while arrived := watch.receive(self.stack, self._programs):
+            for alert in arrived:
+                facts = json.loads(alert.message)
+                self.alerts[facts["key"], facts["version"]] += 1
+        while arrived := watch.receive(self.stack, self._people):
+            for alert in arrived:
+                facts = json.loads(alert.message)
+                for film in facts.get("films", [facts]):
+                    self.told[film["key"], film["version"]] += 1
+
+    def dead(self) -> set[Film]:
+        """Look at the dead letters, and leave them where they are."""
+        url = self.stack.outputs["UploadsDeadLetterQueueUrl"]
+        films: set[Film] = set()
+        handles: list[str] = []
+        while found := self.stack.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
+        ).get("Messages"):
+            for message in found:
+                handles.append(message["ReceiptHandle"])
+                film = json.loads(message["Body"])["detail"]["object"]
+                films.add((film["key"], film["version-id"]))
+        for handle in handles:
+            self.stack.sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0
+            )
+        return films
+
+    def audit(self) -> Audit:
+        """Compare; only once the uploads queue is empty can it come out sound."""
+        self.collect()
+        records = self.records()
+        dead = self.dead()
+        positive = {film for film, one in records.items() if one["finding"] == "PNEUMONIA"}
+        alerted = set(self.alerts) & set(self.told)
+        return Audit(
+            lost=self.dropped - set(records) - dead,
+            invented=set(records) - self.dropped,
+            alerts_missing=positive - alerted - dead,
+            alerts_unfounded=(set(self.alerts) | set(self.told)) - positive,
+            alerts_repeated={film for film, count in self.alerts.items() if count > 1},
+            dead=dead,
+        )

@@ -1,0 +1,94 @@
+"""The handler on whatever the queue may hold: it never raises, and gives back or settles all."""
+
+import json
+from types import ModuleType
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.classify_cloud import Answer, Cloud, Context, Endpoint
+
+ARBITRARY = settings(
+    max_examples=150,
+    deadline=None,
+    # One function and one cloud for all examples, as a warm function has it.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+def with_some_replaced(whole: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """The event with any of its values, at any depth, missing or something else."""
+
+    def replaced(value: Any) -> st.SearchStrategy[Any]:
+        if not isinstance(value, dict):
+            return st.one_of(st.just(value), st.just(value), json_values)
+        members = {name: replaced(inner) for name, inner in value.items()}
+        return st.fixed_dictionaries({}, optional=members) | st.fixed_dictionaries(members)
+
+    return replaced(whole)
+
+
+EVENT = {
+    "source": "aws.s3",
+    "detail-type": "Object Created",
+    "time": "2026-11-22T10:15:30Z",
+    "detail": {
+        "bucket": {"name": "uploads"},
+        "object": {
+            "key": "a.jpeg",
+            "size": 10,
+            "etag": "e",
+            "version-id": "v",
+            "sequencer": "00",
+        },
+    },
+}
+bodies = st.one_of(
+    st.text(max_size=50),
+    json_values.map(json.dumps),
+    with_some_replaced(EVENT).map(json.dumps),
+)
+
+
+@ARBITRARY
+@given(st.lists(bodies, min_size=1, max_size=5))
+def test_any_messages_are_settled_or_given_back(
+    app: ModuleType, cloud: Cloud, endpoint: Endpoint, messages: list[str]
+) -> None:
+    endpoint.finds(0.93)
+    records = [cloud.message(body) for body in messages]
+    response = app.handler({"Records": records}, Context())
+    failed = {each["itemIdentifier"] for each in response["batchItemFailures"]}
+    assert failed <= {record["messageId"] for record in records}
+
+
+@ARBITRARY
+@given(st.binary(max_size=60) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_any_answer_of_the_endpoint_is_a_record_or_a_try_again(
+    app: ModuleType, cloud: Cloud, endpoint: Endpoint, body: bytes
+) -> None:
+    endpoint.says(Answer(200, body, {"Content-Type": "application/json"}))
+    message = cloud.drop("a.jpeg")
+    before = len(cloud.records())
+    response = app.handler({"Records": [message]}, Context())
+    assert len(response["batchItemFailures"]) + len(cloud.records()) - before == 1
+    assert all(record["finding"] in ("NORMAL", "PNEUMONIA") for record in cloud.records())
+
+
+@ARBITRARY
+@given(st.text(min_size=1, max_size=40).filter(lambda key: "\x00" not in key))
+def test_no_key_reaches_the_log(
+    app: ModuleType, cloud: Cloud, endpoint: Endpoint, log: Any, key: str
+) -> None:
+    endpoint.finds(0.93)
+    event = json.loads(json.dumps(EVENT))
+    event["detail"]["object"]["key"] = f"patient-{key}"
+    app.handler({"Records": [cloud.message(event)]}, Context())
+    assert "patient-" not in log.getvalue()

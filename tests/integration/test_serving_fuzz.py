@@ -1,0 +1,19 @@
+"""A little of `make fuzz`: broken films and odd headers get a documented answer, or a success."""
+
+from collections import Counter
+from pathlib import Path
+
+from local.stack import SHIPPED_MODEL
+from tests.faults.fuzz import DOCUMENTED, MOST_MEGABYTES, fuzz
+from tests.integration.serving_container import running
+
+
+def test_broken_films_are_refused_and_the_container_lives(tmp_path: Path) -> None:
+    with running(tmp_path, "--model", SHIPPED_MODEL) as container:
+        statuses = sum(fuzz(container, inputs=2000, seed=1), Counter())
+        assert container.get("/ping").status == 200
+        assert container.peak_megabytes() < MOST_MEGABYTES
+    assert statuses.total() == 2000
+    assert set(statuses) <= DOCUMENTED
+    assert statuses[200] > 100  # else the films are broken beyond all that is read
+    assert statuses[400] > 100
