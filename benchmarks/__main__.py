@@ -1,0 +1,112 @@
+"""`python -m benchmarks run` measures, `python -m benchmarks report` writes it into the docs."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from benchmarks import report
+from benchmarks.films import MODEL, ROOT, WORK
+from benchmarks.rows import Row, row_of
+
+OUT = ROOT / "build" / "bench.json"
+DOCUMENT = ROOT / "docs" / "performance.md"
+PARTS = ("endpoint", "machine", "function", "flow", "training", "money")
+INTERRUPTED = 130
+WIDTH = 170  # of the table where no terminal says how wide it is
+
+
+def main() -> int:
+    """Run a command; what the user can mend is one sentence and exit status 1 or 2."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    options = _parser().parse_args()
+    if options.command == "report":
+        if not OUT.exists():
+            return _fail(f"There is no {OUT} to report; measure first with `make bench`.")
+        rows = [row_of(facts) for facts in json.loads(OUT.read_text())]
+        DOCUMENT.write_text(report.replaced(DOCUMENT.read_text(), rows))
+        console.print(f"{DOCUMENT.relative_to(ROOT)} has the table of {OUT.relative_to(ROOT)}.")
+        return 0
+    if not MODEL.exists():
+        return _fail(f"There is no network at {MODEL}.")
+    try:
+        with console.status("Starting") as status:
+            rows = _measure(options.only, options.rounds, options.long, status.update)
+    except KeyboardInterrupt:
+        _fail("Interrupted.")
+        return INTERRUPTED
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
+    console.print(report.table(rows))
+    console.print(f"Results: {OUT.relative_to(ROOT)}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    run = commands.add_parser("run", help="measure, print the table, write build/bench.json")
+    run.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some parts only")
+    run.add_argument("--rounds", type=int, default=5, help="rounds of each part (%(default)s)")
+    run.add_argument("--long", action="store_true", help="5,000 uploads besides")
+    commands.add_parser("report", help="put the last run's table into docs/performance.md")
+    return parser
+
+
+def _measure(
+    parts: Sequence[str], rounds: int, long: bool, say: Callable[[str], None]
+) -> list[Row]:
+    """The rows of the parts; each imports what it measures when its turn comes."""
+    rows = report.circumstances(os.getloadavg()[0])
+    if "endpoint" in parts:
+        from benchmarks import endpoint
+
+        rows += endpoint.measure(rounds, say)
+    if "machine" in parts:
+        from benchmarks import machine
+
+        rows += machine.measure(rounds, say)
+    if "function" in parts or "flow" in parts or long:
+        rows += _on_a_stack(parts, rounds, long, say)
+    if "training" in parts:
+        from benchmarks import training
+
+        rows += training.measure(min(rounds, 3), say)
+    if "money" in parts:
+        from benchmarks import costs
+
+        if speed := costs.speed_of(rows):
+            rows += costs.rows(speed)
+    return rows
+
+
+def _on_a_stack(
+    parts: Sequence[str], rounds: int, long: bool, say: Callable[[str], None]
+) -> list[Row]:
+    from benchmarks import flow, function
+    from local import stack
+
+    rows: list[Row] = []
+    if "function" in parts:
+        rows += function.measure_start(2 * rounds, say)
+    say("Starting the local stack")
+    with stack.running(stack.Settings(WORK / "stack")) as running:
+        if "function" in parts:
+            rows += function.measure_warm(running, rounds, say)
+        if "flow" in parts:
+            rows += flow.measure(running, min(rounds, 3), say)
+        if long:
+            rows += flow.measure_long(running, say)
+    return rows
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""The handler, warm: `python -m benchmarks.warm_function TASK BATCH FILMS`, told in JSON.
+
+Runs batches of events about the films in TASK and tells the process's CPU time per film, botocore
+and the kernel's part of the calls included, and the memory it came to take.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a function of its invocation."""
+
+    aws_request_id: str
+    function_name: str = "classify"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:classify"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 120_000
+
+
+def main() -> None:
+    from classify.app import handler
+
+    task = json.loads(Path(sys.argv[1]).read_text())
+    batch, count = int(sys.argv[2]), int(sys.argv[3])
+    films = cycle(task["films"])
+
+    def screen(films_left: int) -> None:
+        while films_left > 0:
+            chosen = list(islice(films, min(batch, films_left)))
+            event = {"Records": [_message(task["bucket"], film) for film in chosen]}
+            result: Any = handler(event, Context(str(uuid4())))
+            if result["batchItemFailures"]:
+                raise RuntimeError(f"{len(result['batchItemFailures'])} films failed.")
+            films_left -= len(chosen)
+
+    screen(len(task["films"]))  # opens the connections
+    began, before = time.process_time(), os.times()
+    screen(count)
+    kernel = os.times().system - before.system
+    told = {
+        "cpu_ms": 1000 * (time.process_time() - began) / count,
+        "kernel_ms": 1000 * kernel / count,
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    sys.stdout.write(f"\n{json.dumps(told)}\n")
+
+
+def _message(bucket: str, film: dict[str, Any]) -> dict[str, Any]:
+    """The message of a new upload, which has no record yet."""
+    uploaded = {**film, "sequencer": uuid4().hex}
+    event = {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "time": "2026-11-22T10:15:30Z",
+        "detail": {"bucket": {"name": bucket}, "object": uploaded},
+    }
+    return {
+        "messageId": uuid4().hex,
+        "receiptHandle": uuid4().hex,
+        "body": json.dumps(event),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:uploads",
+        "awsRegion": "us-east-1",
+    }
+
+
+if __name__ == "__main__":
+    main()
