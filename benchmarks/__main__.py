@@ -5,12 +5,16 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from benchmarks import report
 from benchmarks.films import MODEL, ROOT, WORK
 from benchmarks.rows import Row, row_of
+
+if TYPE_CHECKING:
+    from benchmarks import costs
 
 OUT = ROOT / "build" / "bench.json"
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -78,9 +82,24 @@ def _measure(
     if "money" in parts:
         from benchmarks import costs
 
-        if speed := costs.speed_of(rows):
+        if speed := _speed(rows):
             rows += costs.rows(speed)
     return rows
+
+
+def _speed(measured: Sequence[Row]) -> "costs.Speed | None":
+    """The speeds that money depends on; None where their parts were not measured."""
+    from benchmarks import costs, endpoint, function
+    from benchmarks.contestants import CORES
+
+    found = {(row.section, row.name): row.ours for row in measured}
+    rate = found.get((endpoint.HTTP, endpoint.MANY_CLIENTS))
+    film = found.get((endpoint.HTTP, endpoint.ONE_CLIENT))
+    cpu = found.get((function.SECTION, function.WARM_ONE))
+    if rate is None or film is None or cpu is None:
+        return None
+    # The function is paid for while it waits for the endpoint, too.
+    return costs.Speed(rate / CORES, film / 1000, (film + cpu) / 1000)
 
 
 def _on_a_stack(

@@ -8,13 +8,10 @@ around      what bucket, queue, function, table, topic and key take for each fil
 
 import math
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import endpoint, function
-from benchmarks.contestants import CORES
 from benchmarks.rows import Row
 
 SECTION = "Money, us-east-1"
@@ -32,18 +29,6 @@ class Speed:
     films_a_second_a_core: float
     seconds_a_film: float
     function_seconds_a_film: float
-
-
-def speed_of(measured: Sequence[Row]) -> Speed | None:
-    """The speeds in the rows of the endpoint and the function; None if they were not measured."""
-    found = {(row.section, row.name): row.ours for row in measured}
-    rate = found.get((endpoint.HTTP, f"{endpoint.CLIENTS} clients, throughput"))
-    seconds = found.get((endpoint.HTTP, "1 client, latency"))
-    cpu = found.get((function.SECTION, function.WARM_ONE))
-    if rate is None or seconds is None or cpu is None:
-        return None
-    waiting = seconds + cpu  # milliseconds: the function waits for the endpoint, and works itself
-    return Speed(rate / CORES, seconds / 1000, waiting / 1000)
 
 
 def read_prices() -> Prices:

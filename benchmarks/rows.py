@@ -1,5 +1,6 @@
 """What a benchmark says: rows of one table, each of which compares two numbers or tells one."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -80,4 +81,4 @@ def noise(values: Sequence[float]) -> float:
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that `share` of the values do not exceed (nearest rank)."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1))]
+    return ordered[max(0, math.ceil(round(share * len(ordered), 9)) - 1)]
