@@ -3,8 +3,9 @@
 import argparse
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -30,20 +31,24 @@ def main() -> int:
     if options.command == "report":
         if not OUT.exists():
             return _fail(f"There is no {OUT} to report; measure first with `make bench`.")
-        rows = [row_of(facts) for facts in json.loads(OUT.read_text())]
-        DOCUMENT.write_text(report.replaced(DOCUMENT.read_text(), rows))
+        measured = [row_of(facts) for facts in json.loads(OUT.read_text())]
+        DOCUMENT.write_text(report.replaced(DOCUMENT.read_text(), measured))
         console.print(f"{DOCUMENT.relative_to(ROOT)} has the table of {OUT.relative_to(ROOT)}.")
         return 0
     if not MODEL.exists():
         return _fail(f"There is no network at {MODEL}.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, too
+    OUT.parent.mkdir(exist_ok=True)
+    rows: list[Row] = []
     try:
         with console.status("Starting") as status:
-            rows = _measure(options.only, options.rounds, options.long, status.update)
+            for part in _measure(options.only, options.rounds, options.long, status.update):
+                rows += part
+                # After each part: an interrupted run leaves what it has.
+                OUT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
     except KeyboardInterrupt:
         _fail("Interrupted.")
         return INTERRUPTED
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
     console.print(report.table(rows))
     console.print(f"Results: {OUT.relative_to(ROOT)}")
     return 0
@@ -62,29 +67,32 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure(
     parts: Sequence[str], rounds: int, long: bool, say: Callable[[str], None]
-) -> list[Row]:
-    """The rows of the parts; each imports what it measures when its turn comes."""
-    rows = report.circumstances(os.getloadavg()[0])
+) -> Iterator[list[Row]]:
+    """The rows of one part after another; each imports what it measures when its turn comes."""
+    speeds: list[Row] = []
+    yield report.circumstances(os.getloadavg()[0])
     if "endpoint" in parts:
         from benchmarks import endpoint
 
-        rows += endpoint.measure(rounds, say)
+        speeds += (found := endpoint.measure(rounds, say))
+        yield found
     if "machine" in parts:
         from benchmarks import machine
 
-        rows += machine.measure(rounds, say)
+        yield machine.measure(rounds, say)
     if "function" in parts or "flow" in parts or long:
-        rows += _on_a_stack(parts, rounds, long, say)
+        for found in _on_a_stack(parts, rounds, long, say):
+            speeds += found
+            yield found
     if "training" in parts:
         from benchmarks import training
 
-        rows += training.measure(min(rounds, 3), say)
+        yield training.measure(min(rounds, 3), say)
     if "money" in parts:
         from benchmarks import costs
 
-        if speed := _speed(rows):
-            rows += costs.rows(speed)
-    return rows
+        if speed := _speed(speeds):
+            yield costs.rows(speed)
 
 
 def _speed(measured: Sequence[Row]) -> "costs.Speed | None":
@@ -104,22 +112,20 @@ def _speed(measured: Sequence[Row]) -> "costs.Speed | None":
 
 def _on_a_stack(
     parts: Sequence[str], rounds: int, long: bool, say: Callable[[str], None]
-) -> list[Row]:
+) -> Iterator[list[Row]]:
     from benchmarks import flow, function
     from local import stack
 
-    rows: list[Row] = []
     if "function" in parts:
-        rows += function.measure_start(2 * rounds, say)
+        yield function.measure_start(2 * rounds, say)
     say("Starting the local stack")
     with stack.running(stack.Settings(WORK / "stack")) as running:
         if "function" in parts:
-            rows += function.measure_warm(running, rounds, say)
+            yield function.measure_warm(running, rounds, say)
         if "flow" in parts:
-            rows += flow.measure(running, min(rounds, 3), say)
+            yield flow.measure(running, min(rounds, 3), say)
         if long:
-            rows += flow.measure_long(running, say)
-    return rows
+            yield flow.measure_long(running, say)
 
 
 def _fail(sentence: str) -> int:

@@ -124,6 +124,7 @@ def measure_warm(stack: Stack, rounds: int, say: Callable[[str], None]) -> list[
 
     return [
         compare(SECTION, WARM_ONE, "ms", all_of(1, "cpu_ms"), at_most=8),
+        compare(SECTION, "of that, without the SDK's calls, batch of 1", "ms", all_of(1, "own_ms")),
         compare(SECTION, WARM_TEN, "ms", all_of(10, "cpu_ms"), at_most=8),
         compare(
             SECTION, "of that, without the SDK's calls, batch of 10", "ms", all_of(10, "own_ms")

@@ -1,11 +1,10 @@
 """The handler, warm: `python -m benchmarks.warm_function TASK BATCH FILMS`, told in JSON.
 
 Runs batches of events about the films in TASK and tells the process's CPU time per film, in all and
-without that in the SDK's calls, and the memory it came to take.
+without that in the SDK's calls, and the memory it holds then.
 """
 
 import json
-import resource
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 from botocore.client import BaseClient
 
 
@@ -74,7 +74,7 @@ def main() -> None:
     told = {
         "cpu_ms": 1000 * cpu / count,
         "own_ms": 1000 * (cpu - (calls.seconds - before)) / count,
-        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory_mb": psutil.Process().memory_info().rss / 1e6,
     }
     sys.stdout.write(f"\n{json.dumps(told)}\n")
 
