@@ -69,7 +69,8 @@ class Network:
         Raises pixels.NotReadable for a file that is no film. Call it from any thread: most of the
         time the interpreter is free for others.
         """
-        grey = read_grey(film, smallest=2 * self.size)
+        # From fewer pixels, probabilities differ by more than 0.01 from those of a full decode.
+        grey = read_grey(film, smallest=4 * self.size)
         normal, pneumonia = self.probabilities(network_input(grey, self.size)).tolist()
         return normal, pneumonia
 
