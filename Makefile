@@ -7,7 +7,7 @@ APP     = .venv/bin/python
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults soak fuzz train lint format lock clean
+.PHONY: help demo up down test faults soak fuzz train bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,6 +36,9 @@ fuzz: build/.dev ## mutated films and headers against the container: make fuzz I
 train: build/.dev ## train a network: make train DATA=folder OUT=folder
 	@$(APP) -m training train --data $(DATA) --out $(OUT) --keep-out samples
 
+bench: build/.dev build/.emulator build/.sam build/.mxnet ## how fast it is: make bench, or make bench LONG=1
+	@$(APP) -m benchmarks run $(if $(LONG),--long)
+
 lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -55,6 +58,7 @@ lock: ## pin the newest versions of everything (needs uv)
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/emulator.in -o requirements/emulator.lock
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/sam.in -o requirements/sam.lock
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/checkov.in -o requirements/checkov.lock
+	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/mxnet.in -o requirements/mxnet.lock
 	uv pip compile -q $(LOCK) -c requirements/dev.lock requirements/training.in | sed 's/+cpu//' > requirements/training.lock
 
 # Each tool pins its own botocore, so the emulator, the SAM CLI and Checkov live apart from the application.
@@ -88,5 +92,12 @@ build/.checkov: requirements/checkov.lock
 	@.venv-checkov/bin/python $(PIP) --no-deps --require-hashes -r $<
 	@mkdir -p build && touch $@
 
+# What the benchmarks compare with wants a NumPy of its own age; where it can't be had, they say so.
+build/.mxnet: requirements/mxnet.lock
+	@echo "Installing MXNet to compare with ..."
+	@{ $(PYTHON) -m venv .venv-mxnet && .venv-mxnet/bin/python $(PIP) --no-deps --require-hashes -r $<; } \
+		|| { rm -rf .venv-mxnet; echo "MXNet can't be installed here; the benchmarks go without."; }
+	@mkdir -p build && touch $@
+
 clean: ## remove everything that the other commands made
-	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov
+	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov .venv-mxnet

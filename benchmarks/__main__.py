@@ -1,0 +1,137 @@
+"""`python -m benchmarks run` measures, `python -m benchmarks report` writes it into the docs."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from benchmarks import report
+from benchmarks.films import MODEL, ROOT, WORK
+from benchmarks.rows import Row, row_of
+
+if TYPE_CHECKING:
+    from benchmarks import costs
+
+OUT = ROOT / "build" / "bench.json"
+DOCUMENT = ROOT / "docs" / "performance.md"
+PARTS = ("endpoint", "machine", "function", "flow", "training", "money")
+INTERRUPTED = 130
+WIDTH = 170  # of the table where no terminal says how wide it is
+
+
+def main() -> int:
+    """Run a command; what the user can mend is one sentence and exit status 1 or 2."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    options = _parser().parse_args()
+    if options.command == "report":
+        if not OUT.exists():
+            return _fail(f"There is no {OUT} to report; measure first with `make bench`.")
+        measured = [row_of(facts) for facts in json.loads(OUT.read_text())]
+        DOCUMENT.write_text(report.replaced(DOCUMENT.read_text(), measured))
+        console.print(f"{DOCUMENT.relative_to(ROOT)} has the table of {OUT.relative_to(ROOT)}.")
+        return 0
+    if not MODEL.exists():
+        return _fail(f"There is no network at {MODEL}.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, too
+    OUT.parent.mkdir(exist_ok=True)
+    rows: list[Row] = []
+    try:
+        with console.status("Starting") as status:
+            for part in _measure(options.only, options.rounds, options.long, status.update):
+                rows += part
+                # After each part: an interrupted run leaves what it has.
+                OUT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
+    except KeyboardInterrupt:
+        _fail("Interrupted.")
+        return INTERRUPTED
+    console.print(report.table(rows))
+    console.print(f"Results: {OUT.relative_to(ROOT)}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    run = commands.add_parser("run", help="measure, print the table, write build/bench.json")
+    run.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some parts only")
+    run.add_argument("--rounds", type=int, default=5, help="rounds of each part (%(default)s)")
+    run.add_argument("--long", action="store_true", help="5,000 uploads besides")
+    commands.add_parser("report", help="put the last run's table into docs/performance.md")
+    return parser
+
+
+def _measure(
+    parts: Sequence[str], rounds: int, long: bool, say: Callable[[str], None]
+) -> Iterator[list[Row]]:
+    """The rows of one part after another; each imports what it measures when its turn comes."""
+    speeds: list[Row] = []
+    yield report.circumstances(os.getloadavg()[0])
+    if "endpoint" in parts:
+        from benchmarks import endpoint
+
+        speeds += (found := endpoint.measure(rounds, say))
+        yield found
+    if "machine" in parts:
+        from benchmarks import machine
+
+        yield machine.measure(rounds, say)
+    if "function" in parts or "flow" in parts or long:
+        for found in _on_a_stack(parts, rounds, long, say):
+            speeds += found
+            yield found
+    if "training" in parts:
+        from benchmarks import training
+
+        yield training.measure(min(rounds, 3), say)
+    if "money" in parts:
+        from benchmarks import costs
+
+        if speed := _speed(speeds):
+            yield costs.rows(speed)
+
+
+def _speed(measured: Sequence[Row]) -> "costs.Speed | None":
+    """The speeds that money depends on; None where their parts were not measured."""
+    from benchmarks import costs, endpoint, function
+    from benchmarks.contestants import CORES
+
+    found = {(row.section, row.name): row.ours for row in measured}
+    rate = found.get((endpoint.HTTP, endpoint.MANY_CLIENTS))
+    film = found.get((endpoint.HTTP, endpoint.ONE_CLIENT))
+    cpu = found.get((function.SECTION, function.WARM_ONE))
+    if rate is None or film is None or cpu is None:
+        return None
+    # The function is paid for while it waits for the endpoint, too.
+    return costs.Speed(rate / CORES, film / 1000, (film + cpu) / 1000)
+
+
+def _on_a_stack(
+    parts: Sequence[str], rounds: int, long: bool, say: Callable[[str], None]
+) -> Iterator[list[Row]]:
+    from benchmarks import flow, function
+    from local import stack
+
+    if "function" in parts:
+        yield function.measure_start(2 * rounds, say)
+    say("Starting the local stack")
+    with stack.running(stack.Settings(WORK / "stack")) as running:
+        if "function" in parts:
+            yield function.measure_warm(running, rounds, say)
+        if "flow" in parts:
+            yield flow.measure(running, min(rounds, 3), say)
+        if long:
+            yield flow.measure_long(running, say)
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

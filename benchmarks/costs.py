@@ -1,0 +1,103 @@
+"""What 1,000 films cost in AWS, by the prices in prices.toml and speeds measured here.
+
+real time   instances x 24 h x price / films a day
+instances   busiest hour's films / 3600 / (films/s of a core x cores x headroom), rounded up
+serverless  seconds a film x GB x price, and the film's bytes
+around      what bucket, queue, function, table, topic and key take for each film
+"""
+
+import math
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rows import Row
+
+SECTION = "Money, us-east-1"
+PRICES = Path(__file__).with_name("prices.toml")
+FILMS_A_DAY = (10, 500, 50_000)
+FILMS = 1000
+
+Prices = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured here; a core there is taken to be as fast as one here."""
+
+    films_a_second_a_core: float
+    seconds_a_film: float
+    function_seconds_a_film: float
+
+
+def read_prices() -> Prices:
+    with PRICES.open("rb") as file:
+        prices: Prices = tomllib.load(file)
+    return prices
+
+
+def real_time(films_a_day: int, rate: float, hour: float, prices: Prices) -> float:
+    """Dollars per 1,000 films of instances that answer `rate` films/s and cost `hour` an hour."""
+    return instances(films_a_day, rate, prices) * 24 * hour / films_a_day * FILMS
+
+
+def instances(films_a_day: int, rate: float, prices: Prices) -> int:
+    load = prices["load"]
+    busiest = films_a_day * float(load["busiest_hour"]) / 3600
+    return max(1, math.ceil(busiest / (rate * float(load["headroom"]))))
+
+
+def serverless(speed: Speed, prices: Prices) -> float:
+    """Dollars per 1,000 films of a serverless endpoint, however many come a day."""
+    price = prices["endpoint"]
+    compute = speed.seconds_a_film * price["serverless_gb"] * price["serverless_gb_second"]
+    data = prices["load"]["film_mb"] / 1000 * price["serverless_data_gb"]
+    return float(FILMS * (compute + data))
+
+
+def around(films_a_day: int, speed: Speed, prices: Prices) -> float:
+    """Dollars per 1,000 films of everything but the endpoint."""
+    price, load = prices["around"], prices["load"]
+    batches = 1 / load["films_a_batch"]
+    film = (
+        price["s3_put"]
+        + price["s3_get"]
+        + (1 + 2 * batches) * price["sqs_request"]  # sent, and taken and deleted by the batch
+        + batches * price["lambda_request"]
+        + speed.function_seconds_a_film * price["lambda_gb"] * price["lambda_gb_second"]
+        + price["dynamodb_read"]
+        + 2 * (1 + load["positives"]) * price["dynamodb_write"]  # table and index; alert sent
+        + 2 * load["positives"] * price["sns_publish"]  # for programs and for people
+    )
+    key = price["kms_key_month"] / (films_a_day * load["days_a_month"])
+    return float(FILMS * (film + key))
+
+
+def rows(speed: Speed) -> list[Row]:
+    prices = read_prices()
+    price = prices["endpoint"]
+    found = []
+    for films_a_day in FILMS_A_DAY:
+        default = real_time(
+            films_a_day,
+            speed.films_a_second_a_core * price["default_instance_cores"],
+            price["default_instance_hour"],
+            prices,
+        )
+        rate = speed.films_a_second_a_core * price["instance_cores"]
+        count = instances(films_a_day, rate, prices)
+        dollars = {
+            f"real time, {count} x {price['instance']}": real_time(
+                films_a_day, rate, price["instance_hour"], prices
+            ),
+            f"serverless, {price['serverless_gb']} GB": serverless(speed, prices),
+        }
+        other_name = f"{price['default_instance']} around the clock"
+        found += [
+            Row(SECTION, f"{films_a_day:,} a day: {name}", "$/1,000", value, default, other_name)
+            for name, value in dollars.items()
+        ]
+        name = f"{films_a_day:,} a day: everything but the endpoint"
+        found.append(Row(SECTION, name, "$/1,000", around(films_a_day, speed, prices)))
+    return found

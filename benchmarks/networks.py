@@ -1,0 +1,33 @@
+"""Networks to measure with: the shipped architecture with random weights, which run no faster."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.films import SAMPLES, WORK
+from serving.pixels import network_input, read_grey
+from training.export import export
+from training.network import Block, Classifier, ResNet18
+from training.quantize import quantize
+
+
+def twin() -> Classifier:
+    """The shipped network's like in full precision, which is not shipped; the same each time."""
+    torch.manual_seed(1)
+    network = ResNet18()
+    for module in network.modules():
+        if isinstance(module, Block):
+            nn.init.ones_(module.norm2.weight)  # else the second half of each block adds nothing
+    return Classifier(network.eval(), temperature=1.0).eval()
+
+
+def twin_files(side: int) -> tuple[Path, Path]:
+    """The twin for films of that side as ONNX, in full precision and in eight bits."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    full, eight_bits = WORK / f"twin-{side}.onnx", WORK / f"twin-{side}-int8.onnx"
+    if not eight_bits.exists():
+        export(twin(), side, full)
+        films = [network_input(read_grey(film.read_bytes()), side) for film in SAMPLES]
+        quantize(full, torch.stack([torch.tensor(film)[None] for film in films]), eight_bits)
+    return full, eight_bits

@@ -1,0 +1,54 @@
+"""One engine in a process of its own: `python -m benchmarks.worker ENGINE NETWORK THREADS CALLERS`.
+
+It says "ready", then for each line it reads it measures and answers in JSON: `each` gives the
+seconds of every film, one at a time; `saturate SECONDS` gives films a second, `CALLERS` at once.
+"""
+
+import json
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.engines import Classify, load
+from benchmarks.films import SAMPLES
+
+
+def main() -> None:
+    engine, network, threads, callers = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    classify = load(engine, network, int(threads))
+    films = [film.read_bytes() for film in SAMPLES]
+    with ThreadPoolExecutor(int(callers)) as pool:
+        _rate(pool, classify, films, 1)
+        rate = _rate(pool, classify, films, 1)
+        print("ready", file=answers, flush=True)
+        for line in sys.stdin:
+            _, _, seconds = line.partition(" ")
+            # Whole passes, since the films differ in size.
+            passes = round(float(seconds) * rate / len(films)) if seconds else 0
+            answer = (
+                _rate(pool, classify, films, max(1, passes)) if seconds else _each(classify, films)
+            )
+            print(json.dumps(answer), file=answers, flush=True)
+
+
+def _each(classify: Classify, films: list[bytes]) -> list[float]:
+    seconds = []
+    for film in films:
+        began = time.perf_counter()
+        classify(film)
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def _rate(pool: ThreadPoolExecutor, classify: Classify, films: list[bytes], passes: int) -> float:
+    began = time.perf_counter()
+    for _ in pool.map(classify, films * passes):
+        pass
+    return passes * len(films) / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()
