@@ -127,7 +127,7 @@ def main() -> int:
             statuses += chunk
             progress.advance(task, chunk.total())
         alive = container.get("/ping").status == 200
-        peak = container.peak_megabytes()
+        peak = container.megabytes("VmHWM")
     console.print(f"inputs {statuses.total()}, seed {chosen.seed}")
     console.print("statuses " + ", ".join(f"{s}: {n}" for s, n in sorted(statuses.items())))
     console.print(f"alive {alive}, memory {peak} MB at most")

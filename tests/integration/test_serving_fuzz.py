@@ -12,7 +12,7 @@ def test_broken_films_are_refused_and_the_container_lives(tmp_path: Path) -> Non
     with running(tmp_path, "--model", SHIPPED_MODEL) as container:
         statuses = sum(fuzz(container, inputs=2000, seed=1), Counter())
         assert container.get("/ping").status == 200
-        assert container.peak_megabytes() < MOST_MEGABYTES
+        assert container.megabytes("VmHWM") < MOST_MEGABYTES
     assert statuses.total() == 2000
     assert set(statuses) <= DOCUMENTED
     assert statuses[200] > 100  # else the films are broken beyond all that is read
