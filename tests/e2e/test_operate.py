@@ -1,6 +1,5 @@
 """`python -m operate`, as an operator types it, against the deployed application."""
 
-import os
 import re
 import subprocess
 import sys
@@ -17,7 +16,6 @@ def operate(application: Application, *arguments: str) -> tuple[int, str, str]:
         env={
             **environment.base(stack.settings.state),
             **manual.settings(stack),
-            "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108
             "COLUMNS": "200",
         },
         capture_output=True,

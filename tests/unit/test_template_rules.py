@@ -27,7 +27,8 @@ def _short_form(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str
 
 
 _Loader.add_multi_constructor("!", _short_form)
-RESOURCES: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)["Resources"]  # noqa: S506
+_TEMPLATE = yaml.load(TEMPLATE.read_text(), _Loader)  # noqa: S506 - a safe loader all the same
+RESOURCES: dict[str, Any] = _TEMPLATE["Resources"]
 
 
 def properties(name: str) -> dict[str, Any]:
