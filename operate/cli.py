@@ -4,12 +4,14 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import Progress
 
 from classify.alert import percent, printable
+from classify.clock import stamp
 from operate import application, redrive, rescreen, screenings
 from operate.application import Application, OperateError
 
@@ -88,11 +90,16 @@ def _look_up(found: Application, chosen: argparse.Namespace) -> int:
     for record in records:
         for name, value in sorted(record.items()):
             if name != "earlier":
-                console.print(f"{name:<12} {value}", markup=False)
+                console.print(f"{name:<12} {_shown(name, value)}", markup=False)
         for judgement in record.get("earlier", []):
             console.print(f"{'earlier':<12} {_said(judgement)}", markup=False)
         console.print()
     return 0
+
+
+def _shown(name: str, value: object) -> str:
+    # DynamoDB wants this one in epoch seconds.
+    return stamp(datetime.fromtimestamp(int(str(value)), UTC)) if name == "expires" else str(value)
 
 
 def _latest(found: Application, chosen: argparse.Namespace) -> int:

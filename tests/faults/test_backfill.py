@@ -9,7 +9,7 @@ from local import manual, processes
 from tests.e2e.application import POSITIVE
 from tests.faults.broken_cloud import BrokenCloud
 from tests.faults.conftest import RESULTS
-from tests.faults.faults import error, probabilities
+from tests.faults.faults import error, model_error, probabilities
 from tests.faults.proxy import Exchange, Reply
 
 NETWORK_MISSES = probabilities("[0.99, 0.01]")
@@ -59,12 +59,13 @@ def test_a_backfill_that_was_cut_short_can_be_run_again(cloud: BrokenCloud) -> N
 
 
 def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
-    """An endpoint that takes one film at a time refuses those beyond."""
+    """An endpoint that fails once, and then takes one film at a time and refuses those beyond."""
     films = drop(cloud, *(f"backfill/throttled-{number}.jpeg" for number in range(6)))
     free = threading.Semaphore(1)
     refused: list[Exchange] = []
     at_once: list[int] = []
     under_way: set[Exchange] = set()
+    hiccups = [model_error(500, "starting")]
 
     def one_at_a_time(exchange: Exchange) -> Reply | None:
         under_way.add(exchange)
@@ -72,7 +73,7 @@ def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
         try:
             if free.acquire(blocking=False):
                 try:
-                    return exchange.forward()
+                    return hiccups.pop()(exchange) if hiccups else exchange.forward()
                 finally:
                     free.release()
             refused.append(exchange)
@@ -94,5 +95,9 @@ def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
     cloud.ledger.collect()
     assert [cloud.ledger.alerts[film] for film in films] == [1] * len(films)
     RESULTS.append(
-        ("backfill against a throttling endpoint", "slows down; no alert unasked", "as expected")
+        (
+            "backfill against a throttling endpoint",
+            "slows down, tries again; no alert unasked",
+            "as expected",
+        )
     )

@@ -145,6 +145,10 @@ def test_the_dashboard_is_json() -> None:
 
 def test_neither_the_films_nor_the_records_are_deleted_by_mistake() -> None:
     assert properties("ScreeningsTable")["DeletionProtectionEnabled"] is True
+    keep = _TEMPLATE["Parameters"]["RecordRetentionDays"]
+    assert keep["Default"] == 0
+    days = properties("UploadsDeadLetterQueue")["MessageRetentionPeriod"] / 86400
+    assert all(choice > days for choice in keep["AllowedValues"] if choice)
     rules = properties("UploadsBucket")["LifecycleConfiguration"]["Rules"]
     (films,) = [rule["If"][1] for rule in rules if "If" in rule]
     assert films["ExpirationInDays"] == {"Ref": "FilmRetentionDays"}
