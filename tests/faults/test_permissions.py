@@ -100,7 +100,8 @@ def test_a_bucket_without_versions_needs_its_own_permission(cloud: BrokenCloud) 
     record = cloud.ledger.record(film)
     assert record
     assert record["alert"] == "SENT"
-    RESULTS.append(("without s3:GetObject", "tried again by the queue", "as expected"))
+    name = "without s3:GetObject, in a bucket without versions"
+    RESULTS.append((name, "tried again by the queue", "as expected"))
 
 
 def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> None:
