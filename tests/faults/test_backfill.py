@@ -12,6 +12,8 @@ from tests.faults.conftest import RESULTS
 from tests.faults.faults import error, model_error, probabilities
 from tests.faults.proxy import Exchange, Reply
 
+MOST_AT_ONCE = 2  # the command's default
+LINGER_SECONDS = 0.3  # of each question, so that one too many would be seen beside the others
 NETWORK_MISSES = probabilities("[0.99, 0.01]")
 
 
@@ -59,34 +61,30 @@ def test_a_backfill_that_was_cut_short_can_be_run_again(cloud: BrokenCloud) -> N
 
 
 def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
-    """An endpoint that fails once, and then takes one film at a time and refuses those beyond."""
+    """An endpoint that fails once and refuses three films, before it takes what comes."""
     films = drop(cloud, *(f"backfill/throttled-{number}.jpeg" for number in range(6)))
-    free = threading.Semaphore(1)
-    refused: list[Exchange] = []
-    at_once: list[int] = []
+    troubles = [model_error(500, "starting"), *[error(400, "ThrottlingException")] * 3]
     under_way: set[Exchange] = set()
-    hiccups = [model_error(500, "starting")]
+    at_once: list[int] = []
+    crowded, turn = threading.Event(), threading.Lock()
 
-    def one_at_a_time(exchange: Exchange) -> Reply | None:
+    def troubled(exchange: Exchange) -> Reply | None:
         under_way.add(exchange)
         at_once.append(len(under_way))
-        try:
-            if free.acquire(blocking=False):
-                try:
-                    return hiccups.pop()(exchange) if hiccups else exchange.forward()
-                finally:
-                    free.release()
-            refused.append(exchange)
-            return error(400, "ThrottlingException")(exchange)
-        finally:
-            under_way.remove(exchange)
+        if len(under_way) > MOST_AT_ONCE:
+            crowded.set()
+        crowded.wait(LINGER_SECONDS)
+        under_way.remove(exchange)
+        with turn:
+            act = troubles.pop(0) if troubles else None
+        return act(exchange) if act else exchange.forward()
 
-    with cloud.proxy.fault("InvokeEndpoint", one_at_a_time):
+    with cloud.proxy.fault("InvokeEndpoint", troubled):
         status, said = rescreen(cloud, "backfill/throttled-")
     assert status == 0, said
     assert "6  possible pneumonia that nobody was alerted to" in said
-    assert max(at_once) <= 2
-    assert refused
+    assert max(at_once) <= MOST_AT_ONCE
+    assert not troubles
     cloud.ledger.collect()
     assert [cloud.ledger.alerts[film] for film in films] == [0] * len(films)
 
