@@ -7,7 +7,7 @@ APP     = .venv/bin/python
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults soak fuzz train bench lint format lock clean
+.PHONY: help demo up down test faults soak load fuzz train bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,9 @@ faults: build/.dev build/.emulator build/.sam ## every fault between the functio
 
 soak: build/.dev build/.emulator build/.sam ## thousands of uploads under random faults: make soak UPLOADS=2000
 	@$(APP) -m tests.faults.soak --uploads $(UPLOADS)
+
+load: build/.dev build/.emulator build/.sam ## many films at once, and as many a second as the endpoint takes
+	@$(APP) -m tests.faults.load
 
 fuzz: build/.dev ## mutated films and headers against the container: make fuzz INPUTS=200000
 	@$(APP) -m tests.faults.fuzz --inputs $(INPUTS)
