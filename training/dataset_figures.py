@@ -11,7 +11,7 @@ from PIL import Image
 from serving.pixels import read_grey
 from training.films import CLASSES, Film
 
-_COLORS = ("#4c78a8", "#e45756")  # of CLASSES
+_COLORS = ("#0072B2", "#D55E00")  # of CLASSES; from Okabe and Ito, told apart by everyone
 _COLUMNS = 6
 _ROWS_PER_CLASS = 2
 _LONGEST_NAME = 24

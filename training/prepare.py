@@ -219,6 +219,9 @@ def _tell(console: Console, summary: Summary, out: Path) -> None:
         console.print(sentence, markup=False)
     for kind, meaning in (("exact", "the same pixels"), ("near", "nearly the same look")):
         counts = summary["duplicates"][kind]
+        if not counts["pairs"]:
+            console.print(f"No two films have {meaning}.")
+            continue
         across = (f"{counts[f'across_{name}']:,} across {name}" for name in _APART)
         console.print(f"{counts['pairs']:,} pairs of films have {meaning}: {', '.join(across)}.")
         for name in ("parts", "labels"):

@@ -16,6 +16,8 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from tests.integration.classify_cloud import Answer, Stub
+from training.films import BadDataset
+from training.prepare import prepare as prepare_here
 
 ROOT = Path(__file__).parents[2]
 MXNET = ROOT / ".venv-mxnet" / "bin" / "python"
@@ -140,7 +142,7 @@ def test_the_lists_are_read_by_mxnet(prepare: Run, data: Path, tmp_path: Path) -
     out = tmp_path / "out"
     assert prepare(data, "--out", out).returncode == 0
     for part in ("train", "validation"):
-        command = [MXNET, "-c", IMAGE_ITER, out, part]
+        command: list[str | Path] = [MXNET, "-c", IMAGE_ITER, out, part]
         result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         assert result.returncode == 0, result.stderr
         seen = json.loads(result.stdout)
@@ -207,19 +209,32 @@ def test_patients_kept_out_are_not_trained_on(prepare: Run, data: Path, tmp_path
 def test_a_mistake_is_one_sentence(prepare: Run, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert "is not a folder" in complaint(prepare(tmp_path / "nowhere", "--out", out))
-    assert "lie in one another" in complaint(prepare(data, "--out", data / "out"))
-    assert "lie in one another" in complaint(prepare(data / "train", "--out", data))
-    assert "holds something else" in complaint(prepare(data, "--out", ROOT / "docs"))
-    assert "too few patients" in complaint(prepare(data, "--out", out, "--split", "report"))
-    assert "no film of NORMAL (0 in all" in complaint(prepare(data / "test", "--out", out))
     assert "goes with --upload" in complaint(prepare(data, "--out", out, "--dry-run"))
+    (data / "train/NORMAL/broken.jpeg").write_bytes(b"no film")
+    few = prepare(data, "--out", out, "--split", "report")
+    assert "too few patients" in complaint(few)
+    assert "broken.jpeg. The file is neither" in few.stdout
+    assert not out.exists()
+
+
+def test_folders_that_films_may_not_come_from_or_go_to(data: Path, tmp_path: Path) -> None:
+    def refuses(sentence: str, folder: Path, out: Path) -> None:
+        with pytest.raises(BadDataset, match=sentence):
+            prepare_here(folder, out, "patients", None)
+        assert not out.is_relative_to(tmp_path) or not (out / "films.csv").exists()
+
+    out = tmp_path / "out"
+    refuses("lie in one another", data, data / "out")
+    refuses("lie in one another", data / "train", data)
+    refuses("holds something else", data, ROOT / "docs")
+    refuses("is a file", data, ROOT / "Makefile")
+    refuses(r"training part has no film of NORMAL \(0 in all, 0 outside test", data / "test", out)
     for film in (data / "train/NORMAL").iterdir():
         film.unlink()
-    assert "training part has no film of NORMAL" in complaint(prepare(data, "--out", out))
+    refuses("training part has no film of NORMAL", data, out)
     for film in (data / "test/NORMAL").iterdir():
         film.unlink()
-    assert "lies in a folder NORMAL" in complaint(prepare(data, "--out", out))
-    assert not out.exists()
+    refuses("lies in a folder NORMAL", data, out)
 
 
 def test_an_upload_sends_only_what_is_missing(
