@@ -8,6 +8,7 @@ from pathlib import Path
 from serving.network import BadNetwork
 from training.films import BadDataset
 from training.recipe import BadRecipe, Recipe, load_recipe
+from training.upload import CannotUpload
 
 INTERRUPTED = 130
 
@@ -17,7 +18,7 @@ def main() -> int:
     options = _options()
     try:
         options.run(options)
-    except (BadDataset, BadNetwork, BadRecipe) as error:
+    except (BadDataset, BadNetwork, BadRecipe, CannotUpload) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -29,9 +30,51 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_prepare(commands.add_parser("prepare", help="check, split and draw a folder of films"))
     _add_train(commands.add_parser("train", help="train a ResNet-18"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a network on labelled films"))
     return parser.parse_args()
+
+
+def _add_prepare(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "data", type=Path, metavar="DIR", help="folder with train, val, test or bare class folders"
+    )
+    command.add_argument("--out", type=Path, required=True, help="where the result is left")
+    command.add_argument(
+        "--split",
+        choices=("patients", "report"),
+        default="patients",
+        help="hold out blocks of patients (default), or 46 films as in the 2020 report",
+    )
+    command.add_argument(
+        "--keep-out", type=Path, help="films whose patients are never trained on, like samples/"
+    )
+    command.add_argument("--upload", metavar="S3URL", help="send the result to s3://bucket/prefix")
+    command.add_argument(
+        "--dry-run", action="store_true", help="with --upload: say what would be sent"
+    )
+    command.set_defaults(run=_prepare)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from training.prepare import prepare
+    from training.upload import connect, destination, list_objects, upload
+
+    if not options.upload:
+        if options.dry_run:
+            raise CannotUpload("--dry-run goes with --upload: nothing is sent without it.")
+        prepare(options.data, options.out, options.split, options.keep_out)
+        return
+    # Looked at first: whoever may not write there should not wait for the films to be read.
+    place, s3 = destination(options.upload), connect()
+    there = list_objects(s3, place)
+    prepare(options.data, options.out, options.split, options.keep_out)
+    try:
+        upload(s3, options.out, place, there, dry_run=options.dry_run)
+    except KeyboardInterrupt:
+        print("\nThe same command sends the rest.", file=sys.stderr)
+        raise
 
 
 def _add_train(command: argparse.ArgumentParser) -> None:
