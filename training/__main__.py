@@ -71,7 +71,7 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
     _add_data(command)
     _add_asked(command, required=True)
     _add_only(command)
-    command.add_argument("--out", type=Path, required=True, help="where the measure is left")
+    command.add_argument("--out", type=_folder, required=True, help="where the measure is left")
     command.add_argument(
         "--cutoff",
         type=_share,
@@ -149,6 +149,13 @@ def _asked(options: argparse.Namespace) -> Asked:
 
 def _add_only(command: argparse.ArgumentParser) -> None:
     command.add_argument("--only", type=Path, help="list of films, like a run's validation.txt")
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text)
+    if folder.exists() and not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file; name a folder")
+    return folder
 
 
 def _share(text: str) -> float:
