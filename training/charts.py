@@ -142,7 +142,7 @@ def _decision(labels: Floats, probabilities: Floats, cutoffs: Sequence[float]) -
             xlim=(0, 1),
             ylim=(-0.25 * ill, 1.1 * ill),
         )
-    figure.axes[0].legend(loc="lower left")
+    figure.axes[0].legend(loc="center left")
     alt = (
         "Decision curves: net benefit of the network, of reviewing every film and of reviewing "
         "none, against the probability from which one would act."
