@@ -39,11 +39,11 @@ def exactly(share: float) -> Rate:
 
 
 def some_films(seed: int, films: int, patients: int) -> tuple[Floats, Floats, list[int]]:
-    """Labels, probabilities that tell something, and patients who each have one label."""
+    """Labels, probabilities with many ties that tell something, patients who have one label."""
     random = np.random.default_rng(seed)
     whose = random.integers(0, patients, films)
     labels = (whose % 2).astype(float)
-    return labels, np.round(1 / (1 + np.exp(-random.normal(labels, 1))), 2), whose.tolist()
+    return labels, np.round(1 / (1 + np.exp(-random.normal(labels, 1))), 1), whose.tolist()
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
