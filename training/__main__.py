@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from serving.network import BadNetwork
+from training.cloud import CloudError
 from training.films import BadDataset
 from training.recipe import BadRecipe, Recipe, load_recipe
 
@@ -17,7 +18,7 @@ def main() -> int:
     options = _options()
     try:
         options.run(options)
-    except (BadDataset, BadNetwork, BadRecipe) as error:
+    except (BadDataset, BadNetwork, BadRecipe, CloudError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -35,23 +36,115 @@ def _options() -> argparse.Namespace:
 
 
 def _add_train(command: argparse.ArgumentParser) -> None:
-    _add_data(command)
-    command.add_argument("--out", type=Path, required=True, help="where the network is left")
+    command.add_argument(
+        "--data",
+        required=True,
+        help="folder with NORMAL and PNEUMONIA, at any depth; with --on sagemaker the "
+        "s3://BUCKET/PREFIX that `prepare --upload` filled",
+    )
+    command.add_argument("--out", type=Path, help="where the network is left (--on here)")
     command.add_argument("--recipe", type=Path, help="a recipe.json; default: the shipped recipe")
-    command.add_argument("--epochs", type=int, help="instead of the recipe's")
+    command.add_argument("--epochs", type=int, help="instead of the recipe's or the report's")
     command.add_argument("--seed", type=int, help="instead of the recipe's")
     command.add_argument(
-        "--keep-out", type=Path, help="films whose patients are never trained on, like samples/"
+        "--keep-out", help="films whose patients are never trained on, like samples/"
     )
+    command.add_argument(
+        "--on", choices=["here", "sagemaker"], default="here", help="default: %(default)s"
+    )
+    _add_sagemaker(command.add_argument_group("with --on sagemaker"))
     command.set_defaults(run=_train)
 
 
+def _add_sagemaker(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--algorithm",
+        choices=["resnet", "builtin"],
+        default="resnet",
+        help="this project's own training code, or SageMaker's image-classification algorithm "
+        "as in the 2020 report (default: %(default)s)",
+    )
+    group.add_argument("--role", help="IAM role that SageMaker works under, by name or ARN")
+    group.add_argument("--output", help="default: s3://BUCKET/output, the bucket of --data")
+    group.add_argument(
+        "--instance-type", help="default: ml.p2.xlarge for builtin, ml.g4dn.xlarge for resnet"
+    )
+    group.add_argument(
+        "--max-seconds", type=int, default=36_000, help="the job's limit (default: %(default)s)"
+    )
+    group.add_argument(
+        "--hyperparameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the built-in algorithm, instead of the report's; num_training_samples is "
+        "counted in train_lst",
+    )
+    group.add_argument(
+        "--checkpoints", help="S3 prefix of an earlier resnet job's, to go on from (default: new)"
+    )
+    group.add_argument(
+        "--on-demand", action="store_true", help="resnet: no spot instance, dearer but at once"
+    )
+    group.add_argument("--detach", action="store_true", help="don't follow the job's log")
+    group.add_argument(
+        "--dry-run", action="store_true", help="print the request; start and upload nothing"
+    )
+
+
 def _train(options: argparse.Namespace) -> None:
+    if options.on == "sagemaker":
+        _train_on_sagemaker(options)
+    else:
+        _train_here(options)
+
+
+def _train_on_sagemaker(options: argparse.Namespace) -> None:
+    from training.cloud import aws_in_a_sentence
+    from training.sagemaker_jobs import Order, go_on_with_sdk, train_on_sagemaker
+
+    go_on_with_sdk()
+    with aws_in_a_sentence():
+        train_on_sagemaker(
+            Order(
+                algorithm=options.algorithm,
+                data=options.data,
+                role=options.role,
+                recipe=_recipe(options),
+                hyperparameters=_hyperparameters(options),
+                output=options.output,
+                instance_type=options.instance_type,
+                max_seconds=options.max_seconds,
+                keep_out=options.keep_out,
+                checkpoints=options.checkpoints,
+                spot=not options.on_demand,
+                detach=options.detach,
+                dry_run=options.dry_run,
+            )
+        )
+
+
+def _hyperparameters(options: argparse.Namespace) -> dict[str, str]:
+    found = {}
+    for given in options.hyperparameter:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise CloudError(f"--hyperparameter must be NAME=VALUE; it is {given}.")
+        found[name] = value
+    if options.algorithm == "builtin" and options.epochs is not None:
+        found["epochs"] = str(options.epochs)
+    return found
+
+
+def _train_here(options: argparse.Namespace) -> None:
     # Imported here, as each command's own libraries are: PyTorch alone takes seconds to load.
     from training.train import train
 
+    if options.out is None:
+        raise BadDataset("--out is missing: name the folder where the network is to be left.")
+    kept_out = Path(options.keep_out) if options.keep_out else None
     try:
-        train(options.data, options.out, _recipe(options), options.keep_out)
+        train(Path(options.data), options.out, _recipe(options), kept_out)
     except KeyboardInterrupt:
         print(f"\nThe same command goes on from {options.out}.", file=sys.stderr)
         raise
