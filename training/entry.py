@@ -1,8 +1,8 @@
 """What a SageMaker training job runs: `training.train` between the folders that SageMaker names.
 
-The environment variables are those of SageMaker's training toolkit; CHECKPOINTS is our own. That
-folder outlives the job's instance, so there the run does its work, and there a job whose spot
-instance was taken away goes on.
+The environment variables are those that SageMaker's training driver sets. The run does its work in
+the folder of the checkpoints: it outlives the job's instance, so a job whose spot instance was
+taken away goes on there.
 """
 
 import os
@@ -15,6 +15,7 @@ from pathlib import Path
 from training.films import BadDataset
 from training.recipe import BadRecipe, Recipe, load_recipe
 
+CHECKPOINTS = "checkpoints"  # beside the model's folder; no variable names it
 SERVED = "cxr-resnet18.onnx"
 WITH_THE_NETWORK = (SERVED, "recipe.json", "metrics.json")
 BESIDE_IT = ("full-precision.onnx", "validation.txt", "predictions.csv")
@@ -49,7 +50,7 @@ def _train(environment: Mapping[str, str]) -> None:
             "The instance has a GPU that this PyTorch can't use; "
             "choose another with --instance-type, such as ml.g4dn.xlarge."
         )
-    run = Path(environment["CHECKPOINTS"])
+    run = Path(environment["SM_MODEL_DIR"]).with_name(CHECKPOINTS)
     kept_out = environment.get("SM_CHANNEL_KEEP_OUT")
     train(
         Path(environment["SM_CHANNEL_FILMS"]),

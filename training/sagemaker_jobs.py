@@ -49,7 +49,7 @@ CHANNELS = ("train", "validation", "train_lst", "validation_lst")
 TODAYS_INSTANCE = "ml.g4dn.xlarge"
 NEXT_INSTANCE = "ml.g5.xlarge"
 PYTORCH = {"version": "2.10.0", "py_version": "py313"}  # the newest that the SDK knows
-CHECKPOINTS = "/opt/ml/checkpoints"
+CHECKPOINTS = "/opt/ml/checkpoints"  # where training/entry.py looks
 
 console = Console(highlight=False, soft_wrap=True, markup=False)
 
@@ -181,7 +181,6 @@ def _resnet_job(
             s3_uri=str(address(order.checkpoints, "--checkpoints")) if order.checkpoints else "",
             local_path=CHECKPOINTS,
         ),
-        environment={"CHECKPOINTS": CHECKPOINTS},
         hyperparameters=dataclasses.asdict(order.recipe),
     )
     channels = [InputData(channel_name="films", data_source=f"{data}/")]
