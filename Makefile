@@ -7,7 +7,7 @@ APP     = .venv/bin/python
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test cloud faults soak fuzz train bench lint format lock clean
+.PHONY: help demo up down test cloud job faults soak fuzz train bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,9 @@ train: build/.dev ## train a network: make train DATA=folder OUT=folder
 	@$(APP) -m training train --data $(DATA) --out $(OUT) --keep-out samples
 
 cloud: build/.app build/.cloud ## install SageMaker's SDK, for python -m training train --on sagemaker
+
+job: build/.dev build/.cloud ## run what a SageMaker job runs, in a clean environment
+	$(APP) -m pytest tests/integration/test_training_jobs.py -m slow
 
 bench: build/.dev build/.emulator build/.sam build/.mxnet ## how fast it is: make bench, or make bench LONG=1
 	@$(APP) -m benchmarks run $(if $(LONG),--long)

@@ -94,10 +94,24 @@ def _add_sagemaker(group: argparse._ArgumentGroup) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    _refuse_what_does_not_fit(options)
     if options.on == "sagemaker":
         _train_on_sagemaker(options)
     else:
         _train_here(options)
+
+
+def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
+    """A choice that would go unheeded is better refused than paid for."""
+    builtin = options.algorithm == "builtin"
+    if options.on == "here" and (builtin or options.dry_run or options.detach):
+        raise CloudError("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
+    if builtin and (options.recipe or options.seed is not None or options.keep_out):
+        raise CloudError("The built-in algorithm takes no --recipe, --seed or --keep-out.")
+    if not builtin and options.hyperparameter:
+        raise CloudError(
+            "--hyperparameter goes with --algorithm builtin; the resnet has a --recipe."
+        )
 
 
 def _train_on_sagemaker(options: argparse.Namespace) -> None:

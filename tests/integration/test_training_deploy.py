@@ -190,6 +190,17 @@ def test_whatever_aws_refuses_nothing_is_left(
     assert left(session) == []
 
 
+def test_a_deploy_that_is_interrupted_goes_on_in_aws(
+    session: boto3.Session, tmp_path: Path
+) -> None:
+    def interrupt(state: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Hosting(session, interrupt).make(plan(tmp_path, Serverless(2048, 5)), "eye-1")
+    assert left(session) == ["eye", "eye-1", "eye-1", "eye/1/model.tar.gz"]
+
+
 class Updates:
     """AWS's UpdateEndpoint, which moto has not; it ends `well` or rolls back."""
 

@@ -2,15 +2,21 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from moto.core.exceptions import JsonRESTError
+from moto.sagemaker.models import SageMakerModelBackend
 
+from serving.network import Network
 from tests.integration.sagemaker_cloud import (
     BUCKET,
     DATA,
@@ -22,6 +28,7 @@ from tests.integration.sagemaker_cloud import (
     account,
 )
 from tests.integration.serving_container import running
+from training.follow import LOG_GROUP, follow
 from training.recipe import Recipe
 
 SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
@@ -52,6 +59,18 @@ def resnet_job(aws: Account, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     recipe = tmp_path_factory.mktemp("recipe") / "recipe.json"
     SMALL.save(recipe)
     return started(aws, "--recipe", recipe, "--detach")
+
+
+@pytest.fixture(scope="module")
+def trained(
+    aws: Account, resnet_job: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Container:
+    """The container of our own job, which has run to its end."""
+    container = Container(aws, resnet_job, tmp_path_factory.mktemp("container"))
+    result = container.run(Path(sys.executable), install=False)
+    assert result.returncode == 0, result.stderr
+    assert "epoch   2/2" in result.stdout
+    return container
 
 
 def test_the_built_in_job_is_the_reports(aws: Account) -> None:
@@ -133,6 +152,9 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(aws: Account) -> None:
         (["--data", "s3://missing/cxr", "--role", ROLE], "NoSuchBucket"),
         (["--data", DATA], "--role is missing"),
         (["--data", DATA, "--role", "nobody"], "Role nobody not found"),
+        (["--data", DATA, "--hyperparameter", "epochs=3"], "goes with --algorithm builtin"),
+        (["--data", DATA, "--algorithm", "builtin", "--seed", "3"], "takes no --recipe, --seed"),
+        (["--data", "samples", "--on", "here", "--dry-run"], "go with --on sagemaker"),
     ],
 )
 def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint: str) -> None:
@@ -142,11 +164,107 @@ def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint
     assert "Traceback" not in result.stderr
 
 
+def test_the_sdk_tells_nobody_of_the_job(aws: Account) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        way_out = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        result = aws.training(
+            *("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE, "--dry-run"),
+            HTTPS_PROXY=way_out,
+            HTTP_PROXY=way_out,
+            NO_PROXY="127.0.0.1",
+        )
+        assert result.returncode == 0, result.stderr
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
 def test_without_credentials_it_says_how_to_get_them(aws: Account) -> None:
     arguments = ("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE)
     result = aws.training(*arguments, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     assert result.returncode == 2
     assert "No AWS credentials were found: run `aws configure`" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "ResourceLimitExceeded",
+            "The account-level service limit 'ml.p2.xlarge for training job usage' is 0 Instances.",
+        ),
+        ("ValidationException", "Value 'ml.p2.xlarge' at 'resourceConfig.instanceType' is unknown"),
+    ],
+)
+def test_an_instance_type_that_aws_has_not_is_replaced_by_one_that_it_has(
+    aws: Account, monkeypatch: pytest.MonkeyPatch, code: str, message: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise JsonRESTError(code, message)
+
+    monkeypatch.setattr(SageMakerModelBackend, "create_training_job", refuse)
+    order = ("train", "--on", "sagemaker", "--algorithm", "builtin", "--data", DATA, "--role", ROLE)
+    result = aws.training(*order)
+    assert result.returncode == 2
+    assert "us-east-1 gives this account no ml.p2.xlarge" in result.stderr
+    assert "use --instance-type ml.g4dn.xlarge instead" in result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_failed_job_says_why_and_what_to_use_instead(
+    aws: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe = SageMakerModelBackend.describe_training_job
+    failure = {
+        "TrainingJobStatus": "Failed",
+        "SecondaryStatus": "Failed",
+        "FailureReason": "CapacityError: Unable to provision requested ML compute capacity.",
+    }
+
+    def failed(backend: SageMakerModelBackend, name: str) -> dict[str, Any]:
+        return {**describe(backend, name), **failure}
+
+    monkeypatch.setattr(SageMakerModelBackend, "describe_training_job", failed)
+    order = ("train", "--on", "sagemaker", "--algorithm", "builtin", "--data", DATA, "--role", ROLE)
+    result = aws.training(*order)
+    assert result.returncode == 2
+    assert "Unable to provision requested ML compute capacity: use --instance-type" in result.stderr
+
+
+def test_the_jobs_log_is_followed(aws: Account) -> None:
+    now = int(1000 * time.time())
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName=LOG_GROUP)
+    logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName="a-job/algo-1")
+    logs.put_log_events(
+        logGroupName=LOG_GROUP,
+        logStreamName="a-job/algo-1",
+        logEvents=[
+            {"timestamp": now + number, "message": f"Epoch[{number}] Train-accuracy=0.9"}
+            for number in range(3)
+        ],
+    )
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    told: list[str] = []
+    states = iter(["Starting", "Training", "Completed"])
+
+    def describe(**_: object) -> Any:
+        state = next(states)
+        status = "Completed" if state == "Completed" else "InProgress"
+        answer = {"TrainingJobStatus": status, "SecondaryStatus": state}
+        return SimpleNamespace(status_code=200), answer
+
+    session.events.register("before-call.sagemaker.DescribeTrainingJob", describe)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", aws.url)
+        follow(session, "a-job", told.append, pause=0)
+    assert told == [
+        "[Starting]",
+        *(f"Epoch[{number}] Train-accuracy=0.9" for number in range(3)),
+        "[Training]",
+        "[Completed]",
+    ]
 
 
 def test_our_own_job_is_spot_and_keeps_its_checkpoints(resnet_job: dict[str, Any]) -> None:
@@ -159,14 +277,11 @@ def test_our_own_job_is_spot_and_keeps_its_checkpoints(resnet_job: dict[str, Any
 
 
 def test_the_path_from_our_job_to_an_answer_and_back(
-    aws: Account, resnet_job: dict[str, Any], tmp_path: Path
+    aws: Account, resnet_job: dict[str, Any], trained: Container, tmp_path: Path
 ) -> None:
     before = aws.keys()
-    container = Container(aws, resnet_job, tmp_path)
-    result = container.run(Path(sys.executable), install=False)
-    assert result.returncode == 0, result.stderr
     artefact = resnet_job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{BUCKET}/")
-    aws.client("s3").upload_file(str(container.pack(tmp_path)), BUCKET, artefact)
+    aws.client("s3").upload_file(str(trained.pack(tmp_path)), BUCKET, artefact)
 
     job = resnet_job["TrainingJobName"]
     endpoint = ("--endpoint", "our-eye")
@@ -185,20 +300,21 @@ def test_the_path_from_our_job_to_an_answer_and_back(
 
 
 def test_a_job_whose_instance_was_taken_away_goes_on(
-    aws: Account, resnet_job: dict[str, Any], tmp_path: Path
+    aws: Account, resnet_job: dict[str, Any], trained: Container, tmp_path: Path
 ) -> None:
-    first = Container(aws, resnet_job, tmp_path / "first")
-    assert first.run(Path(sys.executable), install=False).returncode == 0
-    # Another instance gets the checkpoints' folder and nothing else of the first.
-    second = Container(aws, resnet_job, tmp_path / "second")
-    checkpoint = Path("checkpoints", "checkpoint.pt")
-    shutil.copy(first.ml / "checkpoints" / "recipe.json", second.ml / "checkpoints")
-    shutil.copy(first.ml / checkpoint, second.ml / checkpoint)
-    again = second.run(Path(sys.executable), install=False)
-    assert again.returncode == 0, again.stderr
-    assert "epoch   2/2" not in again.stdout, "it went on from the checkpoint"
-    network = Path("model", "cxr-resnet18.onnx")
-    assert (first.ml / network).read_bytes() == (second.ml / network).read_bytes()
+    """Another instance gets the checkpoints' folder, and nothing else of the first."""
+    container = Container(aws, resnet_job, tmp_path)
+    for name in ("recipe.json", "checkpoint.pt"):
+        shutil.copy(trained.ml / "checkpoints" / name, container.ml / "checkpoints")
+    result = container.run(Path(sys.executable), install=False)
+    assert result.returncode == 0, result.stderr
+    assert "epoch   2/2" not in result.stdout, "it went on from the checkpoint"
+    film = next((ROOT / "samples" / "PNEUMONIA").glob("*.jpeg")).read_bytes()
+    straight, resumed = (
+        Network(each.ml / "model" / "cxr-resnet18.onnx", threads=1).classify(film)
+        for each in (trained, container)
+    )
+    assert resumed == pytest.approx(straight, abs=1e-6)
 
 
 def test_the_built_in_jobs_endpoint_runs_the_algorithms_image(aws: Account) -> None:
