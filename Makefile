@@ -79,6 +79,7 @@ build/.dev: requirements/dev.lock requirements/training.lock build/.app
 	@echo "Installing the test tools and PyTorch ..."
 	@$(APP) $(PIP) --no-deps --require-hashes -r requirements/dev.lock
 	@$(APP) $(PIP) -r requirements/training.lock
+	@$(APP) -m pip uninstall --quiet --yes openvino-telemetry # NNCF brings it: see overrides.txt
 	@touch $@
 
 build/.emulator: requirements/emulator.lock

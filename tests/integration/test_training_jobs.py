@@ -165,13 +165,16 @@ def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint
 
 
 def test_the_sdk_tells_nobody_of_the_job(aws: Account) -> None:
+    command = ("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE)
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         way_out = f"http://127.0.0.1:{proxy.getsockname()[1]}"
-        result = aws.training(
-            *("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE, "--dry-run"),
-            HTTPS_PROXY=way_out,
-            HTTP_PROXY=way_out,
-            NO_PROXY="127.0.0.1",
+        result = subprocess.run(
+            [SDK / "bin" / "python", "-m", "training", *command],
+            cwd=ROOT,
+            env={**aws.environment, "HTTPS_PROXY": way_out, "NO_PROXY": "127.0.0.1"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert result.returncode == 0, result.stderr
         proxy.setblocking(False)
