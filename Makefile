@@ -7,7 +7,7 @@ APP     = .venv/bin/python
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults soak load fuzz prepare train bench lint format lock clean
+.PHONY: help demo up down test faults soak load fuzz prepare train cloud job bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,7 +21,7 @@ up: build/.app build/.emulator build/.sam ## start the local application and lea
 down: build/.app ## stop what `make up` started
 	@$(APP) -m local down
 
-test: build/.dev build/.emulator build/.sam build/.mxnet lint ## style, types and every test
+test: build/.dev build/.emulator build/.sam build/.cloud build/.mxnet lint ## style, types and every test
 	$(APP) -m pytest
 
 faults: build/.dev build/.emulator build/.sam ## every fault between the function and its services, slow ones too
@@ -41,6 +41,11 @@ prepare: build/.dev ## check, split and draw a folder of films: make prepare DAT
 
 train: build/.dev ## train a network: make train DATA=folder OUT=folder
 	@$(APP) -m training train --data $(DATA) --out $(OUT) --keep-out samples
+
+cloud: build/.app build/.cloud ## install SageMaker's SDK, for python -m training train --on sagemaker
+
+job: build/.dev build/.cloud ## run what a SageMaker job runs, in a clean environment
+	$(APP) -m pytest tests/integration/test_training_jobs.py -m slow
 
 bench: build/.dev build/.emulator build/.sam build/.mxnet ## how fast it is: make bench, or make bench LONG=1
 	@$(APP) -m benchmarks run $(if $(LONG),--long)
@@ -65,9 +70,11 @@ lock: ## pin the newest versions of everything (needs uv)
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/sam.in -o requirements/sam.lock
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/checkov.in -o requirements/checkov.lock
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/mxnet.in -o requirements/mxnet.lock
+	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/cloud.in -o requirements/cloud.lock
 	uv pip compile -q $(LOCK) -c requirements/dev.lock requirements/training.in | sed 's/+cpu//' > requirements/training.lock
+	uv pip compile -q $(LOCK) -c requirements/dev.lock -c requirements/training.lock requirements/job.in -o requirements/job.lock
 
-# Each tool pins its own botocore, so the emulator, the SAM CLI and Checkov live apart from the application.
+# Tools that pin other versions of the same packages live apart from the application.
 build/.app: requirements/app.lock
 	@echo "Installing the application ..."
 	@test -x $(APP) || $(PYTHON) -m venv .venv
@@ -78,6 +85,7 @@ build/.dev: requirements/dev.lock requirements/training.lock build/.app
 	@echo "Installing the test tools and PyTorch ..."
 	@$(APP) $(PIP) --no-deps --require-hashes -r requirements/dev.lock
 	@$(APP) $(PIP) -r requirements/training.lock
+	@$(APP) -m pip uninstall --quiet --yes openvino-telemetry # NNCF brings it: see overrides.txt
 	@touch $@
 
 build/.emulator: requirements/emulator.lock
@@ -98,6 +106,12 @@ build/.checkov: requirements/checkov.lock
 	@.venv-checkov/bin/python $(PIP) --no-deps --require-hashes -r $<
 	@mkdir -p build && touch $@
 
+build/.cloud: requirements/cloud.lock
+	@echo "Installing SageMaker's SDK (700 MB) ..."
+	@$(PYTHON) -m venv .venv-cloud
+	@.venv-cloud/bin/python $(PIP) --no-deps --require-hashes -r $<
+	@mkdir -p build && touch $@
+
 # The engine of the report wants a NumPy of its own age; what needs it says so where it can't be had.
 build/.mxnet: requirements/mxnet.lock
 	@echo "Installing MXNet, the engine of the report ..."
@@ -106,4 +120,4 @@ build/.mxnet: requirements/mxnet.lock
 	@mkdir -p build && touch $@
 
 clean: ## remove everything that the other commands made
-	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov .venv-mxnet
+	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov .venv-cloud .venv-mxnet

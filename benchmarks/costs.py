@@ -1,4 +1,4 @@
-"""What 1,000 films cost in AWS, by the prices in prices.toml and speeds measured here.
+"""What 1,000 films cost in AWS, by the prices in training/prices.toml and speeds measured here.
 
 real time   instances x 24 h x price / films a day
 instances   busiest hour's films / 3600 / (films/s of a core x cores x headroom), rounded up
@@ -7,19 +7,14 @@ around      what bucket, queue, function, table, topic and key take for each fil
 """
 
 import math
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from benchmarks.rows import Row
+from training.prices import Prices, read_prices
 
 SECTION = "Money, us-east-1"
-PRICES = Path(__file__).with_name("prices.toml")
 FILMS_A_DAY = (10, 500, 50_000)
 FILMS = 1000
-
-Prices = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -29,12 +24,6 @@ class Speed:
     films_a_second_a_core: float
     seconds_a_film: float
     function_seconds_a_film: float
-
-
-def read_prices() -> Prices:
-    with PRICES.open("rb") as file:
-        prices: Prices = tomllib.load(file)
-    return prices
 
 
 def real_time(films_a_day: int, rate: float, hour: float, prices: Prices) -> float:
@@ -76,20 +65,20 @@ def around(films_a_day: int, speed: Speed, prices: Prices) -> float:
 
 def rows(speed: Speed) -> list[Row]:
     prices = read_prices()
-    price = prices["endpoint"]
+    price, hour = prices["endpoint"], prices["instance_hour"]
     found = []
     for films_a_day in FILMS_A_DAY:
         default = real_time(
             films_a_day,
             speed.films_a_second_a_core * price["default_instance_cores"],
-            price["default_instance_hour"],
+            hour[price["default_instance"]],
             prices,
         )
         rate = speed.films_a_second_a_core * price["instance_cores"]
         count = instances(films_a_day, rate, prices)
         dollars = {
             f"real time, {count} x {price['instance']}": real_time(
-                films_a_day, rate, price["instance_hour"], prices
+                films_a_day, rate, hour[price["instance"]], prices
             ),
             f"serverless, {price['serverless_gb']} GB": serverless(speed, prices),
         }

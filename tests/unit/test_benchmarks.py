@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import costs, report
 from benchmarks.rows import Row, compare, percentile, row_of
+from training.prices import read_prices
 
 
 def test_a_comparison_tells_medians_ratio_noise_and_whether_the_limit_is_kept() -> None:
@@ -55,14 +56,14 @@ SPEED = costs.Speed(films_a_second_a_core=100, seconds_a_film=0.01, function_sec
 
 
 def test_an_instance_costs_its_day_however_few_films_it_sees() -> None:
-    prices = costs.read_prices()
+    prices = read_prices()
 
     assert costs.real_time(10, 200, 0.1, prices) == pytest.approx(240)  # 2.40 $ for 10 films
     assert costs.real_time(500, 200, 0.1, prices) == pytest.approx(4.8)
 
 
 def test_instances_are_added_for_the_busiest_hour() -> None:
-    prices = costs.read_prices()
+    prices = read_prices()
     load = prices["load"]
     an_instances_day = 200 * load["headroom"] * 3600 / load["busiest_hour"]
 
@@ -71,7 +72,7 @@ def test_instances_are_added_for_the_busiest_hour() -> None:
 
 
 def test_serverless_costs_by_the_second_and_the_byte() -> None:
-    prices = costs.read_prices()
+    prices = read_prices()
     prices["endpoint"] |= {"serverless_gb": 2, "serverless_gb_second": 0.00002}
     prices["endpoint"]["serverless_data_gb"] = 0.016
     prices["load"]["film_mb"] = 0.5
@@ -81,7 +82,7 @@ def test_serverless_costs_by_the_second_and_the_byte() -> None:
 
 
 def test_what_surrounds_the_endpoint_is_cheap_but_for_the_keys_monthly_price() -> None:
-    prices = costs.read_prices()
+    prices = read_prices()
 
     assert costs.around(50_000, SPEED, prices) < 0.05
     assert costs.around(10, SPEED, prices) == pytest.approx(1000 / 300, rel=0.05)

@@ -1,0 +1,159 @@
+"""An AWS account on loopback, and the folders of a training container in it."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from moto.server import ThreadedMotoServer
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+SDK = ROOT / ".venv-cloud"
+BUCKET = "films"
+DATA = f"s3://{BUCKET}/cxr"
+ROLE = "arn:aws:iam::123456789012:role/trainer"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account, and what a program needs in its environment to be in it."""
+
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def client(self, service: str) -> Any:
+        session = boto3.Session("test", "test", region_name="us-east-1")
+        return session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
+
+    def training(self, *arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
+        """`python -m training ARGUMENTS` in this account."""
+        return subprocess.run(
+            [sys.executable, "-m", "training", *map(str, arguments)],
+            cwd=ROOT,
+            env={**self.environment, **changes},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def keys(self, bucket: str = BUCKET) -> set[str]:
+        listed = self.client("s3").list_objects_v2(Bucket=bucket)
+        return {each["Key"] for each in listed.get("Contents", [])}
+
+    def fill(self, films: int = 24) -> None:
+        """Upload films and lists as `prepare --upload` does."""
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        lists: dict[str, list[str]] = {"train": [], "validation": []}
+        for number in range(films):
+            label = number % 2
+            part = "validation" if number % 6 == 5 else "train"
+            name = f"{('NORMAL', 'PNEUMONIA')[label]}/film{number}.png"
+            lists[part].append(f"{number}\t{label}\t{name}\n")
+            body = io.BytesIO()
+            Image.new("L", (40, 40), 100 * label + number).save(body, "PNG")
+            s3.put_object(Bucket=BUCKET, Key=f"cxr/{part}/{name}", Body=body.getvalue())
+        for part, lines in lists.items():
+            s3.put_object(
+                Bucket=BUCKET, Key=f"cxr/{part}_lst/{part}.lst", Body="".join(lines).encode()
+            )
+
+
+@contextmanager
+def account() -> Iterator[Account]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield Account(f"http://{host}:{port}")
+    server.stop()
+
+
+class Container:
+    """The folders of a training job's container, under `folder` instead of at the root."""
+
+    def __init__(self, account: Account, job: dict[str, Any], folder: Path) -> None:
+        """Lay out /opt/ml as SageMaker does for `job`, DescribeTrainingJob's answer."""
+        self.job = job
+        self.ml = folder / "opt" / "ml"
+        for part in ("input/config", "input/data", "model", "output/data", "checkpoints"):
+            (self.ml / part).mkdir(parents=True)
+        channels = {}
+        for channel in job["InputDataConfig"]:
+            name = channel["ChannelName"]
+            channels[name] = {"TrainingInputMode": "File"}
+            self._download(account, channel["DataSource"]["S3DataSource"]["S3Uri"], name)
+        host = {
+            "current_host": "algo-1",
+            "current_instance_type": job["ResourceConfig"]["InstanceType"],
+            "hosts": ["algo-1"],
+            "network_interface_name": "eth0",
+        }
+        for name, content in {
+            "resourceconfig": host,
+            "inputdataconfig": channels,
+            "hyperparameters": job["HyperParameters"],
+        }.items():
+            (self.ml / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
+        # The scripts name the container's folders from its root.
+        for script in (self.ml / "input" / "data" / "sm_drivers").rglob("*.*"):
+            if script.suffix in {".py", ".sh"}:
+                script.write_text(script.read_text().replace("/opt/ml", str(self.ml)))
+
+    def run(self, python: Path, *, install: bool) -> subprocess.CompletedProcess[str]:
+        """What the image runs, with `python` as the image's Python."""
+        script = self.ml / "input" / "data" / "sm_drivers" / "sm_train.sh"
+        if not install:
+            lines = script.read_text().splitlines(keepends=True)
+            script.write_text("".join(li for li in lines if "install_requirements.py" not in li))
+        return subprocess.run(
+            ["/bin/bash", script],
+            env={
+                "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+                "HOME": str(self.ml),
+                "TRAINING_JOB_NAME": self.job["TrainingJobName"],
+            },
+            cwd=self.ml,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def failure(self) -> str:
+        return (self.ml / "output" / "failure").read_text()
+
+    def pack(self, folder: Path) -> Path:
+        """The model.tar.gz that SageMaker makes of the model's folder."""
+        packed = shutil.make_archive(str(folder / "model"), "gztar", self.ml / "model")
+        return Path(packed)
+
+    def _download(self, account: Account, uri: str, channel: str) -> None:
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        s3 = account.client("s3")
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for each in page["Contents"]:
+                below = each["Key"].removeprefix(prefix).lstrip("/")
+                path = self.ml / "input" / "data" / channel / below
+                path.parent.mkdir(parents=True, exist_ok=True)
+                s3.download_file(bucket, each["Key"], str(path))

@@ -1,0 +1,399 @@
+"""`python -m training train --on sagemaker` in an account on loopback, and what its jobs run."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto.core.exceptions import JsonRESTError
+from moto.sagemaker.models import SageMakerModelBackend
+
+from serving.network import Network
+from tests.integration.sagemaker_cloud import (
+    BUCKET,
+    DATA,
+    ROLE,
+    ROOT,
+    SDK,
+    Account,
+    Container,
+    account,
+)
+from tests.integration.serving_container import running
+from training.follow import LOG_GROUP, follow
+from training.recipe import Recipe
+
+SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
+
+pytestmark = pytest.mark.skipif(
+    not SDK.exists(), reason="SageMaker's SDK is not installed (make cloud)"
+)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Account]:
+    with account() as found:
+        found.fill()
+        yield found
+
+
+def started(aws: Account, *arguments: str | Path) -> dict[str, Any]:
+    """The job that `train` starts, as AWS describes it."""
+    result = aws.training("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE, *arguments)
+    assert result.returncode == 0, result.stderr
+    name = result.stdout.split("Training job ")[1].split()[0]
+    job: dict[str, Any] = aws.client("sagemaker").describe_training_job(TrainingJobName=name)
+    return job
+
+
+@pytest.fixture(scope="module")
+def resnet_job(aws: Account, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    recipe = tmp_path_factory.mktemp("recipe") / "recipe.json"
+    SMALL.save(recipe)
+    return started(aws, "--recipe", recipe, "--detach")
+
+
+@pytest.fixture(scope="module")
+def trained(
+    aws: Account, resnet_job: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Container:
+    """The container of our own job, which has run to its end."""
+    container = Container(aws, resnet_job, tmp_path_factory.mktemp("container"))
+    result = container.run(Path(sys.executable), install=False)
+    assert result.returncode == 0, result.stderr
+    assert "epoch   2/2" in result.stdout
+    return container
+
+
+def test_the_built_in_job_is_the_reports(aws: Account) -> None:
+    job = started(aws, "--algorithm", "builtin", "--hyperparameter", "num_training_samples=5186")
+
+    assert job["ResourceConfig"] == {
+        "InstanceType": "ml.p2.xlarge",
+        "InstanceCount": 1,
+        "VolumeSizeInGB": 30,
+    }
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 36_000}
+    assert job["OutputDataConfig"]["S3OutputPath"] == f"s3://{BUCKET}/output"
+    assert job["RoleArn"] == ROLE
+    assert job["AlgorithmSpecification"]["TrainingInputMode"] == "File"
+    assert job["AlgorithmSpecification"]["TrainingImage"] == (
+        "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
+    )
+    assert job["HyperParameters"] == {
+        "num_layers": "18",
+        "use_pretrained_model": "1",
+        "image_shape": "3,224,224",
+        "num_classes": "2",
+        "mini_batch_size": "32",
+        "resize": "224",
+        "epochs": "10",
+        "learning_rate": "0.001",
+        "num_training_samples": "5186",
+        "augmentation_type": "crop_color_transform",
+    }
+    assert job["InputDataConfig"] == [
+        {
+            "ChannelName": channel,
+            "ContentType": "application/x-image",
+            "InputMode": "File",
+            "DataSource": {
+                "S3DataSource": {
+                    "S3DataType": "S3Prefix",
+                    "S3DataDistributionType": "FullyReplicated",
+                    "S3Uri": f"{DATA}/{channel}/",
+                }
+            },
+        }
+        for channel in ("train", "validation", "train_lst", "validation_lst")
+    ]
+    assert not job.get("EnableManagedSpotTraining")
+
+
+def test_what_is_chosen_goes_into_the_job(aws: Account) -> None:
+    job = started(
+        aws,
+        *("--algorithm", "builtin", "--instance-type", "ml.g4dn.xlarge", "--epochs", "3"),
+        *("--hyperparameter", "learning_rate=0.01", "--output", "s3://films/elsewhere"),
+    )
+    assert job["ResourceConfig"]["InstanceType"] == "ml.g4dn.xlarge"
+    assert job["OutputDataConfig"]["S3OutputPath"] == "s3://films/elsewhere"
+    chosen = job["HyperParameters"]
+    assert (chosen["epochs"], chosen["learning_rate"]) == ("3", "0.01")
+    assert chosen["num_training_samples"] == "20", "counted in train_lst"
+
+
+def test_a_dry_run_shows_the_request_and_sends_nothing(aws: Account) -> None:
+    before = aws.keys(), len(aws.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
+    result = aws.training(
+        *("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE, "--dry-run"),
+        *("--keep-out", "samples"),
+    )
+    after = aws.keys(), len(aws.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["EnableManagedSpotTraining"] is True
+    assert "At most 10 h, $7.36" in result.stderr
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--data", "samples", "--role", ROLE], "--data must be of the form s3://BUCKET/PREFIX"),
+        (["--data", "s3://films/other", "--role", ROLE], "Nothing lies under s3://films/other"),
+        (["--data", "s3://missing/cxr", "--role", ROLE], "NoSuchBucket"),
+        (["--data", DATA], "--role is missing"),
+        (["--data", DATA, "--role", "nobody"], "Role nobody not found"),
+        (["--data", DATA, "--hyperparameter", "epochs=3"], "goes with --algorithm builtin"),
+        (["--data", DATA, "--algorithm", "builtin", "--seed", "3"], "takes no --recipe, --seed"),
+        (["--data", "samples", "--on", "here", "--dry-run"], "go with --on sagemaker"),
+    ],
+)
+def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint: str) -> None:
+    result = aws.training("train", "--on", "sagemaker", *arguments)
+    assert result.returncode == 2
+    assert complaint in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_sdk_tells_nobody_of_the_job(aws: Account) -> None:
+    command = ("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        way_out = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        result = subprocess.run(
+            [SDK / "bin" / "python", "-m", "training", *command],
+            cwd=ROOT,
+            env={**aws.environment, "HTTPS_PROXY": way_out, "NO_PROXY": "127.0.0.1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+def test_without_credentials_it_says_how_to_get_them(aws: Account) -> None:
+    arguments = ("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE)
+    result = aws.training(*arguments, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    assert result.returncode == 2
+    assert "No AWS credentials were found: run `aws configure`" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "ResourceLimitExceeded",
+            "The account-level service limit 'ml.p2.xlarge for training job usage' is 0 Instances.",
+        ),
+        ("ValidationException", "Value 'ml.p2.xlarge' at 'resourceConfig.instanceType' is unknown"),
+    ],
+)
+def test_an_instance_type_that_aws_has_not_is_replaced_by_one_that_it_has(
+    aws: Account, monkeypatch: pytest.MonkeyPatch, code: str, message: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise JsonRESTError(code, message)
+
+    monkeypatch.setattr(SageMakerModelBackend, "create_training_job", refuse)
+    order = ("train", "--on", "sagemaker", "--algorithm", "builtin", "--data", DATA, "--role", ROLE)
+    result = aws.training(*order)
+    assert result.returncode == 2
+    assert "us-east-1 gives this account no ml.p2.xlarge" in result.stderr
+    assert "use --instance-type ml.g4dn.xlarge instead" in result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_failed_job_says_why_and_what_to_use_instead(
+    aws: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe = SageMakerModelBackend.describe_training_job
+    failure = {
+        "TrainingJobStatus": "Failed",
+        "SecondaryStatus": "Failed",
+        "FailureReason": "CapacityError: Unable to provision requested ML compute capacity.",
+    }
+
+    def failed(backend: SageMakerModelBackend, name: str) -> dict[str, Any]:
+        return {**describe(backend, name), **failure}
+
+    monkeypatch.setattr(SageMakerModelBackend, "describe_training_job", failed)
+    order = ("train", "--on", "sagemaker", "--algorithm", "builtin", "--data", DATA, "--role", ROLE)
+    result = aws.training(*order)
+    assert result.returncode == 2
+    assert "Unable to provision requested ML compute capacity: use --instance-type" in result.stderr
+
+
+def test_the_jobs_log_is_followed(aws: Account) -> None:
+    now = int(1000 * time.time())
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName=LOG_GROUP)
+    logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName="a-job/algo-1")
+    logs.put_log_events(
+        logGroupName=LOG_GROUP,
+        logStreamName="a-job/algo-1",
+        logEvents=[
+            {"timestamp": now + number, "message": f"Epoch[{number}] Train-accuracy=0.9"}
+            for number in range(3)
+        ],
+    )
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    told: list[str] = []
+    states = iter(["Starting", "Training", "Completed"])
+
+    def describe(**_: object) -> Any:
+        state = next(states)
+        status = "Completed" if state == "Completed" else "InProgress"
+        answer = {"TrainingJobStatus": status, "SecondaryStatus": state}
+        return SimpleNamespace(status_code=200), answer
+
+    session.events.register("before-call.sagemaker.DescribeTrainingJob", describe)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", aws.url)
+        follow(session, "a-job", told.append, pause=0)
+    assert told == [
+        "[Starting]",
+        *(f"Epoch[{number}] Train-accuracy=0.9" for number in range(3)),
+        "[Training]",
+        "[Completed]",
+    ]
+
+
+def test_our_own_job_is_spot_and_keeps_its_checkpoints(resnet_job: dict[str, Any]) -> None:
+    assert resnet_job["EnableManagedSpotTraining"] is True
+    assert resnet_job["StoppingCondition"]["MaxWaitTimeInSeconds"] >= 36_000
+    checkpoints = resnet_job["CheckpointConfig"]
+    assert checkpoints["LocalPath"] == "/opt/ml/checkpoints"
+    assert resnet_job["TrainingJobName"] in checkpoints["S3Uri"]
+    assert "pytorch-training:" in resnet_job["AlgorithmSpecification"]["TrainingImage"]
+
+
+def test_the_path_from_our_job_to_an_answer_and_back(
+    aws: Account, resnet_job: dict[str, Any], trained: Container, tmp_path: Path
+) -> None:
+    before = aws.keys()
+    artefact = resnet_job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{BUCKET}/")
+    aws.client("s3").upload_file(str(trained.pack(tmp_path)), BUCKET, artefact)
+
+    job = resnet_job["TrainingJobName"]
+    endpoint = ("--endpoint", "our-eye")
+    deployed = aws.training(
+        *("deploy", "--job", job, *endpoint, "--image", "registry/cxr-alert:1", "--role", ROLE)
+    )
+    assert deployed.returncode == 0, deployed.stderr
+    assert "EndpointName=our-eye" in deployed.stdout
+    network = _what_the_endpoint_loads(aws, "our-eye", tmp_path)
+    _assert_answers(network, tmp_path, "our-eye")
+
+    removed = aws.training("deploy", "--delete", *endpoint)
+    assert removed.returncode == 0, removed.stderr
+    assert not aws.client("sagemaker").list_endpoints()["Endpoints"]
+    assert aws.keys() == before | {artefact}, "the job's artefact is the job's"
+
+
+def test_a_job_whose_instance_was_taken_away_goes_on(
+    aws: Account, resnet_job: dict[str, Any], trained: Container, tmp_path: Path
+) -> None:
+    """Another instance gets the checkpoints' folder, and nothing else of the first."""
+    container = Container(aws, resnet_job, tmp_path)
+    for name in ("recipe.json", "checkpoint.pt"):
+        shutil.copy(trained.ml / "checkpoints" / name, container.ml / "checkpoints")
+    result = container.run(Path(sys.executable), install=False)
+    assert result.returncode == 0, result.stderr
+    assert "epoch   2/2" not in result.stdout, "it went on from the checkpoint"
+    film = next((ROOT / "samples" / "PNEUMONIA").glob("*.jpeg")).read_bytes()
+    straight, resumed = (
+        Network(each.ml / "model" / "cxr-resnet18.onnx", threads=1).classify(film)
+        for each in (trained, container)
+    )
+    assert resumed == pytest.approx(straight, abs=1e-6)
+
+
+def test_the_built_in_jobs_endpoint_runs_the_algorithms_image(aws: Account) -> None:
+    job = started(aws, "--algorithm", "builtin")
+    artefact = job["ModelArtifacts"]["S3ModelArtifacts"]
+    deployed = aws.training(
+        *("deploy", "--job", job["TrainingJobName"], "--endpoint", "report", "--role", ROLE)
+    )
+    assert deployed.returncode == 0, deployed.stderr
+    sagemaker = aws.client("sagemaker")
+    config = sagemaker.describe_endpoint(EndpointName="report")["EndpointConfigName"]
+    [container] = [
+        sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]
+        for variant in sagemaker.describe_endpoint_config(EndpointConfigName=config)[
+            "ProductionVariants"
+        ]
+    ]
+    assert container["ModelDataUrl"] == artefact
+    assert container["Image"] == job["AlgorithmSpecification"]["TrainingImage"]
+    assert aws.training("deploy", "--delete", "--endpoint", "report").returncode == 0
+
+
+def test_what_is_wrong_in_our_job_is_its_failure_reason(
+    aws: Account, resnet_job: dict[str, Any], tmp_path: Path
+) -> None:
+    container = Container(aws, resnet_job, tmp_path)
+    for part in ("train", "validation"):
+        shutil.rmtree(container.ml / "input" / "data" / "films" / part)
+    result = container.run(Path(sys.executable), install=False)
+    assert result.returncode != 0
+    assert "No JPEG or PNG lies in a folder NORMAL" in container.failure
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_our_job_needs_nothing_but_its_own_requirements(
+    aws: Account, resnet_job: dict[str, Any], tmp_path: Path
+) -> None:
+    """In a Python with PyTorch, as the image has it, and nothing else."""
+    python = tmp_path / "image" / "bin" / "python3"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "image"], check=True)
+    locked = (ROOT / "requirements" / "training.lock").read_text().splitlines()
+    torch = next(line for line in locked if line.startswith("torch=="))
+    subprocess.run([python, "-m", "pip", "install", "--quiet", torch], check=True)
+    container = Container(aws, resnet_job, tmp_path)
+    result = container.run(python, install=True)
+    assert result.returncode == 0, result.stderr
+    network = tmp_path / "unpacked"
+    shutil.unpack_archive(container.pack(tmp_path), network)
+    _assert_answers(network, tmp_path, "cxr-alert")
+
+
+def _what_the_endpoint_loads(aws: Account, endpoint: str, folder: Path) -> Path:
+    """The folder that SageMaker unpacks the endpoint's model.tar.gz to."""
+    sagemaker = aws.client("sagemaker")
+    config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    [variant] = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    model = sagemaker.describe_model(ModelName=variant["ModelName"])
+    bucket, _, key = model["PrimaryContainer"]["ModelDataUrl"].removeprefix("s3://").partition("/")
+    fetched = folder / "fetched.tar.gz"
+    aws.client("s3").download_file(bucket, key, str(fetched))
+    shutil.unpack_archive(fetched, folder / "unpacked")
+    return folder / "unpacked"
+
+
+def _assert_answers(network: Path, folder: Path, endpoint: str) -> None:
+    """Serve the network under the endpoint's name, and ask it as the function does."""
+    log = folder / "served"
+    log.mkdir()
+    film = next((ROOT / "samples" / "PNEUMONIA").glob("*.jpeg")).read_bytes()
+    with running(log, "--model", network, "--endpoint-name", endpoint) as served:
+        runtime = boto3.Session("test", "test", region_name="us-east-1").client(
+            "sagemaker-runtime", endpoint_url=served.url()
+        )
+        answer = runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType="image/jpeg", Body=film
+        )["Body"].read()
+        runtime.close()
+    assert sum(json.loads(answer)) == pytest.approx(1, abs=1e-3)
