@@ -38,6 +38,7 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     _add_data(command)
     command.add_argument("--out", type=Path, required=True, help="where the network is left")
     command.add_argument("--recipe", type=Path, help="a recipe.json; default: the shipped recipe")
+    command.add_argument("--start", type=Path, help="begin with the network of this earlier --out")
     command.add_argument("--epochs", type=int, help="instead of the recipe's")
     command.add_argument("--seed", type=int, help="instead of the recipe's")
     command.add_argument(
@@ -51,7 +52,7 @@ def _train(options: argparse.Namespace) -> None:
     from training.train import train
 
     try:
-        train(options.data, options.out, _recipe(options), options.keep_out)
+        train(options.data, options.out, _recipe(options), options.keep_out, options.start)
     except KeyboardInterrupt:
         print(f"\nThe same command goes on from {options.out}.", file=sys.stderr)
         raise
