@@ -7,7 +7,7 @@ APP     = .venv/bin/python
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults soak fuzz train bench lint format lock clean
+.PHONY: help demo up down test faults soak load fuzz prepare train bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,7 +21,7 @@ up: build/.app build/.emulator build/.sam ## start the local application and lea
 down: build/.app ## stop what `make up` started
 	@$(APP) -m local down
 
-test: build/.dev build/.emulator build/.sam lint ## style, types and every test
+test: build/.dev build/.emulator build/.sam build/.mxnet lint ## style, types and every test
 	$(APP) -m pytest
 
 faults: build/.dev build/.emulator build/.sam ## every fault between the function and its services, slow ones too
@@ -30,8 +30,14 @@ faults: build/.dev build/.emulator build/.sam ## every fault between the functio
 soak: build/.dev build/.emulator build/.sam ## thousands of uploads under random faults: make soak UPLOADS=2000
 	@$(APP) -m tests.faults.soak --uploads $(UPLOADS)
 
+load: build/.dev build/.emulator build/.sam ## many films at once, and as many a second as the endpoint takes
+	@$(APP) -m tests.faults.load
+
 fuzz: build/.dev ## mutated films and headers against the container: make fuzz INPUTS=200000
 	@$(APP) -m tests.faults.fuzz --inputs $(INPUTS)
+
+prepare: build/.dev ## check, split and draw a folder of films: make prepare DATA=folder OUT=folder
+	@$(APP) -m training prepare $(DATA) --out $(OUT) --keep-out samples
 
 train: build/.dev ## train a network: make train DATA=folder OUT=folder
 	@$(APP) -m training train --data $(DATA) --out $(OUT) --keep-out samples
@@ -92,11 +98,11 @@ build/.checkov: requirements/checkov.lock
 	@.venv-checkov/bin/python $(PIP) --no-deps --require-hashes -r $<
 	@mkdir -p build && touch $@
 
-# What the benchmarks compare with wants a NumPy of its own age; where it can't be had, they say so.
+# The engine of the report wants a NumPy of its own age; what needs it says so where it can't be had.
 build/.mxnet: requirements/mxnet.lock
-	@echo "Installing MXNet to compare with ..."
+	@echo "Installing MXNet, the engine of the report ..."
 	@{ $(PYTHON) -m venv .venv-mxnet && .venv-mxnet/bin/python $(PIP) --no-deps --require-hashes -r $<; } \
-		|| { rm -rf .venv-mxnet; echo "MXNet can't be installed here; the benchmarks go without."; }
+		|| { rm -rf .venv-mxnet; echo "MXNet can't be installed here; tests and benchmarks go without."; }
 	@mkdir -p build && touch $@
 
 clean: ## remove everything that the other commands made

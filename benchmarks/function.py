@@ -37,6 +37,7 @@ ENVIRONMENT = {
     "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
     "UPLOADS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
     "RETRY_SECONDS": "15",
+    "RECORD_RETENTION_DAYS": "0",
     "POWERTOOLS_SERVICE_NAME": "classify",
     "POWERTOOLS_METRICS_NAMESPACE": "CxrAlert",
     "PYTHONPATH": str(ROOT / "functions"),

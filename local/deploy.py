@@ -21,9 +21,11 @@ def start_build(state: Path) -> subprocess.Popen[bytes]:
     # SAM asks the package index weekly for news of itself; told it just did, it does not.
     (home / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}))
     runtime = emulator.python_runtime()
-    options: list[str | Path] = ["--build-dir", state / "build", "--cached"]
-    options += ["--cache-dir", state / "cache", "--parameter-overrides", f"PythonRuntime={runtime}"]
-    return processes.start("sam build", [SAM, "build", *options], _environment(state), state)
+    options: list[str | Path] = ["--template-file", processes.ROOT / "template.yaml"]
+    options += ["--build-dir", state / "build", "--cache-dir", state / "cache", "--cached"]
+    options += ["--parameter-overrides", f"PythonRuntime={runtime}"]
+    # SAM keeps dependencies below the directory it is called in, and removes those of other builds.
+    return processes.start("sam build", [SAM, "build", *options], _environment(state), state, state)
 
 
 def wait_build(process: subprocess.Popen[bytes], state: Path) -> None:

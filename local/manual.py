@@ -14,8 +14,8 @@ ALERTS_QUEUE = "cxr-alert-alerts"
 def write(stack: Stack, samples: Path) -> str:
     """Subscribe a queue and write the CLI's settings, so that what is returned can be typed."""
     queue = watch.subscribe(stack, ALERTS_QUEUE, "{}")
-    settings = stack.settings.state / "aws.env"
-    settings.write_text(_shell_lines(stack))
+    file = stack.settings.state / "aws.env"
+    file.write_text(_shell_lines(stack))
     aws = "aws" if shutil.which("aws") else ".venv-sam/bin/aws"
     film = min((samples / "PNEUMONIA").glob("*.jpeg"))
     table = stack.outputs["ScreeningsTableName"]
@@ -27,7 +27,7 @@ The application is running on this machine, until `make down`.
   logs             {_short(stack.settings.state)}/*.log
 
 In a shell of its own, point the AWS CLI at it:
-  . {_short(settings)}
+  . {_short(file)}
 
 Drop an X-ray:
   {aws} s3 cp {_short(film)} s3://{stack.outputs["UploadsBucketName"]}/
@@ -48,15 +48,21 @@ Look up the film's record, and the latest positives:
     --expression-attribute-values '{{":f": {{"S": "PNEUMONIA"}}}}'"""
 
 
-def _shell_lines(stack: Stack) -> str:
-    settings = {
+def settings(stack: Stack) -> dict[str, str]:
+    """The variables that point the AWS CLI, and `python -m operate`, at a stack."""
+    return {
         **environment.aws(stack.endpoint_url),
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": stack.container_url,
         "AWS_REGION": environment.REGION,
         "AWS_PAGER": "",
         "NO_PROXY": environment.LOOPBACK,
     }
+
+
+def _shell_lines(stack: Stack) -> str:
     unset = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN"
-    return "\n".join([unset, *(f"export {k}={shlex.quote(v)}" for k, v in settings.items()), ""])
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in settings(stack).items()]
+    return "\n".join([unset, *lines, ""])
 
 
 def _short(path: Path) -> str:

@@ -25,7 +25,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def start(
-    name: str, command: Sequence[str | Path], environment: Mapping[str, str], state: Path
+    name: str,
+    command: Sequence[str | Path],
+    environment: Mapping[str, str],
+    state: Path,
+    cwd: Path = ROOT,
 ) -> subprocess.Popen[bytes]:
     """Start a program of the stack in a session of its own, its output in `<state>/<name>.log`."""
     with interrupts_held(), log_file(state, name).open("wb") as log:
@@ -33,7 +37,7 @@ def start(
             # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
             return subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=cwd,
                 env={**environment, MARK: str(state)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,14 +1,17 @@
-"""The commands: `python -m operate look-up|positives|rejects|waiting|redrive|rescreen`."""
+"""What an operator types; docs/runbook.md says when."""
 
 import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import Progress
 
+from classify.alert import percent, printable
+from classify.clock import stamp
 from operate import application, redrive, rescreen, screenings
 from operate.application import Application, OperateError
 
@@ -51,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         ("rejects", "REJECTED", "list the latest rejects, with their reasons"),
     ):
         latest = commands.add_parser(name, help=purpose)
-        latest.add_argument("--count", type=int, default=_LISTED, metavar="N")
+        latest.add_argument(
+            "--count", type=_number, default=_LISTED, metavar="N", help=f"(default: {_LISTED})"
+        )
         latest.set_defaults(run=_latest, finding=finding)
 
     waiting = commands.add_parser("waiting", help="count what waits in each queue")
@@ -62,10 +67,18 @@ def _parser() -> argparse.ArgumentParser:
 
     again = commands.add_parser("rescreen", help="screen films again, with the network of now")
     again.add_argument("prefix", help="the films whose keys begin so")
-    again.add_argument("--at-once", type=int, default=2, metavar="N", help="films (default: 2)")
+    again.add_argument(
+        "--at-once", type=_number, default=2, metavar="N", help="films at a time (default: 2)"
+    )
     again.add_argument("--alert", action="store_true", help="alert the newly positive")
     again.set_defaults(run=_rescreen)
     return parser
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on.")
+    return int(text)
 
 
 def _look_up(found: Application, chosen: argparse.Namespace) -> int:
@@ -76,16 +89,37 @@ def _look_up(found: Application, chosen: argparse.Namespace) -> int:
         )
     for record in records:
         for name, value in sorted(record.items()):
-            console.print(f"{name:<12} {value}", markup=False)
+            if name != "earlier":
+                console.print(f"{name:<12} {_shown(name, value)}", markup=False)
+        for judgement in record.get("earlier", []):
+            console.print(f"{'earlier':<12} {_said(judgement)}", markup=False)
         console.print()
     return 0
 
 
+def _shown(name: str, value: object) -> str:
+    # DynamoDB wants this one in epoch seconds.
+    return stamp(datetime.fromtimestamp(int(str(value)), UTC)) if name == "expires" else str(value)
+
+
 def _latest(found: Application, chosen: argparse.Namespace) -> int:
-    for record in screenings.latest(found, chosen.finding, chosen.count):
-        said = record.get("reason") or f"{100 * record['probability']:.1f} %  {record['alert']}"
-        console.print(f"{record['classified']}  {said}  {record['key']}", markup=False)
+    records = screenings.latest(found, chosen.finding, chosen.count)
+    for record in records:
+        said = record.get("reason") or f"{percent(record['probability']):>14}  {record['alert']}"
+        key = printable(record["key"])
+        console.print(f"{record['classified']}  {said}  {key}", markup=False)
+    if not records:
+        console.print(f"There is no record with the finding {chosen.finding}.")
     return 0
+
+
+def _said(judgement: screenings.Record) -> str:
+    """What a record said before it was screened again, in a line."""
+    said = judgement.get("reason") or (
+        f"probability {judgement['probability']} (cutoff {judgement['cutoff']}), "
+        f"model {judgement.get('model', 'unknown')}"
+    )
+    return f"{judgement['classified']} {judgement['finding']}: {said}"
 
 
 def _waiting(found: Application, _: argparse.Namespace) -> int:
@@ -97,8 +131,8 @@ def _waiting(found: Application, _: argparse.Namespace) -> int:
 def _redrive(found: Application, _: argparse.Namespace) -> int:
     for source in redrive.SOURCES:
         moved = 0
-        with Progress(console=console) as progress:
-            name = source.removesuffix("Url")
+        name = source.removesuffix("Url")
+        with Progress(console=console, transient=True) as progress:
             task = progress.add_task(name, total=redrive.waiting(found, source))
             for count in redrive.redrive(found, source):
                 moved += count
@@ -109,6 +143,8 @@ def _redrive(found: Application, _: argparse.Namespace) -> int:
 
 def _rescreen(found: Application, chosen: argparse.Namespace) -> int:
     films = rescreen.films(found, chosen.prefix)
+    if not films:
+        raise OperateError(f"There is no film whose key begins with {chosen.prefix}.")
     counts: Counter[rescreen.Outcome] = Counter()
     to_tell = []
     with Progress(console=console) as progress:
@@ -119,7 +155,7 @@ def _rescreen(found: Application, chosen: argparse.Namespace) -> int:
                 to_tell.append(film)
             progress.advance(task)
     for film in to_tell:
-        console.print(f"{film.outcome}: {film.key} {film.why}".rstrip(), markup=False)
+        console.print(f"{film.outcome}: {printable(film.key)} {film.why}".rstrip(), markup=False)
     for outcome, count in counts.items():
         console.print(f"{count:>8}  {outcome}")
     if counts[rescreen.Outcome.NEWLY_POSITIVE] and not chosen.alert:

@@ -75,7 +75,12 @@ def _rescreen(application: Application, key: str, version: str, *, alert: bool) 
     before = {
         name: TypeDeserializer().deserialize(value) for name, value in item.get("Item", {}).items()
     }
-    if not before or before["alert"] == AlertState.PENDING:
+    if not before:
+        return Rescreened(key, version, Outcome.SKIPPED)
+    if before["alert"] == AlertState.PENDING:
+        # A backfill may have ended before it told the function; told twice, it alerts once.
+        if alert:
+            _announce(application, before)
         return Rescreened(key, version, Outcome.SKIPPED)
     try:
         judged = _judge(application, before)
@@ -83,7 +88,8 @@ def _rescreen(application: Application, key: str, version: str, *, alert: bool) 
         return Rescreened(key, version, Outcome.FAILED, str(failure))
     unheard = judged["finding"] == Finding.PNEUMONIA and before["alert"] == AlertState.NOT_NEEDED
     state = AlertState.PENDING if unheard and alert else AlertState(before["alert"])
-    if not _write(application, where, before, {**judged, "alert": state}):
+    after = {**judged, "alert": state}
+    if _differ(before, after) and not _write(application, where, before, after):
         return Rescreened(key, version, Outcome.SKIPPED)
     if unheard:
         if alert:
@@ -128,6 +134,11 @@ def _ask(application: Application, before: dict[str, Any]) -> Any:  # noqa: ANN4
                 raise
             time.sleep(wait)
     return None
+
+
+def _differ(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    names = {*_JUDGEMENT, "alert"} - {"classified"}
+    return any(before.get(name) != after.get(name) for name in names)
 
 
 def _write(

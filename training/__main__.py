@@ -2,12 +2,15 @@
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 
 from serving.network import BadNetwork
+from training.ask import SHIPPED, Asked, NoAnswer, NotAllRead, ask_endpoint, ask_file
 from training.films import BadDataset
 from training.recipe import BadRecipe, Recipe, load_recipe
+from training.upload import CannotUpload
 
 INTERRUPTED = 130
 
@@ -17,7 +20,14 @@ def main() -> int:
     options = _options()
     try:
         options.run(options)
-    except (BadDataset, BadNetwork, BadRecipe) as error:
+    except (
+        BadDataset,
+        BadNetwork,
+        BadRecipe,
+        CannotUpload,
+        NoAnswer,
+        NotAllRead,
+    ) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -29,9 +39,53 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_prepare(commands.add_parser("prepare", help="check, split and draw a folder of films"))
     _add_train(commands.add_parser("train", help="train a ResNet-18"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a network on labelled films"))
+    _add_predict(commands.add_parser("predict", help="probabilities for images"))
+    _add_cutoff(commands.add_parser("cutoff", help="choose the cutoff on validation films"))
     return parser.parse_args()
+
+
+def _add_prepare(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "data", type=Path, metavar="DIR", help="folder with train, val, test or bare class folders"
+    )
+    command.add_argument("--out", type=Path, required=True, help="where the result is left")
+    command.add_argument(
+        "--split",
+        choices=("patients", "report"),
+        default="patients",
+        help="hold out blocks of patients (default), or 46 films as in the 2020 report",
+    )
+    command.add_argument(
+        "--keep-out", type=Path, help="films whose patients are never trained on, like samples/"
+    )
+    command.add_argument("--upload", metavar="S3URL", help="send the result to s3://bucket/prefix")
+    command.add_argument(
+        "--dry-run", action="store_true", help="with --upload: say what would be sent"
+    )
+    command.set_defaults(run=_prepare)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from training.prepare import prepare
+    from training.upload import connect, destination, list_objects, upload
+
+    if not options.upload:
+        if options.dry_run:
+            raise CannotUpload("--dry-run goes with --upload: nothing is sent without it.")
+        prepare(options.data, options.out, options.split, options.keep_out)
+        return
+    # Looked at first: whoever may not write there should not wait for the films to be read.
+    place, s3 = destination(options.upload), connect()
+    there = list_objects(s3, place)
+    prepare(options.data, options.out, options.split, options.keep_out)
+    try:
+        upload(s3, options.out, place, there, dry_run=options.dry_run)
+    except KeyboardInterrupt:
+        print("\nThe same command sends the rest.", file=sys.stderr)
+        raise
 
 
 def _add_train(command: argparse.ArgumentParser) -> None:
@@ -66,18 +120,103 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
     _add_data(command)
-    command.add_argument("--model", type=Path, required=True, help="the network, an ONNX file")
-    command.add_argument("--out", type=Path, required=True, help="where the measure is left")
-    command.add_argument("--cutoff", type=float, help="one more beside 0.5 and 0.1")
-    command.add_argument("--only", type=Path, help="list of films, like a run's validation.txt")
+    _add_asked(command, required=True)
+    _add_only(command)
+    command.add_argument("--out", type=_folder, required=True, help="where the measure is left")
+    command.add_argument(
+        "--cutoff",
+        type=_share,
+        default=0.1,
+        help="measured beside 0.5 and 0.1, and shown in the report (%(default)s)",
+    )
     command.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from training.evaluate import evaluate
+    from training.evaluate import chosen_films, evaluate_films, save
+    from training.report import write_report
 
-    cutoffs = [options.cutoff] if options.cutoff else []
-    evaluate(options.data, options.model, options.out, cutoffs, options.only)
+    films = chosen_films(options.data, options.only)
+    evaluation = evaluate_films(films, _asked(options), [options.cutoff])
+    save(evaluation, options.data, options.out)
+    typed = shlex.join(["python", "-m", "training", *sys.argv[1:]])
+    report = write_report(evaluation, options.data, options.cutoff, typed, options.out)
+    print(f"AUC {evaluation.metrics['auc']:.4f}; {report} shows the rest.")
+
+
+def _add_predict(command: argparse.ArgumentParser) -> None:
+    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="JPEG or PNG")
+    _add_asked(command, required=False)
+    command.add_argument("--json", action="store_true", help="for programs")
+    command.set_defaults(run=_predict)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from training.predict import predict_images
+
+    predict_images(options.images, _asked(options), as_json=options.json)
+
+
+def _add_cutoff(command: argparse.ArgumentParser) -> None:
+    _add_data(command)
+    _add_asked(command, required=True)
+    _add_only(command)
+    command.add_argument(
+        "--sensitivity", type=_share, default=0.97, help="share to be found (%(default)s)"
+    )
+    command.add_argument(
+        "--prevalence",
+        type=_share,
+        nargs="+",
+        default=[0.01, 0.05, 0.1, 0.2, 0.5],
+        help="shares of films with pneumonia for which the price is told (1 to 50 %%)",
+    )
+    command.add_argument("--json", action="store_true", help="for programs")
+    command.set_defaults(run=_cutoff)
+
+
+def _cutoff(options: argparse.Namespace) -> None:
+    from training.cutoff import refuse_test_films, show
+    from training.evaluate import chosen_films, evaluate_films
+
+    films = chosen_films(options.data, options.only)
+    refuse_test_films(options.data, films)
+    evaluation = evaluate_films(films, _asked(options))
+    show(evaluation, options.sensitivity, options.prevalence, as_json=options.json)
+
+
+def _add_asked(command: argparse.ArgumentParser, *, required: bool) -> None:
+    asked = command.add_mutually_exclusive_group(required=required)
+    default = "" if required else "; default: the shipped network"
+    asked.add_argument("--model", type=Path, help=f"a network, an ONNX file{default}")
+    asked.add_argument("--endpoint", metavar="NAME", help="a live SageMaker endpoint")
+
+
+def _asked(options: argparse.Namespace) -> Asked:
+    return (
+        ask_endpoint(options.endpoint) if options.endpoint else ask_file(options.model or SHIPPED)
+    )
+
+
+def _add_only(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--only", type=Path, help="list of films, like a run's validation.txt")
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text)
+    if folder.exists() and not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file; name a folder")
+    return folder
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:

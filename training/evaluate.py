@@ -1,20 +1,36 @@
-"""`python -m training evaluate`: what a network file makes of labelled films, as it is served."""
+"""`python -m training evaluate`: what a network makes of labelled films, as it is served."""
 
 import csv
 import json
-import os
+import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
-from serving.network import Network
-from serving.pixels import NotReadable
-from training.films import BadDataset, Film, find_films
-from training.metrics import Json, measure
+from training.ask import Asked, Unread, ask_file
+from training.bootstrap import auc_interval
+from training.films import CLASSES, BadDataset, Film, find_films
+from training.metrics import BINS, Floats, Json, measure, measure_subgroup
+
+# What the published names tell of the cause: person1_bacteria_2.jpeg, person1_virus_2.jpeg.
+SUBGROUPS = {"bacterial": re.compile(r"_bacteria_"), "viral": re.compile(r"_virus_")}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Films with the probabilities of pneumonia [N] that `network` gave them, and the measure."""
+
+    films: list[Film]
+    probabilities: Floats
+    metrics: Json
+    network: str
+
+    @property
+    def labels(self) -> Floats:
+        return labels_of(self.films)
 
 
 def evaluate(
@@ -22,41 +38,87 @@ def evaluate(
 ) -> Json:
     """Measure the network in `model` on the films below `data`, and return the measure.
 
-    Leaves `metrics.json` and `predictions.csv` in `out`. `only` is a file of paths relative to
-    `data`, one a line, like the `validation.txt` of a training run: no other film is looked at.
+    Leaves `metrics.json` and `predictions.csv` in `out`; `only` as in `chosen_films`.
     """
-    films = find_films(data)
-    if only:
-        films = _listed(films, data, only)
-    probabilities = predict(model, films)
-    labels = np.array([float(film.label) for film in films])
-    metrics = measure(labels, probabilities, cutoffs)
+    evaluation = evaluate_films(chosen_films(data, only), ask_file(model), cutoffs)
+    save(evaluation, data, out)
+    return evaluation.metrics
+
+
+def evaluate_films(films: list[Film], asked: Asked, cutoffs: Sequence[float] = ()) -> Evaluation:
+    """Ask about `films`, and measure the answers at the report's cutoffs and at `cutoffs`."""
+    probabilities = _probabilities(asked, films)
+    labels = labels_of(films)
+    metrics: Json = {
+        "network": asked.respondent.name,
+        "patients": len({film.patient for film in films}),
+        **measure(labels, probabilities, cutoffs),
+        **_interval(films, labels, probabilities, np.ones(len(films), dtype=np.bool_)),
+        "ece_bins": BINS,
+    }
+    subgroups: Json = {}
+    for name, pattern in SUBGROUPS.items():
+        told = [film.label == 1 and bool(pattern.search(film.path.name)) for film in films]
+        group = np.array(told, dtype=np.bool_)
+        if group.any():
+            subgroups[name] = {
+                **measure_subgroup(labels, probabilities, group, cutoffs),
+                **_interval(films, labels, probabilities, group | (labels == 0)),
+            }
+    if subgroups:
+        metrics["subgroups"] = subgroups
+    return Evaluation(films, probabilities, metrics, asked.respondent.name)
+
+
+def save(evaluation: Evaluation, data: Path, out: Path) -> None:
+    """Leave `metrics.json` and `predictions.csv` in the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    (out / "metrics.json").write_text(json.dumps(evaluation.metrics, indent=2) + "\n")
     with (out / "predictions.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["film", "label", "probability"])
-        for film, probability in zip(films, probabilities, strict=True):
+        for film, probability in zip(evaluation.films, evaluation.probabilities, strict=True):
             table.writerow([film.path.relative_to(data), film.label, f"{probability:.6f}"])
-    return metrics
 
 
-def predict(model: Path, films: Sequence[Film]) -> NDArray[np.float64]:
+def predict(model: Path, films: Sequence[Film]) -> Floats:
     """The probability of pneumonia [N] of each film, by the code that serves.
 
     Raises BadDataset naming a film that can't be read, BadNetwork for a file that is none.
     """
-    threads = os.cpu_count() or 1
-    network = Network(model, threads)
+    return _probabilities(ask_file(model), films)
 
-    def one(film: Film) -> float:
-        try:
-            return network.classify(film.path.read_bytes())[1]
-        except (OSError, NotReadable) as error:
-            raise BadDataset(f"{film.path} can't be read: {error} Replace or remove it.") from error
 
-    with ThreadPoolExecutor(threads) as pool:
-        return np.array(list(track(pool.map(one, films), "Asking the network", len(films))))
+def chosen_films(data: Path, only: Path | None) -> list[Film]:
+    """The films below `data`, or those of them that `only` lists.
+
+    `only` is a file of paths relative to `data`, one a line, like the `validation.txt` of a
+    training run: no other film is looked at. Raises BadDataset for films that aren't there.
+    """
+    films = find_films(data)
+    return _listed(films, data, only) if only else films
+
+
+def labels_of(films: Sequence[Film]) -> Floats:
+    return np.array([float(film.label) for film in films])
+
+
+def _probabilities(asked: Asked, films: Sequence[Film]) -> Floats:
+    paths = [film.path for film in films]
+    probabilities = []
+    for path, answer in zip(paths, asked.about(paths), strict=True):
+        if isinstance(answer, Unread):
+            raise BadDataset(f"{path} can't be read: {answer.why} Replace or remove it.")
+        probabilities.append(answer[1])
+    return np.array(probabilities)
+
+
+def _interval(
+    films: Sequence[Film], labels: Floats, probabilities: Floats, counted: NDArray[np.bool_]
+) -> Json:
+    patients = [film.patient for film, here in zip(films, counted, strict=True) if here]
+    interval = auc_interval(labels[counted], probabilities[counted], patients)
+    return {"auc_interval": interval} if interval else {}
 
 
 def _listed(films: Sequence[Film], data: Path, only: Path) -> list[Film]:
@@ -71,4 +133,7 @@ def _listed(films: Sequence[Film], data: Path, only: Path) -> list[Film]:
             f"{len(missing)} of the {len(names)} films in {only} are not below {data}, "
             f"{missing[0]} for one: name the folder that the list was made from."
         )
-    return [found[name] for name in names]
+    films = [found[name] for name in names]
+    if len({film.label for film in films}) < len(CLASSES):
+        raise BadDataset(f"{only} lists films of one class only: list some of both.")
+    return films

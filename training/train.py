@@ -10,7 +10,7 @@ from scipy.special import expit
 from training.calibrate import fit_temperature
 from training.evaluate import evaluate, predict
 from training.export import export
-from training.films import CLASSES, Film, find_films, split_films
+from training.films import CLASSES, Film, find_films, split_films, tell_shared_patients
 from training.fit import Labelled, fit, predict_logits
 from training.metrics import measure
 from training.network import Classifier, ResNet18
@@ -43,6 +43,8 @@ def train(
     held_out = "".join(f"{film.path.relative_to(data)}\n" for film in validation)
     (out / "validation.txt").write_text(held_out)
     first = _checkpoint_to_start_from(start, held_out) if start else None
+    for sentence in tell_shared_patients(films):
+        console.print(sentence)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
 
     stored = round(recipe.size * MARGIN / 16) * 16

@@ -33,7 +33,7 @@ def program_message(record: Record) -> Message:
     """Return the message for programs: the record as JSON, with what filter policies go by."""
     if record.probability is None:
         raise ValueError("Only a film with a probability has an alert.")
-    words = f"{_sentence(record)}: {_printable(record.key)}"
+    words = f"{_sentence(record)}: {printable(record.key)}"
     return Message(
         subject="Possible pneumonia: 1 film to review",
         texts={"default": json.dumps(_facts(record)), "email": words, "sms": words},
@@ -76,7 +76,7 @@ def _sentence(record: Record) -> str:
 
 def _details(record: Record) -> list[str]:
     return [
-        f"  film      {_printable(record.key)}",
+        f"  film      {printable(record.key)}",
         f"  bucket    {record.bucket}",
         f"  version   {record.version}",
         f"  uploaded  {record.uploaded}",
@@ -98,8 +98,11 @@ def _exact(cutoff: Decimal) -> str:
     return f"{(cutoff * 100).normalize():f} %"
 
 
-def _printable(key: str) -> str:
-    """A key may hold line breaks; in a mail they could pass for words of ours."""
+def printable(key: str) -> str:
+    """Return the key with its control characters spelt out.
+
+    In a mail its line breaks could pass for words of ours; on a terminal it could do worse.
+    """
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in key)
 
 

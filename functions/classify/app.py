@@ -33,7 +33,7 @@ clients = make_clients()
 services = Services(
     films=Films(clients.s3),
     endpoint=Endpoint(clients.endpoint, config.endpoint_name),
-    screenings=Screenings(clients.dynamodb, config.screenings_table),
+    screenings=Screenings(clients.dynamodb, config.screenings_table, config.record_retention_days),
     alerts=Alerts(clients.sns, config.alerts_topic_arn),
     cutoff=config.cutoff,
 )

@@ -11,6 +11,7 @@ _TABLE = r"[a-zA-Z0-9_.-]{3,255}"
 _TOPIC = r"arn:[a-z-]+:sns:[a-z0-9-]+:\d+:[a-zA-Z0-9_-]+"
 _URL = r"https?://\S+"
 _SECONDS = r"[1-9]\d?|[1-8]\d\d|900"
+_DAYS = r"0|[1-9]\d{1,4}"
 
 
 class WrongConfiguration(Exception):
@@ -25,6 +26,7 @@ class Config:
     alerts_topic_arn: str
     uploads_queue_url: str
     retry_seconds: int
+    record_retention_days: int
 
 
 def read_config(environment: Mapping[str, str]) -> Config:
@@ -45,4 +47,7 @@ def read_config(environment: Mapping[str, str]) -> Config:
         alerts_topic_arn=read("ALERTS_TOPIC_ARN", _TOPIC, "the ARN of an SNS topic"),
         uploads_queue_url=read("UPLOADS_QUEUE_URL", _URL, "the URL of an SQS queue"),
         retry_seconds=int(read("RETRY_SECONDS", _SECONDS, "whole seconds from 1 to 900")),
+        record_retention_days=int(
+            read("RECORD_RETENTION_DAYS", _DAYS, "0 for no end, or whole days from 10 on")
+        ),
     )

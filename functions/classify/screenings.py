@@ -1,7 +1,7 @@
 """The screening records in DynamoDB."""
 
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class Screenings:
 
     client: "DynamoDBClient"
     table: str
+    retention_days: int  # 0: records have no end
 
     def find(self, upload: Upload) -> Record | None:
         """Return the upload's record as it stands, if there is one."""
@@ -48,7 +49,7 @@ class Screenings:
         try:
             self.client.put_item(
                 TableName=self.table,
-                Item=_item(record),
+                Item=_item(record) | self._end(record),
                 ConditionExpression="attribute_not_exists(#key)",
                 ExpressionAttributeNames={"#key": "key"},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -58,6 +59,13 @@ class Screenings:
                 return standing
             raise _sort(error, "written") from None
         return record
+
+    def _end(self, record: Record) -> dict[str, Any]:
+        """When DynamoDB may delete the item, as its time to live takes it: in epoch seconds."""
+        if not self.retention_days:
+            return {}
+        end = datetime.fromisoformat(record.classified) + timedelta(days=self.retention_days)
+        return {"expires": _to_dynamodb(int(end.timestamp()))}
 
     def claim(self, record: Record, claim: Claim, now: datetime) -> Record:
         """Take over a pending alert that nobody holds any more; return the record as it stands."""

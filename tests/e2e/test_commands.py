@@ -16,12 +16,15 @@ from tests.e2e.conftest import USERS_OWN
 
 # The commands work in fixed places below build/; here they are given others.
 PROGRAM = """
+import signal
 import sys
 from pathlib import Path
 from local import cli
 cli.UP = cli.DEMO = Path(sys.argv[1])
 cli.RESULT = cli.UP / "demo.json"
 cli._short = lambda path: path
+# A shell has what it starts in the background ignore Ctrl-C; the tests may have been started so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(cli.main(sys.argv[2:]))
 """
 

@@ -28,3 +28,10 @@ def test_no_program_sees_the_users_own_aws_settings(application: Application) ->
     assert len(running) >= 3  # the emulator, the container, a function
     for process in running:
         assert not set(USERS_OWN.values()) & set(process.environ().values())
+
+
+def test_what_is_built_stays_in_the_stacks_own_directory(application: Application) -> None:
+    """Or two stacks could not be built at once: SAM removes each other's dependencies."""
+    state = application.stack.settings.state
+    for dependencies in (state / ".aws-sam" / "deps", state / "build" / "ClassifyFunction"):
+        assert list(dependencies.glob("**/aws_lambda_powertools"))

@@ -1,11 +1,10 @@
 """`python -m operate`, as an operator types it, against the deployed application."""
 
-import os
 import re
 import subprocess
 import sys
 
-from local import environment, processes
+from local import environment, manual, processes
 from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 
 
@@ -16,9 +15,7 @@ def operate(application: Application, *arguments: str) -> tuple[int, str, str]:
         cwd=processes.ROOT,
         env={
             **environment.base(stack.settings.state),
-            **environment.aws(stack.endpoint_url),
-            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": stack.container_url,
-            "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108
+            **manual.settings(stack),
             "COLUMNS": "200",
         },
         capture_output=True,

@@ -64,6 +64,14 @@ class BrokenCloud:
     def _function(self) -> Any:
         return self.stack.client("lambda")
 
+    def log(self) -> list[str]:
+        """What the function has logged, line by line."""
+        logs: Any = self.stack.client("logs")
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self.stack.outputs["LogGroupName"]
+        )
+        return [event["message"] for page in pages for event in page["events"]]
+
     @property
     def given_back(self) -> int:
         """How often the function has given messages back to the queue."""

@@ -17,6 +17,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenCloud]:
     parameters = {"NotificationEmail": mail.ADDRESS, "MaximumConcurrency": "2", "RetrySeconds": "1"}
     with running(state, parameters) as broken:
         yield broken
+        log = broken.log()
+        assert log
+        told = [line for line in log if any(key in line for key, _ in broken.ledger.dropped)]
+        assert told == [], "the function's log holds object keys"
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Each permission of the function taken away: that step fails, and only that one."""
 
+import json
+from typing import Any
+
 import pytest
 
 from tests.e2e.application import POSITIVE as FILM
@@ -7,6 +10,8 @@ from tests.e2e.application import Application, wait_until
 from tests.e2e.test_outages import denied
 from tests.faults.broken_cloud import BrokenCloud
 from tests.faults.conftest import RESULTS
+from tests.faults.faults import error
+from tests.faults.proxy import Exchange, Reply
 
 # What was called when the function gave the film up, and what must not have been called after.
 STEPS = ["GetItem", "GetObject", "InvokeEndpoint", "PutItem", "PublishBatch", "UpdateItem"]
@@ -45,3 +50,133 @@ def test_without_a_permission_its_step_alone_fails(
     assert settled
     assert settled["alert"] == "SENT"
     RESULTS.append((f"without {action}", "tried again by the queue", "as expected"))
+
+
+def test_without_permission_to_postpone_a_failed_film_waits_out_the_queues_own_time(
+    cloud: BrokenCloud,
+) -> None:
+    answers: list[Reply] = []
+
+    def note(exchange: Exchange) -> Reply:
+        answers.append(exchange.forward())
+        return answers[-1]
+
+    action = "sqs:ChangeMessageVisibility"
+    with cloud.short_lived_function(seconds=5):
+        with (
+            denied(Application(cloud.stack), action),
+            cloud.proxy.fault("ChangeMessageVisibilityBatch", note),
+            cloud.proxy.fault("InvokeEndpoint", error(503, "ServiceUnavailable")),
+        ):
+            film = cloud.ledger.drop(f"denied/{action}.jpeg", FILM)
+            wait_until(lambda: answers, "a failed try", 60)
+        assert answers[0].status == 403
+        assert cloud.ledger.record(film) is None
+        cloud.settle(120)
+    cloud.ledger.collect()
+    assert cloud.ledger.alerts[film] == cloud.ledger.told[film] == 1
+    RESULTS.append(
+        (f"without {action}", "tried again when the queue shows it again", "as expected")
+    )
+
+
+def test_a_bucket_without_versions_needs_its_own_permission(cloud: BrokenCloud) -> None:
+    """Its events name no version, so the film is read by its key and ETag."""
+    key, version = cloud.ledger.drop("denied/unversioned.jpeg", FILM)
+    cloud.settle()
+    event = json.loads(cloud.event((key, version)))
+    found = event["detail"]["object"]
+    del found["version-id"]
+    film = (key, f"{found['etag']}#{found['sequencer']}")
+    cloud.ledger.dropped.add(film)
+    asked = cloud.proxy.answered["InvokeEndpoint"]
+    given_back = cloud.given_back
+    with denied(Application(cloud.stack), "s3:GetObject"):
+        cloud.send(json.dumps(event))
+        wait_until(lambda: cloud.given_back > given_back, "a failed try", 60)
+        assert cloud.proxy.answered["InvokeEndpoint"] == asked
+        assert cloud.ledger.record(film) is None
+    cloud.settle()
+    record = cloud.ledger.record(film)
+    assert record
+    assert record["alert"] == "SENT"
+    name = "without s3:GetObject, in a bucket without versions"
+    RESULTS.append((name, "tried again by the queue", "as expected"))
+
+
+def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> None:
+    """As the emulator's policy simulator reads the role, each permission taken away in turn.
+
+    It is all there is for what the emulator does not ask for: the endpoint (here a process of its
+    own), the key, the log, traces, telling deleted films from forbidden ones, and polling.
+    """
+    iam: Any = cloud.stack.client("iam")
+    function: Any = cloud.stack.client("lambda")
+    outputs = cloud.stack.outputs
+    name = outputs["ClassifyFunctionName"]
+    role = function.get_function_configuration(FunctionName=name)["Role"]
+    account = role.split(":")[4]
+    queue = cloud.stack.sqs.get_queue_attributes(
+        QueueUrl=outputs["UploadsQueueUrl"], AttributeNames=["QueueArn"]
+    )["Attributes"]["QueueArn"]
+    bucket = f"arn:aws:s3:::{outputs['UploadsBucketName']}"
+    table = f"arn:aws:dynamodb:us-east-1:{account}:table/{outputs['ScreeningsTableName']}"
+    log = f"arn:aws:logs:us-east-1:{account}:log-group:{outputs['LogGroupName']}:log-stream:one"
+    endpoint = f"arn:aws:sagemaker:us-east-1:{account}:endpoint/{outputs['EndpointName']}"
+    needed = {
+        "sqs:ReceiveMessage": queue,
+        "sqs:DeleteMessage": queue,
+        "sqs:GetQueueAttributes": queue,
+        "sqs:ChangeMessageVisibility": queue,
+        "s3:GetObject": f"{bucket}/film.jpeg",
+        "s3:GetObjectVersion": f"{bucket}/film.jpeg",
+        "s3:ListBucket": bucket,
+        "s3:ListBucketVersions": bucket,
+        "sagemaker:InvokeEndpoint": endpoint,
+        "dynamodb:GetItem": table,
+        "dynamodb:PutItem": table,
+        "dynamodb:UpdateItem": table,
+        "sns:Publish": outputs["AlertsTopicArn"],
+        "kms:Decrypt": outputs["KeyArn"],
+        "kms:GenerateDataKey": outputs["KeyArn"],
+        "logs:CreateLogStream": log,
+        "logs:PutLogEvents": log,
+    }
+    tracing = {"xray:PutTraceSegments": "*", "xray:PutTelemetryRecords": "*"}
+    beyond = {
+        "sqs:SendMessage": queue,
+        "s3:PutObject": f"{bucket}/film.jpeg",
+        "s3:DeleteObject": f"{bucket}/film.jpeg",
+        "s3:DeleteObjectVersion": f"{bucket}/film.jpeg",
+        "sagemaker:DeleteEndpoint": endpoint,
+        "dynamodb:DeleteItem": table,
+        "dynamodb:Scan": table,
+        "sns:Subscribe": outputs["AlertsTopicArn"],
+        "kms:ScheduleKeyDeletion": outputs["KeyArn"],
+        "iam:PutRolePolicy": role,
+    }
+
+    def allowed(action: str, resource: str) -> bool:
+        (answer,) = iam.simulate_principal_policy(
+            PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
+        )["EvaluationResults"]
+        return bool(answer["EvalDecision"] == "allowed")
+
+    every = needed | tracing
+    (policy,) = iam.list_role_policies(RoleName=role.rsplit("/", 1)[-1])["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyName=policy)
+    granted: set[str] = set()
+    for statement in document["PolicyDocument"]["Statement"]:
+        actions = statement["Action"]
+        granted |= {actions} if isinstance(actions, str) else set(actions)
+    assert granted == set(every)
+    assert [action for action, own in every.items() if not allowed(action, own)] == []
+    # What belongs to someone else is named otherwise.
+    others = {action: own.replace("cxr-alert", "other") for action, own in needed.items()}
+    others |= dict.fromkeys(("kms:Decrypt", "kms:GenerateDataKey"), f"{outputs['KeyArn'][:-1]}x")
+    assert not set(others.items()) & set(needed.items())
+    assert [action for action, other in others.items() if allowed(action, other)] == []
+    assert [action for action, own in beyond.items() if allowed(action, own)] == []
+    for taken in every:
+        with denied(Application(cloud.stack), taken):
+            assert [action for action, own in every.items() if not allowed(action, own)] == [taken]

@@ -74,6 +74,7 @@ def app(
         "ALERTS_TOPIC_ARN": cloud.topic,
         "UPLOADS_QUEUE_URL": cloud.queue,
         "RETRY_SECONDS": "1",
+        "RECORD_RETENTION_DAYS": "0",
         "POWERTOOLS_SERVICE_NAME": "classify",
         "POWERTOOLS_METRICS_NAMESPACE": "CxrAlert",
     }.items():

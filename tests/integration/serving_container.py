@@ -45,8 +45,9 @@ class Container:
         return int(status.split(f"{what}:")[1].split()[0]) // 1024
 
     def _ask(self, path: str, body: bytes | None) -> Reply:
+        url = self.url(path)
         try:
-            with urllib.request.urlopen(self.url(path), body, PATIENCE) as answer:  # noqa: S310
+            with urllib.request.urlopen(url, body, PATIENCE) as answer:  # noqa: S310 - loopback
                 return Reply(answer.status, answer.read(), lower(answer.headers.items()))
         except urllib.error.HTTPError as error:
             with error:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import ModuleType
 from typing import Any
@@ -260,6 +260,21 @@ def test_a_write_repeated_after_its_answer_was_lost_meets_its_own_record(
         assert app.services.screenings.add(record).awaits_alert_of(claim)
         assert app.services.screenings.claim(record, claim, now()).awaits_alert_of(claim)
     assert app.services.screenings.find(upload) == record
+
+
+def test_a_record_ends_when_its_time_is_over_if_it_has_one(app: ModuleType, cloud: Cloud) -> None:
+    claim = Claim("mine", stamp(now() + timedelta(minutes=2)))
+    found = Found(Decimal("0.93"), None, None)
+    at = datetime(2026, 11, 22, 10, 15, 31, tzinfo=UTC)
+    for days in (0, 30):
+        upload = read_upload(cloud.drop(f"{days}.jpeg")["body"])
+        assert upload
+        record = screened(upload, found, Decimal("0.1"), at, claim)
+        screenings = replace(app.services.screenings, retention_days=days)
+        screenings.add(record)
+        assert screenings.find(upload) == record
+    ends = {item["key"]: item.get("expires") for item in cloud.records()}
+    assert ends == {"0.jpeg": None, "30.jpeg": (at + timedelta(days=30)).timestamp()}
 
 
 def test_a_lost_table_is_tried_again(app: ModuleType, cloud: Cloud) -> None:

@@ -122,3 +122,23 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], complai
     assert result.returncode == 2
     assert complaint in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_folder_that_cant_be_trained_on_is_one_sentence(tmp_path: Path) -> None:
+    data, recipe = tmp_path / "films", tmp_path / "small.json"
+    SMALL.save(recipe)
+
+    def complaint() -> str:
+        result = run("--data", data, "--out", tmp_path / "out", "--recipe", recipe)
+        assert result.returncode == 2
+        (sentence,) = result.stderr.splitlines()
+        return sentence
+
+    for name in ("train/0/IM-0001-0001.jpeg", "train/1/person1_virus_1.jpeg", "test/0/a.jpeg"):
+        (data / name).parent.mkdir(parents=True)
+        (data / name).write_bytes(b"no film")
+    assert "part has no film of NORMAL" in complaint()
+    for number in range(2, 5):
+        (data / f"train/0/IM-000{number}-0001.jpeg").write_bytes(b"no film")
+        (data / f"train/1/person{number}_virus_1.jpeg").write_bytes(b"no film")
+    assert "can't be read: The file is neither a JPEG nor a PNG" in complaint()

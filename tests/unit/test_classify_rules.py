@@ -34,6 +34,7 @@ CONFIGURATION = {
     "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
     "UPLOADS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
     "RETRY_SECONDS": "15",
+    "RECORD_RETENTION_DAYS": "365",
 }
 
 
@@ -49,6 +50,7 @@ def positive(key: str = UPLOAD.key, probability: str = "0.93") -> Record:
 def test_the_configuration_is_read_once_and_typed() -> None:
     config = read_config(CONFIGURATION)
     assert (config.cutoff, config.retry_seconds) == (Decimal("0.1"), 15)
+    assert config.record_retention_days == 365
 
 
 @pytest.mark.parametrize("name", CONFIGURATION)
@@ -72,6 +74,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("UPLOADS_QUEUE_URL", "uploads"),
         ("RETRY_SECONDS", "0"),
         ("RETRY_SECONDS", "901"),
+        ("RECORD_RETENTION_DAYS", "1"),
     ],
 )
 def test_a_wrong_variable_is_named_with_its_value(name: str, value: str) -> None:

@@ -27,7 +27,8 @@ def _short_form(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str
 
 
 _Loader.add_multi_constructor("!", _short_form)
-RESOURCES: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)["Resources"]  # noqa: S506
+_TEMPLATE = yaml.load(TEMPLATE.read_text(), _Loader)  # noqa: S506 - a safe loader all the same
+RESOURCES: dict[str, Any] = _TEMPLATE["Resources"]
 
 
 def properties(name: str) -> dict[str, Any]:
@@ -144,6 +145,10 @@ def test_the_dashboard_is_json() -> None:
 
 def test_neither_the_films_nor_the_records_are_deleted_by_mistake() -> None:
     assert properties("ScreeningsTable")["DeletionProtectionEnabled"] is True
+    keep = _TEMPLATE["Parameters"]["RecordRetentionDays"]
+    assert keep["Default"] == 0
+    days = properties("UploadsDeadLetterQueue")["MessageRetentionPeriod"] / 86400
+    assert all(choice > days for choice in keep["AllowedValues"] if choice)
     rules = properties("UploadsBucket")["LifecycleConfiguration"]["Rules"]
     (films,) = [rule["If"][1] for rule in rules if "If" in rule]
     assert films["ExpirationInDays"] == {"Ref": "FilmRetentionDays"}

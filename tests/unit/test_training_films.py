@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from training.films import BadDataset, Film, Patient, find_films, split_films
+from training.films import (
+    BadDataset,
+    Film,
+    Patient,
+    find_films,
+    split_as_reported,
+    split_films,
+    tell_shared_patients,
+)
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -13,8 +21,8 @@ def touch(folder: Path, *names: str) -> None:
         path.touch()
 
 
-def numbered(label: int, series: str, numbers: Sequence[int]) -> list[Film]:
-    return [Film(Path(f"{series}{n}"), label, Patient(label, series, n)) for n in numbers]
+def numbered(label: int, series: str, numbers: Sequence[int], split: str = "") -> list[Film]:
+    return [Film(Path(f"{series}{n}"), label, Patient(label, series, n), split) for n in numbers]
 
 
 def test_films_are_found_in_the_published_layout_and_in_bare_class_folders(tmp_path: Path) -> None:
@@ -82,5 +90,97 @@ def test_named_patients_are_always_held_out() -> None:
 
 def test_too_few_patients_to_split_is_said() -> None:
     films = [*numbered(0, "IM-", [1]), *numbered(1, "person", range(10))]
-    with pytest.raises(BadDataset, match="one class only"):
+    with pytest.raises(BadDataset, match="part has no film of"):
         split_films(films, 0, 5, always_held_out=())
+
+
+def test_the_class_folders_may_be_numbers(tmp_path: Path) -> None:
+    touch(tmp_path, "train/0/a.jpeg", "train/1/b.jpeg", "val/1/c.jpeg")
+    films = find_films(tmp_path)
+    assert [(film.path.name, film.label) for film in films] == [
+        ("a.jpeg", 0),
+        ("b.jpeg", 1),
+        ("c.jpeg", 1),
+    ]
+
+
+def test_classes_named_in_two_ways_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "NORMAL/a.jpeg", "PNEUMONIA/b.jpeg", "NORMAL/1/c.jpeg")
+    with pytest.raises(BadDataset, match="name the classes in one way"):
+        find_films(tmp_path)
+
+
+def test_what_macos_leaves_beside_a_film_is_none(tmp_path: Path) -> None:
+    touch(tmp_path, "NORMAL/a.jpeg", "PNEUMONIA/b.jpeg", "__MACOSX/NORMAL/._a.jpeg")
+    assert [film.path.name for film in find_films(tmp_path)] == ["a.jpeg", "b.jpeg"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "split"),
+    [
+        ("train", "train"),
+        ("val", "validation"),
+        ("valid", "validation"),
+        ("Validation", "validation"),
+        ("test", "test"),
+        ("test/train", "test"),
+        ("hospital", ""),
+        (".", ""),
+    ],
+)
+def test_the_split_is_told_from_the_folders(tmp_path: Path, folder: str, split: str) -> None:
+    touch(tmp_path, f"{folder}/NORMAL/a.jpeg", f"{folder}/PNEUMONIA/b.jpeg")
+    assert {film.split for film in find_films(tmp_path)} == {split}
+
+
+def test_a_test_folder_named_itself_is_a_test_split_too(tmp_path: Path) -> None:
+    touch(tmp_path, "test/NORMAL/a.jpeg", "test/PNEUMONIA/b.jpeg")
+    assert {film.split for film in find_films(tmp_path / "test")} == {"test"}
+
+
+def test_films_of_the_test_split_are_in_no_part() -> None:
+    films = [
+        *numbered(0, "IM-", range(100)),
+        *numbered(1, "person", range(100)),
+        *numbered(0, "IM-", range(50, 150), "test"),
+        *numbered(1, "person", range(50, 150), "test"),
+    ]
+    for training, validation in (split_films(films, 0, 5, ()), split_as_reported(films, (), 1)):
+        assert {film.split for film in training + validation} == {""}
+        assert len(training + validation) == 200
+
+
+def test_the_reports_split_holds_out_46_films_of_patients_of_their_own() -> None:
+    films = [
+        *numbered(0, "IM-", [*range(60), *range(60), *range(30)]),
+        *numbered(1, "person", [*range(200), *range(150), *range(150)]),
+    ]
+    kept_out = [Patient(1, "person", 7), Patient(0, "IM-", 3)]
+    training, validation = split_as_reported(films, kept_out, seed=1)
+    assert (len(training), len(validation)) == (604, 46)
+    assert {f.patient for f in training} & {f.patient for f in validation} == set()
+    assert set(kept_out) <= {f.patient for f in validation}
+    assert split_as_reported(films, kept_out, seed=1) == (training, validation)
+
+
+def test_too_few_films_for_the_reports_split_is_said() -> None:
+    films = [*numbered(0, "IM-", range(20)), *numbered(1, "person", range(26))]
+    with pytest.raises(BadDataset, match="training part has no film of NORMAL"):
+        split_as_reported(films, (), seed=1)
+
+
+def test_a_patient_in_two_splits_is_named() -> None:
+    films = [
+        *numbered(0, "IM-", [1, 2, 3], "train"),
+        *numbered(0, "IM-", [3], "validation"),
+        *numbered(1, "person", [1, 2], "train"),
+        *numbered(1, "person", [2, 1, 5], "test"),
+    ]
+    with_validation, with_test = tell_shared_patients(films)
+    assert with_validation.startswith(
+        "1 patient(s) have films in train and in validation, NORMAL IM-3"
+    )
+    assert with_test.startswith(
+        "2 patient(s) have films in train and in test, PNEUMONIA person1 for"
+    )
+    assert tell_shared_patients(numbered(1, "person", [1, 1, 2], "train")) == []

@@ -1,0 +1,310 @@
+"""`python -m training prepare`, as a user types it, on small films."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.s3.models import FakeKey
+from moto.server import ThreadedMotoServer
+from PIL import Image
+
+from tests.integration.classify_cloud import Answer, Stub
+from training.films import BadDataset
+from training.prepare import prepare as prepare_here
+
+ROOT = Path(__file__).parents[2]
+MXNET = ROOT / ".venv-mxnet" / "bin" / "python"
+SIDE = 96
+BUCKET = "films"
+IMAGE_ITER = """
+import json, sys
+import mxnet
+folder, part = sys.argv[1:]
+films = mxnet.image.ImageIter(
+    batch_size=1, data_shape=(3, 64, 64), path_root=f"{folder}/{part}",
+    path_imglist=f"{folder}/{part}_lst/{part}.lst", shuffle=False,
+)
+seen = [(float(one.label[0].asscalar()), one.data[0].asnumpy()[0]) for one in films]
+print(json.dumps([[label, pixels.mean(axis=(1, 2)).tolist()] for label, pixels in seen]))
+"""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Twelve films of each class in `train`, two in `test`, of patients of their own."""
+    folder = tmp_path / "films"
+    for name, series in (("NORMAL", "IM-0{}-0001"), ("PNEUMONIA", "person{}_virus_7")):
+        for number, sample in enumerate(sorted((ROOT / "samples" / name).iterdir())):
+            film = Image.open(sample).convert("L").resize((SIDE, SIDE))
+            _save(film, folder / "train" / name / f"{series.format(100 + number)}.jpeg")
+            if number < 2:
+                mirrored = film.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+                _save(mirrored, folder / "test" / name / f"{series.format(900 + number)}.jpeg")
+    return folder
+
+
+@pytest.fixture
+def aws() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(aws: str) -> Any:
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    client = session.client("s3", endpoint_url=aws)
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+@pytest.fixture
+def prepare(aws: str) -> Run:
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        settings = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ["HOME"],
+            "COLUMNS": "200",
+            "AWS_ENDPOINT_URL": aws,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **environment,
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "training", "prepare", *map(str, arguments)],
+            cwd=ROOT,
+            env={name: value for name, value in settings.items() if value},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+def _save(film: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    film.save(path, quality=95)
+
+
+def summary(out: Path) -> Any:
+    return json.loads((out / "summary.json").read_text())
+
+
+def complaint(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.returncode == 2, result.stdout + result.stderr
+    (sentence,) = result.stderr.splitlines()
+    return sentence
+
+
+def test_a_folder_becomes_what_a_job_reads(prepare: Run, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = prepare(data, "--out", out)
+    assert result.returncode == 0, result.stderr
+
+    counts = summary(out)["parts"]
+    assert [counts[part]["films"] for part in ("train", "validation", "test")] == [22, 2, 4]
+    assert (counts["train"]["NORMAL"], counts["train"]["PNEUMONIA"]) == (11, 11)
+    with (out / "films.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["Pic"]: row["pneumonia"] for row in rows} == {
+        path.relative_to(data).as_posix(): str(int(path.parent.name == "PNEUMONIA"))
+        for path in data.rglob("*.jpeg")
+    }
+    assert {row["part"] for row in rows if row["Pic"].startswith("test/")} == {"test"}
+
+    in_channels = {p.name for part in ("train", "validation") for p in (out / part).rglob("*.jpeg")}
+    assert in_channels == {path.name for path in (data / "train").rglob("*.jpeg")}
+    for picture in ("distribution.png", "examples.png"):
+        with Image.open(out / picture) as drawn:
+            drawn.load()
+            assert drawn.width > 400
+
+
+def test_the_lists_are_read_by_mxnet(prepare: Run, data: Path, tmp_path: Path) -> None:
+    if not MXNET.exists():
+        pytest.skip("MXNet isn't installed: `make build/.mxnet` does it where it can be had.")
+    out = tmp_path / "out"
+    assert prepare(data, "--out", out).returncode == 0
+    for part in ("train", "validation"):
+        command: list[str | Path] = [MXNET, "-c", IMAGE_ITER, out, part]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert result.returncode == 0, result.stderr
+        seen = json.loads(result.stdout)
+        lines = (out / f"{part}_lst" / f"{part}.lst").read_text().splitlines()
+        assert [label for label, _ in seen] == [float(line.split("\t")[1]) for line in lines]
+        assert all(red == green == blue > 0 for _, (red, green, blue) in seen)
+
+
+def test_a_second_run_leaves_nothing_of_the_first(prepare: Run, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert prepare(data, "--out", out).returncode == 0
+    (data / "train/NORMAL/IM-0105-0001.jpeg").unlink()
+    assert prepare(data, "--out", out).returncode == 0
+    assert not list(out.rglob("IM-0105-0001.jpeg"))
+
+
+def test_all_that_is_wrong_with_the_films_is_told_at_once(
+    prepare: Run, data: Path, tmp_path: Path
+) -> None:
+    normal, pneumonia = data / "train/NORMAL", data / "train/PNEUMONIA"
+    (normal / "broken1.jpeg").write_bytes(b"\xff\xd8\xff no film")
+    (normal / "broken2.jpeg").write_bytes(b"")
+    (pneumonia / "person120_virus_7.jpeg").write_bytes(
+        (data / "test/PNEUMONIA/person900_virus_7.jpeg").read_bytes()
+    )
+    kept = Image.open(pneumonia / "person111_virus_7.jpeg").resize((128, 128))
+    _save(kept, pneumonia / "person100_virus_8.jpeg")
+    _save(kept.rotate(180), data / "test/PNEUMONIA/person105_virus_9.jpeg")
+
+    out = tmp_path / "out"
+    result = prepare(data, "--out", out)
+    assert result.returncode == 0, result.stderr
+    found = summary(out)
+    assert [one["Pic"] for one in found["unreadable"]] == [
+        "train/NORMAL/broken1.jpeg",
+        "train/NORMAL/broken2.jpeg",
+    ]
+    assert "broken1.jpeg. The JPEG file is damaged" in result.stdout
+    assert "broken2.jpeg. The file is empty" in result.stdout
+    assert not list((out / "train").rglob("broken*"))
+    exact, near = found["duplicates"]["exact"], found["duplicates"]["near"]
+    assert (exact["pairs"], exact["across_splits"], exact["across_labels"]) == (1, 1, 0)
+    assert (near["pairs"], near["across_splits"], near["across_parts"]) == (1, 0, 1)
+    assert near["closest_across_parts"] == [
+        "train/PNEUMONIA/person100_virus_8.jpeg",
+        "train/PNEUMONIA/person111_virus_7.jpeg",
+    ]
+    with (out / "duplicates.csv").open() as file:
+        assert {row["kind"] for row in csv.DictReader(file)} == {"exact", "near"}
+    assert "1 patient(s) have films in train and in test, PNEUMONIA person105" in result.stdout
+
+
+def test_patients_kept_out_are_not_trained_on(prepare: Run, data: Path, tmp_path: Path) -> None:
+    kept_out = tmp_path / "kept out"
+    for name in ("NORMAL/IM-0107-0001.jpeg", "PNEUMONIA/person107_virus_7.jpeg"):
+        (kept_out / name).parent.mkdir(parents=True)
+        (kept_out / name).write_bytes((data / "train" / name).read_bytes())
+    out = tmp_path / "out"
+    assert prepare(data, "--out", out, "--keep-out", kept_out).returncode == 0
+    assert not list((out / "train").rglob("*107*"))
+    assert len(list((out / "validation").rglob("*107*"))) == 2
+
+
+def test_a_mistake_is_one_sentence(prepare: Run, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert "is not a folder" in complaint(prepare(tmp_path / "nowhere", "--out", out))
+    assert "goes with --upload" in complaint(prepare(data, "--out", out, "--dry-run"))
+    (data / "train/NORMAL/broken.jpeg").write_bytes(b"no film")
+    few = prepare(data, "--out", out, "--split", "report")
+    assert "too few patients" in complaint(few)
+    assert "broken.jpeg. The file is neither" in few.stdout
+    assert not out.exists()
+
+
+def test_folders_that_films_may_not_come_from_or_go_to(data: Path, tmp_path: Path) -> None:
+    def refuses(sentence: str, folder: Path, out: Path) -> None:
+        with pytest.raises(BadDataset, match=sentence):
+            prepare_here(folder, out, "patients", None)
+        assert not out.is_relative_to(tmp_path) or not (out / "films.csv").exists()
+
+    out = tmp_path / "out"
+    refuses("lie in one another", data, data / "out")
+    refuses("lie in one another", data / "train", data)
+    refuses("holds something else", data, ROOT / "docs")
+    refuses("is a file", data, ROOT / "Makefile")
+    refuses(r"training part has no film of NORMAL \(0 in all, 0 outside test", data / "test", out)
+    for film in (data / "train/NORMAL").iterdir():
+        film.unlink()
+    refuses("training part has no film of NORMAL", data, out)
+    for film in (data / "test/NORMAL").iterdir():
+        film.unlink()
+    refuses("lies in a folder NORMAL", data, out)
+
+
+def test_an_upload_sends_only_what_is_missing(
+    prepare: Run, data: Path, tmp_path: Path, s3: Any
+) -> None:
+    out, url = tmp_path / "out", f"s3://{BUCKET}/xrays/1"
+
+    def keys() -> dict[str, Any]:
+        entries = s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+        return {entry["Key"]: entry["LastModified"] for entry in entries}
+
+    planned = prepare(data, "--out", out, "--upload", url, "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert "26 files" in planned.stdout
+    assert "to send" in planned.stdout
+    assert keys() == {}
+
+    assert prepare(data, "--out", out, "--upload", url).returncode == 0
+    sent = keys()
+    channels = ("train", "validation", "train_lst", "validation_lst")
+    assert sent.keys() == {
+        f"xrays/1/{path.relative_to(out).as_posix()}"
+        for channel in channels
+        for path in (out / channel).rglob("*")
+        if path.is_file()
+    }
+    body = s3.get_object(Bucket=BUCKET, Key="xrays/1/train_lst/train.lst")["Body"].read()
+    assert body == (out / "train_lst" / "train.lst").read_bytes()
+
+    missing, *others, changed = sorted(sent)
+    s3.delete_object(Bucket=BUCKET, Key=missing)
+    size = s3.head_object(Bucket=BUCKET, Key=changed)["ContentLength"]
+    s3.put_object(Bucket=BUCKET, Key=changed, Body=b"x" * size)
+    again = prepare(data, "--out", out, "--upload", url)
+    assert "2 files" in again.stdout
+    assert "24 of 26 were there already" in again.stdout
+    assert keys().keys() == sent.keys()
+    assert all(keys()[key] == sent[key] for key in others)
+    assert s3.get_object(Bucket=BUCKET, Key=changed)["Body"].read() != b"x" * size
+
+
+def test_what_a_kms_bucket_holds_already_is_not_sent_again(
+    prepare: Run, data: Path, tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Under KMS an ETag is no MD5; moto says the MD5 all the same.
+    monkeypatch.setattr(FakeKey, "etag", property(lambda key: f'"{abs(hash(key.name)):032x}"'))
+    arguments = (data, "--out", tmp_path / "out", "--upload", f"s3://{BUCKET}/")
+    assert "26 files" in prepare(*arguments).stdout
+    assert "26 of 26 were there already" in prepare(*arguments).stdout
+
+
+def test_films_of_another_split_in_the_bucket_are_told(
+    prepare: Run, data: Path, tmp_path: Path, s3: Any
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key="validation/NORMAL/IM-0111-0001.jpeg", Body=b"of old")
+    result = prepare(data, "--out", tmp_path / "out", "--upload", f"s3://{BUCKET}")
+    assert "1 other files lie there too, validation/NORMAL/IM-0111-0001.jpeg" in result.stdout
+
+
+def test_what_s3_refuses_is_one_sentence(
+    prepare: Run, data: Path, tmp_path: Path, s3: Any, stub: Stub
+) -> None:
+    def refused(url: str, **environment: str) -> str:
+        return complaint(prepare(data, "--out", tmp_path / "out", "--upload", url, **environment))
+
+    assert "is no place in S3" in refused("films/here")
+    assert "There is no bucket nowhere" in refused("s3://nowhere/here")
+    nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    assert "There are no AWS credentials" in refused(f"s3://{BUCKET}", **nobody)
+    stub.says(Answer(403, b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"))
+    denied = refused(f"s3://{BUCKET}/here", AWS_ENDPOINT_URL=stub.url)
+    assert f"Access to s3://{BUCKET}/here/ is denied (ListObjectsV2)" in denied
+    assert not (tmp_path / "out").exists()

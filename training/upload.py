@@ -1,0 +1,183 @@
+"""Send what was prepared to S3: in parallel, and only what isn't there yet."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from training.channels import CHANNELS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+AT_ONCE = 16
+
+_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
+
+
+class CannotUpload(Exception):
+    """S3 doesn't take it; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class There:
+    """An object in the bucket, as a listing tells it."""
+
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where in S3 to: `prefix` is empty or ends with a slash."""
+
+    bucket: str
+    prefix: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+def destination(url: str) -> Destination:
+    """Read `s3://bucket/prefix`. Raises CannotUpload."""
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        raise CannotUpload(f"{url} is no place in S3: write it as s3://bucket/prefix.")
+    prefix = (parts["prefix"] or "").strip("/")
+    return Destination(parts["bucket"], f"{prefix}/" if prefix else "")
+
+
+def connect() -> "S3Client":
+    """An S3 client of the AWS settings of the shell. Raises CannotUpload."""
+    retries = Config(max_pool_connections=AT_ONCE, retries={"mode": "standard", "max_attempts": 5})
+    try:
+        return boto3.client("s3", config=retries)
+    except BotoCoreError as error:
+        raise CannotUpload(f"AWS can't be reached: {error}") from error
+
+
+def list_objects(s3: "S3Client", place: Destination) -> dict[str, There]:
+    """What is below `place` already, by its key. Raises CannotUpload."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.prefix)
+    with _saying_why(place):
+        return {
+            entry["Key"]: There(entry["Size"], entry["ETag"].strip('"'))
+            for page in pages
+            for entry in page.get("Contents", [])
+        }
+
+
+def upload(
+    s3: "S3Client", folder: Path, place: Destination, there: dict[str, There], *, dry_run: bool
+) -> None:
+    """Send the channels in `folder` to `place`, but for the objects in `there` that are the same.
+
+    Encryption is the bucket's own default. A dry run tells what would be sent. Stopped, the next
+    call goes on where this one was. Raises CannotUpload.
+    """
+    console = Console()
+    files = sorted(p for name in CHANNELS for p in (folder / name).rglob("*") if p.is_file())
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(), console=console,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("Comparing" if dry_run else "Sending", total=_size(files))
+
+        def send(file: Path) -> bool:
+            key = place.prefix + file.relative_to(folder).as_posix()
+            data = file.read_bytes()
+            missing = not (key in there and _same(s3, place, key, there[key], data))
+            if missing and not dry_run:
+                s3.put_object(Bucket=place.bucket, Key=key, Body=data, ChecksumAlgorithm="SHA256")
+            progress.advance(task, len(data))
+            return missing
+
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
+            with _saying_why(place):
+                sent = list(pool.map(send, files))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    keys = {place.prefix + file.relative_to(folder).as_posix() for file in files}
+    channels = tuple(f"{place.prefix}{name}/" for name in CHANNELS)
+    if strangers := sorted(key for key in there.keys() - keys if key.startswith(channels)):
+        console.print(
+            f"{len(strangers):,} other files lie there too, {strangers[0]} for one: "
+            "a job would read them as well; remove them, or choose another prefix.",
+            markup=False,
+        )
+    missing = [file for file, was_missing in zip(files, sent, strict=True) if was_missing]
+    console.print(
+        f"{len(missing):,} files ({decimal(_size(missing))}) {'to send' if dry_run else 'sent'} to "
+        f"{place}; {len(files) - len(missing):,} of {len(files):,} were there already.",
+        markup=False,
+    )
+
+
+def _same(s3: "S3Client", place: Destination, key: str, there: There, data: bytes) -> bool:
+    """Whether the object has these bytes.
+
+    Its ETag is their MD5 unless the bucket encrypts by KMS; the checksum it was sent with tells
+    then.
+    """
+    if there.size != len(data):
+        return False
+    if there.etag == hashlib.md5(data, usedforsecurity=False).hexdigest():
+        return True
+    head = s3.head_object(Bucket=place.bucket, Key=key, ChecksumMode="ENABLED")
+    checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    return head.get("ChecksumSHA256") == checksum
+
+
+def _size(files: Sequence[Path]) -> int:
+    return sum(file.stat().st_size for file in files)
+
+
+@contextmanager
+def _saying_why(place: Destination) -> Iterator[None]:
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise CannotUpload(
+            "There are no AWS credentials: set AWS_PROFILE, or run `aws configure`."
+        ) from error
+    except ClientError as error:
+        raise CannotUpload(_reason(place, error)) from error
+    except BotoCoreError as error:
+        raise CannotUpload(f"{place} can't be reached: {error}") from error
+
+
+def _reason(place: Destination, error: ClientError) -> str:
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code == "NoSuchBucket":
+        return (
+            f"There is no bucket {place.bucket}: "
+            f"create it with `aws s3 mb s3://{place.bucket}`, or name another."
+        )
+    if code in ("AccessDenied", "AllAccessDisabled", "403"):
+        return (
+            f"Access to {place} is denied ({error.operation_name}): you need s3:ListBucket, "
+            "s3:GetObject and s3:PutObject there, and the use of its key if it is encrypted by KMS."
+        )
+    if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"):
+        return f"AWS refuses your credentials ({code}): sign in again, or set AWS_PROFILE."
+    return f"S3 refused {error.operation_name} on {place}: {message} ({code})."
