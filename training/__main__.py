@@ -42,6 +42,9 @@ def _options() -> argparse.Namespace:
     _add_prepare(commands.add_parser("prepare", help="check, split and draw a folder of films"))
     _add_train(commands.add_parser("train", help="train a ResNet-18"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a network on labelled films"))
+    _add_robustness(
+        commands.add_parser("robustness", help="the same, for films rendered otherwise")
+    )
     _add_predict(commands.add_parser("predict", help="probabilities for images"))
     _add_cutoff(commands.add_parser("cutoff", help="choose the cutoff on validation films"))
     return parser.parse_args()
@@ -142,6 +145,21 @@ def _evaluate(options: argparse.Namespace) -> None:
     typed = shlex.join(["python", "-m", "training", *sys.argv[1:]])
     report = write_report(evaluation, options.data, options.cutoff, typed, options.out)
     print(f"AUC {evaluation.metrics['auc']:.4f}; {report} shows the rest.")
+
+
+def _add_robustness(command: argparse.ArgumentParser) -> None:
+    _add_data(command)
+    command.add_argument("--model", type=Path, default=SHIPPED, help="the network, an ONNX file")
+    command.add_argument("--out", type=Path, required=True, help="where the measure is left")
+    command.add_argument("--cutoff", type=float, default=0.1, help="default: 0.1")
+    command.add_argument("--only", type=Path, help="list of films, like a run's validation.txt")
+    command.set_defaults(run=_robustness)
+
+
+def _robustness(options: argparse.Namespace) -> None:
+    from training.robustness import robustness
+
+    robustness(options.data, options.model, options.out, options.cutoff, options.only)
 
 
 def _add_predict(command: argparse.ArgumentParser) -> None:

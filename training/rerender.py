@@ -42,7 +42,9 @@ def _blurred(film: Image.Image) -> Image.Image:
 
 
 def _sharpened(film: Image.Image) -> Image.Image:
-    return film.filter(ImageFilter.UnsharpMask(radius=max(film.size) / 200, percent=150, threshold=0))
+    return film.filter(
+        ImageFilter.UnsharpMask(radius=max(film.size) / 200, percent=150, threshold=0)
+    )
 
 
 def _corners_masked(film: Image.Image) -> Image.Image:
