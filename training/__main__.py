@@ -45,6 +45,9 @@ def _options() -> argparse.Namespace:
     _add_train(commands.add_parser("train", help="train a ResNet-18"))
     _add_deploy(commands.add_parser("deploy", help="make a SageMaker endpoint of a network"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a network on labelled films"))
+    _add_robustness(
+        commands.add_parser("robustness", help="the same, for films rendered otherwise")
+    )
     _add_predict(commands.add_parser("predict", help="probabilities for images"))
     _add_cutoff(commands.add_parser("cutoff", help="choose the cutoff on validation films"))
     return parser.parse_args()
@@ -100,6 +103,7 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--out", type=Path, help="where the network is left (--on here)")
     command.add_argument("--recipe", type=Path, help="a recipe.json; default: the shipped recipe")
+    command.add_argument("--start", type=Path, help="begin with the network of this earlier --out")
     command.add_argument("--epochs", type=int, help="instead of the recipe's or the report's")
     command.add_argument("--seed", type=int, help="instead of the recipe's")
     command.add_argument(
@@ -214,7 +218,7 @@ def _train_here(options: argparse.Namespace) -> None:
         raise BadDataset("--out is missing: name the folder where the network is to be left.")
     kept_out = Path(options.keep_out) if options.keep_out else None
     try:
-        train(Path(options.data), options.out, _recipe(options), kept_out)
+        train(Path(options.data), options.out, _recipe(options), kept_out, options.start)
     except KeyboardInterrupt:
         print(f"\nThe same command goes on from {options.out}.", file=sys.stderr)
         raise
@@ -335,6 +339,21 @@ def _evaluate(options: argparse.Namespace) -> None:
     typed = shlex.join(["python", "-m", "training", *sys.argv[1:]])
     report = write_report(evaluation, options.data, options.cutoff, typed, options.out)
     print(f"AUC {evaluation.metrics['auc']:.4f}; {report} shows the rest.")
+
+
+def _add_robustness(command: argparse.ArgumentParser) -> None:
+    _add_data(command)
+    command.add_argument("--model", type=Path, default=SHIPPED, help="the network, an ONNX file")
+    command.add_argument("--out", type=Path, required=True, help="where the measure is left")
+    command.add_argument("--cutoff", type=float, default=0.1, help="default: 0.1")
+    command.add_argument("--only", type=Path, help="list of films, like a run's validation.txt")
+    command.set_defaults(run=_robustness)
+
+
+def _robustness(options: argparse.Namespace) -> None:
+    from training.robustness import robustness
+
+    robustness(options.data, options.model, options.out, options.cutoff, options.only)
 
 
 def _add_predict(command: argparse.ArgumentParser) -> None:

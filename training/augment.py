@@ -18,7 +18,9 @@ def augment(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -
     films = _warp(films, recipe, random)
     films = F.interpolate(films, (size, size), mode="bilinear", antialias=True)
     films = _lose_resolution(films, recipe.blurred, random)
+    films = _sharpen(films, recipe.sharpened, random)
     films = _change_exposure(films, recipe, random)
+    films = _frame(films, recipe.framed, random)
     return _erase(films, recipe.erased, random)
 
 
@@ -67,6 +69,34 @@ def _lose_resolution(films: Tensor, share: float, random: torch.Generator) -> Te
     coarse = F.interpolate(films, (smaller, smaller), mode="bilinear", antialias=True)
     coarse = F.interpolate(coarse, (side, side), mode="bilinear", align_corners=False)
     return torch.where(_chosen(films, share, random), coarse, films)
+
+
+def _sharpen(films: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """A share of the films have their edges raised, as some consoles do before the export."""
+    if share == 0:
+        return films
+    strength = 2 * torch.rand((len(films), 1, 1, 1), generator=random).to(films.device)
+    soft = F.avg_pool2d(F.pad(films, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    sharp = (films + strength * (films - soft)).clamp(0, 255)
+    return torch.where(_chosen(films, share, random), sharp, films)
+
+
+def _frame(films: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """A share of the films go black outside a rectangle, or in the corners where letters are."""
+    if share == 0:
+        return films
+    per_film, side = (len(films), 1, 1, 1), films.shape[-1]
+    place = torch.linspace(0, 1, side)
+
+    def outside(axis: tuple[int, ...]) -> Tensor:
+        near, far = 0.15 * torch.rand((2, *per_film), generator=random)
+        along = place.view(axis)
+        return torch.logical_or(along < near, along > 1 - far)
+
+    across, down = outside((1, 1, 1, -1)), outside((1, 1, -1, 1))
+    corners = torch.rand(per_film, generator=random) < 0.5
+    black = torch.where(corners, across & down, across | down).to(films.device)
+    return torch.where(black & _chosen(films, share, random), 0.0, films)
 
 
 def _change_exposure(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:

@@ -32,8 +32,11 @@ def fit(
     recipe: Recipe,
     checkpoint: Path,
     after_epoch: Callable[[int, float, ResNet18], None],
+    start: Path | None = None,
 ) -> ResNet18:
-    """Train from scratch and return the network with exponentially averaged weights (EMA).
+    """Train and return the network with exponentially averaged weights (EMA).
+
+    Begins with the averaged network in the checkpoint `start` of another run, or from scratch.
 
     Goes on from `checkpoint` where it exists, to the same result as an uninterrupted run, and
     leaves one there after each epoch. `after_epoch` is told the epoch, its mean loss, and the
@@ -42,6 +45,9 @@ def fit(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
     network = ResNet18().to(device)
+    if start:
+        state = torch.load(start, map_location=device, weights_only=True)
+        network.load_state_dict(state["averaged"])
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = ResNet18().to(device)
     averaged.load_state_dict(network.state_dict())
@@ -72,8 +78,8 @@ def fit(
             total = 0.0
             for chosen in torch.randperm(len(films), generator=random).split(recipe.batch_size):
                 here = chosen.to(device)
-                batch = augment(films[here].float(), size, recipe, random)
-                targets = F.one_hot(labels[here], 2).float()
+                batch = _views(films[here].float(), size, recipe, random)
+                targets = F.one_hot(labels[here], 2).float().repeat(len(batch) // len(here), 1)
                 batch, targets = mix(batch, targets, recipe.mixup, random)
                 loss = _step(network, optimizer, batch, targets, recipe)
                 schedule.step()
@@ -102,6 +108,23 @@ def predict_logits(network: ResNet18, films: Tensor, batch_size: int = 64) -> Te
     return torch.cat([network(part.to(device).float()).cpu() for part in films.split(batch_size)])
 
 
+def disagreement(logits: Tensor) -> Tensor:
+    """How differently the first and the second half of logits [2N, 2] judge the same films.
+
+    The symmetric Kullback-Leibler divergence, as in R-Drop (Liang et al., 2021).
+    """
+    mild, strong = F.log_softmax(logits, dim=1).chunk(2)
+    return ((mild.exp() - strong.exp()) * (mild - strong)).sum(dim=1).mean() / 2
+
+
+def _views(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -> Tensor:
+    """Varied films [N, 1, size, size]; or [2N, ...] where a mild and a strong view are compared."""
+    strong = augment(films, size, recipe, random)
+    if recipe.consistency == 0:
+        return strong
+    return torch.cat([augment(films, size, recipe.milder(), random), strong])
+
+
 def _step(
     network: ResNet18,
     optimizer: torch.optim.Optimizer,
@@ -113,6 +136,8 @@ def _step(
     with torch.autocast(films.device.type, torch.bfloat16, enabled=_fast_bfloat16(films.device)):
         logits = network(films)
     loss = F.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
+    if recipe.consistency:
+        loss = loss + recipe.consistency * disagreement(logits.float())
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()

@@ -39,11 +39,26 @@ class Recipe:
     noise: float = 0.04  # of the grey range
     blurred: float = 0.5  # share of films that lose resolution
     erased: float = 0.3  # share of films that lose a rectangle
+    sharpened: float = 0.0  # share of films whose edges are raised
+    framed: float = 0.0  # share of films that lose what lies along their edges, letters and all
+    consistency: float = 0.0  # weight of two views of a film being judged alike; 0: one view
+
+    def __post_init__(self) -> None:
+        if self.mixup and self.consistency:
+            raise BadRecipe("A recipe has mixup or consistency: views of mixtures do not compare.")
 
     def size_at(self, epoch: int) -> int:
         """The side of the films in this epoch: a multiple of 16 that grows linearly, then stays."""
         grown = min(1.0, epoch / max(1.0, self.grown_after * self.epochs))
         return self.first_size + round(grown * (self.size - self.first_size) / 16) * 16
+
+    def milder(self) -> "Recipe":
+        """The same with variations of a quarter: films much as they are served."""
+        lengths = ("rotation", "shear", "shift", "zoom", "aspect", "gamma", "noise")
+        shares = ("blurred", "erased", "sharpened", "framed")
+        return dataclasses.replace(
+            self, **{name: getattr(self, name) / 4 for name in (*lengths, *shares)}
+        )
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")

@@ -23,13 +23,16 @@ QUANTIZED_ON = 300  # films whose activations set the ranges of the eight bits
 MARGIN = 1.4  # films are kept this much larger than the network takes them, to be warped from
 
 
-def train(data: Path, out: Path, recipe: Recipe, kept_out: Path | None) -> None:
+def train(
+    data: Path, out: Path, recipe: Recipe, kept_out: Path | None, start: Path | None = None
+) -> None:
     """Train by `recipe` on the films below `data`; leave in `out` what there is to serve and know.
 
     `cxr-resnet18.onnx` (the network as it is served, in eight bits), `full-precision.onnx`,
     `recipe.json`, `validation.txt` (the films held out), `metrics.json` and `predictions.csv` (the
     served network on those), `checkpoint.pt` (from which an interrupted run goes on).
-    Patients that also appear below `kept_out` are never trained on. Raises BadDataset, and
+    Patients that also appear below `kept_out` are never trained on. Begins with the network of the
+    run in the folder `start`, which must have held the same films out. Raises BadDataset, and
     BadRecipe where `out` holds a run of another recipe.
     """
     console = Console()
@@ -39,6 +42,7 @@ def train(data: Path, out: Path, recipe: Recipe, kept_out: Path | None) -> None:
     _claim(out, recipe)
     held_out = "".join(f"{film.path.relative_to(data)}\n" for film in validation)
     (out / "validation.txt").write_text(held_out)
+    first = _checkpoint_to_start_from(start, held_out) if start else None
     for sentence in tell_shared_patients(films):
         console.print(sentence)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
@@ -56,7 +60,7 @@ def train(data: Path, out: Path, recipe: Recipe, kept_out: Path | None) -> None:
             f"loss {loss:.4f}  held-out AUC {score:.4f}"
         )
 
-    network = fit(learned, recipe, out / "checkpoint.pt", report)
+    network = fit(learned, recipe, out / "checkpoint.pt", report, first)
     settle_norms(network, load_films(training, recipe.size, "training"), recipe.seed)
     temperature = fit_temperature(predict_logits(network, held), _labels(validation))
     full, served = out / "full-precision.onnx", out / "cxr-resnet18.onnx"
@@ -66,6 +70,19 @@ def train(data: Path, out: Path, recipe: Recipe, kept_out: Path | None) -> None:
     metrics = evaluate(data, served, out, only=out / "validation.txt")
     before = measure(labels, predict(full, validation))
     console.print(f"{served}: held-out AUC {metrics['auc']:.4f} ({before['auc']:.4f} unquantised)")
+
+
+def _checkpoint_to_start_from(run: Path, held_out: str) -> Path:
+    """The checkpoint of `run`, provided that it never saw the films held out here."""
+    checkpoint, listed = run / "checkpoint.pt", run / "validation.txt"
+    if not (checkpoint.is_file() and listed.is_file()):
+        raise BadRecipe(f"{run} is not the folder of a training run: name one that --out left.")
+    if set(listed.read_text().split()) != set(held_out.split()):
+        raise BadRecipe(
+            f"The run in {run} held other films out, so it knows some that are held out now: "
+            "train it with the same --data, --keep-out and fold."
+        )
+    return checkpoint
 
 
 def _claim(out: Path, recipe: Recipe) -> None:

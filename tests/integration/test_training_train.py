@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -39,12 +40,28 @@ def films() -> Labelled:
     return Labelled(pixels, torch.arange(20) % 2)
 
 
-def test_an_interrupted_run_goes_on_to_the_same_network(tmp_path: Path, films: Labelled) -> None:
-    straight = fit(films, SMALL, tmp_path / "straight.pt", nothing)
+COMPARED = dataclasses.replace(SMALL, mixup=0.0, consistency=1.0)
+
+
+@pytest.mark.parametrize("recipe", [SMALL, COMPARED])
+def test_an_interrupted_run_goes_on_to_the_same_network(
+    tmp_path: Path, films: Labelled, recipe: Recipe
+) -> None:
+    straight = fit(films, recipe, tmp_path / "straight.pt", nothing)
     with pytest.raises(KeyboardInterrupt):
-        fit(films, SMALL, tmp_path / "broken.pt", stop_after(1))
-    resumed = fit(films, SMALL, tmp_path / "broken.pt", nothing)
+        fit(films, recipe, tmp_path / "broken.pt", stop_after(1))
+    resumed = fit(films, recipe, tmp_path / "broken.pt", nothing)
     assert torch.equal(predict_logits(straight, films.films), predict_logits(resumed, films.films))
+
+
+def test_a_run_that_starts_from_another_begins_where_that_ended(
+    tmp_path: Path, films: Labelled
+) -> None:
+    first = fit(films, SMALL, tmp_path / "first.pt", nothing)
+    still = dataclasses.replace(SMALL, epochs=1, learning_rate=1e-9)
+    second = fit(films, still, tmp_path / "second.pt", nothing, tmp_path / "first.pt")
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0.0)
 
 
 def test_a_network_learns_what_tells_its_films_apart(tmp_path: Path) -> None:
@@ -72,6 +89,20 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     assert len(rows) == 1 + metrics["films"]
     assert (tmp_path / "out" / "cxr-resnet18.onnx").stat().st_size < 25_000_000
     assert "epoch   3/3" in result.stdout
+
+    second = tmp_path / "second"
+    goes_on = run(*arguments[:2], "--out", second, *arguments[4:], "--start", tmp_path / "out")
+    assert goes_on.returncode == 0, goes_on.stderr
+    held_out = tmp_path / "out" / "validation.txt"
+    held_out.write_text(held_out.read_text().partition("\n")[2])
+    for folder, complaint in (
+        ("out", "held other films out"),
+        ("", "not the folder of a training"),
+    ):
+        start = ("--start", tmp_path / folder)
+        refused = run(*arguments[:2], "--out", tmp_path / "third", *arguments[4:], *start)
+        assert refused.returncode == 2
+        assert complaint in refused.stderr
 
     other_recipe = run(*arguments, "--seed", "2")
     assert other_recipe.returncode == 2

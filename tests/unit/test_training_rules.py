@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from training.augment import augment, mix
 from training.calibrate import fit_temperature
+from training.fit import disagreement
 from training.metrics import measure
 from training.network import standardise
 from training.recipe import BadRecipe, Recipe, load_recipe
@@ -66,7 +68,7 @@ def test_a_blank_film_stays_finite() -> None:
 def test_a_varied_film_is_a_film(seed: int, size: int) -> None:
     random = torch.Generator().manual_seed(seed)
     films = torch.rand((3, 1, 64, 64), generator=random) * 255
-    varied = augment(films, size, Recipe(), random)
+    varied = augment(films, size, Recipe(sharpened=0.5, framed=0.5), random)
     assert varied.shape == (3, 1, size, size)
     assert float(varied.min()) >= 0
     assert float(varied.max()) <= 255
@@ -80,6 +82,46 @@ def test_the_same_seed_varies_in_the_same_way() -> None:
 
     assert torch.equal(draw(3), draw(3))
     assert not torch.equal(draw(3), draw(4))
+
+
+def test_a_framed_film_is_black_along_its_edges_only() -> None:
+    films = torch.full((200, 1, 64, 64), 200.0)
+    still = Recipe(
+        rotation=0, shear=0, shift=0, zoom=0, aspect=0, gamma=0, noise=0, blurred=0, erased=0
+    )
+    framed = augment(films, 64, dataclasses.replace(still, framed=1.0), torch.Generator())
+    assert torch.all(framed[:, :, 12:52, 12:52] == 200)
+    assert bool((framed[:, :, 0, 0] == 0).any())
+    # Corners alone hide letters; whole edges hide the collimator.
+    assert 0 < int((framed[:, 0, 0, 32] == 0).sum()) < int((framed[:, 0, 0, 0] == 0).sum())
+
+
+def test_a_sharpened_film_keeps_its_flat_parts_and_raises_its_edges() -> None:
+    film = torch.full((1, 1, 64, 64), 100.0)
+    film[..., 32:] = 150
+    still = Recipe(
+        rotation=0, shear=0, shift=0, zoom=0, aspect=0, gamma=0, noise=0, blurred=0, erased=0
+    )
+    sharp = augment(film, 64, dataclasses.replace(still, sharpened=1.0), torch.Generator())
+    step = (sharp[0, 0, 32, 30:34] - sharp[0, 0, 32, 30]).abs().max()
+    assert float(step) > 50
+    torch.testing.assert_close(sharp[..., :30].flip(-1), sharp[..., :30])
+
+
+def test_views_judged_alike_do_not_disagree() -> None:
+    logits = torch.tensor([[1.0, -1.0], [0.0, 3.0]])
+    assert float(disagreement(logits.repeat(2, 1))) == pytest.approx(0.0, abs=1e-6)
+    # Of one film, 1/2 and 4/5: (4/5 - 1/2) (log 4/5 - log 1/2) + (1/5 - 1/2) (log 1/5 - log 1/2),
+    # halved.
+    apart = torch.tensor([[0.0, 0.0], [0.0, math.log(4)]])
+    assert float(disagreement(apart)) == pytest.approx(0.15 * math.log(4), abs=1e-6)
+    assert float(disagreement(apart.flip(0))) == pytest.approx(0.15 * math.log(4), abs=1e-6)
+
+
+def test_a_milder_recipe_varies_films_less() -> None:
+    recipe = Recipe(rotation=20.0, framed=0.4)
+    assert (recipe.milder().rotation, recipe.milder().framed) == (5.0, 0.1)
+    assert recipe.milder().size == recipe.size
 
 
 def test_a_mixed_target_still_sums_to_one() -> None:
@@ -111,6 +153,7 @@ def test_a_recipe_survives_its_file(tmp_path: Path) -> None:
         (json.dumps({"epoch": 3}), "with fields among seed"),
         (json.dumps({"epochs": "many"}), "epochs must be a number"),
         (json.dumps({"epochs": 2.5}), "epochs must be a number"),
+        (json.dumps({"mixup": 0.2, "consistency": 1.0}), "mixup or consistency"),
     ],
 )
 def test_a_recipe_that_makes_no_sense_is_refused(
