@@ -12,17 +12,18 @@ from rich.progress import track
 
 from serving.network import Network
 from serving.pixels import NotReadable
+from training.mistake import Mistake
 
 SHIPPED = Path(__file__).parents[1] / "model" / "cxr-resnet18.onnx"
 
 Probabilities: TypeAlias = tuple[float, float]  # normal, pneumonia
 
 
-class NoAnswer(Exception):
+class NoAnswer(Mistake):
     """The endpoint can't be asked; the message says why and what to do."""
 
 
-class NotAllRead(Exception):
+class NotAllRead(Mistake):
     """Some images could not be read; the message says how many."""
 
 

@@ -10,10 +10,12 @@ import boto3
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
+from training.mistake import Mistake
+
 Client = Any  # boto3 makes its clients while it runs
 
 
-class CloudError(Exception):
+class CloudError(Mistake):
     """What AWS refused or was not told; the message says what to do."""
 
 

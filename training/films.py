@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.mistake import Mistake
+
 CLASSES = ("NORMAL", "PNEUMONIA")
 SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
 HELD_OUT_BY_REPORT = 46  # of 5,232 films: the split of the 2020 report
@@ -22,7 +24,7 @@ _SPLITS = {
 _PUBLISHED_NAME = re.compile(r"(?P<series>person|(?:NORMAL2-)?IM-)(?P<number>\d+)")
 
 
-class BadDataset(Exception):
+class BadDataset(Mistake):
     """The folder can't be trained on; the message says what is wrong and what to do."""
 
 

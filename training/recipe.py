@@ -5,8 +5,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.mistake import Mistake
 
-class BadRecipe(Exception):
+
+class BadRecipe(Mistake):
     """The recipe file can't be used; the message says why."""
 
 

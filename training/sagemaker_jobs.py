@@ -17,6 +17,7 @@ import boto3
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from training.channels import CHANNELS
 from training.cloud import Address, CloudError, address, role_arn, sign_in
 from training.follow import LOG_GROUP, follow
 from training.prices import read_prices
@@ -44,7 +45,6 @@ REPORTED = {
 }
 REPORTED_INSTANCE = "ml.p2.xlarge"
 REPORTED_SECONDS = 36_000
-CHANNELS = ("train", "validation", "train_lst", "validation_lst")
 
 TODAYS_INSTANCE = "ml.g4dn.xlarge"
 NEXT_INSTANCE = "ml.g5.xlarge"

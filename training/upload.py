@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import (
@@ -25,17 +23,12 @@ from rich.progress import (
 )
 
 from training.channels import CHANNELS
+from training.cloud import Address, CloudError, sign_in
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 AT_ONCE = 16
-
-_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
-
-
-class CannotUpload(Exception):
-    """S3 doesn't take it; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -46,38 +39,16 @@ class There:
     etag: str
 
 
-@dataclass(frozen=True)
-class Destination:
-    """Where in S3 to: `prefix` is empty or ends with a slash."""
-
-    bucket: str
-    prefix: str
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}"
-
-
-def destination(url: str) -> Destination:
-    """Read `s3://bucket/prefix`. Raises CannotUpload."""
-    parts = _URL.fullmatch(url)
-    if parts is None:
-        raise CannotUpload(f"{url} is no place in S3: write it as s3://bucket/prefix.")
-    prefix = (parts["prefix"] or "").strip("/")
-    return Destination(parts["bucket"], f"{prefix}/" if prefix else "")
-
-
 def connect() -> "S3Client":
-    """An S3 client of the AWS settings of the shell. Raises CannotUpload."""
+    """An S3 client for many requests at once, of the shell's AWS settings. Raises CloudError."""
     retries = Config(max_pool_connections=AT_ONCE, retries={"mode": "standard", "max_attempts": 5})
-    try:
-        return boto3.client("s3", config=retries)
-    except BotoCoreError as error:
-        raise CannotUpload(f"AWS can't be reached: {error}") from error
+    client: S3Client = sign_in().client("s3", config=retries)
+    return client
 
 
-def list_objects(s3: "S3Client", place: Destination) -> dict[str, There]:
-    """What is below `place` already, by its key. Raises CannotUpload."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.prefix)
+def list_objects(s3: "S3Client", place: Address) -> dict[str, There]:
+    """What is below `place` already, by its key. Raises CloudError."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=_prefix(place))
     with _saying_why(place):
         return {
             entry["Key"]: There(entry["Size"], entry["ETag"].strip('"'))
@@ -87,12 +58,12 @@ def list_objects(s3: "S3Client", place: Destination) -> dict[str, There]:
 
 
 def upload(
-    s3: "S3Client", folder: Path, place: Destination, there: dict[str, There], *, dry_run: bool
+    s3: "S3Client", folder: Path, place: Address, there: dict[str, There], *, dry_run: bool
 ) -> None:
     """Send the channels in `folder` to `place`, but for the objects in `there` that are the same.
 
     Encryption is the bucket's own default. A dry run tells what would be sent. Stopped, the next
-    call goes on where this one was. Raises CannotUpload.
+    call goes on where this one was. Raises CloudError.
     """
     console = Console()
     files = sorted(p for name in CHANNELS for p in (folder / name).rglob("*") if p.is_file())
@@ -103,7 +74,7 @@ def upload(
         task = progress.add_task("Comparing" if dry_run else "Sending", total=_size(files))
 
         def send(file: Path) -> bool:
-            key = place.prefix + file.relative_to(folder).as_posix()
+            key = _prefix(place) + file.relative_to(folder).as_posix()
             data = file.read_bytes()
             missing = not (key in there and _same(s3, place, key, there[key], data))
             if missing and not dry_run:
@@ -117,8 +88,8 @@ def upload(
                 sent = list(pool.map(send, files))
         finally:
             pool.shutdown(cancel_futures=True)
-    keys = {place.prefix + file.relative_to(folder).as_posix() for file in files}
-    channels = tuple(f"{place.prefix}{name}/" for name in CHANNELS)
+    keys = {_prefix(place) + file.relative_to(folder).as_posix() for file in files}
+    channels = tuple(_prefix(place / name) for name in CHANNELS)
     if strangers := sorted(key for key in there.keys() - keys if key.startswith(channels)):
         console.print(
             f"{len(strangers):,} other files lie there too, {strangers[0]} for one: "
@@ -133,7 +104,7 @@ def upload(
     )
 
 
-def _same(s3: "S3Client", place: Destination, key: str, there: There, data: bytes) -> bool:
+def _same(s3: "S3Client", place: Address, key: str, there: There, data: bytes) -> bool:
     """Whether the object has these bytes.
 
     Its ETag is their MD5 unless the bucket encrypts by KMS; the checksum it was sent with tells
@@ -148,25 +119,26 @@ def _same(s3: "S3Client", place: Destination, key: str, there: There, data: byte
     return head.get("ChecksumSHA256") == checksum
 
 
+def _prefix(place: Address) -> str:
+    """With a slash at its end, so that `films` is not `films-of-others` too."""
+    return f"{place.key}/" if place.key else ""
+
+
 def _size(files: Sequence[Path]) -> int:
     return sum(file.stat().st_size for file in files)
 
 
 @contextmanager
-def _saying_why(place: Destination) -> Iterator[None]:
+def _saying_why(place: Address) -> Iterator[None]:
     try:
         yield
-    except NoCredentialsError as error:
-        raise CannotUpload(
-            "There are no AWS credentials: set AWS_PROFILE, or run `aws configure`."
-        ) from error
     except ClientError as error:
-        raise CannotUpload(_reason(place, error)) from error
+        raise CloudError(_reason(place, error)) from error
     except BotoCoreError as error:
-        raise CannotUpload(f"{place} can't be reached: {error}") from error
+        raise CloudError(f"{place} can't be reached: {error}") from error
 
 
-def _reason(place: Destination, error: ClientError) -> str:
+def _reason(place: Address, error: ClientError) -> str:
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     if code == "NoSuchBucket":
         return (

@@ -1,0 +1,48 @@
+"""`python -m training prepare`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from training.cloud import CloudError, address
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "data", type=Path, metavar="DIR", help="folder with train, val, test or bare class folders"
+    )
+    command.add_argument("--out", type=Path, required=True, help="where the result is left")
+    command.add_argument(
+        "--split",
+        choices=("patients", "report"),
+        default="patients",
+        help="hold out blocks of patients (default), or 46 films as in the 2020 report",
+    )
+    command.add_argument(
+        "--keep-out", type=Path, help="films whose patients are never trained on, like samples/"
+    )
+    command.add_argument("--upload", metavar="S3URL", help="send the result to s3://bucket/prefix")
+    command.add_argument(
+        "--dry-run", action="store_true", help="with --upload: say what would be sent"
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from training.prepare import prepare
+    from training.upload import connect, list_objects, upload
+
+    if not options.upload:
+        if options.dry_run:
+            raise CloudError("--dry-run goes with --upload: nothing is sent without it.")
+        prepare(options.data, options.out, options.split, options.keep_out)
+        return
+    # Looked at first: whoever may not write there should not wait for the films to be read.
+    place, s3 = address(options.upload, "--upload"), connect()
+    there = list_objects(s3, place)
+    prepare(options.data, options.out, options.split, options.keep_out)
+    try:
+        upload(s3, options.out, place, there, dry_run=options.dry_run)
+    except KeyboardInterrupt:
+        print("\nThe same command sends the rest.", file=sys.stderr)
+        raise

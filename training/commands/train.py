@@ -1,0 +1,147 @@
+"""`python -m training train`."""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from training.cloud import CloudError
+from training.films import BadDataset
+from training.recipe import Recipe, load_recipe
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data",
+        required=True,
+        help="folder with NORMAL and PNEUMONIA, at any depth; with --on sagemaker the "
+        "s3://BUCKET/PREFIX that `prepare --upload` filled",
+    )
+    command.add_argument("--out", type=Path, help="where the network is left (--on here)")
+    command.add_argument("--recipe", type=Path, help="a recipe.json; default: the shipped recipe")
+    command.add_argument("--start", type=Path, help="begin with the network of this earlier --out")
+    command.add_argument("--epochs", type=int, help="instead of the recipe's or the report's")
+    command.add_argument("--seed", type=int, help="instead of the recipe's")
+    command.add_argument(
+        "--keep-out", help="films whose patients are never trained on, like samples/"
+    )
+    command.add_argument(
+        "--on", choices=["here", "sagemaker"], default="here", help="default: %(default)s"
+    )
+    _add_sagemaker(command.add_argument_group("with --on sagemaker"))
+    command.set_defaults(run=_run)
+
+
+def _add_sagemaker(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--algorithm",
+        choices=["resnet", "builtin"],
+        default="resnet",
+        help="this project's own training code, or SageMaker's image-classification algorithm "
+        "as in the 2020 report (default: %(default)s)",
+    )
+    group.add_argument("--role", help="IAM role that SageMaker works under, by name or ARN")
+    group.add_argument("--output", help="default: s3://BUCKET/output, the bucket of --data")
+    group.add_argument(
+        "--instance-type", help="default: ml.p2.xlarge for builtin, ml.g4dn.xlarge for resnet"
+    )
+    group.add_argument(
+        "--max-seconds", type=int, default=36_000, help="the job's limit (default: %(default)s)"
+    )
+    group.add_argument(
+        "--hyperparameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the built-in algorithm, instead of the report's; num_training_samples is "
+        "counted in train_lst",
+    )
+    group.add_argument(
+        "--checkpoints", help="S3 prefix of an earlier resnet job's, to go on from (default: new)"
+    )
+    group.add_argument(
+        "--on-demand", action="store_true", help="resnet: no spot instance, dearer but at once"
+    )
+    group.add_argument("--detach", action="store_true", help="don't follow the job's log")
+    group.add_argument(
+        "--dry-run", action="store_true", help="print the request; start and upload nothing"
+    )
+
+
+def _run(options: argparse.Namespace) -> None:
+    _refuse_what_does_not_fit(options)
+    if options.on == "sagemaker":
+        _train_on_sagemaker(options)
+    else:
+        _train_here(options)
+
+
+def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
+    """A choice that would go unheeded is better refused than paid for."""
+    builtin = options.algorithm == "builtin"
+    if options.on == "here" and (builtin or options.dry_run or options.detach):
+        raise CloudError("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
+    if options.on == "sagemaker" and options.start:
+        raise CloudError("--start goes with --on here; a job goes on from its --checkpoints.")
+    if builtin and (options.recipe or options.seed is not None or options.keep_out):
+        raise CloudError("The built-in algorithm takes no --recipe, --seed or --keep-out.")
+    if not builtin and options.hyperparameter:
+        raise CloudError(
+            "--hyperparameter goes with --algorithm builtin; the resnet has a --recipe."
+        )
+
+
+def _train_on_sagemaker(options: argparse.Namespace) -> None:
+    from training.cloud import aws_in_a_sentence
+    from training.sagemaker_jobs import Order, go_on_with_sdk, train_on_sagemaker
+
+    go_on_with_sdk()
+    with aws_in_a_sentence():
+        train_on_sagemaker(
+            Order(
+                algorithm=options.algorithm,
+                data=options.data,
+                role=options.role,
+                recipe=_recipe(options),
+                hyperparameters=_hyperparameters(options),
+                output=options.output,
+                instance_type=options.instance_type,
+                max_seconds=options.max_seconds,
+                keep_out=options.keep_out,
+                checkpoints=options.checkpoints,
+                spot=not options.on_demand,
+                detach=options.detach,
+                dry_run=options.dry_run,
+            )
+        )
+
+
+def _hyperparameters(options: argparse.Namespace) -> dict[str, str]:
+    found = {}
+    for given in options.hyperparameter:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise CloudError(f"--hyperparameter must be NAME=VALUE; it is {given}.")
+        found[name] = value
+    if options.algorithm == "builtin" and options.epochs is not None:
+        found["epochs"] = str(options.epochs)
+    return found
+
+
+def _train_here(options: argparse.Namespace) -> None:
+    from training.train import train
+
+    if options.out is None:
+        raise BadDataset("--out is missing: name the folder where the network is to be left.")
+    kept_out = Path(options.keep_out) if options.keep_out else None
+    try:
+        train(Path(options.data), options.out, _recipe(options), kept_out, options.start)
+    except KeyboardInterrupt:
+        print(f"\nThe same command goes on from {options.out}.", file=sys.stderr)
+        raise
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    recipe = load_recipe(options.recipe) if options.recipe else Recipe()
+    changes = {name: getattr(options, name) for name in ("epochs", "seed")}
+    return dataclasses.replace(recipe, **{k: v for k, v in changes.items() if v is not None})
