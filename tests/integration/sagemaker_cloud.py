@@ -1,6 +1,5 @@
 """An AWS account on loopback, and the folders of a training container in it."""
 
-import io
 import json
 import os
 import shutil
@@ -61,23 +60,16 @@ class Account:
         listed = self.client("s3").list_objects_v2(Bucket=bucket)
         return {each["Key"] for each in listed.get("Contents", [])}
 
-    def fill(self, films: int = 24) -> None:
-        """Upload films and lists as `prepare --upload` does."""
-        s3 = self.client("s3")
-        s3.create_bucket(Bucket=BUCKET)
-        lists: dict[str, list[str]] = {"train": [], "validation": []}
-        for number in range(films):
-            label = number % 2
-            part = "validation" if number % 6 == 5 else "train"
-            name = f"{('NORMAL', 'PNEUMONIA')[label]}/film{number}.png"
-            lists[part].append(f"{number}\t{label}\t{name}\n")
-            body = io.BytesIO()
-            Image.new("L", (40, 40), 100 * label + number).save(body, "PNG")
-            s3.put_object(Bucket=BUCKET, Key=f"cxr/{part}/{name}", Body=body.getvalue())
-        for part, lines in lists.items():
-            s3.put_object(
-                Bucket=BUCKET, Key=f"cxr/{part}_lst/{part}.lst", Body="".join(lines).encode()
-            )
+    def fill(self, folder: Path) -> None:
+        """Draw films below `folder`, and send them as a user would."""
+        self.client("s3").create_bucket(Bucket=BUCKET)
+        for number in range(24):
+            film = folder / "films" / ("NORMAL", "PNEUMONIA")[number % 2] / f"film{number}.png"
+            film.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (40, 40), 100 * (number % 2) + number).save(film)
+        prepared = folder / "prepared"
+        sent = self.training("prepare", folder / "films", "--out", prepared, "--upload", DATA)
+        assert sent.returncode == 0, sent.stderr
 
 
 @contextmanager

@@ -39,9 +39,9 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Account]:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with account() as found:
-        found.fill()
+        found.fill(tmp_path_factory.mktemp("films"))
         yield found
 
 
@@ -128,7 +128,7 @@ def test_what_is_chosen_goes_into_the_job(aws: Account) -> None:
     assert job["OutputDataConfig"]["S3OutputPath"] == "s3://films/elsewhere"
     chosen = job["HyperParameters"]
     assert (chosen["epochs"], chosen["learning_rate"]) == ("3", "0.01")
-    assert chosen["num_training_samples"] == "20", "counted in train_lst"
+    assert chosen["num_training_samples"] == "22", "counted in train_lst"
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(aws: Account) -> None:

@@ -77,6 +77,7 @@ def prepare(aws: str) -> Run:
             "HOME": os.environ["HOME"],
             "COLUMNS": "200",
             "AWS_ENDPOINT_URL": aws,
+            "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_CONFIG_FILE": os.devnull,
