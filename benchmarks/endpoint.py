@@ -34,6 +34,8 @@ ORT_224 = f"ONNX Runtime fp32 at {REPORT_SIDE} px"
 # The report's engine, and what one would write first: these are to be left well behind.
 WANTED = (MXNET, PYTORCH, PYTORCH_224)
 
+OTHERS = (MXNET, PYTORCH_224, PYTORCH, ORT, ORT_INT8, OPENVINO)
+
 Times = dict[str, list[float]]
 
 
@@ -58,7 +60,7 @@ def measure(rounds: int, say: Callable[[str], None]) -> list[Row]:
                     throughput[HTTP].append(films_a_second(port, films * 12, CLIENTS))
                     throughput["one client"].append(films_a_second(port, films * 3, 1))
     return [
-        *_rows(latency, throughput, SECTION, OURS, (MXNET, PYTORCH, ORT, ORT_INT8, OPENVINO)),
+        *_rows(latency, throughput, SECTION, OURS, OTHERS),
         *_rows(latency, throughput, SAME_SIDE, OURS_224, (MXNET, PYTORCH_224, ORT_224)),
         *_http_rows(latency, throughput),
     ]
@@ -163,7 +165,7 @@ def _http_rows(latency: Times, throughput: Times) -> list[Row]:
                 f"{other}, in process",
                 at_least=5 if other != ORT else None,
             )
-            for other in (MXNET, PYTORCH, ORT)
+            for other in (MXNET, PYTORCH_224, PYTORCH, ORT)
         ),
     ]
 
