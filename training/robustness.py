@@ -63,7 +63,7 @@ def _print(result: Json, cutoff: str) -> None:
         at = measured["at"][cutoff]
         table.add_row(
             name,
-            f"{measured['auc']:.4f}",
+            f"{measured['auc']:.3f}",
             f"{measured['brier']:.3f}",
             *(_with_interval(at, rate) for rate in ("recall", "specificity")),
         )
@@ -72,4 +72,4 @@ def _print(result: Json, cutoff: str) -> None:
 
 def _with_interval(at: Json, rate: str) -> str:
     low, high = at[f"{rate}_interval"]
-    return f"{at[rate]:.2f} ({low:.2f} to {high:.2f})"
+    return f"{at[rate]:.2f} ({low:.2f}-{high:.2f})"

@@ -18,7 +18,9 @@ def add(command: argparse.ArgumentParser) -> None:
         "s3://BUCKET/PREFIX that `prepare --upload` filled",
     )
     command.add_argument("--out", type=Path, help="where the network is left (--on here)")
-    command.add_argument("--recipe", type=Path, help="a recipe.json; default: the shipped recipe")
+    command.add_argument(
+        "--recipe", type=Path, help="default: that of the shipped network's first run"
+    )
     command.add_argument("--start", type=Path, help="begin with the network of this earlier --out")
     command.add_argument("--epochs", type=int, help="instead of the recipe's or the report's")
     command.add_argument("--seed", type=int, help="instead of the recipe's")
