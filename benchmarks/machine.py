@@ -27,7 +27,7 @@ def measure(rounds: int, say: Callable[[str], None]) -> list[Row]:
     inputs = [network_input(read_grey(film), network.size) for film in films]
     peak = _Peak()
     work = multiplications(onnx.load(MODEL))
-    smallest = 4 * network.size
+    smallest = 5 * network.size // 2
     steps: dict[str, Callable[[bytes], object]] = {
         "full": read_grey,
         "full, turbo": lambda film: simplejpeg.decode_jpeg(film, "GRAY"),

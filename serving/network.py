@@ -69,8 +69,8 @@ class Network:
         Raises pixels.NotReadable for a file that is no film. Call it from any thread: most of the
         time the interpreter is free for others.
         """
-        # From fewer pixels, probabilities differ by more than 0.01 from those of a full decode.
-        grey = read_grey(film, smallest=4 * self.size)
+        # From fewer pixels, a probability was 0.011 off that of a full decode; from these, 0.001.
+        grey = read_grey(film, smallest=5 * self.size // 2)
         normal, pneumonia = self.probabilities(network_input(grey, self.size)).tolist()
         return normal, pneumonia
 
