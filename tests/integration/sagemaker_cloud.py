@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from moto.server import ThreadedMotoServer
 from PIL import Image
+
+from tests.integration.aws_server import aws_server
 
 ROOT = Path(__file__).parents[2]
 SDK = ROOT / ".venv-cloud"
@@ -74,11 +75,8 @@ class Account:
 
 @contextmanager
 def account() -> Iterator[Account]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield Account(f"http://{host}:{port}")
-    server.stop()
+    with aws_server() as url:
+        yield Account(url)
 
 
 class Container:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+
+from tests.integration.aws_server import aws_server
 
 ROOT = Path(__file__).parents[2]
 COMMAND_LINES = ROOT / ".venv-sam" / "bin"
@@ -16,11 +17,8 @@ COMMAND_LINES = ROOT / ".venv-sam" / "bin"
 
 @pytest.fixture
 def aws() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with aws_server() as url:
+        yield url
 
 
 def test_the_documented_commands_make_an_endpoint(aws: str) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import boto3
 import pytest
 from moto.s3.models import FakeKey
-from moto.server import ThreadedMotoServer
 from PIL import Image
 
+from tests.integration.aws_server import aws_server
 from tests.integration.classify_cloud import Answer, Stub
 from training.films import BadDataset
 from training.prepare import prepare as prepare_here
@@ -54,11 +54,8 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def aws() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with aws_server() as url:
+        yield url
 
 
 @pytest.fixture
