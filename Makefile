@@ -22,7 +22,7 @@ down: build/.app ## stop what `make up` started
 	@$(APP) -m local down
 
 test: build/.dev build/.emulator build/.sam build/.cloud build/.mxnet lint ## style, types and every test
-	$(APP) -m pytest
+	$(APP) -m pytest -n 2 --dist loadfile
 
 faults: build/.dev build/.emulator build/.sam ## every fault between the function and its services, slow ones too
 	$(APP) -m pytest tests/faults -m "slow or not slow"
