@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-import threading
 from pathlib import Path
+from queue import LifoQueue
 
 import numpy as np
 import openvino
@@ -43,19 +43,19 @@ class Network:
         self.size = _input_size(model, path)
         self.name = _name(model, path, content)
         model.reshape([1, 1, self.size, self.size])
-        # One stream of one core per thread: n films at once use n cores, none waits for another.
+        # A copy of the network for each thread: as streams of one copy, pinned to cores as OpenVINO
+        # does by itself, they stand in each other's way, for decoding runs on any core.
         # Full precision where the network isn't quantised: bfloat16, the default on processors
         # that have it, gives other probabilities on other machines.
-        self._compiled = core.compile_model(
-            model,
-            "CPU",
-            {
-                "NUM_STREAMS": str(threads),
-                "INFERENCE_NUM_THREADS": str(threads),
-                "INFERENCE_PRECISION_HINT": "f32",
-            },
-        )
-        self._of_this_thread = threading.local()
+        settings = {
+            "NUM_STREAMS": "1",
+            "INFERENCE_NUM_THREADS": "1",
+            "ENABLE_CPU_PINNING": "NO",
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        self._idle: LifoQueue[openvino.InferRequest] = LifoQueue()
+        for _ in range(threads):
+            self._idle.put(core.compile_model(model, "CPU", settings).create_infer_request())
         blank = self.probabilities(np.zeros((self.size, self.size), dtype=np.uint8))
         if not np.isclose(blank.sum(), 1, atol=1e-3) or blank.min() < 0:
             raise BadNetwork(
@@ -76,11 +76,12 @@ class Network:
 
     def probabilities(self, grey: Grey) -> NDArray[np.float32]:
         """Grey levels uint8 [S, S] -> probabilities float32 [2] (normal, pneumonia)."""
-        request = getattr(self._of_this_thread, "request", None)
-        if request is None:
-            request = self._of_this_thread.request = self._compiled.create_infer_request()
-        request.infer([grey[None, None].astype(np.float32)])
-        result: NDArray[np.float32] = request.get_output_tensor(0).data[0].copy()
+        request = self._idle.get()
+        try:
+            request.infer([grey[None, None].astype(np.float32)])
+            result: NDArray[np.float32] = request.get_output_tensor(0).data[0].copy()
+        finally:
+            self._idle.put(request)
         return result
 
 

@@ -82,6 +82,15 @@ def test_a_missing_program_is_told(state: Path) -> None:
         processes.start("emulator", ["/no/such/program"], {}, state)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as in a terminal; a process in the background may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_waits_for_the_end_of_the_block() -> None:
     done = []
 
