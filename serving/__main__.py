@@ -17,7 +17,7 @@ from serving.app import make_app
 from serving.network import BadNetwork, Network
 
 GRACE_SECONDS = 20  # SageMaker kills 30 s after its SIGTERM
-_M_MMAP_THRESHOLD = -3  # from glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
 
 class _CannotStart(Exception):
@@ -93,6 +93,7 @@ def _return_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(_M_MMAP_THRESHOLD, 4 * 2**20)
+        libc.mallopt(_M_TRIM_THRESHOLD, 16 * 2**20)  # what the next film needs anyway
 
 
 def _bind(host: str, port: int) -> socket.socket:
