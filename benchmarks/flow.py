@@ -198,12 +198,15 @@ def _sustained(flow: Flow, stack: Stack, rounds: int, say: Callable[[str], None]
 def measure_long(stack: Stack, say: Callable[[str], None]) -> list[Row]:
     """5,000 uploads in waves: whether the last ones take longer or more memory than the first."""
     flow = Flow(stack)
-    per_film, memory = [], []
+    per_film, memory, cpu = [], [], []
     for wave in range(LONG // WAVE):
         say(f"Flow: {wave * WAVE:,} of {LONG:,} uploads")
+        before = usage(stack).cpu
         seconds, keys = flow.screen(WAVE)
+        after = usage(stack)
         per_film.append(1000 * seconds / WAVE)
-        memory.append(usage(stack).memory)
+        cpu.append({name: 1000 * (after.cpu[name] - before[name]) / WAVE for name in before})
+        memory.append(after.memory)
         flow.delete(keys)
     early, late = slice(2, 8), slice(-6, None)  # around upload 500, and up to the last
     rows = [
@@ -216,6 +219,17 @@ def measure_long(stack: Stack, say: Callable[[str], None]) -> list[Row]:
             "at upload 500",
             at_most=1.1,
         )
+    ]
+    rows += [
+        compare(
+            LONG_SECTION,
+            f"CPU per film at upload 5,000: {name}",
+            "ms",
+            [each[name] for each in cpu[late]],
+            [each[name] for each in cpu[early]],
+            "at upload 500",
+        )
+        for name in ("emulator", "function", "container")
     ]
     for name in ("function", "container", "emulator"):
         megabytes = [each[name] for each in memory]
