@@ -209,41 +209,23 @@ def measure_long(stack: Stack, say: Callable[[str], None]) -> list[Row]:
         memory.append(after.memory)
         flow.delete(keys)
     early, late = slice(2, 8), slice(-6, None)  # around upload 500, and up to the last
-    rows = [
-        compare(
-            LONG_SECTION,
-            "time per film at upload 5,000",
-            "ms",
-            per_film[late],
-            per_film[early],
-            "at upload 500",
-            at_most=1.1,
+
+    def row(name: str, unit: str, waves: list[float], at_most: float | None = None) -> Row:
+        return compare(
+            LONG_SECTION, name, unit, waves[late], waves[early], "at upload 500", at_most=at_most
         )
+
+    return [
+        row("time per film at upload 5,000", "ms", per_film, at_most=1.1),
+        *(
+            row(f"CPU per film at upload 5,000: {name}", "ms", [each[name] for each in cpu])
+            for name in ("emulator", "function", "container")
+        ),
+        *(
+            row(f"memory at upload 5,000: {name}", "MB", [each[name] for each in memory])
+            for name in ("function", "container", "emulator")
+        ),
     ]
-    rows += [
-        compare(
-            LONG_SECTION,
-            f"CPU per film at upload 5,000: {name}",
-            "ms",
-            [each[name] for each in cpu[late]],
-            [each[name] for each in cpu[early]],
-            "at upload 500",
-        )
-        for name in ("emulator", "function", "container")
-    ]
-    for name in ("function", "container", "emulator"):
-        megabytes = [each[name] for each in memory]
-        rows.append(
-            compare(
-                LONG_SECTION,
-                f"memory at upload 5,000: {name}",
-                "MB",
-                megabytes[late],
-                megabytes[early],
-                "at upload 500",
-            )
-        )
-    return rows
 
 
 def _wait(reached: Callable[[], bool], what: str) -> None:

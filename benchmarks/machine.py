@@ -27,18 +27,17 @@ def measure(rounds: int, say: Callable[[str], None]) -> list[Row]:
     inputs = [network_input(read_grey(film), network.size) for film in films]
     peak = _Peak()
     work = multiplications(onnx.load(MODEL))
-    smallest = 5 * network.size // 2
     steps: dict[str, Callable[[bytes], object]] = {
         "full": read_grey,
         "full, turbo": lambda film: simplejpeg.decode_jpeg(film, "GRAY"),
-        "scaled": lambda film: read_grey(film, smallest),
+        "scaled": lambda film: read_grey(film, network.decoded),
         "scaled, turbo": lambda film: simplejpeg.decode_jpeg(
-            film, "GRAY", min_height=smallest, min_width=smallest
+            film, "GRAY", min_height=network.decoded, min_width=network.decoded
         ),
     }
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     rates: dict[str, list[float]] = {"ours": [], "peak": [], "infer": [], "resize": []}
-    greys = [read_grey(film, smallest) for film in films]
+    greys = [read_grey(film, network.decoded) for film in films]
     for number in range(rounds):
         say(f"Limits: round {number + 1} of {rounds}")
         for name, step in steps.items():

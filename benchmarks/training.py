@@ -18,7 +18,7 @@ from training.fit import Labelled, fit
 from training.network import ResNet18
 from training.pixels import load_films
 from training.recipe import Recipe
-from training.train import MARGIN
+from training.train import class_labels
 
 SECTION = "Training"
 FILMS = 128
@@ -63,19 +63,14 @@ def _rate(train: Callable[[], object]) -> float:
     return FILMS / (time.perf_counter() - began)
 
 
-def _labels(films: list[Film]) -> torch.Tensor:
-    return torch.tensor([film.label for film in films])
-
-
 def _ours(films: list[Film], checkpoint: Path) -> None:
-    stored = round(RECIPE.size * MARGIN / 16) * 16
-    learned = Labelled(load_films(films, stored, "training"), _labels(films))
+    learned = Labelled(load_films(films, RECIPE.stored_size, "training"), class_labels(films))
     fit(learned, RECIPE, checkpoint, lambda *_: None)
 
 
 def _plain(films: list[Film]) -> None:
     random = torch.Generator().manual_seed(1)
-    network, labels = ResNet18(), _labels(films)
+    network, labels = ResNet18(), class_labels(films)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
     for chosen in torch.split(torch.randperm(FILMS, generator=random), RECIPE.batch_size):
         pixels = [np.array(Image.open(films[index].path).convert("L")) for index in chosen]

@@ -29,6 +29,11 @@ class Address:
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
 
+    @property
+    def prefix(self) -> str:
+        """What the keys below it begin with: a slash at its end tells `films` from `films-2`."""
+        return f"{self.key}/" if self.key else ""
+
     def __truediv__(self, part: str) -> "Address":
         return Address(self.bucket, f"{self.key}/{part}".strip("/"))
 

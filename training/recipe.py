@@ -7,6 +7,8 @@ from pathlib import Path
 
 from training.mistake import Mistake
 
+_MARGIN = 1.4  # films are kept this much larger than the network takes them, to be warped from
+
 
 class BadRecipe(Mistake):
     """The recipe file can't be used; the message says why."""
@@ -48,6 +50,11 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.mixup and self.consistency:
             raise BadRecipe("A recipe has mixup or consistency: views of mixtures do not compare.")
+
+    @property
+    def stored_size(self) -> int:
+        """The side at which films are kept in memory: a multiple of 16."""
+        return round(self.size * _MARGIN / 16) * 16
 
     def size_at(self, epoch: int) -> int:
         """The side of the films in this epoch: a multiple of 16 that grows linearly, then stays."""

@@ -323,21 +323,21 @@ def _most_it_costs(request: dict[str, Any]) -> str:
     return f"Nothing was sent. At most {hours:g} h, ${hours * price:.2f} in us-east-1{spot}."
 
 
-def _require_objects(session: boto3.Session, place: Address) -> None:
-    found = session.client("s3").list_objects_v2(
-        Bucket=place.bucket, Prefix=f"{place.key}/".lstrip("/"), MaxKeys=1
-    )
-    if not found.get("KeyCount"):
+def _require_objects(session: boto3.Session, place: Address) -> list[str]:
+    """The first thousand keys below `place`; a CloudError if there is none."""
+    s3 = session.client("s3")
+    found = s3.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix).get("Contents")
+    if not found:
         raise CloudError(
             f"Nothing lies under {place}: fill it by "
             f"`python -m training prepare DIR --upload {place}`."
         )
+    return [each["Key"] for each in found]
 
 
 def _count_lines(session: boto3.Session, folder: Address) -> int:
     """How many films the .lst files in `folder` list."""
     s3 = session.client("s3")
-    _require_objects(session, folder)
-    listed = s3.list_objects_v2(Bucket=folder.bucket, Prefix=f"{folder.key}/")["Contents"]
-    bodies = (s3.get_object(Bucket=folder.bucket, Key=each["Key"])["Body"] for each in listed)
+    keys = _require_objects(session, folder)
+    bodies = (s3.get_object(Bucket=folder.bucket, Key=key)["Body"] for key in keys)
     return sum(1 for body in bodies for line in body.read().splitlines() if line.strip())

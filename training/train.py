@@ -20,7 +20,6 @@ from training.quantize import quantize
 from training.recipe import BadRecipe, Recipe, load_recipe
 
 QUANTIZED_ON = 300  # films whose activations set the ranges of the eight bits
-MARGIN = 1.4  # films are kept this much larger than the network takes them, to be warped from
 
 
 def train(
@@ -47,10 +46,9 @@ def train(
         console.print(sentence)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
 
-    stored = round(recipe.size * MARGIN / 16) * 16
-    learned = Labelled(load_films(training, stored, "training"), _labels(training))
+    learned = Labelled(load_films(training, recipe.stored_size, "training"), class_labels(training))
     held = load_films(validation, recipe.size, "held-out")
-    labels = _labels(validation).numpy().astype(np.float64)
+    labels = class_labels(validation).numpy().astype(np.float64)
 
     def report(epoch: int, loss: float, averaged: ResNet18) -> None:
         normal, pneumonia = predict_logits(averaged, held).double().T.numpy()
@@ -62,7 +60,7 @@ def train(
 
     network = fit(learned, recipe, out / "checkpoint.pt", report, first)
     settle_norms(network, load_films(training, recipe.size, "training"), recipe.seed)
-    temperature = fit_temperature(predict_logits(network, held), _labels(validation))
+    temperature = fit_temperature(predict_logits(network, held), class_labels(validation))
     full, served = out / "full-precision.onnx", out / "cxr-resnet18.onnx"
     export(Classifier(network, temperature).eval(), recipe.size, full)
     quantize(full, held[:: max(1, len(held) // QUANTIZED_ON)], served)
@@ -103,5 +101,6 @@ def _describe(films: list[Film]) -> str:
     return f"{len(films):,} films ({classes}) of {len({film.patient for film in films}):,} patients"
 
 
-def _labels(films: list[Film]) -> torch.Tensor:
+def class_labels(films: list[Film]) -> torch.Tensor:
+    """0 (normal) or 1 (pneumonia) of each film, int64 [N]."""
     return torch.tensor([film.label for film in films])

@@ -48,7 +48,7 @@ def connect() -> "S3Client":
 
 def list_objects(s3: "S3Client", place: Address) -> dict[str, There]:
     """What is below `place` already, by its key. Raises CloudError."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=_prefix(place))
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.prefix)
     with _saying_why(place):
         return {
             entry["Key"]: There(entry["Size"], entry["ETag"].strip('"'))
@@ -74,7 +74,7 @@ def upload(
         task = progress.add_task("Comparing" if dry_run else "Sending", total=_size(files))
 
         def send(file: Path) -> bool:
-            key = _prefix(place) + file.relative_to(folder).as_posix()
+            key = place.prefix + file.relative_to(folder).as_posix()
             data = file.read_bytes()
             missing = not (key in there and _same(s3, place, key, there[key], data))
             if missing and not dry_run:
@@ -88,8 +88,8 @@ def upload(
                 sent = list(pool.map(send, files))
         finally:
             pool.shutdown(cancel_futures=True)
-    keys = {_prefix(place) + file.relative_to(folder).as_posix() for file in files}
-    channels = tuple(_prefix(place / name) for name in CHANNELS)
+    keys = {place.prefix + file.relative_to(folder).as_posix() for file in files}
+    channels = tuple((place / name).prefix for name in CHANNELS)
     if strangers := sorted(key for key in there.keys() - keys if key.startswith(channels)):
         console.print(
             f"{len(strangers):,} other files lie there too, {strangers[0]} for one: "
@@ -117,11 +117,6 @@ def _same(s3: "S3Client", place: Address, key: str, there: There, data: bytes) -
     head = s3.head_object(Bucket=place.bucket, Key=key, ChecksumMode="ENABLED")
     checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
     return head.get("ChecksumSHA256") == checksum
-
-
-def _prefix(place: Address) -> str:
-    """With a slash at its end, so that `films` is not `films-of-others` too."""
-    return f"{place.key}/" if place.key else ""
 
 
 def _size(files: Sequence[Path]) -> int:

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
+from moto.server import ThreadedMotoServer
 from PIL import Image
-
-from tests.integration.aws_server import aws_server
 
 ROOT = Path(__file__).parents[2]
 SDK = ROOT / ".venv-cloud"
@@ -32,7 +32,7 @@ class Account:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -55,6 +55,7 @@ class Account:
             capture_output=True,
             text=True,
             check=False,
+            timeout=120,
         )
 
     def keys(self, bucket: str = BUCKET) -> set[str]:
@@ -75,8 +76,15 @@ class Account:
 
 @contextmanager
 def account() -> Iterator[Account]:
-    with aws_server() as url:
-        yield Account(url)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    # All moto servers of a process have one memory: an earlier test's account is still in it.
+    with urlopen(Request(f"{url}/moto-api/reset", method="POST")):  # noqa: S310
+        pass
+    yield Account(url)
+    server.stop()
 
 
 class Container:

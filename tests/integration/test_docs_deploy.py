@@ -4,34 +4,26 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
-import boto3
 import pytest
 
-from tests.integration.aws_server import aws_server
+from tests.integration.sagemaker_cloud import ROOT, Account, account
 
-ROOT = Path(__file__).parents[2]
 COMMAND_LINES = ROOT / ".venv-sam" / "bin"
 
 
 @pytest.fixture
-def aws() -> Iterator[str]:
-    with aws_server() as url:
-        yield url
+def aws() -> Iterator[Account]:
+    with account() as found:
+        yield found
 
 
-def test_the_documented_commands_make_an_endpoint(aws: str) -> None:
+def test_the_documented_commands_make_an_endpoint(aws: Account) -> None:
     text = (ROOT / "docs" / "deploy.md").read_text()
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     settings = {
-        "AWS_ENDPOINT_URL": aws,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
+        **aws.environment,
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "PATH": f"{COMMAND_LINES}{os.pathsep}{os.environ['PATH']}",
     }
     run = subprocess.run(
@@ -43,11 +35,10 @@ def test_the_documented_commands_make_an_endpoint(aws: str) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    session = boto3.Session("test", "test", region_name="us-east-1")
-    sagemaker = session.client("sagemaker", endpoint_url=aws)
+    sagemaker = aws.client("sagemaker")
     endpoint = sagemaker.describe_endpoint(EndpointName="cxr-alert")
     config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     variant = config["ProductionVariants"][0]
     model = sagemaker.describe_model(ModelName=variant["ModelName"])
     bucket, key = model["PrimaryContainer"]["ModelDataUrl"].removeprefix("s3://").split("/", 1)
-    assert session.client("s3", endpoint_url=aws).head_object(Bucket=bucket, Key=key)
+    assert aws.client("s3").head_object(Bucket=bucket, Key=key)

@@ -2,27 +2,22 @@
 
 import csv
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from moto.s3.models import FakeKey
 from PIL import Image
 
-from tests.integration.aws_server import aws_server
 from tests.integration.classify_cloud import Answer, Stub
+from tests.integration.sagemaker_cloud import BUCKET, ROOT, Account, account
 from training.films import BadDataset
 from training.prepare import prepare as prepare_here
 
-ROOT = Path(__file__).parents[2]
 MXNET = ROOT / ".venv-mxnet" / "bin" / "python"
 SIDE = 96
-BUCKET = "films"
 IMAGE_ITER = """
 import json, sys
 import mxnet
@@ -53,44 +48,22 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def aws() -> Iterator[str]:
-    with aws_server() as url:
-        yield url
+def aws() -> Iterator[Account]:
+    with account() as found:
+        yield found
 
 
 @pytest.fixture
-def s3(aws: str) -> Any:
-    session = boto3.Session("test", "test", region_name="us-east-1")
-    client = session.client("s3", endpoint_url=aws)
+def s3(aws: Account) -> Any:
+    client = aws.client("s3")
     client.create_bucket(Bucket=BUCKET)
     return client
 
 
 @pytest.fixture
-def prepare(aws: str) -> Run:
-    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        settings = {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ["HOME"],
-            "COLUMNS": "200",
-            "AWS_ENDPOINT_URL": aws,
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            **environment,
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "training", "prepare", *map(str, arguments)],
-            cwd=ROOT,
-            env={name: value for name, value in settings.items() if value},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+def prepare(aws: Account) -> Run:
+    def run(*arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
+        return aws.training("prepare", *arguments, COLUMNS="200", **changes)
 
     return run
 
