@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imaging.pixels import network_input, read_grey
+from imaging.network_input import network_input
+from imaging.readers import read_grey
 from serving.network import Network
 from tests.integration.serving_container import brightness_network
 

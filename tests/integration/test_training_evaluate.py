@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging.pixels import NotReadable
+from imaging.refusals import NotReadable
 from tests.integration.classify_cloud import Answer, Endpoint, Request
 from tests.integration.serving_container import (
+    SAGEMAKER,
     Container,
     brightness,
     brightness_network,
@@ -77,7 +78,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """The shipped network, served."""
     folder = tmp_path_factory.mktemp("container")
-    with running(folder, "--model", NETWORK, "--endpoint-name", "cxr-alert") as container:
+    with running(
+        folder, "--model", NETWORK, "--endpoint-name", "cxr-alert", program=SAGEMAKER
+    ) as container:
         yield container
 
 

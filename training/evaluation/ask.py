@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 from rich.console import Console
 from rich.progress import track
 
-from imaging.pixels import NotReadable
+from imaging.refusals import NotReadable
 from serving.network import Network
 from training.mistake import Mistake
 

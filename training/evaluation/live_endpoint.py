@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from aws import endpoint as function
-from imaging.pixels import NotReadable
+from imaging.refusals import NotReadable
 from screening.refusals import Rejected, TryAgain
 from training.evaluation.ask import NoAnswer, Probabilities
 

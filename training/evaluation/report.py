@@ -10,7 +10,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from imaging.pixels import read_grey
+from imaging.readers import read_grey
 from training.dataset.folder import CLASSES, Film
 from training.evaluation.charts import Chart, draw_all
 from training.evaluation.evaluate import Evaluation

@@ -51,6 +51,8 @@ NEXT_INSTANCE = "ml.g5.xlarge"
 PYTORCH = {"version": "2.10.0", "py_version": "py313"}  # the newest that the SDK knows
 CHECKPOINTS = "/opt/ml/checkpoints"  # where training/sagemaker/entry.py looks
 
+# The packages of a job's code, whole.
+CODE = tuple(ROOT / name for name in ("training", "serving", "imaging", "functions/screening"))
 NOT_CODE = shutil.ignore_patterns("__pycache__")
 
 console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -193,8 +195,8 @@ def _resnet_job(
 
 def copy_code(folder: Path) -> None:
     """Put into `folder` what the resnet's job runs: our own training code, and what it installs."""
-    for package in ("training", "serving", "imaging"):
-        shutil.copytree(ROOT / package, folder / package, ignore=NOT_CODE)
+    for package in CODE:
+        shutil.copytree(package, folder / package.name, ignore=NOT_CODE)
     shutil.copy(ROOT / "requirements" / "job.lock", folder / "requirements.txt")
 
 
