@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.films import ROOT, SAMPLES, WORK
+from benchmarks.inputs import ROOT, SAMPLES, WORK
 from benchmarks.rows import Row, compare
 from local import environment
 from local.stack import Stack

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.contestants import CORES
-from benchmarks.films import MODEL, SAMPLES
+from benchmarks.inputs import SAMPLES
 from benchmarks.rows import Row, compare
 from imaging.network_input import network_input
 from imaging.readers import read_grey
 from serving.network import Network
+from serving.shipped import SHIPPED_NETWORK
 
 SECTION = "Against the limit"
 CHANNELS, SIDE, LAYERS = 256, 28, 6
@@ -24,10 +25,10 @@ CHANNELS, SIDE, LAYERS = 256, 28, 6
 
 def measure(rounds: int, say: Callable[[str], None]) -> list[Row]:
     films = [film.read_bytes() for film in SAMPLES]
-    network = Network(MODEL, CORES)
+    network = Network(SHIPPED_NETWORK, CORES)
     inputs = [network_input(read_grey(film), network.size) for film in films]
     peak = _Peak()
-    work = multiplications(onnx.load(MODEL))
+    work = multiplications(onnx.load(SHIPPED_NETWORK))
     steps: dict[str, Callable[[bytes], object]] = {
         "full": read_grey,
         "full, turbo": lambda film: simplejpeg.decode_jpeg(film, "GRAY"),

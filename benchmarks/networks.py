@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.films import SAMPLES, WORK
+from benchmarks.inputs import SAMPLES, WORK
 from imaging.network_input import network_input
 from imaging.readers import read_grey
 from training.learning.export import export

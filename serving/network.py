@@ -51,8 +51,8 @@ class Network:
         self.least_decoded_side = 5 * self.size // 2
         self.name = _name(model, path, content)
         model.reshape([1, 1, self.size, self.size])
-        # A copy of the network for each thread. OpenVINO's own way, several streams of one copy, each
-        # pinned to a core, is slower here: decoding runs on any core and gets in their way.
+        # A copy of the network for each thread. OpenVINO's own way is several streams of one copy,
+        # each pinned to a core; that is slower here, for decoding runs on any core, in their way.
         self._idle: LifoQueue[openvino.InferRequest] = LifoQueue()
         for _ in range(threads):
             self._idle.put(_compile(core, model, cores=1))
@@ -70,8 +70,8 @@ class Network:
     def classify(self, film: bytes) -> tuple[float, float]:
         """The probabilities (normal, pneumonia) for the film in a JPEG or PNG file.
 
-        Raises imaging.refusals.NotReadable for a file that is no film. Call it from any thread: most of the
-        time the interpreter is free for others.
+        Raises imaging.refusals.NotReadable for a file that is no film. Call it from any thread:
+        most of the time the interpreter is free for others.
         """
         with self._counted():
             grey = network_input(read_grey(film, smallest=self.least_decoded_side), self.size)
