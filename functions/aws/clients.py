@@ -7,6 +7,7 @@ here, for a hiccup; waiting out a sick service is the queue's job.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -49,8 +50,14 @@ class Clients:
 _USER_AGENT = f"Boto3/{boto3.__version__} cxr-alert"
 
 
+@cache
+def _session() -> boto3.session.Session:
+    """One for all: each reads the descriptions of the services from disk anew."""
+    return boto3.session.Session()
+
+
 def make_clients() -> Clients:
-    session = boto3.session.Session()
+    session = _session()
     return Clients(
         s3=session.client("s3", config=_limits("s3")),
         endpoint=session.client("sagemaker-runtime", config=_limits("sagemaker-runtime")),
