@@ -83,9 +83,9 @@ def _run(options: argparse.Namespace) -> None:
     try:
         with aws_in_a_sentence():
             if options.delete:
-                delete(options.endpoint, options.dry_run)
+                delete(options.endpoint, options.dry_run, as_json=options.json)
             else:
-                deploy(order)
+                deploy(order, as_json=options.json)
     except KeyboardInterrupt:
         print("\nWhat AWS has begun goes on; --delete removes it once it is done.", file=sys.stderr)
         raise

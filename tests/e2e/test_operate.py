@@ -1,5 +1,6 @@
 """The operator's commands, as an operator types it, against the deployed application."""
 
+import json
 import re
 import subprocess
 import sys
@@ -38,6 +39,8 @@ def test_look_up_latest_and_waiting(application: Application) -> None:
     assert re.search(r"^alert +SENT$", out, re.MULTILINE)
 
     assert "op [1]/positive.jpeg" in operate(application, "positives", "--count", "1")[1]
+    (shown,) = json.loads(operate(application, "positives", "--count", "1", "--json")[1])
+    assert (shown["key"], shown["alert"]) == ("op [1]/positive.jpeg", "SENT")
     (reject,) = operate(application, "rejects", "--count", "1")[1].splitlines()
     assert reject.endswith("op [1]/letter.jpeg")
     assert "0  UploadsDeadLetterQueue" in operate(application, "waiting")[1]

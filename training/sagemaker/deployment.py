@@ -3,7 +3,7 @@
 import json
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,16 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from serving.network import Network
 from training.sagemaker.cloud import Address, CloudError, address, role_arn, sign_in
-from training.sagemaker.hosting import Hosting, Instances, Plan, Serverless, Tell, new_name, steps
+from training.sagemaker.hosting import (
+    Hosting,
+    Instances,
+    Plan,
+    Serverless,
+    Step,
+    Tell,
+    new_name,
+    steps,
+)
 from training.sagemaker.prices import HOURS_A_MONTH, read_prices
 
 FILMS_A_DAY = 500  # what the monthly price of a serverless endpoint is told for
@@ -39,7 +48,7 @@ class DeploymentRequest:
     dry_run: bool = False
 
 
-def deploy(asked: DeploymentRequest) -> None:
+def deploy(asked: DeploymentRequest, *, as_json: bool = False) -> None:
     """Make or update the endpoint, and say what it costs and how to use it."""
     session = sign_in()
     name = new_name(asked.endpoint)
@@ -47,18 +56,18 @@ def deploy(asked: DeploymentRequest) -> None:
     with _bar(asked.endpoint) as tell, tempfile.TemporaryDirectory() as folder:
         hosting = Hosting(session, tell)
         update = hosting.is_there(plan)
-        if asked.dry_run:
-            if plan.upload:
-                console.print(f"s3 upload_file {plan.upload} to {plan.artefact}")
-            for step in steps(plan, name, update):
-                console.print(
-                    f"{step.service} {step.operation} {json.dumps(step.request, indent=2)}"
-                )
-        else:
-            if plan.upload:
-                plan = replace(plan, upload=pack(plan.upload, Path(folder)))
-            hosting.make(plan, name)
+        planned = steps(plan, name, update)
+        if not asked.dry_run:
+            packed = pack(plan.upload, Path(folder)) if plan.upload else None
+            hosting.make(replace(plan, upload=packed), name)
+    if as_json:
+        print(json.dumps(_record(asked, plan, planned, updated=update), indent=2))
+        return
     if asked.dry_run:
+        if plan.upload:
+            console.print(f"s3 upload_file {plan.upload} to {plan.artefact}")
+        for step in planned:
+            console.print(f"{step.service} {step.operation} {json.dumps(step.request, indent=2)}")
         console.print("Nothing was made.")
     else:
         console.print(f"Endpoint {asked.endpoint} is {'updated' if update else 'in service'}.")
@@ -67,16 +76,43 @@ def deploy(asked: DeploymentRequest) -> None:
     console.print(f"  sam deploy --parameter-overrides {_parameters(asked)}")
 
 
-def delete(endpoint: str, dry_run: bool) -> None:
+def _record(
+    asked: DeploymentRequest, plan: Plan, planned: Sequence[Step], *, updated: bool
+) -> dict[str, object]:
+    """What `deploy` did, or would do, for programs."""
+    return {
+        "endpoint": asked.endpoint,
+        "dry_run": asked.dry_run,
+        "updated": updated,
+        "artefact": str(plan.artefact),
+        "requests": [
+            {"service": step.service, "operation": step.operation, "request": step.request}
+            for step in planned
+        ],
+    }
+
+
+def delete(endpoint: str, dry_run: bool, *, as_json: bool = False) -> None:
     """Remove the endpoint and all that `deploy` made for it."""
     session = sign_in()
     if dry_run:
+        if as_json:
+            print(json.dumps({"endpoint": endpoint, "dry_run": True, "removed": []}, indent=2))
+            return
         console.print(f"Would remove endpoint {endpoint} and what is tagged as made for it.")
         return
     with _bar(endpoint) as tell:
         removed = Hosting(session, tell).delete(endpoint)
     if not removed:
         raise CloudError(f"There is no endpoint {endpoint} in {session.region_name}.")
+    if as_json:
+        record = {
+            "endpoint": endpoint,
+            "dry_run": False,
+            "removed": [str(each) for each in removed],
+        }
+        print(json.dumps(record, indent=2))
+        return
     for each in removed:
         console.print(f"Removed {each}.")
 
