@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,7 +13,7 @@ class Alarm:
     since: datetime
 
 
-def alarms(client: "CloudWatchClient", stack_name: str) -> list[Alarm]:
+def alarms(client: Any, stack_name: str) -> list[Alarm]:  # noqa: ANN401
     """Return the alarms of a stack, which all begin with its name."""
     pages = client.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=f"{stack_name}-", AlarmTypes=["MetricAlarm"]

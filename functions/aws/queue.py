@@ -80,9 +80,7 @@ class Queue:
             if failed := answer.get("Failed"):
                 raise NotSent(f"SQS refused {len(failed)} messages: {failed[0]['Code']}.")
 
-    def postpone(
-        self, messages: Sequence["SQSRecord"], first_wait: int, most_tries: int
-    ) -> None:
+    def postpone(self, messages: Sequence["SQSRecord"], first_wait: int, most_tries: int) -> None:
         """Have each delivered again after a wait that grows with its tries.
 
         Left alone, a failed message stays hidden for the queue's visibility timeout: too long after

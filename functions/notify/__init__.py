@@ -1,1 +1,1 @@
-"""The Lambda function that tells people: alerts of single films in, digests to the mail topic out."""
+"""The Lambda function that tells people: alerts of single films in, digests out."""

@@ -16,10 +16,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.clients import NotifyClients
-from aws.queue import Queue
+from aws.queue import NotSent, Queue
 from aws.topic import Topic
 from notify import observe
-from screening.config import SECONDS, TOPIC, URL, WEB_ADDRESS, Variable
+from screening.config import SECONDS, STACK, TOPIC, TRIES, URL, Variable
 from screening.digest import Alert, digest_message, digests, read_alert
 from screening.refusals import TryAgain
 from screening.upload import MalformedMessage
@@ -33,19 +33,21 @@ Handler: TypeAlias = Callable[[dict[str, Any], "LambdaContext"], "PartialItemFai
 
 @dataclass(frozen=True)
 class Config:
-    stack_name: Annotated[str, Variable(r"\S+", "the stack's name")]
+    stack_name: Annotated[str, Variable(STACK, "the name of a CloudFormation stack")]
     notifications_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
     people_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    people_dead_letter_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     digest_seconds: Annotated[int, Variable(r"[1-9]|10", "whole seconds from 1 to 10")]
     retry_seconds: Annotated[int, Variable(SECONDS, "whole seconds from 1 to 900")]
-    most_tries: Annotated[int, Variable(r"[1-9]\d{0,2}", "the queue's maxReceiveCount")]
-    look_up_url: Annotated[str, Variable(WEB_ADDRESS, "a web address, or empty")] = ""
+    most_tries: Annotated[int, Variable(TRIES, "the queue's maxReceiveCount")]
+    look_up_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
 
 
 def make_handler(config: Config, clients: NotifyClients) -> Handler:
     """Return the function that Lambda calls with each batch of messages."""
     topic = Topic(clients.sns, config.notifications_topic_arn)
     queue = Queue(clients.make_sqs, config.people_queue_url)
+    dead_letters = Queue(clients.make_sqs, config.people_dead_letter_queue_url)
     observe.metrics.set_default_dimensions(stack=config.stack_name)
 
     @observe.logger.inject_lambda_context
@@ -53,6 +55,7 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
     def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
         messages = [SQSRecord(record) for record in event["Records"]]
         alerts, failures = _read(messages)
+        failures = _give_up(dead_letters, messages, failures)
         for digest in digests(alerts.values()):
             failure = _send(topic, digest, config)
             observe.report_digest(digest, failure)
@@ -89,6 +92,21 @@ def _read(messages: list[SQSRecord]) -> tuple[dict[str, Alert], dict[str, Except
         except MalformedMessage as malformed:
             failures[message.message_id] = malformed
     return alerts, failures
+
+
+def _give_up(
+    dead_letters: Queue, messages: list[SQSRecord], failures: dict[str, Exception]
+) -> dict[str, Exception]:
+    """Set aside what no other try would understand; return what even that failed for."""
+    malformed = [message for message in messages if message.message_id in failures]
+    if not malformed:
+        return {}
+    try:
+        dead_letters.bury(malformed)
+    except (ClientError, BotoCoreError, NotSent):
+        return failures
+    observe.report_given_up(malformed)
+    return {}
 
 
 def _send(topic: Topic, digest: list[Alert], config: Config) -> TryAgain | None:

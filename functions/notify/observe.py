@@ -26,6 +26,14 @@ def report_digest(digest: Sequence[Alert], failure: TryAgain | None) -> None:
     metrics.add_metric("FilmsTold", MetricUnit.Count, 0 if failure else len(digest))
 
 
+def report_given_up(messages: Sequence[SQSRecord]) -> None:
+    for message in messages:
+        logger.error(
+            "Message set aside with the dead letters: no other try would understand it",
+            message_id=message.message_id,
+        )
+
+
 def report_failure(message: SQSRecord, failure: Exception) -> None:
     logger.warning(
         "Alert not told to people; the queue delivers it again",

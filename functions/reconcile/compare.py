@@ -34,7 +34,13 @@ class Tally:
 
 
 def compare(
-    versions: Versions, records: Records, queue: Announcer, *, prefix: str, within: Span, waiting: int
+    versions: Versions,
+    records: Records,
+    queue: Announcer,
+    *,
+    prefix: str,
+    within: Span,
+    waiting: int,
 ) -> Iterator[Tally]:
     """Announce each upload without a record to the uploads queue; yields the tally page by page.
 

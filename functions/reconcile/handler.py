@@ -14,7 +14,7 @@ from aws.screenings_table import Screenings
 from aws.uploads_bucket import Versions
 from reconcile.compare import Tally, compare
 from screening.clock import now
-from screening.config import BUCKET, DAYS, NAMESPACE, TABLE, URL, Variable
+from screening.config import BUCKET, DAYS, NAMESPACE, STACK, TABLE, URL, Variable
 from screening.lost import span
 
 if TYPE_CHECKING:
@@ -35,11 +35,10 @@ class OutOfTime(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    stack_name: Annotated[str, Variable(r"\S+", "the stack's name")]
+    stack_name: Annotated[str, Variable(STACK, "the name of a CloudFormation stack")]
     uploads_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
     screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     uploads_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
-    dead_letter_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     reconcile_days: Annotated[int, Variable(r"[1-9]|[12]\d", "whole days from 1 to 29")]
     grace_minutes: Annotated[int, Variable(r"\d{1,3}", "whole minutes from 0 to 999")]
     record_retention_days: Annotated[int, Variable(DAYS, "0 for no end, or days")]
@@ -50,7 +49,6 @@ def make_handler(config: Config, clients: ReconcileClients) -> Handler:
     versions = Versions(clients.s3, config.uploads_bucket)
     records = Screenings(clients.dynamodb, config.screenings_table)
     queue = Queue(lambda: clients.sqs, config.uploads_queue_url)
-    dead_letters = Queue(lambda: clients.sqs, config.dead_letter_queue_url)
     metrics.set_default_dimensions(stack=config.stack_name)
 
     @logger.inject_lambda_context
@@ -64,12 +62,13 @@ def make_handler(config: Config, clients: ReconcileClients) -> Handler:
             config.record_retention_days,
         )
         # Before the listing, so that a film which comes meanwhile counts as neither.
-        waiting = queue.depth().total + dead_letters.depth().total
+        waiting = queue.depth().total
         tally = Tally()
         try:
-            for tally in compare(
+            for so_far in compare(
                 versions, records, queue, prefix="", within=within, waiting=waiting
             ):
+                tally = so_far
                 if context.get_remaining_time_in_millis() < SPARE_MILLISECONDS:
                     raise OutOfTime("Compare the rest with `cxr-alert reconcile`.")
         finally:

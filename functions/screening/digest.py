@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from screening.judgement import Finding
-from screening.messages import NOT_A_DIAGNOSIS, Message, percent, printable
+from screening.messages import NOT_A_DIAGNOSIS, Message, odds, printable
 from screening.upload import MalformedMessage
 
 LISTED = 20  # films in one mail; the subject says how many there are
@@ -50,7 +50,9 @@ def read_alert(body: str) -> Alert:
         if finding is Finding.PNEUMONIA:
             known["probability"] = Decimal(facts["probability"])
     except (ArithmeticError, KeyError, TypeError, ValueError):
-        raise MalformedMessage("The alert's finding or numbers are not what they should be.") from None
+        raise MalformedMessage(
+            "The alert's finding or numbers are not what they should be."
+        ) from None
     return Alert(**known | {"finding": finding, "cutoff": cutoff})
 
 
@@ -74,7 +76,11 @@ def digests(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
 
 
 def _rank(alert: Alert) -> tuple[bool, Decimal, str]:
-    return (alert.finding is not Finding.PNEUMONIA, -(alert.probability or 0), alert.uploaded)
+    return (
+        alert.finding is not Finding.PNEUMONIA,
+        -(alert.probability or Decimal(0)),
+        alert.uploaded,
+    )
 
 
 def digest_message(digest: Sequence[Alert], look_up: str) -> Message:
@@ -95,9 +101,8 @@ def digest_message(digest: Sequence[Alert], look_up: str) -> Message:
     lines = [summary, ""]
     for alert in digest[:LISTED]:
         lines += _details(alert)
-    if left_out := len(digest) - LISTED:
-        if left_out > 0:
-            lines += [f"And {left_out} more.", ""]
+    if len(digest) > LISTED:
+        lines += [f"And {len(digest) - LISTED} more.", ""]
     lines.append(f"Look them up: {look_up or f'cxr-alert {listing}'}")
     if finding is Finding.PNEUMONIA:
         lines.append(NOT_A_DIAGNOSIS)
@@ -111,24 +116,20 @@ def digest_message(digest: Sequence[Alert], look_up: str) -> Message:
 
 def _positives(digest: Sequence[Alert], films: str) -> str:
     if len(digest) == 1:
-        return f"Possible pneumonia, {_odds(digest[0])}, please review."
-    return f"Possible pneumonia in {films}, please review; highest {_odds(digest[0])}."
+        return f"Possible pneumonia, {odds(digest[0])}, please review."
+    return f"Possible pneumonia in {films}, please review; highest {odds(digest[0])}."
 
 
 def _details(alert: Alert) -> list[str]:
-    said = alert.reason if alert.finding is Finding.REJECTED else _odds(alert)
+    rejected = alert.finding is Finding.REJECTED
+    name, said = ("reason  ", alert.reason or "") if rejected else ("found   ", odds(alert))
     return [
         f"  film      {printable(alert.key)}",
-        f"  {'reason' if alert.finding is Finding.REJECTED else 'found':<8}  {printable(said or '')}",
+        f"  {name}  {printable(said)}",
         f"  uploaded  {alert.uploaded}",
         f"  version   {alert.version}",
         "",
     ]
-
-
-def _odds(alert: Alert) -> str:
-    cutoff = f"{(alert.cutoff * 100).normalize():f} %"
-    return f"probability {percent(alert.probability)} (cutoff {cutoff})"
 
 
 def _facts(alert: Alert) -> dict[str, str | float]:

@@ -20,9 +20,7 @@ class Span:
         return self.since <= upload.uploaded < self.until and not upload.is_folder_marker
 
 
-def span(
-    now: datetime, grace: timedelta, since: datetime | None, retention_days: int
-) -> Span:
+def span(now: datetime, grace: timedelta, since: datetime | None, retention_days: int) -> Span:
     """Return the span of uploads that must have a record.
 
     `grace` is what a film may take to get one. A film whose record has ended looks as if it never

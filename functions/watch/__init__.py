@@ -1,1 +1,1 @@
-"""The Lambda function that looks after what no event tells of: who gets mail, and lasting alarms."""
+"""The Lambda function that looks after what raises no event: subscriptions, lasting alarms."""

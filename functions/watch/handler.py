@@ -16,7 +16,7 @@ from aws.alarms import Alarm, alarms
 from aws.clients import WatchClients
 from aws.subscriptions import subscriptions
 from screening.clock import now, stamp
-from screening.config import NAMESPACE, TOPIC, Variable
+from screening.config import NAMESPACE, STACK, TOPIC, Variable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,7 +32,7 @@ Handler: TypeAlias = Callable[[dict[str, Any], "LambdaContext"], None]
 
 @dataclass(frozen=True)
 class Config:
-    stack_name: Annotated[str, Variable(r"\S+", "the stack's name")]
+    stack_name: Annotated[str, Variable(STACK, "the name of a CloudFormation stack")]
     notifications_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
     operations_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
 
