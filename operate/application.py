@@ -10,9 +10,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws.endpoint import Endpoint
+from aws.queue import Queue
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Films
-from aws.uploads_queue import UploadsQueue
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,7 +49,7 @@ class Application:
 
     @property
     def films(self) -> Films:
-        return Films(self.s3)
+        return Films(self.s3, int(self.settings["LARGEST_BODY_MB"]))
 
     @property
     def endpoint(self) -> Endpoint:
@@ -60,16 +60,25 @@ class Application:
         return Screenings(self.dynamodb, self.outputs["ScreeningsTableName"])
 
     @property
-    def uploads_queue(self) -> UploadsQueue:
-        return UploadsQueue(lambda: self.sqs, self.outputs["UploadsQueueUrl"])
+    def uploads_queue(self) -> Queue:
+        return self.queue("UploadsQueueUrl")
+
+    def queue(self, output: str) -> Queue:
+        return Queue(lambda: self.sqs, self.outputs[output])
 
     @cached_property
-    def cutoff(self) -> Decimal:
-        """The cutoff that the function applies."""
+    def settings(self) -> dict[str, str]:
+        """The function's environment: what it works with."""
         function: Any = boto3.client("lambda")
         name = self.outputs["ClassifyFunctionName"]
-        settings = function.get_function_configuration(FunctionName=name)["Environment"]
-        return Decimal(settings["Variables"]["CUTOFF"])
+        found = function.get_function_configuration(FunctionName=name)["Environment"]
+        variables: dict[str, str] = found["Variables"]
+        return variables
+
+    @property
+    def cutoff(self) -> Decimal:
+        """The cutoff that the function applies."""
+        return Decimal(self.settings["CUTOFF"])
 
 
 def find(stack_name: str) -> Application:

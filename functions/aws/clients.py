@@ -7,6 +7,7 @@ here, for a hiccup; waiting out a sick service is the queue's job.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -72,8 +73,14 @@ class WatchClients:
 _USER_AGENT = f"Boto3/{boto3.__version__} cxr-alert"
 
 
+@cache
+def _session() -> boto3.session.Session:
+    """One for all: each reads the descriptions of the services from disk anew."""
+    return boto3.session.Session()
+
+
 def make_clients() -> Clients:
-    session = boto3.session.Session()
+    session = _session()
     return Clients(
         s3=session.client("s3", config=_limits("s3")),
         endpoint=session.client("sagemaker-runtime", config=_limits("sagemaker-runtime")),
@@ -84,7 +91,7 @@ def make_clients() -> Clients:
 
 
 def make_notify_clients() -> NotifyClients:
-    session = boto3.session.Session()
+    session = _session()
     return NotifyClients(
         # One attempt: a second one would be a second message within the time that is for one.
         sns=session.client("sns", config=_limits("sns", attempts=1)),
@@ -93,7 +100,7 @@ def make_notify_clients() -> NotifyClients:
 
 
 def make_reconcile_clients() -> ReconcileClients:
-    session = boto3.session.Session()
+    session = _session()
     patient = {"read_seconds": PATIENT_READ_SECONDS, "attempts": PATIENT_ATTEMPTS}
     return ReconcileClients(
         s3=session.client("s3", config=_limits("s3", **patient)),
@@ -103,7 +110,7 @@ def make_reconcile_clients() -> ReconcileClients:
 
 
 def make_watch_clients() -> WatchClients:
-    session = boto3.session.Session()
+    session = _session()
     return WatchClients(
         sns=session.client("sns", config=_limits("sns")),
         cloudwatch=session.client("cloudwatch", config=_limits("cloudwatch")),
