@@ -42,6 +42,7 @@ class _Busy(Exception):
 class Endpoint:
     client: "SageMakerRuntimeClient"
     name: str
+    busy_seconds: float = BUSY_SECONDS
 
     def ask(self, film: bytes) -> Answer:
         """Return the endpoint's answer about one film; wait while it is busy with others.
@@ -49,7 +50,7 @@ class Endpoint:
         That costs the film none of its tries. The waits are drawn by lot, so that films which were
         turned away together do not come back together.
         """
-        deadline = time.monotonic() + BUSY_SECONDS
+        deadline = time.monotonic() + self.busy_seconds
         longest = _FIRST_WAIT_SECONDS
         while True:
             try:
