@@ -14,7 +14,7 @@ import psutil
 from botocore.config import Config
 
 from benchmarks.contestants import CORES
-from benchmarks.films import SAMPLES
+from benchmarks.inputs import SAMPLES
 from benchmarks.load import connect, films_a_second, post
 from benchmarks.rows import Row, compare, percentile
 from local import container, emulator, environment, processes, watch

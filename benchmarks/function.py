@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.films import ROOT, SAMPLES, WORK
+from benchmarks.inputs import ROOT, SAMPLES, WORK
 from benchmarks.rows import Row, compare
 from local import container, environment
 from local.stack import Stack

@@ -34,8 +34,22 @@ _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 8.0
 
 
-class _Busy(Exception):
-    """The endpoint takes no more films at once; it will in a moment."""
+class NotAnswered(TryAgain):
+    """The endpoint gave no answer.
+
+    `code` is AWS's error code, or the name of the SDK's error where AWS did not `refuse`. AWS's
+    own `words` stay out of the message: that is logged, and they may name a film.
+    """
+
+    def __init__(self, sentence: str, code: str, words: str = "", *, refused: bool = True) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.words = words
+        self.refused = refused
+
+
+class _Busy(NotAnswered):
+    """It takes no more films at once; it will in a moment."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,7 @@ class Endpoint:
             except _Busy:
                 wait = random.uniform(longest / 4, longest)  # noqa: S311 - no secret
                 if time.monotonic() + wait > deadline:
-                    raise TryAgain("The endpoint is busy with other films.") from None
+                    raise
                 time.sleep(wait)
                 longest = min(longest * 2, _LONGEST_WAIT_SECONDS)
 
@@ -75,7 +89,10 @@ class Endpoint:
         except ClientError as error:
             raise _sort(error, len(film)) from None
         except BotoCoreError as error:
-            raise TryAgain(f"The endpoint did not answer: {type(error).__name__}.") from None
+            name = type(error).__name__
+            raise NotAnswered(
+                f"The endpoint did not answer: {name}.", name, refused=False
+            ) from None
         return Answer(
             probability=read_probability(answer),
             model=_model(response.get("CustomAttributes", "")),
@@ -89,27 +106,27 @@ def _content_type(film: bytes) -> str:
     return known.content_type if known else "application/octet-stream"
 
 
-def _sort(error: ClientError, size: int) -> Rejected | TryAgain | _Busy:
+def _sort(error: ClientError, size: int) -> Rejected | NotAnswered:
     """Only what is surely the film's fault is final: an error that nobody knows is tried again."""
     response: Any = error.response  # with the members of SageMaker's own errors
     code = response["Error"]["Code"]
-    message = response["Error"].get("Message", "")
+    words = response["Error"].get("Message", "")
     if code == "ModelError":
         status = int(response.get("OriginalStatusCode") or 0)
         if 400 <= status < 500 and status not in _NOT_THE_FILM:
             return _refusal(response.get("OriginalMessage"), status)
-        return TryAgain(f"The endpoint's container failed with status {status}.")
+        return NotAnswered(f"The endpoint's container failed with status {status}.", code, words)
     if code in _BUSY:
-        return _Busy()
-    if code in _OVERSIZE_CODES or _OVERSIZE.search(message):
+        return _Busy(f"The endpoint is busy: {code}.", code, words)
+    if code in _OVERSIZE_CODES or _OVERSIZE.search(words):
         return Rejected(
             Code.TOO_LARGE,
             f"The file has {size / 1024**2:.1f} MB, more than the endpoint takes (a serverless one "
             "4 MB, others 25 MB). Export the film smaller and drop it again.",
         )
-    if code == "ValidationError" and re.search(r"not found|in ?service", message, re.IGNORECASE):
-        return TryAgain("The endpoint does not exist or is not in service.")
-    return TryAgain(f"The endpoint could not be asked: {code}.")
+    if code == "ValidationError" and re.search(r"not found|in ?service", words, re.IGNORECASE):
+        return NotAnswered("The endpoint does not exist or is not in service.", code, words)
+    return NotAnswered(f"The endpoint could not be asked: {code}.", code, words)
 
 
 def _refusal(message: object, status: int) -> Rejected:

@@ -105,14 +105,17 @@ def test_one_bad_message_fails_alone(
         return Reply(500) if b"bad" in request.body else EndpointStub.probabilities([0.5, 0.5])
 
     endpoint.answer = answer
-    assert run(function, good, bad, broken) == [bad["messageId"], broken["messageId"]]
+    assert run(function, good, bad, broken) == [bad["messageId"]]
+    assert cloud.given_up() == ["no JSON"]
     assert [record["key"] for record in cloud.records()] == ["good.jpeg"]
     assert metrics(capsys.readouterr().out) == {
         "FilmsScreened": [1.0],
         "PossiblePneumonia": [1.0],
         "FilmsRejected": [0.0],
         "AlertsSent": [1.0],
-        "RecordsFailed": [1.0, 1.0],
+        "RecordsFailed": [1.0],
+        "RecordsFailedLong": [0.0],
+        "MessagesGivenUp": [1.0],
     }
 
 

@@ -341,9 +341,8 @@ def test_sns_takes_every_message(message: Message) -> None:
 def test_calls_stay_within_the_batch_limits() -> None:
     small = [_entry(str(number), alert_message(positive())) for number in range(11)]
     assert [len(call) for call in _calls(small)] == [MOST_MESSAGES, 1]
-    alerts = [replace(alert_of(positive("\x01" * 1000)), version=str(n)) for n in range(20)]
-    mail = digest_message(alerts, "")
-    large = [_entry(str(number), mail) for number in range(9)]
+    mail = alert_message(positive("\x01" * 1024))
+    large = [_entry(str(number), replace(mail, subject="x" * 40_000)) for number in range(9)]
     calls = list(_calls(large))
     assert [entry for call in calls for entry in call] == large
     assert all(len(json.dumps(call)) <= MOST_BYTES + 2 * MOST_MESSAGES for call in calls)
