@@ -52,7 +52,7 @@ class Observer:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._records = watch.screenings(stack)
-        self._programs = watch.subscribe(stack, "demo-programs", '{"audience": ["program"]}')
+        self._programs = watch.subscribe(stack, "demo-programs", '{"finding": ["PNEUMONIA"]}')
 
     def screen(self, film: Path, label: str, patience: float) -> Screening:
         """Drop one film and wait until its screening is complete or patience ends."""

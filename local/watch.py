@@ -18,9 +18,12 @@ class Alert:
     attributes: dict[str, str]
 
 
-def subscribe(stack: Stack, queue_name: str, filter_policy: str) -> str:
-    """Create a queue that gets the topic's messages; returns its URL. Twice is the same queue."""
-    topic = stack.outputs["AlertsTopicArn"]
+ALERTS, FOR_PEOPLE = "AlertsTopicArn", "NotificationsTopicArn"  # the topics, by their outputs
+
+
+def subscribe(stack: Stack, queue_name: str, filter_policy: str, topic: str = ALERTS) -> str:
+    """Create a queue that gets a topic's messages; returns its URL. Twice is the same queue."""
+    topic = stack.outputs[topic]
     url = stack.sqs.create_queue(QueueName=queue_name)["QueueUrl"]
     known = stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     arn = known["Attributes"]["QueueArn"]

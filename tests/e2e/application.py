@@ -30,7 +30,7 @@ def wait_until(found: Callable[[], T], what: str, seconds: float = 30) -> T:
 class Application:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self._queue = watch.subscribe(stack, "e2e-programs", '{"audience": ["program"]}')
+        self._queue = watch.subscribe(stack, "e2e-programs", '{"finding": ["PNEUMONIA"]}')
         self._alerts: list[dict[str, Any]] = []
 
     def drop(self, key: str, body: bytes) -> str:

@@ -40,8 +40,10 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self._screenings = watch.screenings(self.stack)
-        self._programs = watch.subscribe(self.stack, "ledger-programs", '{"audience": ["program"]}')
-        self._people = watch.subscribe(self.stack, "ledger-people", '{"audience": ["people"]}')
+        self._programs = watch.subscribe(self.stack, "ledger-programs", "{}")
+        self._people = watch.subscribe(
+            self.stack, "ledger-people", "{}", watch.FOR_PEOPLE
+        )
 
     def drop(self, key: str, body: bytes) -> Film:
         bucket = self.stack.outputs["UploadsBucketName"]
