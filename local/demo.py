@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from local import watch
-from local.errors import LocalError
+from cxr_alert.errors import Failure
+from local import mail, watch
 from local.stack import Stack
 
 # The first film without an answer is given time for a slow machine; those after it, little.
@@ -16,6 +16,7 @@ PATIENCE = 30.0
 LITTLE_PATIENCE = 2.0
 
 _PAUSE = 0.02
+_NO_FILM = "discharge-letter.pdf"
 
 
 @dataclasses.dataclass
@@ -77,6 +78,16 @@ class Observer:
                 screening.probability = None if probability is None else float(probability)
         return screening
 
+    def drop_no_film(self) -> str:
+        """Drop a file that is no film, and wait until people were told; returns its key."""
+        stack = self._stack
+        bucket = stack.outputs["UploadsBucketName"]
+        stack.s3.put_object(Bucket=bucket, Key=_NO_FILM, Body=b"%PDF-1.7 Dear colleague, ...")
+        deadline = time.monotonic() + PATIENCE
+        while not mail.about(stack.settings.state, _NO_FILM) and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+        return _NO_FILM
+
     def _has_alert(self, key: str) -> bool:
         arrived = watch.receive(self._stack, self._programs)
         return any(json.loads(alert.message)["key"] == key for alert in arrived)
@@ -89,7 +100,7 @@ def films(samples: Path) -> list[tuple[Path, str]]:
         for folder in (samples / "NORMAL", samples / "PNEUMONIA")
     ]
     if not all(by_label):
-        raise LocalError(f"There are no films in {samples}/NORMAL and {samples}/PNEUMONIA.")
+        raise Failure(f"There are no films in {samples}/NORMAL and {samples}/PNEUMONIA.")
     longest = max(len(films) for films in by_label)
     return [films[i] for i in range(longest) for films in by_label if i < len(films)]
 

@@ -5,6 +5,8 @@ import dataclasses
 import json
 from collections.abc import Iterator
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from aws.screenings_table import Screenings
 from local.stack import Stack
 
@@ -51,11 +53,16 @@ def subscribed(stack: Stack, queue_name: str, filter_policy: str) -> Iterator[st
     try:
         yield url
     finally:
-        topic = stack.outputs["AlertsTopicArn"]
-        for known in stack.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
-            if known["Endpoint"].endswith(f":{queue_name}"):
-                stack.sns.unsubscribe(SubscriptionArn=known["SubscriptionArn"])
-        stack.sqs.delete_queue(QueueUrl=url)
+        with contextlib.suppress(ClientError, BotoCoreError):  # it may be gone, with all of it
+            _unsubscribe(stack, queue_name, url)
+
+
+def _unsubscribe(stack: Stack, queue_name: str, url: str) -> None:
+    topic = stack.outputs[ALERTS]
+    for known in stack.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
+        if known["Endpoint"].endswith(f":{queue_name}"):
+            stack.sns.unsubscribe(SubscriptionArn=known["SubscriptionArn"])
+    stack.sqs.delete_queue(QueueUrl=url)
 
 
 def receive(stack: Stack, queue_url: str, wait: int = 0) -> list[Alert]:

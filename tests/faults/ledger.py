@@ -41,9 +41,7 @@ class Ledger:
     def __post_init__(self) -> None:
         self._screenings = watch.screenings(self.stack)
         self._programs = watch.subscribe(self.stack, "ledger-programs", "{}")
-        self._people = watch.subscribe(
-            self.stack, "ledger-people", "{}", watch.FOR_PEOPLE
-        )
+        self._people = watch.subscribe(self.stack, "ledger-people", "{}", watch.FOR_PEOPLE)
 
     def drop(self, key: str, body: bytes) -> Film:
         bucket = self.stack.outputs["UploadsBucketName"]
