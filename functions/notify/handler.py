@@ -63,9 +63,9 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
                 told = set(digest)
                 failures |= {name: failure for name, alert in alerts.items() if alert in told}
 
-        def settle(message: SQSRecord) -> None:
-            if failure := failures.get(message.message_id):
-                observe.report_failure(message, failure)
+        def settle(record: SQSRecord) -> None:  # powertools asks for this name
+            if failure := failures.get(record.message_id):
+                observe.report_failure(record, failure)
                 raise failure
 
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
