@@ -49,7 +49,7 @@ class Topic:
 
     def publish_batch(
         self,
-        TopicArn: str,
+        TopicArn: str,  # noqa: N803
         PublishBatchRequestEntries: list[dict[str, Any]],  # noqa: N803
     ) -> dict[str, Any]:
         (entry,) = PublishBatchRequestEntries

@@ -129,11 +129,13 @@ def test_messages_stay_hidden_while_the_function_works() -> None:
 def test_dead_letters_outlast_the_queue_they_come_from() -> None:
     queue = properties("UploadsQueue")
     variables = properties("ClassifyFunction")["Environment"]["Variables"]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == variables["MOST_TRIES"]
-    tried = sum(wait_seconds(15, tries, variables["MOST_TRIES"]) for tries in range(1, 101))
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == int(variables["MOST_TRIES"])
+    tried = sum(wait_seconds(15, tries, int(variables["MOST_TRIES"])) for tries in range(1, 101))
     assert 24 * 3600 < tried < queue["MessageRetentionPeriod"]
     people = properties("NotifyFunction")["Environment"]["Variables"]
-    assert properties("PeopleQueue")["RedrivePolicy"]["maxReceiveCount"] == people["MOST_TRIES"]
+    assert properties("PeopleQueue")["RedrivePolicy"]["maxReceiveCount"] == int(
+        people["MOST_TRIES"]
+    )
     dead = properties("UploadsDeadLetterQueue")
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
 
