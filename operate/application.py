@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -33,6 +34,20 @@ class Application:
     @cached_property
     def sqs(self) -> "SQSClient":
         return boto3.client("sqs")
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        return boto3.client("sns")
+
+    @cached_property
+    def cloudwatch(self) -> Any:  # noqa: ANN401 - the checks have no types for it
+        client: Any = boto3.client
+        return client("cloudwatch")
+
+    @cached_property
+    def sagemaker_api(self) -> Any:  # noqa: ANN401
+        client: Any = boto3.client
+        return client("sagemaker")
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-Handler: TypeAlias = Callable[[dict[str, Any], "LambdaContext"], "PartialItemFailureResponse"]
+# The context is Lambda's own, or whatever has its members.
+Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 @dataclass(frozen=True)

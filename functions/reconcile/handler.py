@@ -26,7 +26,8 @@ SPARE_MILLISECONDS = 30_000
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
-Handler: TypeAlias = Callable[[dict[str, Any], "LambdaContext"], None]
+# The context is Lambda's own, or whatever has its members.
+Handler: TypeAlias = Callable[[dict[str, Any], Any], None]
 
 
 class OutOfTime(Exception):

@@ -27,7 +27,8 @@ LASTING = timedelta(minutes=50)  # it runs every hour: each alarm is told of ane
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
-Handler: TypeAlias = Callable[[dict[str, Any], "LambdaContext"], None]
+# The context is Lambda's own, or whatever has its members.
+Handler: TypeAlias = Callable[[dict[str, Any], Any], None]
 
 
 @dataclass(frozen=True)
