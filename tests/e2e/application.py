@@ -73,6 +73,7 @@ class Application:
     def settle(self, seconds: float = 30) -> None:
         """Wait until every message is dealt with: no alert can come after that."""
         wait_until(lambda: self.waiting() == 0, "an empty uploads queue", seconds)
+        wait_until(lambda: self.waiting("PeopleQueueUrl") == 0, "an empty people queue", seconds)
 
     def wait_for_failed_try(self) -> None:
         """Wait until the function gave a message back to the queue."""
