@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from aws.queue import NotSent
 from aws.uploads_bucket import Versions
 from cxr_alert.errors import Failure, Mistake
 from cxr_alert.options import print_json
@@ -33,7 +34,7 @@ def _application(stack: str) -> Iterator[Application]:
     """The application of a stack; what AWS refuses meanwhile is told in a sentence."""
     try:
         yield application.find(stack)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, NotSent) as error:
         raise Failure(f"AWS did not do it: {error}") from error
 
 
