@@ -31,7 +31,7 @@ _LONGEST_REASON = 300
 
 BUSY_SECONDS = 60  # of one film, all waits together
 _FIRST_WAIT_SECONDS = 0.5
-_LONGEST_WAIT_SECONDS = 8.0
+_LONGEST_WAIT_SECONDS = 2.0  # so that it is never idle while some wait
 
 
 class NotAnswered(TryAgain):

@@ -112,16 +112,17 @@ class BrokenCloud:
         """How often the function has given messages back to the queue."""
         return self.proxy.answered["ChangeMessageVisibilityBatch"]
 
-    def workers(self) -> list[psutil.Process]:
-        """The processes that run the function."""
+    def workers(self, output: str = "ClassifyFunctionName") -> list[psutil.Process]:
+        """The processes that run the function of that output."""
+        name = self.stack.outputs[output]
         return [
             process
             for process in processes.belonging_to(self.stack.settings.state)
-            if any(word.endswith("_worker.py") for word in _command(process))
+            if any(word.endswith("_worker.py") and name in word for word in _command(process))
         ]
 
-    def kill_function(self) -> None:
-        for process in self.workers():
+    def kill_function(self, output: str = "ClassifyFunctionName") -> None:
+        for process in self.workers(output):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
@@ -132,9 +133,11 @@ class BrokenCloud:
         child.wait()
 
     @contextlib.contextmanager
-    def queue_attributes(self, **attributes: str) -> Iterator[None]:
-        """Change the uploads queue as an operator could, for the length of the block."""
-        url = self.stack.outputs["UploadsQueueUrl"]
+    def queue_attributes(
+        self, output: str = "UploadsQueueUrl", **attributes: str
+    ) -> Iterator[None]:
+        """Change a queue as an operator could, for the length of the block."""
+        url = self.stack.outputs[output]
         before = self.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         self.stack.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
         try:

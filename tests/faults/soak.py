@@ -25,15 +25,14 @@ from local import container, watch
 from operate.redrive import redrive
 from tests.e2e.application import SAMPLES
 from tests.faults.broken_cloud import BrokenCloud, running
-from tests.faults.faults import FAULTS, REJECTED, Fault, error, hang_up
+from tests.faults.faults import FAULTS, REJECTED, Fault, hang_up
 from tests.faults.ledger import Audit
-from tests.faults.proxy import Exchange, Reply
+from tests.faults.throttle import Throttle
 
 ODD_KEYS = ("two  spaces", "plus+and%2B", "Müller, Jörg", "100%", "quote'\"<&>", "胸部", "a/b//c")
 REJECTS = (b"", b"Dear radiologist", b"%PDF-1.7", b"\xff\xd8\xff\xe0 cut off", b"\x89PNG\r\n\x1a\n")
 # What says that a film is no film rejects it for good, as it should; that would prove nothing here.
 RANDOM_FAULTS = [fault for fault in FAULTS if not fault.slow and fault.expected != REJECTED]
-_throttled = error(400, "ThrottlingException")
 FAULT_SECONDS = 0.5, 2.0
 QUIET_SECONDS = 0.5, 2.0
 KILL_EVERY_SECONDS = 20.0
@@ -93,23 +92,6 @@ class Memory(threading.Thread):
         self.join()
 
 
-class Throttle:
-    """An endpoint that turns films away when it has some already, as a serverless one does."""
-
-    def __init__(self, at_once: int) -> None:
-        self._free = threading.Semaphore(at_once)
-        self.turned_away = 0
-
-    def __call__(self, exchange: Exchange) -> Reply | None:
-        if not self._free.acquire(blocking=False):
-            self.turned_away += 1
-            return _throttled(exchange)
-        try:
-            return exchange.forward()
-        finally:
-            self._free.release()
-
-
 def torment(cloud: BrokenCloud, chance: random.Random, over: threading.Event) -> int:
     """Put one fault after another into the traffic, and kill processes now and then."""
     count = 0
@@ -123,6 +105,7 @@ def torment(cloud: BrokenCloud, chance: random.Random, over: threading.Event) ->
         if time.monotonic() > next_kill:
             next_kill = time.monotonic() + KILL_EVERY_SECONDS
             cloud.kill_function()
+            cloud.kill_function("NotifyFunctionName")
             if chance.random() < 0.5:
                 cloud.kill_container()
                 cloud.stack.start_container()
@@ -249,6 +232,7 @@ def main() -> int:
         running(Path(state), parameters) as cloud,
         # A killed function's messages come back after this, not after 13 minutes.
         cloud.short_lived_function(seconds=60),
+        cloud.queue_attributes("PeopleQueueUrl", VisibilityTimeout="30"),
     ):
         audit, figures = soak(cloud, chosen.uploads, chosen.seed, console)
     for figure in figures:
