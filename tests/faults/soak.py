@@ -36,8 +36,9 @@ RANDOM_FAULTS = [fault for fault in FAULTS if not fault.slow and fault.expected 
 FAULT_SECONDS = 0.5, 2.0
 QUIET_SECONDS = 0.5, 2.0
 KILL_EVERY_SECONDS = 20.0
-RULE_OFF_SECONDS = 3.0
-OUTAGE_SECONDS = 45.0  # an hour, as short as the waits are here
+RULE_OFF_SHARE = 0.1  # of the uploads lose their event
+OUTAGE_SECONDS = 30.0  # an hour, as short as the waits are here
+FAULTY_SECONDS = 30.0
 AT_ONCE = 2  # what the endpoint takes, in the end
 
 
@@ -95,8 +96,6 @@ class Memory(threading.Thread):
 def torment(cloud: BrokenCloud, chance: random.Random, over: threading.Event) -> int:
     """Put one fault after another into the traffic, and kill processes now and then."""
     count = 0
-    with cloud.rule_off():
-        over.wait(RULE_OFF_SECONDS)
     with cloud.proxy.fault("InvokeEndpoint", hang_up):
         over.wait(OUTAGE_SECONDS)
     next_kill = time.monotonic() + KILL_EVERY_SECONDS
@@ -129,14 +128,25 @@ def soak(cloud: BrokenCloud, uploads: int, seed: int, console: Console) -> tuple
         faults = pool.submit(torment, cloud, its_own, over)
         dropping = progress.add_task("Uploads", total=uploads)
         screening = progress.add_task("Screened", total=uploads)
-        drops = pool.map(lambda number: cloud.ledger.drop(*films.film(number)), range(uploads))
-        for _ in drops:
-            progress.advance(dropping)
+
+        def drop(numbers: range) -> None:
+            for _ in pool.map(lambda number: cloud.ledger.drop(*films.film(number)), numbers):
+                progress.advance(dropping)
+
+        middle, share = uploads // 2, int(uploads * RULE_OFF_SHARE)
+        drop(range(middle))
+        with cloud.rule_off():
+            drop(range(middle, middle + share))
+        drop(range(middle + share, uploads))
         twice = chance.sample(sorted(cloud.ledger.dropped), uploads // 20)
         for film in twice:
             cloud.tell(cloud.upload(film))
         # The faults go on while films are waiting, then they end, and what is left must come right.
-        _watch(cloud, lambda: progress.update(screening, completed=_done(cloud, uploads)), 20)
+        _watch(
+            cloud,
+            lambda: progress.update(screening, completed=_done(cloud, uploads)),
+            OUTAGE_SECONDS + FAULTY_SECONDS,
+        )
         over.set()
         count = faults.result()
         throttle = Throttle(AT_ONCE)
