@@ -57,7 +57,8 @@ def around(films_a_day: int, speed: Speed, prices: Prices) -> float:
         + speed.function_seconds_a_film * price["lambda_gb"] * price["lambda_gb_second"]
         + price["dynamodb_read"]
         + 2 * (1 + load["positives"]) * price["dynamodb_write"]  # table and index; alert sent
-        + 2 * load["positives"] * price["sns_publish"]  # for programs and for people
+        # For programs, and for people: their queue is sent to, received from and deleted from.
+        + load["positives"] * (2 * price["sns_publish"] + 3 * price["sqs_request"])
     )
     key = price["kms_key_month"] / (films_a_day * load["days_a_month"])
     return float(FILMS * (film + key))

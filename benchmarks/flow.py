@@ -93,7 +93,7 @@ class Flow:
     def watching(self) -> Iterator[None]:
         """Note when alerts arrive, for the length of the block."""
         done = threading.Event()
-        with watch.subscribed(self._stack, "benchmark", '{"audience": ["program"]}') as queue:
+        with watch.subscribed(self._stack, "benchmark", '{"finding": ["PNEUMONIA"]}') as queue:
 
             def receive() -> None:
                 while not done.is_set():

@@ -35,6 +35,10 @@ CONFIG = Config(
     screenings_table="screenings",
     alerts_topic_arn="arn:aws:sns:us-east-1:123456789012:alerts",
     uploads_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
+    dead_letter_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
+    most_tries=100,
+    largest_body_mb=25,
+    stack_name="cxr-alert",
     retry_seconds=15,
     record_retention_days=0,
 )

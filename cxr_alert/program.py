@@ -17,6 +17,7 @@ _COMMANDS = (local, prepare, train, evaluate, deploy, operate, bench, completion
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    _use_one_region()
     try:
         options = parser().parse_args(arguments)
         status: int | None = options.run(options)
@@ -30,6 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return status or 0
+
+
+def _use_one_region() -> None:
+    """Let AWS_REGION count for boto3 too, as it does for `sam` and the AWS command line."""
+    if region := os.environ.get("AWS_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = region
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,9 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from cxr_alert.errors import Mistake
+from cxr_alert.errors import Failure, Mistake
 from local import demo, mail, manual, processes, stack, table, watch
 from serving.shipped import SHIPPED_NETWORK
 
@@ -32,7 +33,9 @@ def _ends_in_order() -> None:
 
 def _settings(state: Path, model: Path | None) -> stack.Settings:
     chosen = model.resolve() if model else SHIPPED_NETWORK
-    return stack.Settings(state, chosen, parameters={"NotificationEmail": mail.ADDRESS})
+    return stack.Settings(
+        state, chosen, parameters={"NotificationEmail": mail.ADDRESS, "DigestSeconds": "1"}
+    )
 
 
 def demonstrate(model: Path | None) -> int:
@@ -46,8 +49,9 @@ def demonstrate(model: Path | None) -> int:
         observer = demo.Observer(running)
         screenings = table.follow(demo.screen_all(observer, SAMPLES), total, console)
         elapsed = time.monotonic() - started
+        no_film = observer.drop_no_film()
     demo.write_json(screenings, RESULT)
-    _show_mail(screenings)
+    told = _show_mails(screenings, no_film)
     console.print("\nSummary", style="bold")
     for line in table.summary(screenings, elapsed):
         console.print(line, soft_wrap=True)
@@ -55,23 +59,31 @@ def demonstrate(model: Path | None) -> int:
         f"Everything is stopped, after {time.monotonic() - began:.1f} s. Results: {_short(RESULT)}"
     )
     missing = table.shortcomings(screenings)
+    if not told:
+        missing.append(f"Nobody was told that {no_film} could not be screened.")
     for line in missing:
         print(f"{line} The logs are in {_short(DEMO)}.", file=sys.stderr)
     return 1 if missing else 0
 
 
-def _show_mail(screenings: list[demo.Screening]) -> None:
+def _show_mails(screenings: list[demo.Screening], no_film: str) -> bool:
+    """Show the mail about a positive, and that about what is no film; returns if that was there."""
     alerted = [each for each in screenings if each.alert_seconds is not None]
-    if not alerted:
-        return
-    film = max(alerted, key=lambda each: each.probability or 0).key
-    for message in mail.received(DEMO):
-        if film in message.get_content():
-            console.print("\nThe alert e-mail of one positive", style="bold")
-            print(mail.as_text(message))
-            console.print(
-                "(It stayed on this machine; SNS adds a link to unsubscribe.)", style="dim"
-            )
+    if alerted:
+        film = max(alerted, key=lambda each: each.probability or 0).key
+        _show_mail("The alert e-mail of one positive", film)
+    told = _show_mail("The e-mail about a file that could not be screened", no_film)
+    console.print("(They stayed on this machine; SNS adds a link to unsubscribe.)", style="dim")
+    return told
+
+
+def _show_mail(title: str, key: str) -> bool:
+    message = mail.about(DEMO, key)
+    if message is None:
+        return False
+    console.print(f"\n{title}", style="bold")
+    print(mail.as_text(message))
+    return True
 
 
 def up(model: Path | None) -> None:
@@ -93,9 +105,12 @@ def alerts() -> None:
     name = f"alerts-{os.getpid()}"
     with watch.subscribed(running, name, "{}") as queue:
         print("Waiting for alerts; Ctrl-C ends this.", flush=True)
-        while True:
-            for alert in watch.receive(running, queue, wait=1):
-                print(f"{alert.attributes.get('audience')}: {alert.subject}\n{alert.message}\n")
+        try:
+            while True:
+                for alert in watch.receive(running, queue, wait=1):
+                    print(f"{alert.subject}\n{alert.message}\n", flush=True)
+        except (ClientError, BotoCoreError):
+            raise Failure("The application went away; start it again with `make up`.") from None
 
 
 def _short(path: Path) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cxr_alert.errors import Failure
-from local import watch
+from local import mail, watch
 from local.stack import Stack
 
 # The first film without an answer is given time for a slow machine; those after it, little.
@@ -16,6 +16,7 @@ PATIENCE = 30.0
 LITTLE_PATIENCE = 2.0
 
 _PAUSE = 0.02
+_NO_FILM = "discharge-letter.pdf"
 
 
 @dataclasses.dataclass
@@ -52,7 +53,7 @@ class Observer:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._records = watch.screenings(stack)
-        self._programs = watch.subscribe(stack, "demo-programs", '{"audience": ["program"]}')
+        self._programs = watch.subscribe(stack, "demo-programs", '{"finding": ["PNEUMONIA"]}')
 
     def screen(self, film: Path, label: str, patience: float) -> Screening:
         """Drop one film and wait until its screening is complete or patience ends."""
@@ -76,6 +77,16 @@ class Observer:
                 screening.finding = record.judgement.finding
                 screening.probability = None if probability is None else float(probability)
         return screening
+
+    def drop_no_film(self) -> str:
+        """Drop a file that is no film, and wait until people were told; returns its key."""
+        stack = self._stack
+        bucket = stack.outputs["UploadsBucketName"]
+        stack.s3.put_object(Bucket=bucket, Key=_NO_FILM, Body=b"%PDF-1.7 Dear colleague, ...")
+        deadline = time.monotonic() + PATIENCE
+        while not mail.about(stack.settings.state, _NO_FILM) and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+        return _NO_FILM
 
     def _has_alert(self, key: str) -> bool:
         arrived = watch.receive(self._stack, self._programs)

@@ -20,6 +20,12 @@ def received(state: Path) -> list[EmailMessage]:
     return [email.message_from_bytes(file.read_bytes(), policy=default) for file in files]
 
 
+def about(state: Path, key: str) -> EmailMessage | None:
+    """The first mail that names a film, if there is one."""
+    mails = received(state)
+    return next((each for each in mails if key in each.get_content()), None)
+
+
 def as_text(mail: EmailMessage) -> str:
     """A mail as its reader sees it."""
     headers = "\n".join(f"{name}: {mail[name]}" for name in ("From", "To", "Subject"))

@@ -39,6 +39,10 @@ or fetch them with the CLI, from a queue that is subscribed to the topic:
     --queue-url {queue}
 Those for people are mailed into {_short(mail.directory(stack.settings.state))}/new/.
 
+Look after it, as on AWS (docs/runbook.md has them all):
+  .venv/bin/cxr-alert status
+  .venv/bin/cxr-alert positives
+
 Look up the film's record, and the latest positives:
   {aws} dynamodb query --table-name {table} \\
     --key-condition-expression '#k = :k' --expression-attribute-names '{{"#k": "key"}}' \\

@@ -5,6 +5,8 @@ import dataclasses
 import json
 from collections.abc import Iterator
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from aws.screenings_table import Screenings
 from local.stack import Stack
 
@@ -18,9 +20,12 @@ class Alert:
     attributes: dict[str, str]
 
 
-def subscribe(stack: Stack, queue_name: str, filter_policy: str) -> str:
-    """Create a queue that gets the topic's messages; returns its URL. Twice is the same queue."""
-    topic = stack.outputs["AlertsTopicArn"]
+ALERTS, FOR_PEOPLE = "AlertsTopicArn", "NotificationsTopicArn"  # the topics, by their outputs
+
+
+def subscribe(stack: Stack, queue_name: str, filter_policy: str, topic: str = ALERTS) -> str:
+    """Create a queue that gets a topic's messages; returns its URL. Twice is the same queue."""
+    topic_arn = stack.outputs[topic]
     url = stack.sqs.create_queue(QueueName=queue_name)["QueueUrl"]
     known = stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     arn = known["Attributes"]["QueueArn"]
@@ -31,28 +36,35 @@ def subscribe(stack: Stack, queue_name: str, filter_policy: str) -> str:
             "Principal": {"Service": "sns.amazonaws.com"},
             "Action": "sqs:SendMessage",
             "Resource": arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
         },
     }
     stack.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(allow_topic)})
     stack.sns.subscribe(
-        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": filter_policy}
+        TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": filter_policy}
     )
     return url
 
 
 @contextlib.contextmanager
-def subscribed(stack: Stack, queue_name: str, filter_policy: str) -> Iterator[str]:
+def subscribed(
+    stack: Stack, queue_name: str, filter_policy: str, topic: str = ALERTS
+) -> Iterator[str]:
     """A subscription for the length of the block."""
-    url = subscribe(stack, queue_name, filter_policy)
+    url = subscribe(stack, queue_name, filter_policy, topic)
     try:
         yield url
     finally:
-        topic = stack.outputs["AlertsTopicArn"]
-        for known in stack.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
-            if known["Endpoint"].endswith(f":{queue_name}"):
-                stack.sns.unsubscribe(SubscriptionArn=known["SubscriptionArn"])
-        stack.sqs.delete_queue(QueueUrl=url)
+        with contextlib.suppress(ClientError, BotoCoreError):  # it may be gone, with all of it
+            _unsubscribe(stack, queue_name, url, topic)
+
+
+def _unsubscribe(stack: Stack, queue_name: str, url: str, topic: str) -> None:
+    found = stack.sns.list_subscriptions_by_topic(TopicArn=stack.outputs[topic])
+    for known in found["Subscriptions"]:
+        if known["Endpoint"].endswith(f":{queue_name}"):
+            stack.sns.unsubscribe(SubscriptionArn=known["SubscriptionArn"])
+    stack.sqs.delete_queue(QueueUrl=url)
 
 
 def receive(stack: Stack, queue_url: str, wait: int = 0) -> list[Alert]:

@@ -10,15 +10,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws.endpoint import Endpoint
+from aws.queue import Queue
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Films
-from aws.uploads_queue import UploadsQueue
 from cxr_alert.errors import Mistake
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -35,6 +36,20 @@ class Application:
         return boto3.client("sqs")
 
     @cached_property
+    def sns(self) -> "SNSClient":
+        return boto3.client("sns")
+
+    @cached_property
+    def cloudwatch(self) -> Any:  # noqa: ANN401 - the checks have no types for it
+        client: Any = boto3.client
+        return client("cloudwatch")
+
+    @cached_property
+    def sagemaker_api(self) -> Any:  # noqa: ANN401
+        client: Any = boto3.client
+        return client("sagemaker")
+
+    @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         return boto3.client("dynamodb")
 
@@ -46,7 +61,7 @@ class Application:
 
     @property
     def films(self) -> Films:
-        return Films(self.s3)
+        return Films(self.s3, int(self.settings["LARGEST_BODY_MB"]))
 
     @property
     def endpoint(self) -> Endpoint:
@@ -57,16 +72,25 @@ class Application:
         return Screenings(self.dynamodb, self.outputs["ScreeningsTableName"])
 
     @property
-    def uploads_queue(self) -> UploadsQueue:
-        return UploadsQueue(lambda: self.sqs, self.outputs["UploadsQueueUrl"])
+    def uploads_queue(self) -> Queue:
+        return self.queue("UploadsQueueUrl")
+
+    def queue(self, output: str) -> Queue:
+        return Queue(lambda: self.sqs, self.outputs[output])
 
     @cached_property
-    def cutoff(self) -> Decimal:
-        """The cutoff that the function applies."""
+    def settings(self) -> dict[str, str]:
+        """The function's environment: what it works with."""
         function: Any = boto3.client("lambda")
         name = self.outputs["ClassifyFunctionName"]
-        settings = function.get_function_configuration(FunctionName=name)["Environment"]
-        return Decimal(settings["Variables"]["CUTOFF"])
+        found = function.get_function_configuration(FunctionName=name)["Environment"]
+        variables: dict[str, str] = found["Variables"]
+        return variables
+
+    @property
+    def cutoff(self) -> Decimal:
+        """The cutoff that the function applies."""
+        return Decimal(self.settings["CUTOFF"])
 
 
 def find(stack_name: str) -> Application:

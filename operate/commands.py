@@ -5,15 +5,21 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TextColumn
 
+from aws.queue import NotSent
+from aws.uploads_bucket import Versions
 from cxr_alert.errors import Failure, Mistake
 from cxr_alert.options import print_json
-from operate import application, redrive, rescreen
+from operate import application, check, queues, reconcile, redrive, rescreen
+from operate import status as health
 from operate.application import Application
+from reconcile.compare import Tally
 from screening.judgement import Finding, Judgement
 from screening.messages import percent, printable
 from screening.record import attributes
@@ -28,16 +34,29 @@ def _application(stack: str) -> Iterator[Application]:
     """The application of a stack; what AWS refuses meanwhile is told in a sentence."""
     try:
         yield application.find(stack)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, NotSent) as error:
         raise Failure(f"AWS did not do it: {error}") from error
+
+
+def _dropped(found: Application, key: str) -> str | None:
+    """When the last version of a film was uploaded."""
+    bucket = Versions(found.s3, found.outputs["UploadsBucketName"])
+    uploads = [each for page in bucket.pages(key) for each in page if each.key == key]
+    return max((each.uploaded for each in uploads), default=None)
 
 
 def look_up(stack: str, key: str, *, as_json: bool) -> None:
     with _application(stack) as found:
         records = found.screenings.of_key(key)
-    if not records:
+        depth = None if records else found.uploads_queue.depth()
+        dropped = None if records else _dropped(found, key)
+    if depth:
+        if not dropped:
+            raise Mistake(f"There is no film {printable(key)}, and no record of one.")
         raise Mistake(
-            f"There is no record of {key}; see `waiting` whether it is still to be screened."
+            f"The film was dropped at {dropped} and has no record yet: {depth.ready} films wait, "
+            f"{depth.being_tried} are being tried. If it stays so, `cxr-alert reconcile` has it "
+            "screened."
         )
     if as_json:
         print_json([attributes(record) for record in records])
@@ -77,15 +96,88 @@ def _said(judgement: Judgement) -> str:
 
 def waiting(stack: str, *, as_json: bool) -> None:
     with _application(stack) as found:
-        counts = {
-            name.removesuffix("Url"): redrive.waiting(found, name)
-            for name in ("UploadsQueueUrl", *redrive.SOURCES)
-        }
+        depths = queues.waiting(found)
     if as_json:
-        print_json(counts)
+        print_json([asdict(each) for each in depths])
         return
-    for name, count in counts.items():
-        console.print(f"{count:>8}  {name}")
+    _show_queues(depths)
+
+
+def _show_queues(depths: list[queues.Waiting]) -> None:
+    console.print(f"{'ready':>8} {'being tried':>12} {'delayed':>8} {'oldest':>9}")
+    for each in depths:
+        age = "-" if each.oldest_seconds is None else f"{each.oldest_seconds} s"
+        console.print(
+            f"{each.ready:>8} {each.being_tried:>12} {each.delayed:>8} {age:>9}  {each.what}"
+        )
+
+
+def status(stack: str, *, as_json: bool) -> int:
+    """Show how the application is; returns 1 where something is not as it should be."""
+    with _application(stack) as found:
+        now = health.status(found, stack)
+    troubles = health.troubles(now)
+    if as_json:
+        print_json({**asdict(now), "troubles": troubles})
+        return 1 if troubles else 0
+    console.print(f"endpoint        {now.endpoint}: {now.endpoint_state}")
+    console.print(f"cutoff          {now.cutoff}, network {now.model or 'not known yet'}")
+    console.print(f"last screening  {now.last_screening or 'none yet'}")
+    console.print(
+        f"subscriptions   people {now.people.confirmed} ({now.people.unconfirmed} unconfirmed), "
+        f"programs {now.programs.confirmed}, operations {now.operations.confirmed} "
+        f"({now.operations.unconfirmed} unconfirmed)"
+    )
+    console.print(f"alarms          {len(now.alarms_on)} of {now.alarms} are on")
+    console.print()
+    _show_queues(now.queues)
+    for trouble in troubles:
+        console.print(trouble, markup=False)
+    return 1 if troubles else 0
+
+
+def find_lost(stack: str, prefix: str, since: datetime | None, *, as_json: bool) -> None:
+    tally = Tally()
+    with (
+        _application(stack) as found,
+        _done_stays_done(),
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed} versions compared"),
+            console=_progress,
+            transient=True,
+        ) as progress,
+    ):
+        task = progress.add_task("Films", total=None)
+        for so_far in reconcile.reconcile(found, prefix, since):
+            tally = so_far
+            progress.update(task, completed=tally.seen)
+    if as_json:
+        print_json(asdict(tally))
+        return
+    console.print(f"{tally.seen:>8}  versions compared with the records")
+    console.print(f"{tally.missing:>8}  without a record")
+    console.print(f"{tally.announced:>8}  announced anew")
+    if tally.missing > tally.announced:
+        console.print("Those that were not announced may still wait: see `cxr-alert waiting`.")
+
+
+def see_through(stack: str, film: Path, *, as_json: bool) -> None:
+    if not film.is_file():
+        raise Mistake(f"There is no film {film}; name one with --film FILE.")
+    with _application(stack) as found, _progress.status("") as waits:
+        done = check.check(
+            found, film, lambda seconds: waits.update(f"Waiting for its record, {seconds:.0f} s")
+        )
+    if as_json:
+        print_json(asdict(done))
+        return
+    judgement = done.record.judgement
+    console.print(
+        f"It works: {judgement.finding} after {done.seconds:.1f} s, by {judgement.model}. The film "
+        f"was removed, its record {done.key} stays."
+    )
 
 
 def drive_back(stack: str, *, as_json: bool) -> None:

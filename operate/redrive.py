@@ -1,4 +1,4 @@
-"""Drive failed uploads back into the uploads queue.
+"""Drive failed uploads back into the uploads queue, and failed alerts into that of people.
 
 By hand and not by SQS's own StartMessageMoveTask: that one takes dead letters of queues only, and
 the events that EventBridge could not deliver wait too. A message is deleted after it was sent, so
@@ -14,7 +14,12 @@ from operate.application import Application
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-SOURCES = ("UploadsDeadLetterQueueUrl", "UndeliveredEventsQueueUrl")
+# Each queue of what failed, and the one that it came from.
+SOURCES = {
+    "UploadsDeadLetterQueueUrl": "UploadsQueueUrl",
+    "UndeliveredEventsQueueUrl": "UploadsQueueUrl",
+    "PeopleDeadLetterQueueUrl": "PeopleQueueUrl",
+}
 _HIDDEN_SECONDS = 60
 _BATCH = 10
 
@@ -45,13 +50,15 @@ def redrive(application: Application, source: str) -> Iterator[int]:
         if bodies <= seen:
             return
         seen |= bodies
-        _move(application, url, found)
+        _move(application, url, application.outputs[SOURCES[source]], found)
         yield len(found)
 
 
-def _move(application: Application, source: str, messages: list["MessageTypeDef"]) -> None:
+def _move(
+    application: Application, source: str, target: str, messages: list["MessageTypeDef"]
+) -> None:
     sent = application.sqs.send_message_batch(
-        QueueUrl=application.outputs["UploadsQueueUrl"],
+        QueueUrl=target,
         Entries=[
             {"Id": str(number), "MessageBody": message["Body"]}
             for number, message in enumerate(messages)

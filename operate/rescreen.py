@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from classify.examine import examine
 from operate.application import Application
-from screening.judgement import Finding, Judgement
-from screening.record import AlertState, Record, rejudged
+from screening.judgement import Judgement
+from screening.record import AlertState, Record, rejudged, unheard
 from screening.refusals import TryAgain
 
 _WAITS_SECONDS = (1, 4, 16)
@@ -74,14 +74,14 @@ def _result(application: Application, key: str, version: str, *, alert: bool) ->
     if before.alert is AlertState.PENDING:
         # An earlier run may have ended before it told the function. Told twice, it alerts once.
         if alert:
-            application.uploads_queue.announce(before.upload)
+            application.uploads_queue.announce([before.upload])
         return Result.SKIPPED
     after = rejudged(before, _judge_patiently(application, before), alert=alert)
     if _differ(before, after) and not application.screenings.rejudge(before, after):
         return Result.SKIPPED
-    if after.judgement.finding is Finding.PNEUMONIA and before.alert is AlertState.NOT_NEEDED:
+    if unheard(before, after.judgement):
         if alert:
-            application.uploads_queue.announce(before.upload)
+            application.uploads_queue.announce([before.upload])
         return Result.NEWLY_POSITIVE
     same = after.judgement.finding is before.judgement.finding
     return Result.SAME if same else Result.CHANGED

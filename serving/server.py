@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from serving.app import make_app
 from serving.network import BadNetwork, Network
 
+KEEP_ALIVE_SECONDS = 90  # longer than a proxy keeps a connection: one cut by us is a 5xx there
 GRACE_SECONDS = 20  # SageMaker kills 30 s after its SIGTERM
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
@@ -61,6 +62,7 @@ def run(
                 log_config=None,
                 log_level="warning",
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
             listener.listen()  # from here on clients may connect, as the next line says

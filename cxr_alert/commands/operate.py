@@ -1,13 +1,16 @@
-"""What an operator types: `look-up`, `positives`, `rejects`, `waiting`, `redrive`, `rescreen`.
+"""What an operator types, from `status` to `rescreen`.
 
 docs/runbook.md says when.
 """
 
 import argparse
+from datetime import UTC, datetime
+from pathlib import Path
 
 from cxr_alert.options import Commands, Run, add_command, add_json, whole_number
 
 _LISTED = 20
+_FILM = Path(__file__).parents[2] / "samples" / "NORMAL" / "IM-0117-0001.jpeg"
 
 
 def add_to(commands: Commands) -> None:
@@ -27,7 +30,20 @@ def add_to(commands: Commands) -> None:
             help="(default: %(default)s)",
         )
 
+    _add(commands, "status", "show how the application is", _status)
     _add(commands, "waiting", "count what waits in each queue", _waiting)
+
+    check = _add(commands, "check", "drop a test film and see it through", _check)
+    check.add_argument(
+        "--film", type=Path, default=_FILM, metavar="FILE", help="(default: a normal sample)"
+    )
+
+    lost = _add(commands, "reconcile", "have films without a record screened", _reconcile)
+    lost.add_argument("prefix", nargs="?", default="", help="the films whose keys begin so")
+    lost.add_argument(
+        "--since", type=_time, metavar="TIME", help="uploaded then or later, such as 2026-11-22"
+    )
+
     _add(commands, "redrive", "drive failed uploads back to be screened", _redrive)
 
     again = _add(commands, "rescreen", "screen films again, with the network of now", _rescreen)
@@ -71,6 +87,32 @@ def _waiting(options: argparse.Namespace) -> None:
     from operate import commands
 
     commands.waiting(options.stack, as_json=options.json)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from operate import commands
+
+    return commands.status(options.stack, as_json=options.json)
+
+
+def _check(options: argparse.Namespace) -> None:
+    from operate import commands
+
+    commands.see_through(options.stack, options.film, as_json=options.json)
+
+
+def _reconcile(options: argparse.Namespace) -> None:
+    from operate import commands
+
+    commands.find_lost(options.stack, options.prefix, options.since, as_json=options.json)
+
+
+def _time(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no time such as 2026-11-22T10:15") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _redrive(options: argparse.Namespace) -> None:

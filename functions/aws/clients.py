@@ -8,7 +8,7 @@ here, for a hiccup; waiting out a sick service is the queue's job.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -30,7 +30,11 @@ READ_SECONDS = {
     "sagemaker-runtime": 15,  # a serverless endpoint starts its container first
     "sns": 3,  # giving up early repeats an alert that went out
     "sqs": 2,
+    "cloudwatch": 5,
 }
+# Nobody waits for what runs on a schedule.
+PATIENT_ATTEMPTS = 5
+PATIENT_READ_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,25 @@ class Clients:
     def close(self) -> None:
         for client in (self.s3, self.endpoint, self.dynamodb, self.sns):
             client.close()
+
+
+@dataclass(frozen=True)
+class NotifyClients:
+    sns: "SNSClient"
+    make_sqs: Callable[[], "SQSClient"]
+
+
+@dataclass(frozen=True)
+class ReconcileClients:
+    s3: "S3Client"
+    dynamodb: "DynamoDBClient"
+    sqs: "SQSClient"
+
+
+@dataclass(frozen=True)
+class WatchClients:
+    sns: "SNSClient"
+    cloudwatch: Any
 
 
 # Fixed: botocore would put its own together twice for every call, a tenth of a warm film's CPU.
@@ -67,16 +90,43 @@ def make_clients() -> Clients:
     )
 
 
+def make_notify_clients() -> NotifyClients:
+    session = _session()
+    return NotifyClients(
+        # One attempt: a second one would be a second message within the time that is for one.
+        sns=session.client("sns", config=_limits("sns", attempts=1)),
+        make_sqs=lambda: session.client("sqs", config=_limits("sqs")),
+    )
+
+
+def make_reconcile_clients() -> ReconcileClients:
+    session = _session()
+    patient = {"read_seconds": PATIENT_READ_SECONDS, "attempts": PATIENT_ATTEMPTS}
+    return ReconcileClients(
+        s3=session.client("s3", config=_limits("s3", **patient)),
+        dynamodb=session.client("dynamodb", config=_limits("dynamodb", **patient)),
+        sqs=session.client("sqs", config=_limits("sqs", **patient)),
+    )
+
+
+def make_watch_clients() -> WatchClients:
+    session = _session()
+    return WatchClients(
+        sns=session.client("sns", config=_limits("sns")),
+        cloudwatch=session.client("cloudwatch", config=_limits("cloudwatch")),
+    )
+
+
 def longest_wait(service: str) -> float:
     """Return the seconds after which a call to `service` has certainly ended."""
     return ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS[service]) + BACK_OFF_SECONDS
 
 
-def _limits(service: str) -> Config:
+def _limits(service: str, *, attempts: int = ATTEMPTS, read_seconds: int | None = None) -> Config:
     return Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS[service],
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        read_timeout=read_seconds or READ_SECONDS[service],
+        retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=BATCH_SIZE,
         tcp_keepalive=True,
         user_agent=_USER_AGENT,

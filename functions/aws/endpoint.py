@@ -1,6 +1,8 @@
 """The SageMaker endpoint: every answer that it can give is sorted here, see `_sort`."""
 
+import random
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from screening.formats import format_of
 from screening.judgement import Answer, read_probability
-from screening.refusals import Rejected, TryAgain
+from screening.refusals import Code, Rejected, TryAgain
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -16,7 +18,20 @@ if TYPE_CHECKING:
 # A 4xx of the container is about the film, but for these, which no film can cause: the container
 # is the wrong one, or busy. To call those final would reject, and never alert, every film.
 _NOT_THE_FILM = {401, 403, 404, 405, 407, 408, 425, 429}
+# The codes with which it says that it is busy, or that its container has yet to start.
+_BUSY = {"ThrottlingException", "TooManyRequestsException", "ModelNotReadyException", "429"}
+# How SageMaker says that a body is too large: in the text of a general error, or as a status.
+_OVERSIZE = re.compile(r"oversize body|content length exceeded|payload.*too large", re.IGNORECASE)
+_OVERSIZE_CODES = {"413", "RequestEntityTooLargeException"}
+# What the container says of a picture that is none for its network: "adult: This looks like ...".
+_NO_FILM_FOR_IT = 422
+_CODED = re.compile(r"([a-z_]{1,40}): (.+)")
+_STATUS_CODES = {413: Code.TOO_LARGE, 415: Code.FORMAT}
 _LONGEST_REASON = 300
+
+BUSY_SECONDS = 60  # of one film, all waits together
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 2.0  # so that it is never idle while some wait
 
 
 class NotAnswered(TryAgain):
@@ -33,13 +48,35 @@ class NotAnswered(TryAgain):
         self.refused = refused
 
 
+class _Busy(NotAnswered):
+    """It takes no more films at once; it will in a moment."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     client: "SageMakerRuntimeClient"
     name: str
+    busy_seconds: float = BUSY_SECONDS
 
     def ask(self, film: bytes) -> Answer:
-        """Return the endpoint's answer about one film."""
+        """Return the endpoint's answer about one film; wait while it is busy with others.
+
+        That costs the film none of its tries. The waits are drawn by lot, so that films which were
+        turned away together do not come back together.
+        """
+        deadline = time.monotonic() + self.busy_seconds
+        longest = _FIRST_WAIT_SECONDS
+        while True:
+            try:
+                return self._ask(film)
+            except _Busy:
+                wait = random.uniform(longest / 4, longest)  # noqa: S311 - no secret
+                if time.monotonic() + wait > deadline:
+                    raise
+                time.sleep(wait)
+                longest = min(longest * 2, _LONGEST_WAIT_SECONDS)
+
+    def _ask(self, film: bytes) -> Answer:
         try:
             response = self.client.invoke_endpoint(
                 EndpointName=self.name,
@@ -50,7 +87,7 @@ class Endpoint:
             with response["Body"]:  # `as` would give the raw stream, with other errors
                 answer = response["Body"].read()
         except ClientError as error:
-            raise _sort(error) from None
+            raise _sort(error, len(film)) from None
         except BotoCoreError as error:
             name = type(error).__name__
             raise NotAnswered(
@@ -69,26 +106,36 @@ def _content_type(film: bytes) -> str:
     return known.content_type if known else "application/octet-stream"
 
 
-def _sort(error: ClientError) -> Rejected | NotAnswered:
+def _sort(error: ClientError, size: int) -> Rejected | NotAnswered:
+    """Only what is surely the film's fault is final: an error that nobody knows is tried again."""
     response: Any = error.response  # with the members of SageMaker's own errors
     code = response["Error"]["Code"]
     words = response["Error"].get("Message", "")
     if code == "ModelError":
         status = int(response.get("OriginalStatusCode") or 0)
         if 400 <= status < 500 and status not in _NOT_THE_FILM:
-            return Rejected(_reason(response.get("OriginalMessage"), status))
+            return _refusal(response.get("OriginalMessage"), status)
         return NotAnswered(f"The endpoint's container failed with status {status}.", code, words)
-    if code == "ValidationError":
-        # SageMaker says so too while an endpoint is missing or not in service yet.
-        if re.search(r"not found|in ?service", words, re.IGNORECASE):
-            return NotAnswered("The endpoint does not exist or is not in service.", code, words)
-        return Rejected(_reason(words, 400))
+    if code in _BUSY:
+        return _Busy(f"The endpoint is busy: {code}.", code, words)
+    if code in _OVERSIZE_CODES or _OVERSIZE.search(words):
+        return Rejected(
+            Code.TOO_LARGE,
+            f"The file has {size / 1024**2:.1f} MB, more than the endpoint takes (a serverless one "
+            "4 MB, others 25 MB). Export the film smaller and drop it again.",
+        )
+    if code == "ValidationError" and re.search(r"not found|in ?service", words, re.IGNORECASE):
+        return NotAnswered("The endpoint does not exist or is not in service.", code, words)
     return NotAnswered(f"The endpoint could not be asked: {code}.", code, words)
 
 
-def _reason(message: object, status: int) -> str:
+def _refusal(message: object, status: int) -> Rejected:
     line = " ".join(message.split()) if isinstance(message, str) else ""
-    return line[:_LONGEST_REASON] or f"The endpoint refused the image (status {status})."
+    code: str = _STATUS_CODES.get(status, Code.UNREADABLE)
+    if status == _NO_FILM_FOR_IT and (coded := _CODED.fullmatch(line)):
+        code, line = coded.groups()
+    reason = line[:_LONGEST_REASON] or f"The endpoint refused the image (status {status})."
+    return Rejected(code, reason)
 
 
 def _model(custom_attributes: str) -> str | None:

@@ -1,6 +1,7 @@
 """The screening records in DynamoDB: their only reader and their only writer."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,12 +21,16 @@ from screening.record import (
     record_from,
 )
 from screening.refusals import TryAgain
+from screening.upload import Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
+_MOST_IN_A_READ = 100
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 5.0
 _LATEST_FINDINGS = "latest-findings"  # the table's index, by finding and time
 
 
@@ -54,6 +59,39 @@ class Screenings:
         except (ClientError, BotoCoreError) as error:
             raise _sort(error, "read") from None
         return _record(found["Item"]) if "Item" in found else None
+
+    def without_record(self, uploads: Sequence[Upload]) -> list[Upload]:
+        """Return those of the uploads that have no record; raises AWS's own errors."""
+        known: set[tuple[str, str]] = set()
+        for start in range(0, len(uploads), _MOST_IN_A_READ):
+            keys = [
+                _key(each.key, each.version) for each in uploads[start : start + _MOST_IN_A_READ]
+            ]
+            known |= self._known(keys)
+        return [each for each in uploads if (each.key, each.version) not in known]
+
+    def _known(self, keys: list[dict[str, Any]]) -> set[tuple[str, str]]:
+        known: set[tuple[str, str]] = set()
+        wait = _FIRST_WAIT_SECONDS
+        while keys:
+            found: Any = self.client.batch_get_item(
+                RequestItems={
+                    self.table: {
+                        "Keys": keys,
+                        "ConsistentRead": True,
+                        "ProjectionExpression": "#key, #version",
+                        "ExpressionAttributeNames": {"#key": "key", "#version": "version"},
+                    }
+                }
+            )
+            items = found["Responses"].get(self.table, [])
+            known |= {(item["key"]["S"], item["version"]["S"]) for item in items}
+            # What DynamoDB had no room for just now comes back, to be asked for again, later.
+            keys = found.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
+            if keys:
+                time.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+        return known
 
     def add(self, record: Record) -> Record:
         """Write the record unless the upload has one; return the one that stands."""

@@ -1,19 +1,20 @@
 """The films in S3."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from screening.refusals import Rejected, TryAgain
+from screening.clock import stamp
+from screening.refusals import Code, Rejected, TryAgain
 from screening.upload import Upload
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
-LARGEST_BYTES = 25 * 1024 * 1024  # the body that a SageMaker endpoint takes
 DOWNLOAD_SECONDS = 10  # for the whole body: a socket's time limit starts anew with every byte
 _CHUNK_BYTES = 1024 * 1024
 
@@ -24,15 +25,19 @@ _REPLACED = {"PreconditionFailed", "412"}
 @dataclass(frozen=True)
 class Films:
     client: "S3Client"
+    largest_mb: int  # what the endpoint takes
 
     def read(self, upload: Upload) -> bytes:
         """Return the bytes of exactly the upload that the event named."""
         if upload.size == 0:
-            raise Rejected("The file is empty. Export the film again and drop it again.")
-        if upload.size > LARGEST_BYTES:
             raise Rejected(
-                f"The file has {upload.size / 1024**2:.1f} MB; at most 25 MB can be screened. "
-                "Export the film smaller and drop it again."
+                Code.EMPTY, "The file is empty. Export the film again and drop it again."
+            )
+        if upload.size > self.largest_mb * 1024**2:
+            raise Rejected(
+                Code.TOO_LARGE,
+                f"The file has {upload.size / 1024**2:.1f} MB; at most {self.largest_mb} MB can be "
+                "screened. Export the film smaller and drop it again.",
             )
         try:
             if upload.version_id is None:
@@ -47,9 +52,13 @@ class Films:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _GONE:
-                raise Rejected("The file was deleted before it could be read.") from None
+                raise Rejected(
+                    Code.DELETED, "The file was deleted before it could be read."
+                ) from None
             if code in _REPLACED:
-                raise Rejected("The file was replaced before it could be read.") from None
+                raise Rejected(
+                    Code.REPLACED, "The file was replaced before it could be read."
+                ) from None
             raise TryAgain(f"S3 refused to hand out the film: {code}.") from None
         # botocore's own messages hold the address, and with it the key.
         except BotoCoreError as error:
@@ -65,3 +74,33 @@ def _read_all(body: "StreamingBody") -> bytes:
             if time.monotonic() > deadline:
                 raise TryAgain(f"The film did not arrive within {DOWNLOAD_SECONDS} seconds.")
     return b"".join(chunks)
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What a bucket holds: every version of every object, but for those without an id.
+
+    Such have a version "null", from a time when the bucket kept none; only their event names them.
+    """
+
+    client: "S3Client"
+    bucket: str
+
+    def pages(self, prefix: str) -> Iterator[list[Upload]]:
+        """List the versions of the keys that begin with `prefix`, a page at a time."""
+        pages = self.client.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix=prefix
+        )
+        for page in pages:
+            yield [
+                Upload.of(
+                    key=each["Key"],
+                    version=each["VersionId"],
+                    bucket=self.bucket,
+                    etag=each["ETag"].strip('"'),
+                    size=each["Size"],
+                    uploaded=stamp(each["LastModified"]),
+                )
+                for each in page.get("Versions", [])
+                if each["VersionId"] != "null"
+            ]

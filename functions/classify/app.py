@@ -4,6 +4,6 @@ import os
 
 from aws.clients import make_clients
 from classify.handler import make_handler
-from screening.config import read_config
+from screening.config import Config, read_config
 
-handler = make_handler(read_config(os.environ), make_clients())
+handler = make_handler(read_config(os.environ, Config), make_clients())

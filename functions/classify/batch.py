@@ -6,13 +6,13 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from aws.alerts_topic import Alerts
 from aws.endpoint import Endpoint
 from aws.screenings_table import Screenings
+from aws.topic import Topic
 from aws.uploads_bucket import Films
 from classify.examine import examine
 from screening.clock import now
-from screening.messages import people_message, program_message
+from screening.messages import alert_message
 from screening.record import AlertState, Claim, Record, screened
 from screening.refusals import TryAgain
 from screening.upload import Upload
@@ -26,7 +26,7 @@ class Services:
     films: Films
     endpoint: Endpoint
     screenings: Screenings
-    alerts: Alerts
+    alerts: Topic
     cutoff: Decimal
 
 
@@ -91,13 +91,9 @@ def _alert(
     ours = [one.record for one in outcomes if one.record and one.record.awaits_alert_of(claim)]
     if not ours:
         return outcomes
-    *programs, people = services.alerts.publish(
-        [*(program_message(record) for record in ours), people_message(ours)]
-    )
-    # If the one message for people failed, they saw none of the films: every alert has failed.
+    answers = services.alerts.publish([alert_message(record) for record in ours])
     failures = {
-        (record.key, record.version): failed or people
-        for record, failed in zip(ours, programs, strict=True)
+        (record.key, record.version): failed for record, failed in zip(ours, answers, strict=True)
     }
 
     def note(outcome: Outcome) -> Outcome:

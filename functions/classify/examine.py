@@ -5,6 +5,7 @@ from decimal import Decimal
 from aws.endpoint import Endpoint
 from aws.uploads_bucket import Films
 from screening.clock import now
+from screening.formats import refuse_others
 from screening.judgement import Judgement, judge, reject
 from screening.refusals import Rejected
 from screening.upload import Upload
@@ -13,7 +14,9 @@ from screening.upload import Upload
 def examine(upload: Upload, films: Films, endpoint: Endpoint, cutoff: Decimal) -> Judgement:
     """Read the film, ask the endpoint, apply the cutoff; raises TryAgain if the film can wait."""
     try:
-        answer = endpoint.ask(films.read(upload))
+        film = films.read(upload)
+        refuse_others(film)
+        answer = endpoint.ask(film)
     except Rejected as rejection:
-        return reject(str(rejection), cutoff, now())
+        return reject(rejection, cutoff, now())
     return judge(answer, cutoff, now())

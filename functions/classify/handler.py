@@ -9,12 +9,12 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws.alerts_topic import Alerts
 from aws.clients import BATCH_SIZE, Clients
 from aws.endpoint import Endpoint
+from aws.queue import NotSent, Queue
 from aws.screenings_table import Screenings
+from aws.topic import Topic
 from aws.uploads_bucket import Films
-from aws.uploads_queue import UploadsQueue
 from classify import observe
 from classify.batch import Services, screen_and_alert
 from screening.clock import now, stamp
@@ -34,12 +34,12 @@ Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 def make_services(config: Config, clients: Clients) -> Services:
     return Services(
-        films=Films(clients.s3),
+        films=Films(clients.s3, config.largest_body_mb),
         endpoint=Endpoint(clients.endpoint, config.endpoint_name),
         screenings=Screenings(
             clients.dynamodb, config.screenings_table, config.record_retention_days
         ),
-        alerts=Alerts(clients.sns, config.alerts_topic_arn),
+        alerts=Topic(clients.sns, config.alerts_topic_arn),
         cutoff=config.cutoff,
     )
 
@@ -47,7 +47,9 @@ def make_services(config: Config, clients: Clients) -> Services:
 def make_handler(config: Config, clients: Clients) -> Handler:
     """Return the function that Lambda calls with each batch of messages."""
     services = make_services(config, clients)
-    queue = UploadsQueue(clients.make_sqs, config.uploads_queue_url)
+    queue = Queue(clients.make_sqs, config.uploads_queue_url)
+    dead_letters = Queue(clients.make_sqs, config.dead_letter_queue_url)
+    observe.metrics.set_default_dimensions(stack=config.stack_name)
     pool = ThreadPoolExecutor(BATCH_SIZE, thread_name_prefix="film")
 
     @observe.logger.inject_lambda_context
@@ -55,6 +57,7 @@ def make_handler(config: Config, clients: Clients) -> Handler:
     def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
         messages = [SQSRecord(record) for record in event["Records"]]
         uploads, failures = _read(messages)
+        failures = _give_up(dead_letters, messages, failures)
         # Several messages may tell of one upload; it is screened once.
         chosen = dict.fromkeys(uploads.values())
         outcomes = screen_and_alert(chosen, services, _claim(context), pool)
@@ -71,7 +74,7 @@ def make_handler(config: Config, clients: Clients) -> Handler:
         with processor(records=event["Records"], handler=settle):
             processor.process()
         postponed = [message for message in messages if message.message_id in failures]
-        _postpone(queue, postponed, config.retry_seconds)
+        _postpone(queue, postponed, config)
         return processor.response()
 
     return handler
@@ -87,7 +90,7 @@ def _read(messages: list[SQSRecord]) -> tuple[dict[str, Upload], dict[str, BaseE
         except MalformedMessage as malformed:
             failures[message.message_id] = malformed
             continue
-        if upload is None:
+        if upload is None or upload.is_folder_marker:
             observe.report_ignored(message)
         else:
             uploads[message.message_id] = upload
@@ -99,9 +102,24 @@ def _claim(context: "LambdaContext") -> Claim:
     return Claim(by=context.aws_request_id, until=stamp(now() + remaining + CLOCKS_DIFFER))
 
 
-def _postpone(queue: UploadsQueue, messages: list[SQSRecord], first_wait: int) -> None:
+def _give_up(
+    dead_letters: Queue, messages: list[SQSRecord], failures: dict[str, BaseException]
+) -> dict[str, BaseException]:
+    """Set aside what no other try would understand; return what even that failed for."""
+    malformed = [message for message in messages if message.message_id in failures]
+    if not malformed:
+        return {}
     try:
-        queue.postpone(messages, first_wait)
+        dead_letters.bury(malformed)
+    except (ClientError, BotoCoreError, NotSent):
+        return failures  # they come back, and some perhaps are set aside twice
+    observe.report_given_up(malformed)
+    return {}
+
+
+def _postpone(queue: Queue, messages: list[SQSRecord], config: Config) -> None:
+    try:
+        queue.postpone(messages, config.retry_seconds, config.most_tries)
     except (ClientError, BotoCoreError) as error:
         # The messages come back all the same, when the queue's visibility timeout is over.
         observe.report_not_postponed(error)

@@ -5,19 +5,21 @@ show up in the line of the next.
 """
 
 import traceback
+from collections.abc import Sequence
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from classify.batch import Outcome
+from screening.config import NAMESPACE
 from screening.judgement import Finding
 from screening.refusals import TryAgain
 from screening.upload import MalformedMessage, Upload
 
 # template.yaml's alarms and dashboard look the metrics up under these names.
 SERVICE = "classify"
-NAMESPACE = "CxrAlert"
+LONG = 5  # tries; a film that fails as often is worth an alarm of its own
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
@@ -32,6 +34,7 @@ def report_outcomes(outcomes: list[Outcome]) -> None:
                 film=outcome.upload.log_id,
                 finding=judgement.finding,
                 probability=judgement.probability,
+                code=judgement.code,
                 reason=judgement.reason,
                 model=judgement.model,
                 size=record.size,
@@ -46,23 +49,34 @@ def report_outcomes(outcomes: list[Outcome]) -> None:
 
 
 def report_ignored(message: SQSRecord) -> None:
-    logger.warning("Message ignored: it tells of no upload", message_id=message.message_id)
+    logger.warning("Message ignored: it tells of no film", message_id=message.message_id)
     _count("EventsIgnored", 1)
 
 
 def report_failure(message: SQSRecord, upload: Upload | None, failure: BaseException) -> None:
     """Log the failure; in its own words only if they are ours, since others may quote the key."""
     ours = isinstance(failure, TryAgain | MalformedMessage)
+    tries = int(message.attributes.approximate_receive_count)
     log = logger.warning if ours else logger.error
     log(
         "Message failed; the queue delivers it again",
         message_id=message.message_id,
-        tries=message.attributes.approximate_receive_count,
+        tries=tries,
         film=upload.log_id if upload else None,
         error=str(failure) if ours else type(failure).__name__,
         where=None if ours else _where(failure),
     )
     _count("RecordsFailed", 1)
+    _count("RecordsFailedLong", int(tries >= LONG))
+
+
+def report_given_up(messages: Sequence[SQSRecord]) -> None:
+    for message in messages:
+        logger.error(
+            "Message set aside with the dead letters: no other try would understand it",
+            message_id=message.message_id,
+        )
+    _count("MessagesGivenUp", len(messages))
 
 
 def report_not_postponed(failure: Exception) -> None:

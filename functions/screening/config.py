@@ -1,15 +1,20 @@
-"""The function's environment: each variable, what it may hold, and what it means, said once.
+"""The functions' environments: each variable, what it may hold, and what it means, said once.
 
-Every field of `Config` is the variable of that name in capitals. template.yaml sets them; a test
-says that it sets just these, and that its parameters allow what is allowed here.
+Every field of a configuration is the variable of that name in capitals. template.yaml sets them; a
+test says that it sets just these, and that its parameters allow what is allowed here. `Config` is
+that of `classify`; the other functions have theirs beside their handlers.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+NAMESPACE = "CxrAlert"  # of the metrics; template.yaml's alarms and dashboard look there
 DEFAULT_CUTOFF = Decimal("0.1")
 # None of them short: a film whose record is gone counts as never screened, and a dead letter may
 # come back to it for 14 days.
@@ -17,11 +22,18 @@ RETENTION_DAYS = (0, 30, 60, 90, 180, 365, 731, 1827, 3653)
 
 ENDPOINT_NAME = "[a-z0-9](-*[a-z0-9]){0,62}"
 _PROBABILITY = r"0?\.\d*[1-9]\d*|1(\.0*)?"
-_TABLE = r"[a-zA-Z0-9_.-]{3,255}"
-_TOPIC = r"arn:[a-z-]+:sns:[a-z0-9-]+:\d+:[a-zA-Z0-9_-]+"
-_URL = r"https?://\S+"
-_SECONDS = r"[1-9]\d?|[1-8]\d\d|900"
-_DAYS = "|".join(str(days) for days in RETENTION_DAYS)
+TABLE = r"[a-zA-Z0-9_.-]{3,255}"
+TOPIC = r"arn:[a-z-]+:sns:[a-z0-9-]+:\d+:[a-zA-Z0-9_-]+"
+URL = r"https?://\S+"
+SECONDS = r"[1-9]\d?|[1-8]\d\d|900"
+DAYS = "|".join(str(days) for days in RETENTION_DAYS)
+BUCKET = r"[a-z0-9][a-z0-9.-]{2,62}"
+STACK = r"[a-zA-Z][a-zA-Z0-9-]{0,127}"
+TRIES = r"[1-9]\d{0,2}"
+MEGABYTES = r"[1-9]|1\d|2[0-5]"
+
+
+_Kind = TypeVar("_Kind", bound="DataclassInstance")
 
 
 class WrongConfiguration(Exception):
@@ -29,7 +41,7 @@ class WrongConfiguration(Exception):
 
 
 @dataclass(frozen=True)
-class _Variable:
+class Variable:
     pattern: str
     meaning: str
 
@@ -37,33 +49,39 @@ class _Variable:
 @dataclass(frozen=True)
 class Config:
     endpoint_name: Annotated[
-        str, _Variable(ENDPOINT_NAME, "the name of a SageMaker endpoint, in lower case")
+        str, Variable(ENDPOINT_NAME, "the name of a SageMaker endpoint, in lower case")
     ]
-    cutoff: Annotated[Decimal, _Variable(_PROBABILITY, "above 0 and at most 1, such as 0.1")]
-    screenings_table: Annotated[str, _Variable(_TABLE, "the name of a DynamoDB table")]
-    alerts_topic_arn: Annotated[str, _Variable(_TOPIC, "the ARN of an SNS topic")]
-    uploads_queue_url: Annotated[str, _Variable(_URL, "the URL of an SQS queue")]
-    retry_seconds: Annotated[int, _Variable(_SECONDS, "whole seconds from 1 to 900")]
+    cutoff: Annotated[Decimal, Variable(_PROBABILITY, "above 0 and at most 1, such as 0.1")]
+    screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
+    alerts_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
+    uploads_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    dead_letter_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    retry_seconds: Annotated[int, Variable(SECONDS, "whole seconds from 1 to 900")]
+    most_tries: Annotated[int, Variable(TRIES, "the uploads queue's maxReceiveCount")]
+    largest_body_mb: Annotated[int, Variable(MEGABYTES, "whole MB from 1 to 25")]
     record_retention_days: Annotated[
-        int, _Variable(_DAYS, f"0 for no end, or days: {', '.join(map(str, RETENTION_DAYS[1:]))}")
+        int, Variable(DAYS, f"0 for no end, or days: {', '.join(map(str, RETENTION_DAYS[1:]))}")
     ]
+    stack_name: Annotated[str, Variable(STACK, "the name of a CloudFormation stack")]
 
 
-def read_config(environment: Mapping[str, str]) -> Config:
+def read_config(environment: Mapping[str, str], kind: type[_Kind]) -> _Kind:
     """Return the configuration; raise WrongConfiguration where it cannot work."""
     values: dict[str, Any] = {}
-    for each in fields(Config):
+    for each in fields(kind):
         name = each.name.upper()
         convert, variable = get_args(each.type)
         text = environment.get(name, "").strip()
+        if not text and each.default is not MISSING:
+            continue
         if not text:
             raise WrongConfiguration(f"{name} is not set: it must be {variable.meaning}.")
         if not re.fullmatch(variable.pattern, text):
             raise WrongConfiguration(f"{name} is {text!r}: it must be {variable.meaning}.")
         values[each.name] = convert(text)
-    return Config(**values)
+    return kind(**values)
 
 
-def environment_of(config: Config) -> dict[str, str]:
+def environment_of(config: "DataclassInstance") -> dict[str, str]:
     """Return the variables that `read_config` reads as this configuration."""
     return {each.name.upper(): str(getattr(config, each.name)) for each in fields(Config)}

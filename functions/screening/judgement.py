@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from screening.clock import stamp
-from screening.refusals import TryAgain
+from screening.refusals import Rejected, TryAgain
 
 
 class Finding(StrEnum):
@@ -30,7 +30,7 @@ class Answer:
 class Judgement:
     """What was found on a film, when, by which network and with which cutoff.
 
-    A rejected film has a reason, and perhaps a code for it, in place of a probability.
+    A rejected film has a reason, and a code for it, in place of a probability.
     """
 
     finding: Finding
@@ -81,8 +81,10 @@ def judge(answer: Answer, cutoff: Decimal, at: datetime) -> Judgement:
     )
 
 
-def reject(reason: str, cutoff: Decimal, at: datetime) -> Judgement:
-    return Judgement(Finding.REJECTED, cutoff, stamp(at), reason=reason)
+def reject(rejection: Rejected, cutoff: Decimal, at: datetime) -> Judgement:
+    return Judgement(
+        Finding.REJECTED, cutoff, stamp(at), reason=str(rejection), code=rejection.code
+    )
 
 
 def _is_probability(value: object) -> bool:

@@ -1,16 +1,17 @@
-"""What the alerts say. Pure: records in, SNS messages out.
+"""What the alerts say: one message for each positive and each reject. Pure.
 
-Programs get one message for each finding, people one for each batch, since SNS suspends an e-mail
-subscription that gets more than about ten a second; the attribute `audience` and filter policies on
-it keep the two apart on one topic. Never a diagnosis.
+Programs get them as they are; what people get is made of them, see digest.py. Never a diagnosis.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Protocol
 
-from screening.record import Record, attributes
+from screening.judgement import Finding
+from screening.record import Record
+from screening.record import attributes as flat
+from screening.refusals import Code
 
 # How the alert itself fares, and what was thought before, is nothing to tell.
 _OURS = {"alert", "alerted", "claimed_by", "claimed_until", "earlier", "expires"}
@@ -18,6 +19,13 @@ _OURS = {"alert", "alerted", "claimed_by", "claimed_until", "earlier", "expires"
 NOT_A_DIAGNOSIS = (
     "A computer screened these X-rays. This is not a diagnosis: a doctor has to look at them."
 )
+
+
+class _Judged(Protocol):
+    @property
+    def cutoff(self) -> Decimal: ...
+    @property
+    def probability(self) -> Decimal | None: ...
 
 
 @dataclass(frozen=True)
@@ -32,76 +40,35 @@ class Message:
     attributes: dict[str, str | Decimal]
 
 
-def program_message(record: Record) -> Message:
-    """Return the message for programs: the record as JSON, with what filter policies go by."""
-    probability = record.judgement.probability
-    if probability is None:
-        raise ValueError("Only a film with a probability has an alert.")
-    words = f"{_sentence(record)}: {printable(record.key)}"
-    return Message(
-        subject="Possible pneumonia: 1 film to review",
-        texts={"default": json.dumps(_facts(record)), "email": words, "sms": words},
-        attributes={
-            "audience": "program",
-            "finding": record.judgement.finding.value,
-            "probability": probability,
-        },
-    )
-
-
-def people_message(records: Sequence[Record]) -> Message:
-    """Return the one message for people about all of `records`, the most probable first."""
-    ranked = sorted(records, key=lambda record: record.judgement.probability or 0, reverse=True)
-    if len(ranked) == 1:
-        films, summary = "1 film", f"{_sentence(ranked[0])}."
-        mail = [summary, *_details(ranked[0])]
-    else:
-        films = f"{len(ranked)} films"
-        summary = f"Possible pneumonia in {films}, please review; highest {_odds(ranked[0])}."
-        mail = [summary, ""]
-        for record in ranked:
-            mail += [_sentence(record), *_details(record)]
-    mail.append(NOT_A_DIAGNOSIS)
-    finding = ranked[0].judgement.finding.value
-    facts = {"finding": finding, "films": [_facts(record) for record in ranked]}
-    return Message(
-        subject=f"Possible pneumonia: {films} to review",
-        texts={
-            "default": json.dumps(facts),
-            "email": "\n".join(mail),
-            "sms": summary,
-        },
-        attributes={"audience": "people", "finding": finding},
-    )
-
-
-def _sentence(record: Record) -> str:
-    return f"Possible pneumonia, {_odds(record)}, please review"
-
-
-def _details(record: Record) -> list[str]:
-    return [
-        f"  film      {printable(record.key)}",
-        f"  bucket    {record.bucket}",
-        f"  version   {record.version}",
-        f"  uploaded  {record.uploaded}",
-        "",
-    ]
-
-
-def _odds(record: Record) -> str:
+def alert_message(record: Record) -> Message:
+    """Return the message about one film: its record as JSON, with what filter policies go by."""
     judgement = record.judgement
-    return f"probability {percent(judgement.probability)} (cutoff {_exact(judgement.cutoff)})"
+    attributes: dict[str, str | Decimal] = {"finding": judgement.finding.value}
+    if judgement.finding is Finding.REJECTED:
+        subject = "Not screened: 1 film"
+        words = f"Not screened: {printable(judgement.reason or '')}"
+        attributes["code"] = judgement.code or Code.UNREADABLE
+    else:
+        subject = "Possible pneumonia: 1 film to review"
+        words = f"Possible pneumonia, {odds(judgement)}, please review"
+        attributes["probability"] = judgement.probability or Decimal(0)
+    words = f"{words}: {printable(record.key)}"
+    return Message(
+        subject=subject,
+        texts={"default": json.dumps(_facts(record)), "email": words, "sms": words},
+        attributes=attributes,
+    )
+
+
+def odds(judged: _Judged) -> str:
+    cutoff = f"{(judged.cutoff * 100).normalize():f} %"
+    return f"probability {percent(judged.probability)} (cutoff {cutoff})"
 
 
 def percent(probability: Decimal | None) -> str:
     """Return whole per cent; never "100 %", since nothing is certain here."""
     whole = ((probability or Decimal(0)) * 100).quantize(Decimal(1), ROUND_HALF_UP)
     return "more than 99 %" if whole >= 100 else f"{whole} %"
-
-
-def _exact(cutoff: Decimal) -> str:
-    return f"{(cutoff * 100).normalize():f} %"
 
 
 def printable(key: str) -> str:
@@ -115,6 +82,6 @@ def printable(key: str) -> str:
 def _facts(record: Record) -> dict[str, str | int | float]:
     return {
         name: float(value) if isinstance(value, Decimal) else value
-        for name, value in attributes(record).items()
+        for name, value in flat(record).items()
         if name not in _OURS
     }

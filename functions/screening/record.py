@@ -2,13 +2,13 @@
 
 The way of a record's alert. Each arrow is one conditional write of aws/screenings_table.py:
 
-    NORMAL, REJECTED ── add ──> NOT_NEEDED ── rejudge: positive, to be alerted ──┐
-                                                                                 v
-    PNEUMONIA ── add ──> PENDING, claimed ── release: it could not be sent ──> PENDING, free
-                          │   │   ^                                              │
-                          │   │   └──────────── claim: the next delivery ────────┤
-                          │   └── the claim's end is past: its holder died ──────┘
-                          └── mark_sent ──> SENT, for good
+    NORMAL ── add ──> NOT_NEEDED ── rejudge: positive, to be alerted ──────────────┐
+                                                                                   v
+    PNEUMONIA, REJECTED ── add ──> PENDING, claimed ── release: not sent ──> PENDING, free
+                                    │   │   ^                                      │
+                                    │   │   └──────── claim: the next delivery ────┤
+                                    │   └── the claim's end is past: it died ──────┘
+                                    └── mark_sent ──> SENT
 
 Whoever holds the claim sends the alert; others leave it alone. An alert that went out before its
 holder died is sent again by the next holder: twice is better than never.
@@ -85,8 +85,11 @@ class Record:
 
 
 def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
-    """Return an upload's first record; a positive is claimed from the start."""
-    positive = judgement.finding is Finding.PNEUMONIA
+    """Return an upload's first record; an alert, of whatever is not normal, is claimed at once.
+
+    A film that nobody could screen is one that somebody must look at.
+    """
+    told = judgement.finding is not Finding.NORMAL
     return Record(
         key=upload.key,
         version=upload.version,
@@ -95,24 +98,39 @@ def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
         size=upload.size,
         uploaded=upload.uploaded,
         judgement=judgement,
-        alert=AlertState.PENDING if positive else AlertState.NOT_NEEDED,
-        claim=claim if positive else None,
+        alert=AlertState.PENDING if told else AlertState.NOT_NEEDED,
+        claim=claim if told else None,
     )
 
 
 def rejudged(record: Record, judgement: Judgement, *, alert: bool) -> Record:
     """Return the record with a new judgement before the old ones.
 
-    With `alert`, a positive that nobody was alerted to gets a pending alert, free to be claimed.
-    What was alerted once stays so, whatever is found now.
+    With `alert`, a positive that nobody was alerted to gets a pending alert, free to be claimed;
+    without, it is left for another run. A positive that was alerted once stays so, whatever is
+    found now. A rejection is told when the film is first screened, never by screening it again.
     """
-    unheard = judgement.finding is Finding.PNEUMONIA and record.alert is AlertState.NOT_NEEDED
+    state = record.alert
+    if unheard(record, judgement):
+        state = AlertState.PENDING if alert else AlertState.NOT_NEEDED
     return replace(
         record,
         judgement=judgement,
-        alert=AlertState.PENDING if unheard and alert else record.alert,
+        alert=state,
         earlier=(*record.earlier, record.judgement),
     )
+
+
+def unheard(record: Record, judgement: Judgement) -> bool:
+    """Whether a new judgement is a positive that no alert told of.
+
+    The alert that was sent may have told of a rejection: it did, if no judgement was positive.
+    """
+    positive_before = any(
+        each.finding is Finding.PNEUMONIA for each in (record.judgement, *record.earlier)
+    )
+    told = record.alert is not AlertState.NOT_NEEDED and positive_before
+    return judgement.finding is Finding.PNEUMONIA and not told
 
 
 # --- the flat form: the table's items, the messages for programs, what `look-up` shows ---

@@ -42,6 +42,11 @@ class Upload:
         return cls(key, version, bucket, version_id, etag, size, uploaded)
 
     @property
+    def is_folder_marker(self) -> bool:
+        """Whether it is the empty object with which consoles show a folder: no film."""
+        return self.size == 0 and self.key.endswith("/")
+
+    @property
     def log_id(self) -> str:
         """What the log calls it: keys may carry a patient's name."""
         return hashlib.sha256(self.key.encode()).hexdigest()[:12]

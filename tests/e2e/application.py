@@ -30,7 +30,7 @@ def wait_until(found: Callable[[], T], what: str, seconds: float = 30) -> T:
 class Application:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self._queue = watch.subscribe(stack, "e2e-programs", '{"audience": ["program"]}')
+        self._queue = watch.subscribe(stack, "e2e-programs", '{"finding": ["PNEUMONIA"]}')
         self._alerts: list[dict[str, Any]] = []
 
     def drop(self, key: str, body: bytes) -> str:
@@ -73,6 +73,7 @@ class Application:
     def settle(self, seconds: float = 30) -> None:
         """Wait until every message is dealt with: no alert can come after that."""
         wait_until(lambda: self.waiting() == 0, "an empty uploads queue", seconds)
+        wait_until(lambda: self.waiting("PeopleQueueUrl") == 0, "an empty people queue", seconds)
 
     def wait_for_failed_try(self) -> None:
         """Wait until the function gave a message back to the queue."""

@@ -25,6 +25,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
             "NotificationEmail": mail.ADDRESS,
             "MaximumConcurrency": "2",
             "RetrySeconds": "1",
+            "DigestSeconds": "1",
         },
     )
     with contextlib.ExitStack() as held:

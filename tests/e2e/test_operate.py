@@ -43,12 +43,54 @@ def test_look_up_latest_and_waiting(application: Application) -> None:
     assert (shown["key"], shown["alert"]) == ("op [1]/positive.jpeg", "SENT")
     (reject,) = operate(application, "rejects", "--count", "1")[1].splitlines()
     assert reject.endswith("op [1]/letter.jpeg")
-    assert "0  UploadsDeadLetterQueue" in operate(application, "waiting")[1]
+    assert re.search(r" 0 +0 +0 +-  films given up$", operate(application, "waiting")[1], re.M)
+
+
+def test_status_tells_on_one_screen_what_is_not_as_it_should_be(application: Application) -> None:
+    application.drop("status.jpeg", NEGATIVE)
+    record = application.record("status.jpeg")
+    status, out, err = operate(application, "status")
+    assert err == ""
+    assert f"last screening  {record.judgement.classified}" in out
+    assert "cutoff          0.1" in out
+    assert re.search(r"^alarms +0 of 20 are on$", out, re.M)
+    assert "films to be screened" in out
+    # Nobody gets the alarms of this stack, and that is worth a sentence and an exit status.
+    assert (status, "Nobody gets the alarms" in out) == (1, True)
+
+
+def test_check_sees_a_film_through_and_removes_it(application: Application) -> None:
+    status, out, _ = operate(application, "check")
+    assert status == 0
+    assert out.startswith("It works: NORMAL after ")
+    found = application.stack.s3.list_object_versions(
+        Bucket=application.stack.outputs["UploadsBucketName"], Prefix="cxr-alert-check/"
+    )
+    assert "Versions" not in found
+
+
+def test_reconcile_says_what_it_found(application: Application) -> None:
+    application.drop("found.jpeg", NEGATIVE)
+    application.record("found.jpeg")
+    status, out, _ = operate(application, "reconcile", "found", "--json")
+    # What was dropped a moment ago is none that is lost.
+    assert (status, json.loads(out)) == (0, {"seen": 1, "missing": 0, "announced": 0})
+
+
+def test_a_film_that_waits_does_not_look_lost(application: Application) -> None:
+    application.stack.stop_container()
+    application.drop("waits.jpeg", NEGATIVE)
+    application.wait_for_failed_try()
+    status, _, err = operate(application, "look-up", "waits.jpeg")
+    application.stack.start_container()
+    assert status == 2
+    assert "has no record yet: 0 films wait, 1 are being tried" in err
+    application.record("waits.jpeg")
 
 
 def test_mistakes_are_told_in_a_sentence(application: Application) -> None:
     for arguments, sentence in (
-        (("look-up", "nobody.jpeg"), "There is no record of nobody.jpeg"),
+        (("look-up", "nobody.jpeg"), "There is no film nobody.jpeg, and no record of one."),
         (("waiting", "--stack", "other"), "There is no stack other in us-east-1"),
     ):
         status, out, err = operate(application, *arguments)

@@ -55,6 +55,7 @@ def test_record_says_what_was_screened_when_and_by_what(application: Application
 def test_alert_mail_asks_for_review_and_is_no_diagnosis(application: Application) -> None:
     application.drop("mailed.jpeg", POSITIVE)
     application.record("mailed.jpeg", alert="SENT")
+    application.settle()
 
     (text,) = application.mails("mailed.jpeg")
     assert "Subject: Possible pneumonia" in text
@@ -101,20 +102,21 @@ def test_the_same_event_ten_times_at_once_is_one_record_and_one_alert(
         ("empty.jpeg", b""),
     ],
 )
-def test_what_is_no_image_is_rejected_with_its_reason(
+def test_what_is_no_image_is_rejected_and_told_with_its_reason(
     application: Application, key: str, body: bytes
 ) -> None:
     application.drop(key, body)
-    record = application.record(key)
-    # Hidden for nine minutes if it were given back, so it is gone at once or not at all.
+    record = application.record(key, alert="SENT")
+    # Hidden for twenty minutes if it were given back, so it is gone at once or not at all.
     application.settle(seconds=5)
 
     assert record.judgement.finding == "REJECTED"
     assert record.judgement.reason
     assert len(record.judgement.reason.split()) >= 3
-    assert record.alert == "NOT_NEEDED"
-    assert application.alerts(key) == []
-    assert application.mails(key) == []
+    assert record.judgement.code
+    assert application.alerts(key) == []  # of positives
+    (mail,) = application.mails(key)
+    assert "Subject: Not screened: 1 film" in mail
     assert application.waiting("UploadsDeadLetterQueueUrl") == 0
 
 

@@ -33,12 +33,13 @@ class BrokenCloud:
         return int(visible) + int(counts["ApproximateNumberOfMessagesNotVisible"])
 
     def settle(self, seconds: float = 60) -> None:
-        """Wait until every message is dealt with."""
+        """Wait until every message is dealt with, and people are told."""
         wait_until(lambda: self.waiting() == 0, "an empty uploads queue", seconds)
+        wait_until(lambda: self.waiting("PeopleQueueUrl") == 0, "an empty people queue", seconds)
 
     def tell(self, upload: Upload) -> None:
         """Tell of an upload by hand, as S3 does."""
-        self.operator().uploads_queue.announce(upload)
+        self.operator().uploads_queue.announce([upload])
 
     def send(self, body: str) -> None:
         """Put a message into the uploads queue by hand."""
@@ -59,6 +60,41 @@ class BrokenCloud:
             uploaded="2026-11-01T12:00:00.000Z",
         )
 
+    @contextlib.contextmanager
+    def rule_off(self) -> Iterator[None]:
+        """Lose the event of every upload, as while somebody has switched the rule off."""
+        events: Any = self.stack.client("events")
+        (rule,) = [each["Name"] for each in events.list_rules()["Rules"] if "EventPattern" in each]
+        events.disable_rule(Name=rule)
+        try:
+            yield
+        finally:
+            events.enable_rule(Name=rule)
+
+    def reconcile(self) -> None:
+        """Run the function that finds lost films, as its schedule does, and with no grace."""
+        name = self.stack.outputs["ReconcileFunctionName"]
+        found = self._function.get_function_configuration(FunctionName=name)["Environment"]
+        variables = found["Variables"] | {"GRACE_MINUTES": "0"}
+        self._function.update_function_configuration(
+            FunctionName=name, Environment={"Variables": variables}
+        )
+        self.invoke(name)
+
+    def invoke(self, name: str) -> None:
+        answer = self._function.invoke(FunctionName=name, Payload=b"{}")
+        if "FunctionError" in answer:
+            raise RuntimeError(answer["Payload"].read().decode())
+
+    def logged(self, output: str) -> list[str]:
+        """What the function of that output has logged, line by line."""
+        logs: Any = self.stack.client("logs")
+        group = self._function.get_function_configuration(FunctionName=self.stack.outputs[output])[
+            "LoggingConfig"
+        ]["LogGroup"]
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"]]
+
     @property
     def _function(self) -> Any:
         return self.stack.client("lambda")
@@ -76,16 +112,17 @@ class BrokenCloud:
         """How often the function has given messages back to the queue."""
         return self.proxy.answered["ChangeMessageVisibilityBatch"]
 
-    def workers(self) -> list[psutil.Process]:
-        """The processes that run the function."""
+    def workers(self, output: str = "ClassifyFunctionName") -> list[psutil.Process]:
+        """The processes that run the function of that output."""
+        name = self.stack.outputs[output]
         return [
             process
             for process in processes.belonging_to(self.stack.settings.state)
-            if any(word.endswith("_worker.py") for word in _command(process))
+            if any(word.endswith("_worker.py") and name in word for word in _command(process))
         ]
 
-    def kill_function(self) -> None:
-        for process in self.workers():
+    def kill_function(self, output: str = "ClassifyFunctionName") -> None:
+        for process in self.workers(output):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
@@ -96,9 +133,11 @@ class BrokenCloud:
         child.wait()
 
     @contextlib.contextmanager
-    def queue_attributes(self, **attributes: str) -> Iterator[None]:
-        """Change the uploads queue as an operator could, for the length of the block."""
-        url = self.stack.outputs["UploadsQueueUrl"]
+    def queue_attributes(
+        self, output: str = "UploadsQueueUrl", **attributes: str
+    ) -> Iterator[None]:
+        """Change a queue as an operator could, for the length of the block."""
+        url = self.stack.outputs[output]
         before = self.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         self.stack.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
         try:

@@ -14,7 +14,12 @@ RESULTS: list[tuple[str, str, str]] = []
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenCloud]:
     state: Path = tmp_path_factory.mktemp("faults")
-    parameters = {"NotificationEmail": mail.ADDRESS, "MaximumConcurrency": "2", "RetrySeconds": "1"}
+    parameters = {
+        "NotificationEmail": mail.ADDRESS,
+        "MaximumConcurrency": "2",
+        "RetrySeconds": "1",
+        "DigestSeconds": "1",
+    }
     with running(state, parameters) as broken:
         yield broken
         log = broken.log()

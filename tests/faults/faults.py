@@ -11,8 +11,9 @@ from typing import Any
 from tests.faults.proxy import Act, Exchange, Reply
 
 RETRIED = "tried again by the queue"
+WAITED = "waited out within the same try"
 SHRUGGED = "made good within the same try"
-REJECTED = "rejected with its reason, no alert"
+REJECTED = "rejected with its reason, and told"
 REPEATED = "tried again; the alert is repeated"
 
 
@@ -126,7 +127,6 @@ FAULTS: list[Fault] = [
             "down": hang_up,
             "500": error(500, "InternalFailure"),
             "503": error(503, "ServiceUnavailable"),
-            "throttled": _throttled,
             "424, container 404": model_error(404, "no such path"),
             "424, container 429": model_error(429, "busy"),
             "424, container 500": model_error(500, "out of memory"),
@@ -147,6 +147,19 @@ FAULTS: list[Fault] = [
         "InvokeEndpoint",
         model_error(415, "This is a PDF, no image."),
         REJECTED,
+    ),
+    Fault("endpoint: throttled", "InvokeEndpoint", _throttled, WAITED),
+    Fault("endpoint: not ready", "InvokeEndpoint", error(429, "ModelNotReadyException"), WAITED),
+    Fault(
+        "endpoint: 400, a body that is too large",
+        "InvokeEndpoint",
+        error(400, "ValidationError", message="Request 1 has oversize body."),
+        REJECTED,
+    ),
+    Fault(
+        "endpoint: 400, of a text that nobody knows",
+        "InvokeEndpoint",
+        error(400, "ValidationError", message="Inference Component Name header is required."),
     ),
     Fault("endpoint: 500 once", "InvokeEndpoint", once(error(500, "InternalFailure")), SHRUGGED),
     Fault("endpoint: silent past every timeout", "InvokeEndpoint", stall, slow=True),

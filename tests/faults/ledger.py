@@ -19,8 +19,9 @@ class Audit:
 
     lost: set[Film]  # neither a record nor a message in the dead-letter queue
     invented: set[Film]  # a record of what nobody dropped
-    alerts_missing: set[Film]  # positive, no alert, no message in the dead-letter queue
-    alerts_unfounded: set[Film]  # not positive, and alerted
+    alerts_missing: set[Film]  # positive or rejected, not told of, not in the dead-letter queue
+    alerts_unfounded: set[Film]  # normal, and told of
+    rejects: set[Film]  # told of, as every film must be that nobody screened
     alerts_repeated: set[Film]  # more than once: allowed, since better than never
     dead: set[Film]  # in the dead-letter queue
 
@@ -40,8 +41,8 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self._screenings = watch.screenings(self.stack)
-        self._programs = watch.subscribe(self.stack, "ledger-programs", '{"audience": ["program"]}')
-        self._people = watch.subscribe(self.stack, "ledger-people", '{"audience": ["people"]}')
+        self._programs = watch.subscribe(self.stack, "ledger-programs", "{}")
+        self._people = watch.subscribe(self.stack, "ledger-people", "{}", watch.FOR_PEOPLE)
 
     def drop(self, key: str, body: bytes) -> Film:
         bucket = self.stack.outputs["UploadsBucketName"]
@@ -90,17 +91,15 @@ class Ledger:
         self.collect()
         records = self.records()
         dead = self.dead()
-        positive = {
-            film
-            for film, record in records.items()
-            if record.judgement.finding is Finding.PNEUMONIA
-        }
+        findings = {film: record.judgement.finding for film, record in records.items()}
+        to_tell = {film for film, found in findings.items() if found is not Finding.NORMAL}
         alerted = set(self.alerts) & set(self.told)
         return Audit(
             lost=self.dropped - set(records) - dead,
             invented=set(records) - self.dropped,
-            alerts_missing=positive - alerted - dead,
-            alerts_unfounded=(set(self.alerts) | set(self.told)) - positive,
+            alerts_missing=to_tell - alerted - dead,
+            alerts_unfounded=(set(self.alerts) | set(self.told)) - to_tell,
+            rejects={film for film in alerted if findings.get(film) is Finding.REJECTED},
             alerts_repeated={film for film, count in self.alerts.items() if count > 1},
             dead=dead,
         )

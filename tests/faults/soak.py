@@ -6,6 +6,7 @@ python -m tests.faults.soak --uploads 2000
 import argparse
 import contextlib
 import io
+import json
 import random
 import sys
 import tempfile
@@ -20,12 +21,13 @@ from PIL import Image, ImageEnhance
 from rich.console import Console
 from rich.progress import Progress
 
-from local import container
+from local import container, watch
 from operate.redrive import redrive
 from tests.e2e.application import SAMPLES
 from tests.faults.broken_cloud import BrokenCloud, running
-from tests.faults.faults import FAULTS, REJECTED, Fault
+from tests.faults.faults import FAULTS, REJECTED, Fault, hang_up
 from tests.faults.ledger import Audit
+from tests.faults.throttle import Throttle
 
 ODD_KEYS = ("two  spaces", "plus+and%2B", "Müller, Jörg", "100%", "quote'\"<&>", "胸部", "a/b//c")
 REJECTS = (b"", b"Dear radiologist", b"%PDF-1.7", b"\xff\xd8\xff\xe0 cut off", b"\x89PNG\r\n\x1a\n")
@@ -34,6 +36,10 @@ RANDOM_FAULTS = [fault for fault in FAULTS if not fault.slow and fault.expected 
 FAULT_SECONDS = 0.5, 2.0
 QUIET_SECONDS = 0.5, 2.0
 KILL_EVERY_SECONDS = 20.0
+RULE_OFF_SHARE = 0.1  # of the uploads lose their event
+OUTAGE_SECONDS = 30.0  # an hour, as short as the waits are here
+FAULTY_SECONDS = 30.0
+AT_ONCE = 2  # what the endpoint takes, in the end
 
 
 class Films:
@@ -90,12 +96,15 @@ class Memory(threading.Thread):
 def torment(cloud: BrokenCloud, chance: random.Random, over: threading.Event) -> int:
     """Put one fault after another into the traffic, and kill processes now and then."""
     count = 0
+    with cloud.proxy.fault("InvokeEndpoint", hang_up):
+        over.wait(OUTAGE_SECONDS)
     next_kill = time.monotonic() + KILL_EVERY_SECONDS
     while not over.wait(chance.uniform(*QUIET_SECONDS)):
         count += 1
         if time.monotonic() > next_kill:
             next_kill = time.monotonic() + KILL_EVERY_SECONDS
             cloud.kill_function()
+            cloud.kill_function("NotifyFunctionName")
             if chance.random() < 0.5:
                 cloud.kill_container()
                 cloud.stack.start_container()
@@ -119,17 +128,34 @@ def soak(cloud: BrokenCloud, uploads: int, seed: int, console: Console) -> tuple
         faults = pool.submit(torment, cloud, its_own, over)
         dropping = progress.add_task("Uploads", total=uploads)
         screening = progress.add_task("Screened", total=uploads)
-        drops = pool.map(lambda number: cloud.ledger.drop(*films.film(number)), range(uploads))
-        for _ in drops:
-            progress.advance(dropping)
+
+        def drop(numbers: range) -> None:
+            for _ in pool.map(lambda number: cloud.ledger.drop(*films.film(number)), numbers):
+                progress.advance(dropping)
+
+        middle, share = uploads // 2, int(uploads * RULE_OFF_SHARE)
+        drop(range(middle))
+        with cloud.rule_off():
+            drop(range(middle, middle + share))
+        drop(range(middle + share, uploads))
         twice = chance.sample(sorted(cloud.ledger.dropped), uploads // 20)
         for film in twice:
             cloud.tell(cloud.upload(film))
         # The faults go on while films are waiting, then they end, and what is left must come right.
-        _watch(cloud, lambda: progress.update(screening, completed=_done(cloud, uploads)), 20)
+        _watch(
+            cloud,
+            lambda: progress.update(screening, completed=_done(cloud, uploads)),
+            OUTAGE_SECONDS + FAULTY_SECONDS,
+        )
         over.set()
         count = faults.result()
-        dead = _finish(cloud, lambda: progress.update(screening, completed=_done(cloud, uploads)))
+        throttle = Throttle(AT_ONCE)
+        with cloud.proxy.fault("InvokeEndpoint", throttle):
+            dead = _finish(
+                cloud, lambda: progress.update(screening, completed=_done(cloud, uploads))
+            )
+            found = _find_lost(cloud)
+    noticed = _lose_a_subscription(cloud)
     elapsed = time.monotonic() - began
     memory.stop()
     audit = cloud.ledger.audit()
@@ -139,15 +165,40 @@ def soak(cloud: BrokenCloud, uploads: int, seed: int, console: Console) -> tuple
         f"delivered twice     {len(twice)}",
         f"faults              {count}",
         f"dead letters        {dead} (driven back)",
+        f"events lost         {found} (found by reconcile, and screened)",
+        f"turned away         {throttle.turned_away} questions, by a busy endpoint",
+        f"subscription gone   {'noticed' if noticed else 'NOT NOTICED'}",
         f"lost                {len(audit.lost)}",
         f"duplicated          {len(audit.invented)}",
         f"alerts sent         {sent}",
         f"alerts missing      {len(audit.alerts_missing)}",
         f"alerts unfounded    {len(audit.alerts_unfounded)}",
+        f"rejects told        {len(audit.rejects)}",
         f"alerts repeated     {len(audit.alerts_repeated)}",
         f"container's memory  {memory.peak / 1e6:.0f} MB at most",
         f"throughput          {uploads / elapsed:.1f} films a second, faults included",
     ]
+
+
+def _find_lost(cloud: BrokenCloud) -> int:
+    """Have the films screened whose events were lost; returns how many they were."""
+    without = len(cloud.ledger.dropped - set(cloud.ledger.records()))
+    cloud.reconcile()
+    cloud.settle(600)
+    return without
+
+
+def _lose_a_subscription(cloud: BrokenCloud) -> bool:
+    """Take a subscription of people away; returns whether the hourly look tells of it."""
+    with watch.subscribed(cloud.stack, "gone-tomorrow", "{}", watch.FOR_PEOPLE):
+        before = _people_subscribed(cloud)
+    return _people_subscribed(cloud) == before - 1
+
+
+def _people_subscribed(cloud: BrokenCloud) -> int:
+    cloud.invoke(cloud.stack.outputs["WatchFunctionName"])
+    counts = [line for line in cloud.logged("WatchFunctionName") if '"PeopleSubscribed":' in line]
+    return int(json.loads(counts[-1])["PeopleSubscribed"][0])
 
 
 def _done(cloud: BrokenCloud, uploads: int) -> int:
@@ -181,12 +232,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     chosen = parser.parse_args()
     console = Console(highlight=False)
-    parameters = {"MaximumConcurrency": "4", "RetrySeconds": "1"}
+    parameters = {
+        "MaximumConcurrency": "4",
+        "RetrySeconds": "1",
+        "DigestSeconds": "1",
+    }
     with (
         tempfile.TemporaryDirectory() as state,
         running(Path(state), parameters) as cloud,
         # A killed function's messages come back after this, not after 13 minutes.
         cloud.short_lived_function(seconds=60),
+        cloud.queue_attributes("PeopleQueueUrl", VisibilityTimeout="30"),
     ):
         audit, figures = soak(cloud, chosen.uploads, chosen.seed, console)
     for figure in figures:

@@ -43,7 +43,7 @@ def drop(cloud: BrokenCloud, *keys: str) -> list[tuple[str, str]]:
 def test_a_backfill_that_was_cut_short_can_be_run_again(cloud: BrokenCloud) -> None:
     """Between writing that the film is positive and telling the function to alert it."""
     (film,) = drop(cloud, "backfill/cut-short.jpeg")
-    with cloud.proxy.fault("SendMessage", error(403, "AccessDenied")) as met:
+    with cloud.proxy.fault("SendMessageBatch", error(403, "AccessDenied")) as met:
         status, said = rescreen(cloud, film[0], "--alert")
     assert met
     assert status == 1

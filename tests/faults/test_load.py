@@ -5,6 +5,7 @@ import pytest
 from tests.faults.broken_cloud import BrokenCloud
 from tests.faults.conftest import RESULTS
 from tests.faults.load import load
+from tests.faults.throttle import Throttle
 
 
 @pytest.mark.slow
@@ -17,3 +18,27 @@ def test_two_hundred_at_once_cost_ten_times_what_twenty_do(cloud: BrokenCloud) -
         assert measured.calls["PublishBatch"] <= films / 2
     assert many.most_waiting > few.most_waiting
     RESULTS.append(("200 films at once", "each call once for each film", "as expected"))
+
+
+@pytest.mark.slow
+def test_an_endpoint_that_throttles_is_kept_busy_and_costs_no_film_a_try(
+    cloud: BrokenCloud,
+) -> None:
+    """Five films at once is what it takes; two batches of ten ask it."""
+    films, at_once, seconds = 500, 5, 0.5
+    given_back = cloud.given_back
+    throttle = Throttle(at_once, seconds)
+    with cloud.proxy.fault("InvokeEndpoint", throttle):
+        took = load(cloud, "throttled", films)
+    assert throttle.turned_away
+    assert cloud.given_back == given_back
+    assert cloud.waiting("UploadsDeadLetterQueueUrl") == 0
+    needed = films * seconds / at_once
+    assert took.elapsed < 2 * needed
+    RESULTS.append(
+        (
+            f"{films} films at once, for an endpoint that throttles all but {at_once}",
+            "waited out within the same try",
+            f"done in {took.elapsed:.0f} s; the endpoint alone needs {needed:.0f} s",
+        )
+    )

@@ -119,6 +119,7 @@ def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> N
     queue = cloud.stack.sqs.get_queue_attributes(
         QueueUrl=outputs["UploadsQueueUrl"], AttributeNames=["QueueArn"]
     )["Attributes"]["QueueArn"]
+    dead_letters = outputs["UploadsDeadLetterQueueArn"]
     bucket = f"arn:aws:s3:::{outputs['UploadsBucketName']}"
     table = f"arn:aws:dynamodb:us-east-1:{account}:table/{outputs['ScreeningsTableName']}"
     log = f"arn:aws:logs:us-east-1:{account}:log-group:{outputs['LogGroupName']}:log-stream:one"
@@ -128,6 +129,7 @@ def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> N
         "sqs:DeleteMessage": queue,
         "sqs:GetQueueAttributes": queue,
         "sqs:ChangeMessageVisibility": queue,
+        "sqs:SendMessage": dead_letters,
         "s3:GetObject": f"{bucket}/film.jpeg",
         "s3:GetObjectVersion": f"{bucket}/film.jpeg",
         "s3:ListBucket": bucket,

@@ -185,22 +185,18 @@ class Cloud:
         self.queue = self.sqs.create_queue(
             QueueName="uploads", Attributes={"VisibilityTimeout": "720"}
         )["QueueUrl"]
-        self._subscribers = {
-            name: self.sqs.create_queue(QueueName=name)["QueueUrl"]
-            for name in ("program", "people")
-        }
+        self.dead_letters = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        self._subscriber = self.sqs.create_queue(QueueName="program")["QueueUrl"]
         self.open_topic()
 
     def open_topic(self) -> None:
         self.topic = self.sns.create_topic(Name="alerts")["TopicArn"]
-        for audience, url in self._subscribers.items():
-            queue = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-            self.sns.subscribe(
-                TopicArn=self.topic,
-                Protocol="sqs",
-                Endpoint=queue["Attributes"]["QueueArn"],
-                Attributes={"FilterPolicy": json.dumps({"audience": [audience]})},
-            )
+        queue = self.sqs.get_queue_attributes(
+            QueueUrl=self._subscriber, AttributeNames=["QueueArn"]
+        )
+        self.sns.subscribe(
+            TopicArn=self.topic, Protocol="sqs", Endpoint=queue["Attributes"]["QueueArn"]
+        )
 
     def close_topic(self) -> None:
         self.sns.delete_topic(TopicArn=self.topic)
@@ -245,13 +241,18 @@ class Cloud:
             "attributes": message["Attributes"],
         }
 
+    def given_up(self) -> list[str]:
+        """Take what the function put to the dead letters."""
+        found = self.sqs.receive_message(QueueUrl=self.dead_letters, MaxNumberOfMessages=10)
+        return [message["Body"] for message in found.get("Messages", [])]
+
     def records(self) -> list[dict[str, Any]]:
         return list(self.screenings.scan()["Items"])
 
-    def alerts(self, audience: str) -> list[dict[str, Any]]:
-        """Take what the subscribers of that audience got: SNS's envelopes, parsed."""
+    def alerts(self) -> list[dict[str, Any]]:
+        """Take what a subscriber got: SNS's envelopes, parsed."""
         envelopes: list[dict[str, Any]] = []
-        url = self._subscribers[audience]
+        url = self._subscriber
         while found := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
             "Messages"
         ):

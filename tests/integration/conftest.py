@@ -71,8 +71,12 @@ def function(
         screenings_table=cloud.table,
         alerts_topic_arn=cloud.topic,
         uploads_queue_url=cloud.queue,
+        dead_letter_queue_url=cloud.dead_letters,
         retry_seconds=1,
+        most_tries=100,
+        largest_body_mb=25,
         record_retention_days=0,
+        stack_name="cxr-alert",
     )
     clients = make_clients()
     log = io.StringIO()

@@ -32,7 +32,7 @@ def metrics(printed: str) -> dict[str, list[float]]:
     return {name: value for name, value in emf.items() if isinstance(value, list)}
 
 
-def test_a_positive_is_recorded_and_alerted_once_to_programs_and_people(
+def test_a_positive_is_recorded_and_alerted_once(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.93)
@@ -60,15 +60,12 @@ def test_a_positive_is_recorded_and_alerted_once_to_programs_and_people(
     assert message["body"].count(record["version"]) == 1
     assert record["uploaded"] < record["classified"] <= record["alerted"] <= stamp(now())
 
-    (program,) = cloud.alerts("program")
+    (program,) = cloud.alerts()
     assert program["MessageAttributes"] == {
-        "audience": {"Type": "String", "Value": "program"},
         "finding": {"Type": "String", "Value": "PNEUMONIA"},
         "probability": {"Type": "Number", "Value": "0.930000"},
     }
     assert json.loads(program["Message"])["probability"] == 0.93
-    (people,) = cloud.alerts("people")
-    assert people["Subject"] == "Possible pneumonia: 1 film to review"
 
     (asked,) = endpoint.requests
     assert (asked.path, asked.body) == ("/endpoints/cxr-alert/invocations", JPEG)
@@ -86,17 +83,15 @@ def test_a_negative_is_recorded_and_alerts_nobody(
     (record,) = cloud.records()
     assert (record["finding"], record["alert"]) == ("NORMAL", "NOT_NEEDED")
     assert "claimed_by" not in record
-    assert cloud.alerts("program") == cloud.alerts("people") == []
+    assert cloud.alerts() == []
 
 
-def test_a_batch_of_positives_is_one_message_to_people_and_one_for_each_to_programs(
+def test_a_batch_of_positives_is_one_message_for_each(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.5)
     assert run(function, *(cloud.drop(f"{number}.jpeg") for number in range(10))) == []
-    assert len(cloud.alerts("program")) == 10
-    (people,) = cloud.alerts("people")
-    assert people["Subject"] == "Possible pneumonia: 10 films to review"
+    assert len(cloud.alerts()) == 10
     assert {record["alert"] for record in cloud.records()} == {"SENT"}
 
 
@@ -110,14 +105,17 @@ def test_one_bad_message_fails_alone(
         return Reply(500) if b"bad" in request.body else EndpointStub.probabilities([0.5, 0.5])
 
     endpoint.answer = answer
-    assert run(function, good, bad, broken) == [bad["messageId"], broken["messageId"]]
+    assert run(function, good, bad, broken) == [bad["messageId"]]
+    assert cloud.given_up() == ["no JSON"]
     assert [record["key"] for record in cloud.records()] == ["good.jpeg"]
     assert metrics(capsys.readouterr().out) == {
         "FilmsScreened": [1.0],
         "PossiblePneumonia": [1.0],
         "FilmsRejected": [0.0],
         "AlertsSent": [1.0],
-        "RecordsFailed": [1.0, 1.0],
+        "RecordsFailed": [1.0],
+        "RecordsFailedLong": [0.0],
+        "MessagesGivenUp": [1.0],
     }
 
 
@@ -139,8 +137,7 @@ def test_the_same_event_ten_times_leaves_one_record_one_alert_and_one_question(
     assert run(function, *copies) == []
     for copy in copies:
         assert run(function, copy) == []
-    assert len(cloud.records()) == len(cloud.alerts("program")) == len(endpoint.requests) == 1
-    assert len(cloud.alerts("people")) == 1
+    assert len(cloud.records()) == len(cloud.alerts()) == len(endpoint.requests) == 1
 
 
 def test_two_versions_of_one_key_are_two_films(
@@ -148,34 +145,46 @@ def test_two_versions_of_one_key_are_two_films(
 ) -> None:
     endpoint.finds(0.93)
     assert run(function, cloud.drop("a.jpeg"), cloud.drop("a.jpeg", JPEG + b"2")) == []
-    assert len(cloud.records()) == len(cloud.alerts("program")) == 2
+    assert len(cloud.records()) == len(cloud.alerts()) == 2
     assert {request.body for request in endpoint.requests} == {JPEG, JPEG + b"2"}
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("answer", "code", "reason"),
     [
-        (EndpointStub.model_error(415, "This is\na PDF, no image."), "This is a PDF, no image."),
-        (EndpointStub.model_error(422, ""), "The endpoint refused the image (status 422)."),
-        (EndpointStub.error(400, "ValidationError", message="Body is odd"), "Body is odd"),
+        (EndpointStub.model_error(415, "This is\na letter."), "format", "This is a letter."),
+        (EndpointStub.model_error(413, "Too many pixels."), "too_large", "Too many pixels."),
+        (EndpointStub.model_error(422, "adult: An adult's."), "adult", "An adult's."),
+        (
+            EndpointStub.model_error(422, ""),
+            "unreadable",
+            "The endpoint refused the image (status 422).",
+        ),
     ],
 )
-def test_a_film_that_the_endpoint_refuses_is_rejected_for_good(
-    function: Function, cloud: Cloud, endpoint: EndpointStub, answer: Reply, reason: str
+def test_a_film_that_the_endpoint_refuses_is_rejected_and_told_of(
+    function: Function,
+    cloud: Cloud,
+    endpoint: EndpointStub,
+    answer: Reply,
+    code: str,
+    reason: str,
 ) -> None:
     endpoint.says(answer)
-    message = cloud.drop("a.pdf", b"%PDF-1.7")
+    message = cloud.drop("a.txt", b"Dear radiologist")
     assert run(function, message) == run(function, message) == []
     (record,) = cloud.records()
-    assert (record["finding"], record["alert"], record["reason"]) == (
-        "REJECTED",
-        "NOT_NEEDED",
-        reason,
-    )
+    assert record["finding"] == "REJECTED"
+    assert (record["alert"], record["code"], record["reason"]) == ("SENT", code, reason)
     assert "probability" not in record
     assert len(endpoint.requests) == 1
     assert endpoint.requests[0].headers["Content-Type"] == "application/octet-stream"
-    assert cloud.alerts("people") == []
+    (alert,) = cloud.alerts()
+    assert alert["MessageAttributes"] == {
+        "finding": {"Type": "String", "Value": "REJECTED"},
+        "code": {"Type": "String", "Value": code},
+    }
+    assert json.loads(alert["Message"])["reason"] == reason
 
 
 def test_empty_and_oversized_films_are_rejected_unread(
@@ -211,14 +220,64 @@ def test_a_film_behind_a_delete_marker_is_still_screened(
     assert cloud.records()[0]["finding"] == "PNEUMONIA"
 
 
-def test_foreign_events_are_consumed_and_malformed_ones_kept(
+def test_a_folder_marker_is_no_film(
+    function: Function, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    assert run(function, cloud.drop("ward-7/", b"")) == []
+    assert cloud.records() == cloud.alerts() == []
+    assert endpoint.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "film"),
+    [
+        ("DICOM", bytes(128) + b"DICM"),
+        ("PDF", b"%PDF-1.7"),
+        ("zip", b"PK\x03\x04..."),
+        ("TIFF", b"II*\x00..."),
+        ("WebP", b"RIFF....WEBP"),
+    ],
+)
+def test_what_was_dropped_by_mistake_is_named(
+    function: Function, cloud: Cloud, endpoint: EndpointStub, name: str, film: bytes
+) -> None:
+    assert run(function, cloud.drop("a.jpeg", film)) == []
+    (record,) = cloud.records()
+    assert record["code"] == "format"
+    assert f"The file is a {name}" in record["reason"]
+    assert endpoint.requests == []
+
+
+def test_a_film_larger_than_the_endpoint_takes_is_rejected_with_the_limit(
+    function: Function, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.says(EndpointStub.error(400, "ValidationError", message="Request has oversize body."))
+    assert run(function, cloud.drop("a.jpeg")) == []
+    (record,) = cloud.records()
+    assert record["code"] == "too_large"
+    assert "4 MB" in record["reason"]
+
+
+def test_an_error_that_nobody_knows_is_tried_again(
+    function: Function, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.says(
+        EndpointStub.error(400, "ValidationError", message="Inference Component Name header is ...")
+    )
+    message = cloud.drop("a.jpeg")
+    assert run(function, message) == [message["messageId"]]
+    assert cloud.records() == []
+
+
+def test_foreign_events_are_consumed_and_malformed_ones_set_aside_at_once(
     function: Function, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     foreign = json.loads((EVENTS / "foreign.json").read_text())["Records"]
     malformed = json.loads((EVENTS / "malformed.json").read_text())["Records"]
     assert run(function, *foreign) == []
     assert metrics(capsys.readouterr().out)["EventsIgnored"] == [1.0] * len(foreign)
-    assert run(function, *malformed) == [message["messageId"] for message in malformed]
+    assert run(function, *malformed) == []
+    assert sorted(cloud.given_up()) == sorted(message["body"] for message in malformed)
 
 
 def test_odd_keys_are_read_and_recorded_as_they_are(
@@ -229,7 +288,7 @@ def test_odd_keys_are_read_and_recorded_as_they_are(
     keys = [json.loads(event["body"])["detail"]["object"]["key"] for event in events]
     assert run(function, *(cloud.drop(key) for key in keys)) == []
     assert {record["key"] for record in cloud.records()} == set(keys)
-    assert {json.loads(alert["Message"])["key"] for alert in cloud.alerts("program")} == set(keys)
+    assert {json.loads(alert["Message"])["key"] for alert in cloud.alerts()} == set(keys)
 
 
 def test_logs_never_hold_a_key(
@@ -286,7 +345,7 @@ def test_a_crash_between_record_and_alert_loses_no_alert(
     pending(cloud, function, message, until="2026-01-01T00:00:00.000Z")
     assert run(function, message) == []
     assert [record["alert"] for record in cloud.records()] == ["SENT"]
-    assert len(cloud.alerts("program")) == len(cloud.alerts("people")) == 1
+    assert len(cloud.alerts()) == 1
     assert endpoint.requests == []
 
 
@@ -297,7 +356,7 @@ def test_an_alert_that_another_is_sending_is_left_to_it_and_the_message_kept(
     pending(cloud, function, message, until="2999-01-01T00:00:00.000Z")
     assert run(function, message) == [message["messageId"]]
     assert cloud.records()[0]["alert"] == "PENDING"
-    assert cloud.alerts("program") == cloud.alerts("people") == []
+    assert cloud.alerts() == []
 
 
 def test_an_alert_that_failed_is_sent_by_the_next_delivery(

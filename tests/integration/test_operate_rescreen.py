@@ -17,7 +17,7 @@ def again(cloud: Cloud, *, alert: bool) -> list[Rescreened]:
             "EndpointName": "cxr-alert",
         }
     )
-    application.cutoff = DEFAULT_CUTOFF
+    application.settings = {"CUTOFF": str(DEFAULT_CUTOFF), "LARGEST_BODY_MB": "25"}
     return list(rescreen(application, films(application, "ward-7/"), 1, alert=alert))
 
 
@@ -40,7 +40,7 @@ def test_a_newly_positive_film_is_alerted_when_asked_and_once(
     assert function.handler({"Records": [message]}, Context()) == {"batchItemFailures": []}
     assert [film.result for film in again(cloud, alert=True)] == [Result.SAME]
 
-    assert len(cloud.alerts("program")) == 1
+    assert len(cloud.alerts()) == 1
     (record,) = function.services.screenings.of_key("ward-7/a.jpeg")
     assert (record.alert, record.judgement.finding) == ("SENT", "PNEUMONIA")
     assert [each.probability for each in record.earlier] == [Decimal("0.01"), Decimal("0.93")]

@@ -2,6 +2,7 @@ import functools
 import http.client
 import io
 import json
+import select
 import signal
 import socket
 import struct
@@ -85,6 +86,21 @@ def bomb() -> bytes:
 def assert_answers(reply: Reply, level: float) -> None:
     assert reply.status == 200, reply
     assert json.loads(reply.body) == pytest.approx(brightness(level), abs=0.01)
+
+
+def test_an_idle_connection_is_kept_for_longer_than_a_proxy_s_pool_does(
+    container: Container,
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", container.port, timeout=PATIENCE)
+    connection.request("GET", "/ping")
+    assert connection.getresponse().read() == b""
+    assert connection.sock is not None
+    # A server that closes sends an end of file, which is ready to be read; silence is what counts.
+    closed, _, _ = select.select([connection.sock], [], [], 6)
+    assert not closed
+    connection.request("GET", "/ping")
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def test_ping(container: Container) -> None:

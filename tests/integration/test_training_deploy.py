@@ -79,7 +79,8 @@ def test_a_serverless_endpoint_comes_and_goes(aws: Account) -> None:
     )
     assert deployed.returncode == 0, deployed.stderr
     assert "sam deploy --parameter-overrides EndpointName=cxr-alert" in deployed.stdout
-    assert "MaximumConcurrency=7" in deployed.stdout
+    # At most seven films at once are asked about: two batches of three.
+    assert "MaximumConcurrency=2 FilmsInBatch=3 LargestBodyMB=4" in deployed.stdout
     assert "nothing while no film comes" in deployed.stdout
 
     endpoint = sagemaker.describe_endpoint(EndpointName="cxr-alert")

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aws.alerts_topic import MOST_BYTES, MOST_MESSAGES, _calls, _entry
-from aws.uploads_queue import wait_seconds
+from aws.queue import wait_seconds
+from aws.topic import MOST_BYTES, MOST_MESSAGES, _calls, _entry
 from screening.clock import stamp
 from screening.config import DEFAULT_CUTOFF, Config, WrongConfiguration, environment_of, read_config
+from screening.digest import LISTED, Alert, digest_message, digests, read_alert
 from screening.formats import Format, format_of
 from screening.judgement import (
     Answer,
@@ -26,9 +27,9 @@ from screening.judgement import (
     read_probability,
     reject,
 )
-from screening.messages import Message, people_message, percent, program_message
+from screening.messages import Message, alert_message, percent
 from screening.record import AlertState, Claim, Record, attributes, record_from, rejudged, screened
-from screening.refusals import TryAgain
+from screening.refusals import Code, Rejected, TryAgain
 from screening.upload import MalformedMessage, Upload, event_of, read_upload
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -41,8 +42,12 @@ CONFIG = Config(
     screenings_table="screenings",
     alerts_topic_arn="arn:aws:sns:us-east-1:123456789012:alerts",
     uploads_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
+    dead_letter_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
     retry_seconds=15,
+    most_tries=100,
+    largest_body_mb=25,
     record_retention_days=365,
+    stack_name="cxr-alert",
 )
 ENVIRONMENT = environment_of(CONFIG)
 
@@ -53,19 +58,30 @@ def positive(key: str = UPLOAD.key, probability: str = "0.93") -> Record:
     return screened(upload, judge(answer, DEFAULT_CUTOFF, AT), CLAIM)
 
 
+def rejected(key: str = "b.pdf") -> Record:
+    upload = Upload(key, "v1", "uploads", "v1", "e1", 100, UPLOAD.uploaded)
+    reason = Rejected(Code.FORMAT, "The file is a PDF document.")
+    return screened(upload, reject(reason, DEFAULT_CUTOFF, AT), CLAIM)
+
+
+def alert_of(record: Record) -> Alert:
+    """What people's queue makes of the message about a record."""
+    return read_alert(alert_message(record).texts["default"])
+
+
 # --- configuration ---
 
 
 def test_the_configuration_is_read_once_and_typed() -> None:
     assert ENVIRONMENT["RECORD_RETENTION_DAYS"] == "365"
-    assert read_config(ENVIRONMENT) == CONFIG
+    assert read_config(ENVIRONMENT, Config) == CONFIG
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
 def test_a_missing_variable_is_named(name: str) -> None:
     environment = {key: value for key, value in ENVIRONMENT.items() if key != name}
     with pytest.raises(WrongConfiguration, match=f"^{name} is not set: it must be .+\\.$"):
-        read_config(environment)
+        read_config(environment, Config)
 
 
 @pytest.mark.parametrize(
@@ -84,11 +100,13 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("RETRY_SECONDS", "0"),
         ("RETRY_SECONDS", "901"),
         ("RECORD_RETENTION_DAYS", "1"),
+        ("LARGEST_BODY_MB", "26"),
+        ("MOST_TRIES", "0"),
     ],
 )
 def test_a_wrong_variable_is_named_with_its_value(name: str, value: str) -> None:
     with pytest.raises(WrongConfiguration, match=f"^{name} is '{value}': it must be"):
-        read_config(ENVIRONMENT | {name: value})
+        read_config(ENVIRONMENT | {name: value}, Config)
 
 
 # --- events ---
@@ -234,13 +252,10 @@ def test_a_positive_record_is_claimed_from_the_start() -> None:
     assert record.judgement.classified == "2026-11-22T10:15:31.123Z"
 
 
-def test_other_records_need_no_alert() -> None:
-    for record in (
-        positive(probability="0.01"),
-        screened(UPLOAD, reject("no image", DEFAULT_CUTOFF, AT), CLAIM),
-    ):
-        assert record.alert is AlertState.NOT_NEEDED
-        assert record.claim is None
+def test_a_normal_film_needs_no_alert_and_a_reject_does() -> None:
+    normal = positive(probability="0.01")
+    assert (normal.alert, normal.claim) == (AlertState.NOT_NEEDED, None)
+    assert (rejected().alert, rejected().claim) == (AlertState.PENDING, CLAIM)
 
 
 JUDGEMENTS = st.builds(
@@ -308,8 +323,9 @@ NASTY_KEY = 'a\nSubject: "free money"\r\n\x00\u2028.jpeg'
 
 def messages() -> list[Message]:
     awkward = [positive(key) for key in ("a.jpeg", LONG_KEY, NASTY_KEY, "\x01" * 1024)]
-    batch = [positive(LONG_KEY) for _ in range(10)]
-    return [*map(program_message, awkward), people_message(awkward), people_message(batch)]
+    batch = [positive(f"{number}{LONG_KEY[:-9]}") for number in range(200)]
+    told = [digest_message(digest, "") for digest in digests(map(alert_of, awkward + batch))]
+    return [*map(alert_message, awkward), alert_message(rejected()), *told]
 
 
 @pytest.mark.parametrize("message", messages())
@@ -323,10 +339,10 @@ def test_sns_takes_every_message(message: Message) -> None:
 
 
 def test_calls_stay_within_the_batch_limits() -> None:
-    small = [_entry(str(number), program_message(positive())) for number in range(11)]
+    small = [_entry(str(number), alert_message(positive())) for number in range(11)]
     assert [len(call) for call in _calls(small)] == [MOST_MESSAGES, 1]
-    mail = people_message([positive("\x01" * 1024)] * 5)
-    large = [_entry(str(number), mail) for number in range(9)]
+    mail = alert_message(positive("\x01" * 1024))
+    large = [_entry(str(number), replace(mail, subject="x" * 40_000)) for number in range(9)]
     calls = list(_calls(large))
     assert [entry for call in calls for entry in call] == large
     assert all(len(json.dumps(call)) <= MOST_BYTES + 2 * MOST_MESSAGES for call in calls)
@@ -334,7 +350,7 @@ def test_calls_stay_within_the_batch_limits() -> None:
 
 
 def test_a_programs_alert_is_the_record_as_json() -> None:
-    message = program_message(positive())
+    message = alert_message(positive())
     assert json.loads(message.texts["default"]) == {
         "key": "ward-7/a.jpeg",
         "version": "v1",
@@ -350,41 +366,89 @@ def test_a_programs_alert_is_the_record_as_json() -> None:
         "variant": "AllTraffic",
     }
     assert message.attributes == {
-        "audience": "program",
         "finding": "PNEUMONIA",
         "probability": Decimal("0.93"),
     }
 
 
+def test_a_rejects_alert_says_why() -> None:
+    message = alert_message(rejected())
+    facts = json.loads(message.texts["default"])
+    assert (facts["finding"], facts["code"]) == ("REJECTED", "format")
+    assert facts["reason"] == "The file is a PDF document."
+    assert "probability" not in facts
+    assert message.attributes == {"finding": "REJECTED", "code": "format"}
+
+
 def test_a_mail_about_one_film() -> None:
-    message = people_message([positive()])
+    (digest,) = digests([alert_of(positive())])
+    message = digest_message(digest, "https://worklist.example.org")
     assert message.subject == "Possible pneumonia: 1 film to review"
     assert message.texts["email"] == (
         "Possible pneumonia, probability 93 % (cutoff 10 %), please review.\n"
-        "  film      ward-7/a.jpeg\n"
-        "  bucket    uploads\n"
-        "  version   v1\n"
-        "  uploaded  2026-11-22T10:15:30.000Z\n"
         "\n"
+        "  film      ward-7/a.jpeg\n"
+        "  found     probability 93 % (cutoff 10 %)\n"
+        "  uploaded  2026-11-22T10:15:30.000Z\n"
+        "  version   v1\n"
+        "\n"
+        "Look them up: https://worklist.example.org\n"
         "A computer screened these X-rays. This is not a diagnosis: a doctor has to look at them."
     )
-    assert message.attributes["audience"] == "people"
 
 
 def test_a_mail_about_several_films_begins_with_the_most_probable() -> None:
-    message = people_message([positive("a", "0.11"), positive("b", "0.97"), positive("c", "0.5")])
+    some = [positive("a", "0.11"), positive("b", "0.97"), positive("c", "0.5")]
+    (digest,) = digests(map(alert_of, some))
+    message = digest_message(digest, "")
     assert message.subject == "Possible pneumonia: 3 films to review"
     assert message.texts["sms"] == (
         "Possible pneumonia in 3 films, please review; highest probability 97 % (cutoff 10 %)."
     )
     films = [line for line in message.texts["email"].splitlines() if line.startswith("  film")]
     assert [line[-1] for line in films] == ["b", "c", "a"]
+    assert "Look them up: cxr-alert positives" in message.texts["email"]
+
+
+def test_people_hear_of_rejects_apart_from_positives_and_of_each_film_once() -> None:
+    first, second = digests(map(alert_of, [rejected(), positive(), rejected(), positive()]))
+    assert [alert.key for alert in first] == ["ward-7/a.jpeg"]
+    assert [alert.key for alert in second] == ["b.pdf"]
+    mail = digest_message(second, "").texts["email"]
+    assert digest_message(second, "").subject == "Not screened: 1 film"
+    assert "The file is a PDF document." in mail
+    assert "cxr-alert rejects" in mail
+
+
+def test_a_long_mail_says_how_many_it_leaves_out() -> None:
+    (digest,) = digests(alert_of(positive(f"{number}.jpeg")) for number in range(100))
+    message = digest_message(digest, "")
+    assert message.subject == "Possible pneumonia: 100 films to review"
+    assert message.texts["email"].count("  film ") == LISTED
+    assert f"And {100 - LISTED} more." in message.texts["email"]
+    assert len(json.loads(message.texts["default"])["films"]) == 100
+
+
+@pytest.mark.parametrize("body", ["no JSON", "[]", "{}", '{"finding": "PNEUMONIA"}'])
+def test_what_is_no_alert_is_malformed(body: str) -> None:
+    with pytest.raises(MalformedMessage):
+        read_alert(body)
 
 
 def test_a_key_cannot_write_lines_into_a_mail() -> None:
-    plain = people_message([positive()]).texts["email"]
-    nasty = people_message([positive(NASTY_KEY)]).texts["email"]
+    plain, nasty = (
+        digest_message([alert_of(positive(key))], "").texts["email"] for key in ("a", NASTY_KEY)
+    )
     assert len(nasty.splitlines()) == len(plain.splitlines())
+
+
+def test_a_positive_behind_a_reject_that_was_told_is_alerted_all_the_same() -> None:
+    told = replace(rejected(), alert=AlertState.SENT, claim=None)
+    found = positive().judgement
+    assert rejudged(told, found, alert=False).alert is AlertState.NOT_NEEDED
+    assert rejudged(told, found, alert=True).alert is AlertState.PENDING
+    again = rejudged(rejudged(told, found, alert=False), found, alert=True)
+    assert again.alert is AlertState.PENDING
 
 
 @pytest.mark.parametrize(
@@ -402,5 +466,8 @@ def test_nothing_is_certain(probability: str, text: str) -> None:
     assert percent(Decimal(probability)) == text
 
 
-def test_waits_grow_fourfold_up_to_a_quarter_of_an_hour() -> None:
-    assert [wait_seconds(15, tries) for tries in range(1, 6)] == [15, 60, 240, 900, 900]
+def test_waits_grow_fourfold_up_to_half_an_hour_and_last_for_more_than_a_day() -> None:
+    waits = [wait_seconds(15, tries, 100) for tries in range(1, 101)]
+    assert waits[:6] == [15, 60, 240, 960, 1800, 1800]
+    assert sum(waits) > 24 * 3600
+    assert waits[-1] == 0  # so that the queue gives it up at once, not half an hour later

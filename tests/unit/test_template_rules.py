@@ -9,12 +9,24 @@ from typing import Any
 import pytest
 import yaml
 
+import notify.handler
+import notify.observe
+import reconcile.handler
+import watch.handler
 from aws.clients import BATCH_SIZE, READ_SECONDS, longest_wait
+from aws.endpoint import BUSY_SECONDS
+from aws.queue import wait_seconds
 from aws.uploads_bucket import DOWNLOAD_SECONDS
 from classify import observe
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
-from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, RETENTION_DAYS, Config
+from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
 
+FUNCTIONS: dict[str, Any] = {
+    "ClassifyFunction": Config,
+    "NotifyFunction": notify.handler.Config,
+    "ReconcileFunction": reconcile.handler.Config,
+    "WatchFunction": watch.handler.Config,
+}
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
@@ -49,11 +61,13 @@ def test_every_wait_together_ends_before_the_function() -> None:
         longest_wait("dynamodb"),  # is there a record?
         longest_wait("s3"),
         DOWNLOAD_SECONDS + READ_SECONDS["s3"],  # the last piece may be slow to come
+        longest_wait("sqs"),  # set aside what nobody understands
+        BUSY_SECONDS,  # of the endpoint with other films
         longest_wait("sagemaker-runtime"),
         longest_wait("dynamodb"),  # write it
         longest_wait("dynamodb"),  # or give up its claim, if it stands though no answer came
         longest_wait("dynamodb"),  # or take over another's alert
-        longest_wait("sns") * 2,  # ten alerts for programs, and one for people
+        longest_wait("sns") * 2,  # ten alerts, long keys and reasons among them
         longest_wait("dynamodb"),  # mark it sent
         WAIT_FOR_OTHERS_SECONDS,
         longest_wait("dynamodb"),  # the last look at another's
@@ -63,8 +77,9 @@ def test_every_wait_together_ends_before_the_function() -> None:
 
 
 def test_the_function_gets_the_variables_that_it_reads_and_no_others() -> None:
-    variables = properties("ClassifyFunction")["Environment"]["Variables"]
-    assert set(variables) == {field.name.upper() for field in fields(Config)}
+    for name, config in FUNCTIONS.items():
+        variables = properties(name)["Environment"]["Variables"]
+        assert set(variables) == {field.name.upper() for field in fields(config)}
 
 
 def test_the_templates_parameters_follow_the_functions_rules() -> None:
@@ -76,29 +91,64 @@ def test_the_templates_parameters_follow_the_functions_rules() -> None:
 
 def test_alarms_look_for_the_metrics_where_the_function_puts_them() -> None:
     text = TEMPLATE.read_text()
-    assert f"Namespace: {observe.NAMESPACE}\n" in text
-    assert f'["{observe.NAMESPACE}", "FilmsScreened", "service", "{observe.SERVICE}"]' in text
+    assert f"Namespace: {NAMESPACE}\n" in text
+    assert f'["{NAMESPACE}", "FilmsScreened", "service", "{observe.SERVICE}", "stack",' in text
+    services = {
+        "classify",
+        notify.observe.SERVICE,
+        reconcile.handler.SERVICE,
+        watch.handler.SERVICE,
+    }
+    named = set()
+    for name in of_type("AWS::CloudWatch::Alarm"):
+        for metric in metrics_of(properties(name)):
+            if metric["Namespace"] == NAMESPACE:
+                # Without the stack's name two stacks of one account would hide each other's alarms.
+                dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+                assert dimensions["stack"] == {"Ref": "AWS::StackName"}
+                named.add(dimensions["service"])
+    assert named == services
+
+
+def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    if "Namespace" in alarm:
+        return [alarm]
+    return [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
 
 
 def test_messages_stay_hidden_while_the_function_works() -> None:
     timeout = properties("ClassifyFunction")["Timeout"]
     assert properties("UploadsQueue")["VisibilityTimeout"] >= 6 * timeout
     source = properties("ClassifyFunction")["Events"]["Uploads"]["Properties"]
-    assert source["BatchSize"] == BATCH_SIZE
+    assert source["BatchSize"] == {"Ref": "FilmsInBatch"}
+    films = _TEMPLATE["Parameters"]["FilmsInBatch"]
+    assert films["Default"] == films["MaxValue"] == BATCH_SIZE
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def test_dead_letters_outlast_the_queue_they_come_from() -> None:
     queue = properties("UploadsQueue")
-    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    variables = properties("ClassifyFunction")["Environment"]["Variables"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == int(variables["MOST_TRIES"])
+    tried = sum(wait_seconds(15, tries, int(variables["MOST_TRIES"])) for tries in range(1, 101))
+    assert 24 * 3600 < tried < queue["MessageRetentionPeriod"]
+    people = properties("NotifyFunction")["Environment"]["Variables"]
+    assert properties("PeopleQueue")["RedrivePolicy"]["maxReceiveCount"] == int(
+        people["MOST_TRIES"]
+    )
     dead = properties("UploadsDeadLetterQueue")
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
 
 
 def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
     key = {"GetAtt": "Key.Arn"}
+    # But for what comes when the key's own policy is the trouble: SQS's own encryption is on there.
+    own = {"UndeliveredEventsQueue", "PeopleDeadLetterQueue"}
     for queue in of_type("AWS::SQS::Queue"):
-        assert properties(queue)["KmsMasterKeyId"] == key
+        if queue in own:
+            assert properties(queue)["SqsManagedSseEnabled"] is True
+        else:
+            assert properties(queue)["KmsMasterKeyId"] == key
     for topic in of_type("AWS::SNS::Topic"):
         assert properties(topic)["KmsMasterKeyId"] == key
     assert properties("ClassifyLog")["KmsKeyId"] == key
@@ -109,7 +159,7 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "guarded"),
-    [("AWS::S3::BucketPolicy", 1), ("AWS::SQS::QueuePolicy", 3), ("AWS::SNS::TopicPolicy", 2)],
+    [("AWS::S3::BucketPolicy", 2), ("AWS::SQS::QueuePolicy", 5), ("AWS::SNS::TopicPolicy", 3)],
 )
 def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> None:
     targets = 0
@@ -135,14 +185,32 @@ def test_the_functions_policies_name_their_resources() -> None:
     assert "Policies" not in properties("ClassifyFunction")
 
 
-def test_mail_goes_to_people_only_and_only_if_wanted() -> None:
+def test_people_get_digests_never_the_alerts_themselves_and_at_most_two_messages_a_second() -> None:
     assert RESOURCES["NotificationSubscription"]["Condition"] == "HasNotificationEmail"
-    assert properties("NotificationSubscription")["FilterPolicy"] == {"audience": ["people"]}
+    mail = properties("NotificationSubscription")
+    assert mail["TopicArn"] == {"Ref": "NotificationsTopic"}
+    assert "FilterPolicy" not in mail
+    queue = properties("PeopleSubscription")
+    assert queue["Protocol"] == "sqs"
+    assert queue["FilterPolicy"] == {"finding": ["PNEUMONIA", "REJECTED"]}
+    source = properties("NotifyFunction")["Events"]["Alerts"]["Properties"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert _TEMPLATE["Parameters"]["DigestSeconds"]["MinValue"] == 1
+
+
+def test_every_queue_has_a_policy_of_its_own() -> None:
+    policies = [properties(name)["Queues"] for name in of_type("AWS::SQS::QueuePolicy")]
+    assert sorted(queue["Ref"] for (queue,) in policies) == sorted(of_type("AWS::SQS::Queue"))
+
+
+def test_what_is_lost_is_looked_for_no_longer_than_records_are_kept() -> None:
+    days = _TEMPLATE["Parameters"]["ReconcileDays"]["MaxValue"]
+    assert days < min(keep for keep in RETENTION_DAYS if keep)
 
 
 def test_data_outlives_the_stack_with_the_key_that_opens_it() -> None:
     for name in ("Key", "UploadsBucket", "ScreeningsTable"):
-        assert RESOURCES[name]["DeletionPolicy"] == "Retain"
+        assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
@@ -150,7 +218,7 @@ def test_every_alarm_is_told_and_has_its_page_in_the_runbook() -> None:
     runbook = (TEMPLATE.parent / "docs" / "runbook.md").read_text()
     dashboard = properties("Dashboard")["DashboardBody"]["Sub"]
     alarms = of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 11
+    assert len(alarms) == 20
     for name in alarms:
         alarm = properties(name)
         topic = [{"Ref": "OperationsTopic"}]
@@ -175,3 +243,8 @@ def test_neither_the_films_nor_the_records_are_deleted_by_mistake() -> None:
     (films,) = [rule["If"][1] for rule in rules if "If" in rule]
     assert films["ExpirationInDays"] == {"Ref": "FilmRetentionDays"}
     assert [rule["If"][0] for rule in rules if "If" in rule] == ["FilmsExpire"]
+    # An expired film is only hidden; a day later it is gone, and so is the marker that hid it.
+    hidden = {"NoncurrentDays": {"If": ["FilmsExpire", 1, {"Ref": "ReplacedFilmRetentionDays"}]}}
+    plain = [rule for rule in rules if "If" not in rule]
+    assert hidden in [rule.get("NoncurrentVersionExpiration") for rule in plain]
+    assert True in [rule.get("ExpiredObjectDeleteMarker") for rule in plain]

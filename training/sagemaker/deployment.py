@@ -29,6 +29,7 @@ from training.sagemaker.prices import HOURS_A_MONTH, read_prices
 
 FILMS_A_DAY = 500  # what the monthly price of a serverless endpoint is told for
 LEAST_CONCURRENCY = 2  # of the template's MaximumConcurrency
+MOST_IN_A_BATCH = 10
 
 console = Console(highlight=False, soft_wrap=True, markup=False)
 
@@ -72,7 +73,9 @@ def deploy(asked: DeploymentRequest, *, as_json: bool = False) -> None:
     else:
         console.print(f"Endpoint {asked.endpoint} is {'updated' if update else 'in service'}.")
     console.print(monthly_cost(asked.runs_on))
-    console.print("Screen films with it:")
+    console.print(
+        "Screen films with it; keep these in samconfig.toml, or the next `sam deploy` undoes them:"
+    )
     console.print(f"  sam deploy --parameter-overrides {_parameters(asked)}")
 
 
@@ -188,9 +191,18 @@ def _completed(session: boto3.Session, job: str) -> dict[str, Any]:
 
 
 def _parameters(asked: DeploymentRequest) -> str:
+    """What the application is to be told of the endpoint: its name, and what it takes.
+
+    A serverless endpoint turns away what is more than its concurrency, and a body over 4 MB.
+    """
     given = f"EndpointName={asked.endpoint}"
     if isinstance(asked.runs_on, Serverless):
-        given += f" MaximumConcurrency={max(LEAST_CONCURRENCY, asked.runs_on.concurrency)}"
+        # SQS starts two batches at least; films in a batch do the rest.
+        films = min(MOST_IN_A_BATCH, max(1, asked.runs_on.concurrency // LEAST_CONCURRENCY))
+        batches = max(LEAST_CONCURRENCY, asked.runs_on.concurrency // films)
+        given += f" MaximumConcurrency={batches} FilmsInBatch={films} LargestBodyMB=4"
+    else:
+        given += " MaximumConcurrency=5 FilmsInBatch=10 LargestBodyMB=25"
     return given
 
 

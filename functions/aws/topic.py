@@ -1,4 +1,4 @@
-"""The alerts topic in SNS."""
+"""A topic in SNS: that of the alerts, or that of the messages for people."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ MOST_BYTES = 256 * 1024  # of all the messages in one call
 
 
 @dataclass(frozen=True)
-class Alerts:
+class Topic:
     client: "SNSClient"
     topic_arn: str
 
@@ -41,13 +41,13 @@ class Alerts:
                 TopicArn=self.topic_arn, PublishBatchRequestEntries=entries
             )
         except ClientError as error:
-            failure = TryAgain(f"The alert was not sent: {error.response['Error']['Code']}.")
+            failure = TryAgain(f"The message was not sent: {error.response['Error']['Code']}.")
             return {entry["Id"]: failure for entry in entries}
         except BotoCoreError as error:
-            failure = TryAgain(f"The alert was perhaps not sent: {type(error).__name__}.")
+            failure = TryAgain(f"The message was perhaps not sent: {type(error).__name__}.")
             return {entry["Id"]: failure for entry in entries}
         return {
-            failed["Id"]: TryAgain(f"The alert was not sent: {failed['Code']}.")
+            failed["Id"]: TryAgain(f"The message was not sent: {failed['Code']}.")
             for failed in response.get("Failed", [])
         }
 

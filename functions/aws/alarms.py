@@ -1,0 +1,30 @@
+"""The stack's alarms in CloudWatch."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Alarm:
+    name: str
+    description: str
+    state: str  # OK, ALARM or INSUFFICIENT_DATA
+    since: datetime
+
+
+def alarms(client: Any, stack_name: str) -> list[Alarm]:  # noqa: ANN401
+    """Return the alarms of a stack, which all begin with its name."""
+    pages = client.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=f"{stack_name}-", AlarmTypes=["MetricAlarm"]
+    )
+    return [
+        Alarm(
+            name=each["AlarmName"],
+            description=each.get("AlarmDescription", ""),
+            state=each["StateValue"],
+            since=each["StateUpdatedTimestamp"],
+        )
+        for page in pages
+        for each in page["MetricAlarms"]
+    ]

@@ -1,0 +1,1 @@
+"""The Lambda function that tells people: alerts of single films in, digests out."""

@@ -1,0 +1,9 @@
+"""What Lambda loads: the handler, made as the process starts from its environment."""
+
+import os
+
+from aws.clients import make_notify_clients
+from notify.handler import Config, make_handler
+from screening.config import read_config
+
+handler = make_handler(read_config(os.environ, Config), make_notify_clients())

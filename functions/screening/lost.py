@@ -1,0 +1,33 @@
+"""Which object versions must have a record by now. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from screening.clock import stamp
+from screening.upload import Upload
+
+_FIRST = stamp(datetime(1970, 1, 1, tzinfo=UTC))
+
+
+@dataclass(frozen=True)
+class Span:
+    """The uploads from `since` to before `until`, as stamps."""
+
+    since: str
+    until: str
+
+    def __contains__(self, upload: Upload) -> bool:
+        return self.since <= upload.uploaded < self.until and not upload.is_folder_marker
+
+
+def span(now: datetime, grace: timedelta, since: datetime | None, retention_days: int) -> Span:
+    """Return the span of uploads that must have a record.
+
+    `grace` is what a film may take to get one. A film whose record has ended looks as if it never
+    had one, so none is looked for that is older than records are kept, less a day for DynamoDB,
+    which takes its time to remove them.
+    """
+    oldest = _FIRST if since is None else stamp(since)
+    if retention_days:
+        oldest = max(oldest, stamp(now - timedelta(days=retention_days - 1)))
+    return Span(oldest, stamp(now - grace))

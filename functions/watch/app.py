@@ -1,0 +1,9 @@
+"""What Lambda loads: the handler, made as the process starts from its environment."""
+
+import os
+
+from aws.clients import make_watch_clients
+from screening.config import read_config
+from watch.handler import Config, make_handler
+
+handler = make_handler(read_config(os.environ, Config), make_watch_clients())

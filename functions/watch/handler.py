@@ -1,0 +1,71 @@
+"""The handler: counts who gets the mails, and reminds of alarms that last.
+
+An alarm in CloudWatch speaks when its state changes and never again, so one that was overlooked
+stays so. A subscription that was suspended, or never confirmed, raises nothing at all.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from aws.alarms import Alarm, alarms
+from aws.clients import WatchClients
+from aws.subscriptions import subscriptions
+from screening.clock import now, stamp
+from screening.config import NAMESPACE, STACK, TOPIC, Variable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SERVICE = "watch"  # template.yaml's alarms look the metrics up under this name
+LASTING = timedelta(minutes=50)  # it runs every hour: each alarm is told of anew as often
+
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+
+# The context is Lambda's own, or whatever has its members.
+Handler: TypeAlias = Callable[[dict[str, Any], Any], None]
+
+
+@dataclass(frozen=True)
+class Config:
+    stack_name: Annotated[str, Variable(STACK, "the name of a CloudFormation stack")]
+    notifications_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
+    operations_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
+
+
+def make_handler(config: Config, clients: WatchClients) -> Handler:
+    """Return the function that Lambda calls on its schedule."""
+    metrics.set_default_dimensions(stack=config.stack_name)
+
+    @logger.inject_lambda_context
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: "LambdaContext") -> None:
+        people = subscriptions(clients.sns, config.notifications_topic_arn)
+        logger.info("Subscriptions for people", **vars(people))
+        metrics.add_metric("PeopleSubscribed", MetricUnit.Count, people.confirmed)
+        metrics.add_metric("PeopleUnconfirmed", MetricUnit.Count, people.unconfirmed)
+        if lasting := _lasting(alarms(clients.cloudwatch, config.stack_name), now()):
+            clients.sns.publish(
+                TopicArn=config.operations_topic_arn,
+                Subject=f"{config.stack_name}: {len(lasting)} alarms still on"[:99],
+                Message=_reminder(lasting),
+            )
+        metrics.add_metric("AlarmsLasting", MetricUnit.Count, len(lasting))
+
+    return handler
+
+
+def _lasting(found: Sequence[Alarm], at: datetime) -> list[Alarm]:
+    return [alarm for alarm in found if alarm.state == "ALARM" and at - alarm.since >= LASTING]
+
+
+def _reminder(lasting: Sequence[Alarm]) -> str:
+    lines = ["These alarms are still on. docs/runbook.md says what to do about each.", ""]
+    for alarm in lasting:
+        lines += [f"{alarm.name}, since {stamp(alarm.since)}", f"  {alarm.description}", ""]
+    return "\n".join(lines)

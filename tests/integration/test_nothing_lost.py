@@ -1,0 +1,221 @@
+"""Films without a record, found and announced; subscriptions counted, lasting alarms told of."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from aws.clients import ReconcileClients, WatchClients
+from aws.queue import Queue
+from aws.screenings_table import Screenings
+from aws.uploads_bucket import Versions
+from reconcile import handler as reconcile
+from reconcile.compare import MOST_HELD, Tally, compare
+from screening.clock import now, stamp
+from screening.lost import Span, span
+from screening.upload import Upload
+from tests.integration.classify_cloud import (
+    REGION,
+    Cloud,
+    Context,
+    EndpointStub,
+    Function,
+)
+from watch import handler as watch
+
+EVER = Span("1970-01-01T00:00:00.000Z", "2999-01-01T00:00:00.000Z")
+
+
+@pytest.fixture
+def config(cloud: Cloud) -> reconcile.Config:
+    return reconcile.Config(
+        stack_name="cxr-alert",
+        uploads_bucket=cloud.bucket,
+        screenings_table=cloud.table,
+        uploads_queue_url=cloud.queue,
+        reconcile_days=14,
+        grace_minutes=0,
+        record_retention_days=0,
+    )
+
+
+@pytest.fixture
+def clients(cloud: Cloud) -> ReconcileClients:
+    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    return ReconcileClients(s3=cloud.s3, dynamodb=dynamodb, sqs=cloud.sqs)
+
+
+def waiting(cloud: Cloud) -> list[str]:
+    """Take what waits in the uploads queue: keys."""
+    keys = []
+    while found := cloud.receive():
+        keys.append(json.loads(found["body"])["detail"]["object"]["key"])
+    return sorted(keys)
+
+
+def test_a_film_whose_event_was_lost_is_found_and_screened(
+    function: Function,
+    cloud: Cloud,
+    endpoint: EndpointStub,
+    config: reconcile.Config,
+    clients: ReconcileClients,
+) -> None:
+    endpoint.finds(0.93)
+    function.handler({"Records": [cloud.drop("told.jpeg")]}, Context())
+    cloud.drop("lost.jpeg")
+    cloud.drop("folder/", b"")
+    run = reconcile.make_handler(config, clients)
+    run({}, Context())
+    message = cloud.receive()
+    assert message
+    function.handler({"Records": [message]}, Context())
+    assert {record["key"] for record in cloud.records()} == {"told.jpeg", "lost.jpeg"}
+    assert waiting(cloud) == []
+    run({}, Context())
+    assert waiting(cloud) == []
+
+
+def test_films_that_may_still_wait_are_not_announced_again_until_one_more_is_missing(
+    cloud: Cloud, config: reconcile.Config, clients: ReconcileClients
+) -> None:
+    run = reconcile.make_handler(config, clients)
+    body = cloud.drop("waits.jpeg")["body"]
+    cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=body)
+    run({}, Context())
+    assert Queue(lambda: cloud.sqs, cloud.queue).depth().ready == 1
+    cloud.drop("lost.jpeg")
+    run({}, Context())
+    assert waiting(cloud) == ["lost.jpeg", "waits.jpeg", "waits.jpeg"]
+
+
+def test_the_function_counts_what_it_found(
+    cloud: Cloud,
+    config: reconcile.Config,
+    clients: ReconcileClients,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for number in range(3):
+        cloud.drop(f"{number}.jpeg")
+    reconcile.make_handler(config, clients)({}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (counted,) = [line for line in lines if "_aws" in line]
+    assert counted["UploadsAnnouncedAnew"] == counted["UploadsWithoutRecord"] == [3.0]
+    assert counted["stack"] == "cxr-alert"
+
+
+def test_out_of_time_is_an_error_that_says_what_to_do(
+    cloud: Cloud, config: reconcile.Config, clients: ReconcileClients
+) -> None:
+    class Late(Context):
+        def get_remaining_time_in_millis(self) -> int:
+            return 1000
+
+    cloud.drop("a.jpeg")
+    with pytest.raises(reconcile.OutOfTime, match="cxr-alert reconcile"):
+        reconcile.make_handler(config, clients)({}, Late())
+
+
+def test_what_is_new_or_whose_record_may_have_ended_is_left_alone() -> None:
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+
+    def upload(age: timedelta) -> Upload:
+        return Upload("a", "v", "b", "v", "e", 1, stamp(at - age))
+
+    within = span(at, timedelta(minutes=15), None, retention_days=30)
+    assert upload(timedelta(minutes=5)) not in within
+    assert upload(timedelta(minutes=20)) in within
+    assert upload(timedelta(days=28)) in within
+    assert upload(timedelta(days=30)) not in within
+    assert upload(timedelta(days=900)) in span(at, timedelta(0), None, retention_days=0)
+
+
+@dataclass
+class Million:
+    """A bucket of a million films, none of which has a record; counts what is held."""
+
+    pages_read: int = 0
+    announced: int = 0
+    most_at_once: int = 0
+    pages_listed: list[str] = field(default_factory=list)
+
+    def pages(self, prefix: str) -> Iterator[list[Upload]]:
+        for page in range(1000):
+            self.pages_listed.append(prefix)
+            yield [
+                Upload(f"{page}/{number}", "v", "b", "v", "e", 1, "2026-11-01T00:00:00.000Z")
+                for number in range(1000)
+            ]
+
+    def without_record(self, uploads: Any) -> list[Upload]:
+        return list(uploads)
+
+    def announce(self, uploads: Any) -> None:
+        self.most_at_once = max(self.most_at_once, len(uploads))
+        self.announced += len(uploads)
+
+
+def test_a_million_versions_are_compared_page_by_page_in_bounded_memory() -> None:
+    bucket = Million()
+    *_, tally = compare(bucket, bucket, bucket, prefix="", within=EVER, waiting=10**9)
+    assert tally == Tally(seen=10**6, missing=10**6, announced=10**6)
+    assert bucket.announced == 10**6
+    assert len(bucket.pages_listed) == 1000
+    assert bucket.most_at_once <= MOST_HELD + 1000
+
+
+def test_more_films_than_one_read_of_the_table_takes(cloud: Cloud) -> None:
+    for number in range(120):
+        cloud.drop(f"{number}.jpeg")
+    (page,) = Versions(cloud.s3, cloud.bucket).pages("")
+    records = Screenings(boto3.client("dynamodb", region_name=REGION), cloud.table)
+    assert records.without_record(page) == page
+    assert len(page) == 120
+
+
+@dataclass
+class Alarms:
+    found: list[dict[str, Any]]
+
+    def get_paginator(self, _: str) -> "Alarms":
+        return self
+
+    def paginate(self, **_: object) -> list[dict[str, Any]]:
+        return [{"MetricAlarms": self.found}]
+
+
+def test_subscriptions_are_counted_and_alarms_that_last_are_told_of_again(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = cloud.sns.create_topic(Name="notifications")["TopicArn"]
+    operations = cloud.topic
+    for address in ("a@example.org", "b@example.org"):
+        cloud.sns.subscribe(TopicArn=people, Protocol="email", Endpoint=address)
+    alarms = Alarms(
+        [
+            {
+                "AlarmName": f"cxr-alert-{name}",
+                "AlarmDescription": "Films fail.",
+                "StateValue": state,
+                "StateUpdatedTimestamp": now() - timedelta(minutes=minutes),
+            }
+            for name, state, minutes in (
+                ("films-failing", "ALARM", 90),
+                ("queue-age", "ALARM", 5),
+                ("rejects", "OK", 900),
+            )
+        ]
+    )
+    config = watch.Config("cxr-alert", people, operations)
+    watch.make_handler(config, WatchClients(cloud.sns, alarms))({}, Context())
+    (counted,) = [
+        json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line
+    ]
+    assert counted["PeopleSubscribed"] == [2.0]
+    assert counted["AlarmsLasting"] == [1.0]
+    (reminder,) = cloud.alerts()
+    assert "cxr-alert-films-failing" in reminder["Message"]
+    assert "queue-age" not in reminder["Message"]

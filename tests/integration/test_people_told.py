@@ -1,0 +1,167 @@
+"""What people are told of: alerts in, as their queue hands them over, digests out, counted."""
+
+import json
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aws.clients import NotifyClients
+from notify.handler import Config, Handler, make_handler
+from screening.config import DEFAULT_CUTOFF
+from screening.judgement import Answer, judge, reject
+from screening.messages import alert_message
+from screening.record import Claim, Record, screened
+from screening.refusals import Code, Rejected
+from screening.upload import Upload
+from tests.integration.classify_cloud import Cloud, Context
+
+AT = datetime(2026, 11, 22, 10, 15, 31, tzinfo=UTC)
+CLAIM = Claim("one", "2026-11-22T10:17:31.123Z")
+
+
+def record(key: str, probability: str | None = "0.93") -> Record:
+    upload = Upload(key, "v1", "uploads", "v1", "e1", 100, "2026-11-22T10:15:30.000Z")
+    if probability is None:
+        reason = Rejected(Code.EMPTY, "The file is empty.")
+        return screened(upload, reject(reason, DEFAULT_CUTOFF, AT), CLAIM)
+    answer = Answer(Decimal(probability), None, None)
+    return screened(upload, judge(answer, DEFAULT_CUTOFF, AT), CLAIM)
+
+
+def body(key: str, probability: str | None = "0.93") -> str:
+    return alert_message(record(key, probability)).texts["default"]
+
+
+@dataclass
+class Topic:
+    """Takes what is published, and notes when; fails while it is told to."""
+
+    sent: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    broken: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def publish_batch(
+        self,
+        TopicArn: str,  # noqa: N803
+        PublishBatchRequestEntries: list[dict[str, Any]],  # noqa: N803
+    ) -> dict[str, Any]:
+        (entry,) = PublishBatchRequestEntries
+        if self.broken:
+            return {"Failed": [{"Id": entry["Id"], "Code": "InternalError"}]}
+        with self._lock:
+            self.sent.append((time.monotonic(), entry))
+        return {"Failed": []}
+
+    @property
+    def films(self) -> list[list[str]]:
+        texts = [json.loads(entry["Message"])["default"] for _, entry in self.sent]
+        return [[film["key"] for film in json.loads(text)["films"]] for text in texts]
+
+
+@pytest.fixture
+def topic() -> Topic:
+    return Topic()
+
+
+@pytest.fixture
+def config(cloud: Cloud) -> Config:
+    people = cloud.sqs.create_queue(QueueName="people")["QueueUrl"]
+    return Config(
+        stack_name="cxr-alert",
+        notifications_topic_arn="arn:aws:sns:us-east-1:123456789012:notifications",
+        people_queue_url=people,
+        people_dead_letter_queue_url=cloud.dead_letters,
+        digest_seconds=1,
+        retry_seconds=1,
+        most_tries=100,
+    )
+
+
+@pytest.fixture
+def notify(cloud: Cloud, topic: Topic, config: Config) -> Handler:
+    return make_handler(config, NotifyClients(sns=topic, make_sqs=lambda: cloud.sqs))  # type: ignore[arg-type]
+
+
+def message(text: str) -> dict[str, Any]:
+    return {
+        "messageId": str(uuid.uuid4()),
+        "receiptHandle": "a handle",
+        "body": text,
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+
+
+def run(notify: Handler, *messages: dict[str, Any]) -> list[str]:
+    answer = notify({"Records": list(messages)}, Context())
+    return [failed["itemIdentifier"] for failed in answer["batchItemFailures"]]
+
+
+def test_a_film_alone_is_told_at_once(notify: Handler, topic: Topic) -> None:
+    began = time.monotonic()
+    assert run(notify, message(body("a.jpeg"))) == []
+    ((at, entry),) = topic.sent
+    assert entry["Subject"] == "Possible pneumonia: 1 film to review"
+    # The message goes out first, and only then is the place held.
+    assert at - began < time.monotonic() - at
+
+
+def test_what_has_gathered_is_one_message_and_the_rejects_are_another(
+    notify: Handler, topic: Topic
+) -> None:
+    films = [message(body(f"{number}.jpeg", f"0.{number + 10}")) for number in range(50)]
+    assert run(notify, *films, message(body("b.pdf", None)), films[0]) == []
+    positives, rejects = topic.films
+    assert positives == [f"{number}.jpeg" for number in reversed(range(50))]
+    assert rejects == ["b.pdf"]
+
+
+def test_a_message_that_failed_is_sent_again(
+    notify: Handler, topic: Topic, cloud: Cloud, config: Config
+) -> None:
+    cloud.sqs.send_message(QueueUrl=config.people_queue_url, MessageBody=body("a.jpeg"))
+    (found,) = cloud.sqs.receive_message(QueueUrl=config.people_queue_url)["Messages"]
+    told = message(found["Body"]) | {"receiptHandle": found["ReceiptHandle"]}
+    topic.broken = True
+    assert run(notify, told) == [told["messageId"]]
+    topic.broken = False
+    again = cloud.sqs.receive_message(QueueUrl=config.people_queue_url, WaitTimeSeconds=10)
+    assert run(notify, message(again["Messages"][0]["Body"])) == []
+    assert topic.films == [["a.jpeg"]]
+
+
+def test_what_is_no_alert_is_set_aside(notify: Handler, topic: Topic, cloud: Cloud) -> None:
+    assert run(notify, message("no alert"), message(body("a.jpeg"))) == []
+    assert cloud.given_up() == ["no alert"]
+    assert topic.films == [["a.jpeg"]]
+
+
+@pytest.mark.parametrize("batch", [1, 10, 100])
+def test_never_more_than_two_messages_a_second_however_many_come(
+    notify: Handler, topic: Topic, batch: int
+) -> None:
+    """As SQS calls it: batch after batch, two at a time."""
+    batches = [
+        [message(body(f"{number}-{film}.jpeg")) for film in range(batch)] for number in range(7)
+    ]
+    with ThreadPoolExecutor(2) as at_once:
+        list(at_once.map(lambda each: run(notify, *each), batches))
+    assert sum(map(len, topic.films)) == 7 * batch
+    times = sorted(at for at, _ in topic.sent)
+    for first, third in zip(times, times[2:], strict=False):
+        assert third - first >= 1
+
+
+def test_the_digest_says_where_to_look_the_films_up(
+    cloud: Cloud, topic: Topic, config: Config
+) -> None:
+    address = replace(config, look_up_url="https://worklist.example.org")
+    notify = make_handler(address, NotifyClients(sns=topic, make_sqs=lambda: cloud.sqs))  # type: ignore[arg-type]
+    run(notify, message(body("a.jpeg")))
+    assert "https://worklist.example.org" in json.loads(topic.sent[0][1]["Message"])["email"]
