@@ -58,7 +58,7 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
         assert again.endpoint_url == first.endpoint_url
 
         typed = re.findall(r"^  (\.venv.*|\. .*|aws (?:.*\\\n)*.*)$", out, re.MULTILINE)
-        settings, drop, follow, receive, look_up, latest = typed
+        settings, drop, follow, receive, whole, positives, look_up, latest = typed
         environment = {**os.environ, **USERS_OWN}
 
         def shell(command: str) -> str:
@@ -80,8 +80,18 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
         assert '"PNEUMONIA"' in shell(look_up)
         assert film in shell(latest)
         assert follow.endswith("cxr-alert alerts")
+        assert whole.endswith("cxr-alert status")
+        assert positives.endswith("cxr-alert positives")
+        follower = start(tmp_path, "alerts")
+        assert follower.stdout
+        assert follower.stdout.readline().startswith("Waiting for alerts")
     finally:
         status, out, err = run(tmp_path, "down")
+    _, said = follower.communicate(timeout=60)
+    assert (follower.returncode, said) == (
+        1,
+        "The application went away; start it again with `make up`.\n",
+    )
     assert (status, out, err) == (0, "Stopped.\n", "")
     assert processes.belonging_to(tmp_path) == []
     assert run(tmp_path, "down") == (0, "Nothing was running.\n", "")
