@@ -1,0 +1,12 @@
+"""Times as the records hold them: ISO 8601, UTC, milliseconds; in this form text sorts as time."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def stamp(time: datetime) -> str:
+    """Return such as 2026-11-22T10:15:30.123Z."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
