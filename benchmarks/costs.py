@@ -1,4 +1,4 @@
-"""What 1,000 films cost in AWS, by the prices in training/prices.toml and speeds measured here.
+"""What 1,000 films cost in AWS, by training/sagemaker/prices.toml and speeds measured here.
 
 real time   instances x 24 h x price / films a day
 instances   busiest hour's films / 3600 / (films/s of a core x cores x headroom), rounded up
@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from benchmarks.rows import Row
-from training.prices import Prices, read_prices
+from training.sagemaker.prices import Prices, read_prices
 
 SECTION = "Money, us-east-1"
 FILMS_A_DAY = (10, 500, 50_000)

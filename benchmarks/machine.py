@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.contestants import CORES
 from benchmarks.films import MODEL, SAMPLES
 from benchmarks.rows import Row, compare
+from imaging.pixels import network_input, read_grey
 from serving.network import Network
-from serving.pixels import network_input, read_grey
 
 SECTION = "Against the limit"
 CHANNELS, SIDE, LAYERS = 256, 28, 6

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from benchmarks.films import SAMPLES, WORK
-from serving.pixels import network_input, read_grey
-from training.export import export
-from training.network import Block, Classifier, ResNet18
-from training.quantize import quantize
+from imaging.pixels import network_input, read_grey
+from training.learning.export import export
+from training.learning.network import Block, Classifier, ResNet18
+from training.learning.quantize import quantize
 
 
 def twin() -> Classifier:

@@ -12,13 +12,13 @@ from torch.nn import functional as F
 
 from benchmarks.films import SAMPLES
 from benchmarks.rows import Row, compare
-from training.augment import augment
-from training.films import Film, find_films
-from training.fit import Labelled, fit
-from training.network import ResNet18
-from training.pixels import load_films
-from training.recipe import Recipe
-from training.train import class_labels
+from training.dataset.folder import Film, find_films
+from training.dataset.pixels import load_films
+from training.learning.augment import augment
+from training.learning.fit import Labelled, fit
+from training.learning.network import ResNet18
+from training.learning.recipe import Recipe
+from training.learning.train import class_labels
 
 SECTION = "Training"
 FILMS = 128

@@ -10,10 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import Progress
 
-from classify.alert import percent, printable
-from classify.clock import stamp
 from operate import application, redrive, rescreen, screenings
 from operate.application import Application, OperateError
+from screening.clock import stamp
+from screening.messages import percent, printable
 
 INTERRUPTED = 130
 _LISTED = 20

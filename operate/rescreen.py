@@ -16,14 +16,14 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from classify.clock import now, stamp
-from classify.endpoint import Endpoint
-from classify.films import Films
-from classify.finding import Finding, judge
-from classify.outcomes import Rejected, TryAgain
-from classify.record import AlertState
-from classify.upload import Upload
+from aws.endpoint import Endpoint
+from aws.uploads_bucket import Films
 from operate.application import Application
+from screening.clock import now, stamp
+from screening.judgement import Finding, judge
+from screening.record import AlertState
+from screening.refusals import Rejected, TryAgain
+from screening.upload import Upload
 
 _WAITS_SECONDS = (1, 4, 16)
 _JUDGEMENT = ("finding", "probability", "cutoff", "model", "variant", "reason", "classified")

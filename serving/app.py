@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from imaging.pixels import NotReadable, TooLarge, UnsupportedFormat
 from serving.budget import Budget
 from serving.network import Network
-from serving.pixels import NotReadable, TooLarge, UnsupportedFormat
 
 MAX_BODY = 25 * 2**20  # what SageMaker passes on
 BODIES_TOGETHER = 3 * MAX_BODY

@@ -12,7 +12,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from serving.pixels import Grey, network_input, read_grey
+from imaging.pixels import Grey, network_input, read_grey
 
 _UNFIT_FOR_A_HEADER = re.compile(r"[^\x21-\x7e]|[,;]")
 

@@ -9,18 +9,18 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aws.alerts_topic import Alerts
+from aws.clients import BATCH_SIZE, make_clients
+from aws.endpoint import Endpoint
+from aws.screenings_table import Screenings
+from aws.uploads_bucket import Films
+from aws.uploads_queue import UploadsQueue
 from classify import observe
-from classify.alerts import Alerts
 from classify.batch import Services, screen_and_alert
-from classify.clients import BATCH_SIZE, make_clients
-from classify.clock import now, stamp
-from classify.config import read_config
-from classify.endpoint import Endpoint
-from classify.films import Films
-from classify.record import Claim
-from classify.screenings import Screenings
-from classify.upload import MalformedMessage, Upload, read_upload
-from classify.uploads_queue import UploadsQueue
+from screening.clock import now, stamp
+from screening.config import read_config
+from screening.record import Claim
+from screening.upload import MalformedMessage, Upload, read_upload
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse

@@ -6,15 +6,15 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from classify.alert import people_message, program_message
-from classify.alerts import Alerts
-from classify.clock import now
-from classify.endpoint import Endpoint
-from classify.films import Films
-from classify.outcomes import Rejected, TryAgain
-from classify.record import AlertState, Claim, Record, rejected, screened
-from classify.screenings import Screenings
-from classify.upload import Upload
+from aws.alerts_topic import Alerts
+from aws.endpoint import Endpoint
+from aws.screenings_table import Screenings
+from aws.uploads_bucket import Films
+from screening.clock import now
+from screening.messages import people_message, program_message
+from screening.record import AlertState, Claim, Record, rejected, screened
+from screening.refusals import Rejected, TryAgain
+from screening.upload import Upload
 
 WAIT_FOR_OTHERS_SECONDS = 2
 _POLL_SECONDS = 0.1

@@ -11,9 +11,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from classify.batch import Outcome
-from classify.finding import Finding
-from classify.outcomes import TryAgain
-from classify.upload import MalformedMessage, Upload
+from screening.judgement import Finding
+from screening.refusals import TryAgain
+from screening.upload import MalformedMessage, Upload
 
 logger = Logger()
 metrics = Metrics()

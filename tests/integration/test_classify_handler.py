@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from classify.clock import stamp
-from classify.endpoint import Endpoint as Asked
-from classify.finding import Answer as Found
-from classify.record import Claim, screened
-from classify.upload import Upload, read_upload
+from aws.endpoint import Endpoint as Asked
+from screening.clock import stamp
+from screening.judgement import Answer as Found
+from screening.record import Claim, screened
+from screening.upload import Upload, read_upload
 from tests.integration.classify_cloud import JPEG, Answer, Cloud, Context, Endpoint
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -12,16 +12,16 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from classify import clients
-from classify.alerts import Alerts
+from aws import clients
+from aws.alerts_topic import Alerts
+from aws.endpoint import Endpoint as Asked
+from aws.uploads_bucket import Films
 from classify.batch import screen_and_alert
-from classify.clock import now, stamp
-from classify.endpoint import Endpoint as Asked
-from classify.films import Films
-from classify.finding import Answer as Found
-from classify.outcomes import Rejected, TryAgain
-from classify.record import Claim, Record, screened
-from classify.upload import Upload, read_upload
+from screening.clock import now, stamp
+from screening.judgement import Answer as Found
+from screening.record import Claim, Record, screened
+from screening.refusals import Rejected, TryAgain
+from screening.upload import Upload, read_upload
 from tests.integration.classify_cloud import JPEG, Answer, Cloud, Endpoint, Request, Stub
 
 

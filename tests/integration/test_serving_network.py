@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imaging.pixels import network_input, read_grey
 from serving.network import Network
-from serving.pixels import network_input, read_grey
 from tests.integration.serving_container import brightness_network
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from moto import mock_aws
 from moto.sagemaker.models import sagemaker_backends
 
 from tests.integration.sagemaker_cloud import BUCKET, ROLE, ROOT, Account, account
-from training.cloud import Address, CloudError
-from training.hosting import Hosting, Instances, Plan, Serverless
+from training.sagemaker.cloud import Address, CloudError
+from training.sagemaker.hosting import Hosting, Instances, Plan, Serverless
 
 MODEL = ROOT / "model" / "cxr-resnet18.onnx"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/cxr-alert:1"

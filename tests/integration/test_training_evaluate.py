@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.pixels import NotReadable
+from imaging.pixels import NotReadable
 from tests.integration.classify_cloud import Answer, Endpoint, Request
 from tests.integration.serving_container import (
     Container,
@@ -24,8 +24,8 @@ from tests.integration.serving_container import (
     brightness_network,
     running,
 )
-from training.ask import NoAnswer, Unread, ask_endpoint, ask_file
-from training.films import find_films
+from training.dataset.folder import find_films
+from training.evaluation.ask import NoAnswer, Unread, ask_endpoint, ask_file
 
 ROOT = Path(__file__).parents[2]
 NETWORK = ROOT / "model" / "cxr-resnet18.onnx"

@@ -28,8 +28,8 @@ from tests.integration.sagemaker_cloud import (
     account,
 )
 from tests.integration.serving_container import running
-from training.follow import LOG_GROUP, follow
-from training.recipe import Recipe
+from training.learning.recipe import Recipe
+from training.sagemaker.follow import LOG_GROUP, follow
 
 SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from tests.integration.classify_cloud import Answer, Stub
 from tests.integration.sagemaker_cloud import BUCKET, ROOT, Account, account
-from training.films import BadDataset
-from training.prepare import prepare as prepare_here
+from training.dataset.folder import BadDataset
+from training.dataset.prepare import prepare as prepare_here
 
 MXNET = ROOT / ".venv-mxnet" / "bin" / "python"
 SIDE = 96

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.serving_container import brightness_network
-from training.rerender import RENDERINGS
+from training.evaluation.rerender import RENDERINGS
 
 ROOT = Path(__file__).parents[2]
 

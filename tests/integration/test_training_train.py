@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.fit import Labelled, fit, predict_logits
-from training.network import ResNet18
-from training.recipe import Recipe
+from training.learning.fit import Labelled, fit, predict_logits
+from training.learning.network import ResNet18
+from training.learning.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 SMALL = Recipe(epochs=3, batch_size=8, first_size=32, size=32, folds=3)

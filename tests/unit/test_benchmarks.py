@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import costs, report
 from benchmarks.rows import Row, compare, percentile, row_of
-from training.prices import read_prices
+from training.sagemaker.prices import read_prices
 
 
 def test_a_comparison_tells_medians_ratio_noise_and_whether_the_limit_is_kept() -> None:

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classify.alert import Message, people_message, percent, program_message
-from classify.alerts import MOST_BYTES, MOST_MESSAGES, _calls, _entry
-from classify.clock import stamp
-from classify.config import WrongConfiguration, read_config
-from classify.endpoint import content_type
-from classify.finding import Answer, Finding, judge, read_probability
-from classify.outcomes import TryAgain
-from classify.record import AlertState, Claim, Record, rejected, screened
-from classify.upload import MalformedMessage, Upload, read_upload
-from classify.uploads_queue import wait_seconds
+from aws.alerts_topic import MOST_BYTES, MOST_MESSAGES, _calls, _entry
+from aws.endpoint import content_type
+from aws.uploads_queue import wait_seconds
+from screening.clock import stamp
+from screening.config import WrongConfiguration, read_config
+from screening.judgement import Answer, Finding, judge, read_probability
+from screening.messages import Message, people_message, percent, program_message
+from screening.record import AlertState, Claim, Record, rejected, screened
+from screening.refusals import TryAgain
+from screening.upload import MalformedMessage, Upload, read_upload
 
 EVENTS = Path(__file__).parents[2] / "events"
 AT = datetime(2026, 11, 22, 10, 15, 31, 123456, UTC)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from serving.pixels import (
+from imaging.pixels import (
     MAX_SCANS,
     NotReadable,
     TooLarge,

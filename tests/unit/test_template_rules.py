@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from aws.clients import BATCH_SIZE, READ_SECONDS, longest_wait
+from aws.uploads_bucket import DOWNLOAD_SECONDS
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
-from classify.clients import BATCH_SIZE, READ_SECONDS, longest_wait
-from classify.films import DOWNLOAD_SECONDS
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.pixels import read_grey
-from training.channels import as_rgb, write_channels
-from training.films import Film, Patient
+from imaging.pixels import read_grey
+from training.dataset.channels import as_rgb, write_channels
+from training.dataset.folder import Film, Patient
 
 GRADIENT = np.arange(64 * 48, dtype=np.uint32).reshape(48, 64)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.pixels import Grey, read_grey
-from training.duplicates import find_pairs, fingerprint
+from imaging.pixels import Grey, read_grey
+from training.dataset.duplicates import find_pairs, fingerprint
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").rglob("*.jpeg"))
 

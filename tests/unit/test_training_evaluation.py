@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from training.bootstrap import auc_interval
-from training.cutoff import (
+from training.dataset.folder import BadDataset, Film, Patient
+from training.evaluation.bootstrap import auc_interval
+from training.evaluation.cutoff import (
     NoCutoff,
     choose,
     choose_supported,
     fewest_ill,
     refuse_test_films,
 )
-from training.films import BadDataset, Film, Patient
-from training.metrics import (
+from training.evaluation.metrics import (
     Floats,
     Rate,
     measure,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from training.films import (
+from training.dataset.folder import (
     BadDataset,
     Film,
     Patient,

@@ -1,7 +1,7 @@
 import torch
 
-from training.network import ResNet18
-from training.norms import settle_norms
+from training.learning.network import ResNet18
+from training.learning.norms import settle_norms
 
 
 def test_the_network_serves_with_the_statistics_of_films_as_served() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.rerender import RENDERINGS, rerender
+from training.evaluation.rerender import RENDERINGS, rerender
 
 GRADIENT = np.tile(np.linspace(20, 220, 200).astype(np.uint8), (160, 1))
 GRADIENT[60:100, 80:120] += 30  # an edge to sharpen

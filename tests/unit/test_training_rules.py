@@ -10,12 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.augment import augment, mix
-from training.calibrate import fit_temperature
-from training.fit import disagreement
-from training.metrics import measure
-from training.network import standardise
-from training.recipe import BadRecipe, Recipe, load_recipe
+from training.evaluation.metrics import measure
+from training.learning.augment import augment, mix
+from training.learning.calibrate import fit_temperature
+from training.learning.fit import disagreement
+from training.learning.network import standardise
+from training.learning.recipe import BadRecipe, Recipe, load_recipe
 
 
 def test_a_probability_at_the_cutoff_is_positive() -> None:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.cloud import CloudError
+from training.sagemaker.cloud import CloudError
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -48,9 +48,9 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from training.cloud import address, aws_in_a_sentence
-    from training.deploy import Order, delete, deploy
-    from training.hosting import Instances, Serverless
+    from training.sagemaker.cloud import address, aws_in_a_sentence
+    from training.sagemaker.deployment import Order, delete, deploy
+    from training.sagemaker.hosting import Instances, Serverless
 
     if options.capture and not options.kms_key:
         raise CloudError("Films are patients' data: --capture needs a --kms-key to encrypt them.")

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from training.ask import SHIPPED, Asked, ask_endpoint, ask_file
+from training.evaluation.ask import SHIPPED, Asked, ask_endpoint, ask_file
 
 
 def add_evaluate(command: argparse.ArgumentParser) -> None:
@@ -23,8 +23,8 @@ def add_evaluate(command: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from training.evaluate import chosen_films, evaluate_films, save
-    from training.report import write_report
+    from training.evaluation.evaluate import chosen_films, evaluate_films, save
+    from training.evaluation.report import write_report
 
     films = chosen_films(options.data, options.only)
     evaluation = evaluate_films(films, _asked(options), [options.cutoff])
@@ -44,7 +44,7 @@ def add_robustness(command: argparse.ArgumentParser) -> None:
 
 
 def _robustness(options: argparse.Namespace) -> None:
-    from training.robustness import robustness
+    from training.evaluation.robustness import robustness
 
     robustness(options.data, options.model, options.out, options.cutoff, options.only)
 
@@ -57,7 +57,7 @@ def add_predict(command: argparse.ArgumentParser) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from training.predict import predict_images
+    from training.evaluation.predict import predict_images
 
     predict_images(options.images, _asked(options), as_json=options.json)
 
@@ -81,8 +81,8 @@ def add_cutoff(command: argparse.ArgumentParser) -> None:
 
 
 def _cutoff(options: argparse.Namespace) -> None:
-    from training.cutoff import refuse_test_films, show
-    from training.evaluate import chosen_films, evaluate_films
+    from training.evaluation.cutoff import refuse_test_films, show
+    from training.evaluation.evaluate import chosen_films, evaluate_films
 
     films = chosen_films(options.data, options.only)
     refuse_test_films(options.data, films)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.cloud import CloudError, address
+from training.sagemaker.cloud import CloudError, address
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -29,8 +29,8 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from training.prepare import prepare
-    from training.upload import connect, list_objects, upload
+    from training.dataset.prepare import prepare
+    from training.sagemaker.upload import connect, list_objects, upload
 
     if not options.upload:
         if options.dry_run:

@@ -5,9 +5,9 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from training.cloud import CloudError
-from training.films import BadDataset
-from training.recipe import Recipe, load_recipe
+from training.dataset.folder import BadDataset
+from training.learning.recipe import Recipe, load_recipe
+from training.sagemaker.cloud import CloudError
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -94,8 +94,8 @@ def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
 
 
 def _train_on_sagemaker(options: argparse.Namespace) -> None:
-    from training.cloud import aws_in_a_sentence
-    from training.sagemaker_jobs import Order, go_on_with_sdk, train_on_sagemaker
+    from training.sagemaker.cloud import aws_in_a_sentence
+    from training.sagemaker.jobs import Order, go_on_with_sdk, train_on_sagemaker
 
     go_on_with_sdk()
     with aws_in_a_sentence():
@@ -131,7 +131,7 @@ def _hyperparameters(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _train_here(options: argparse.Namespace) -> None:
-    from training.train import train
+    from training.learning.train import train
 
     if options.out is None:
         raise BadDataset("--out is missing: name the folder where the network is to be left.")

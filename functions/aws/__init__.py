@@ -1,0 +1,1 @@
+"""AWS as the functions use it: one module for each service."""

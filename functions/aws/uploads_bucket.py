@@ -1,0 +1,67 @@
+"""The films in S3."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from screening.refusals import Rejected, TryAgain
+from screening.upload import Upload
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3 import S3Client
+
+LARGEST_BYTES = 25 * 1024 * 1024  # the body that a SageMaker endpoint takes
+DOWNLOAD_SECONDS = 10  # for the whole body: a socket's time limit starts anew with every byte
+_CHUNK_BYTES = 1024 * 1024
+
+_GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}
+_REPLACED = {"PreconditionFailed", "412"}
+
+
+@dataclass(frozen=True)
+class Films:
+    client: "S3Client"
+
+    def read(self, upload: Upload) -> bytes:
+        """Return the bytes of exactly the upload that the event named."""
+        if upload.size == 0:
+            raise Rejected("The file is empty. Export the film again and drop it again.")
+        if upload.size > LARGEST_BYTES:
+            raise Rejected(
+                f"The file has {upload.size / 1024**2:.1f} MB; at most 25 MB can be screened. "
+                "Export the film smaller and drop it again."
+            )
+        try:
+            if upload.version_id is None:
+                found = self.client.get_object(
+                    Bucket=upload.bucket, Key=upload.key, IfMatch=f'"{upload.etag}"'
+                )
+            else:
+                found = self.client.get_object(
+                    Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id
+                )
+            return _read_all(found["Body"])
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _GONE:
+                raise Rejected("The file was deleted before it could be read.") from None
+            if code in _REPLACED:
+                raise Rejected("The file was replaced before it could be read.") from None
+            raise TryAgain(f"S3 refused to hand out the film: {code}.") from None
+        # botocore's own messages hold the address, and with it the key.
+        except BotoCoreError as error:
+            raise TryAgain(f"The film could not be read: {type(error).__name__}.") from None
+
+
+def _read_all(body: "StreamingBody") -> bytes:
+    deadline = time.monotonic() + DOWNLOAD_SECONDS
+    chunks = []
+    with body:
+        while chunk := body.read(_CHUNK_BYTES):
+            chunks.append(chunk)
+            if time.monotonic() > deadline:
+                raise TryAgain(f"The film did not arrive within {DOWNLOAD_SECONDS} seconds.")
+    return b"".join(chunks)

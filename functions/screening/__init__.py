@@ -1,0 +1,1 @@
+"""The rules of screening: pure, on the standard library alone."""

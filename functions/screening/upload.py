@@ -1,0 +1,87 @@
+"""What S3 says about an upload: EventBridge's "Object Created" event, as the queue delivers it."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from screening.clock import stamp
+
+
+class MalformedMessage(Exception):
+    """The message is no event that could be understood; someone has to look at it."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One version of one object.
+
+    `version` tells it from every other upload under the same key, and the two together are what it
+    is compared by, however often it is told of. `version_id` is what S3 reads it by: None in a
+    bucket that keeps no versions, where only the ETag tells what was uploaded.
+    """
+
+    key: str
+    version: str
+    bucket: str = field(compare=False)
+    version_id: str | None = field(compare=False)
+    etag: str = field(compare=False)
+    size: int = field(compare=False)
+    uploaded: str = field(compare=False)
+
+    @property
+    def film(self) -> str:
+        """What the log calls it: keys may carry a patient's name."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:12]
+
+
+def read_upload(body: str) -> Upload | None:
+    """Return the upload that a message tells of, or None if it tells of something else.
+
+    Keys are taken as they stand: EventBridge sends them raw, and unquoting, as powertools' own data
+    class does, would turn `+` and `%` into other keys.
+    """
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        raise MalformedMessage("The message is not JSON.") from None
+    if not isinstance(event, dict):
+        raise MalformedMessage("The message is not a JSON object.")
+    if (event.get("source"), event.get("detail-type")) != ("aws.s3", "Object Created"):
+        return None
+    try:
+        return _upload(event)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MalformedMessage(
+            f"The Object Created event lacks what an upload needs ({type(error).__name__})."
+        ) from None
+
+
+def _upload(event: dict[str, Any]) -> Upload:
+    film = event["detail"]["object"]
+    # The version "null" of a bucket whose versioning is suspended is overwritten in place.
+    version_id = _text(film["version-id"]) if film.get("version-id", "null") != "null" else None
+    etag = _text(film["etag"])
+    return Upload(
+        bucket=_text(event["detail"]["bucket"]["name"]),
+        key=_text(film["key"]),
+        version=version_id or f"{etag}#{_text(film['sequencer'])}",
+        version_id=version_id,
+        etag=etag,
+        size=_size(film["size"]),
+        uploaded=stamp(datetime.fromisoformat(event["time"])),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    value.encode()  # half a surrogate pair is JSON, but no text that AWS takes
+    return value
+
+
+def _size(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise TypeError
+    return value

@@ -1,0 +1,1 @@
+"""From the bytes of an image file to grey levels and to the input of the network."""

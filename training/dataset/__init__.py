@@ -1,0 +1,1 @@
+"""Labelled films: the folder, its checks, what training and SageMaker read."""

@@ -1,0 +1,87 @@
+"""What SageMaker's built-in image-classification algorithm reads: image folders and .lst files."""
+
+import io
+import random
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from PIL import Image
+from rich.progress import track
+
+from imaging.pixels import read_grey
+from training.dataset.folder import CLASSES, Film
+
+IMAGES = ("train", "validation")
+LISTS = ("train_lst", "validation_lst")
+CHANNELS = (*IMAGES, *LISTS)
+
+_ORIENTATION = 0x0112  # the EXIF tag
+_QUALITY = 95
+
+
+def write_channels(
+    out: Path, training: Sequence[Film], validation: Sequence[Film], seed: int
+) -> None:
+    """Write the algorithm's four channels into `out`, one folder each.
+
+    `train` and `validation` hold the films in a folder per class, copied as they are if they are
+    RGB already. `train_lst/train.lst` and `validation_lst/validation.lst` name them, a line each:
+    index, label and path below the channel's folder, with tabs between; in random order, since
+    batches are taken from it as it stands.
+    """
+    parts = {"train": training, "validation": validation}
+    films = [(film, path) for part in IMAGES for film, path in _placed(parts[part], out / part)]
+    for folder in {path.parent for _, path in films}:
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(film: Film, path: Path) -> None:
+        path.write_bytes(as_rgb(film.path.read_bytes()))
+
+    with ThreadPoolExecutor() as pool:
+        written = pool.map(write, *zip(*films, strict=True))
+        for _ in track(written, "Writing the films", len(films)):
+            pass
+    for part, listed in zip(IMAGES, LISTS, strict=True):
+        lines = [
+            f"{film.label}\t{path.relative_to(out / part).as_posix()}\n"
+            for film, path in films
+            if path.is_relative_to(out / part)
+        ]
+        random.Random(seed).shuffle(lines)  # noqa: S311 - an order to repeat, not to keep secret
+        (out / listed).mkdir(exist_ok=True)
+        numbered = "".join(f"{index}\t{line}" for index, line in enumerate(lines))
+        (out / listed / f"{part}.lst").write_text(numbered)
+
+
+def as_rgb(data: bytes) -> bytes:
+    """A film's file as the algorithm needs it: RGB, 8 bits a channel, upright.
+
+    A file that is so already comes back unchanged; another is decoded as the endpoint would and
+    saved in its own format.
+    """
+    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+        upright = image.getexif().get(_ORIENTATION, 1) == 1
+        if image.mode == "RGB" and upright and not image.has_transparency_data:
+            return data
+        kind = image.format
+    saved = io.BytesIO()
+    Image.fromarray(read_grey(data)).convert("RGB").save(saved, kind, quality=_QUALITY)
+    return saved.getvalue()
+
+
+def _placed(films: Sequence[Film], folder: Path) -> list[tuple[Film, Path]]:
+    """Each film with its path in `folder`; of two of one name the second gets a number."""
+    taken: set[Path] = set()
+    placed = []
+    for film in films:
+        name = re.sub(r"[\t\r\n]", "_", film.path.name)  # they end a field or a line of the list
+        path = folder / CLASSES[film.label] / name
+        number = 2
+        while path in taken:
+            path = path.with_name(f"{Path(name).stem}-{number}{path.suffix}")
+            number += 1
+        taken.add(path)
+        placed.append((film, path))
+    return placed

@@ -1,0 +1,1 @@
+"""What a network is worth: its answers, figures, charts and report."""

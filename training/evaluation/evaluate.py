@@ -1,0 +1,139 @@
+"""`python -m training evaluate`: what a network makes of labelled films, as it is served."""
+
+import csv
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset.folder import CLASSES, BadDataset, Film, find_films
+from training.evaluation.ask import Asked, Unread, ask_file
+from training.evaluation.bootstrap import auc_interval
+from training.evaluation.metrics import BINS, Floats, Json, measure, measure_subgroup
+
+# What the published names tell of the cause: person1_bacteria_2.jpeg, person1_virus_2.jpeg.
+SUBGROUPS = {"bacterial": re.compile(r"_bacteria_"), "viral": re.compile(r"_virus_")}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Films with the probabilities of pneumonia [N] that `network` gave them, and the measure."""
+
+    films: list[Film]
+    probabilities: Floats
+    metrics: Json
+    network: str
+
+    @property
+    def labels(self) -> Floats:
+        return labels_of(self.films)
+
+
+def evaluate(
+    data: Path, model: Path, out: Path, cutoffs: Sequence[float] = (), only: Path | None = None
+) -> Json:
+    """Measure the network in `model` on the films below `data`, and return the measure.
+
+    Leaves `metrics.json` and `predictions.csv` in `out`; `only` as in `chosen_films`.
+    """
+    evaluation = evaluate_films(chosen_films(data, only), ask_file(model), cutoffs)
+    save(evaluation, data, out)
+    return evaluation.metrics
+
+
+def evaluate_films(films: list[Film], asked: Asked, cutoffs: Sequence[float] = ()) -> Evaluation:
+    """Ask about `films`, and measure the answers at the report's cutoffs and at `cutoffs`."""
+    probabilities = _probabilities(asked, films)
+    labels = labels_of(films)
+    metrics: Json = {
+        "network": asked.respondent.name,
+        "patients": len({film.patient for film in films}),
+        **measure(labels, probabilities, cutoffs),
+        **_interval(films, labels, probabilities, np.ones(len(films), dtype=np.bool_)),
+        "ece_bins": BINS,
+    }
+    subgroups: Json = {}
+    for name, pattern in SUBGROUPS.items():
+        told = [film.label == 1 and bool(pattern.search(film.path.name)) for film in films]
+        group = np.array(told, dtype=np.bool_)
+        if group.any():
+            subgroups[name] = {
+                **measure_subgroup(labels, probabilities, group, cutoffs),
+                **_interval(films, labels, probabilities, group | (labels == 0)),
+            }
+    if subgroups:
+        metrics["subgroups"] = subgroups
+    return Evaluation(films, probabilities, metrics, asked.respondent.name)
+
+
+def save(evaluation: Evaluation, data: Path, out: Path) -> None:
+    """Leave `metrics.json` and `predictions.csv` in the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "metrics.json").write_text(json.dumps(evaluation.metrics, indent=2) + "\n")
+    with (out / "predictions.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["film", "label", "probability"])
+        for film, probability in zip(evaluation.films, evaluation.probabilities, strict=True):
+            table.writerow([film.path.relative_to(data), film.label, f"{probability:.6f}"])
+
+
+def predict(model: Path, films: Sequence[Film]) -> Floats:
+    """The probability of pneumonia [N] of each film, by the code that serves.
+
+    Raises BadDataset naming a film that can't be read, BadNetwork for a file that is none.
+    """
+    return _probabilities(ask_file(model), films)
+
+
+def chosen_films(data: Path, only: Path | None) -> list[Film]:
+    """The films below `data`, or those of them that `only` lists.
+
+    `only` is a file of paths relative to `data`, one a line, like the `validation.txt` of a
+    training run: no other film is looked at. Raises BadDataset for films that aren't there.
+    """
+    films = find_films(data)
+    return _listed(films, data, only) if only else films
+
+
+def labels_of(films: Sequence[Film]) -> Floats:
+    return np.array([float(film.label) for film in films])
+
+
+def _probabilities(asked: Asked, films: Sequence[Film]) -> Floats:
+    paths = [film.path for film in films]
+    probabilities = []
+    for path, answer in zip(paths, asked.about(paths), strict=True):
+        if isinstance(answer, Unread):
+            raise BadDataset(f"{path} can't be read: {answer.why} Replace or remove it.")
+        probabilities.append(answer[1])
+    return np.array(probabilities)
+
+
+def _interval(
+    films: Sequence[Film], labels: Floats, probabilities: Floats, counted: NDArray[np.bool_]
+) -> Json:
+    patients = [film.patient for film, here in zip(films, counted, strict=True) if here]
+    interval = auc_interval(labels[counted], probabilities[counted], patients)
+    return {"auc_interval": interval} if interval else {}
+
+
+def _listed(films: Sequence[Film], data: Path, only: Path) -> list[Film]:
+    try:
+        names = only.read_text().split()
+    except OSError as error:
+        raise BadDataset(f"The list {only} can't be read: {error.strerror}.") from error
+    found = {str(film.path.relative_to(data)): film for film in films}
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise BadDataset(
+            f"{len(missing)} of the {len(names)} films in {only} are not below {data}, "
+            f"{missing[0]} for one: name the folder that the list was made from."
+        )
+    films = [found[name] for name in names]
+    if len({film.label for film in films}) < len(CLASSES):
+        raise BadDataset(f"{only} lists films of one class only: list some of both.")
+    return films

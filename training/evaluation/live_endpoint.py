@@ -1,0 +1,108 @@
+"""A live SageMaker endpoint as whom to ask, by the same module that the function asks it with."""
+
+import random
+import time
+from dataclasses import dataclass, field
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+
+from aws import endpoint as function
+from imaging.pixels import NotReadable
+from screening.refusals import Rejected, TryAgain
+from training.evaluation.ask import NoAnswer, Probabilities
+
+AT_ONCE = 8
+ATTEMPTS = 6  # of ours, for what botocore tries once only: the last after 12 s at most
+FIRST_WAIT_SECONDS = 0.4
+READ_SECONDS = 70  # an endpoint answers within 60
+# A moment later these may be gone; the rest stays as it is until someone mends it.
+_PASSING = {
+    "InternalDependencyException",
+    "InternalFailure",
+    "ModelError",
+    "ModelNotReadyException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "ThrottlingException",
+}
+_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    asked: function.Endpoint
+    models: set[str] = field(default_factory=set)  # that have answered
+
+    @property
+    def name(self) -> str:
+        named = " and ".join(sorted(self.models)) or "a network without a name"
+        return f"{named}, behind endpoint {self.asked.name}"
+
+    def classify(self, film: bytes) -> Probabilities:
+        """The probabilities (normal, pneumonia) for the film in an image file.
+
+        Waits longer each time while the endpoint is throttled, starts or fails. Raises NotReadable
+        with the endpoint's reason for an image that it rejects, NoAnswer when it can't be asked.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                answer = self.asked.ask(film)
+            except Rejected as rejected:
+                raise NotReadable(str(rejected)) from None
+            except TryAgain as problem:
+                # The function tries everything again; what lies behind says whether that helps.
+                code = _code(problem.__context__)
+                if code not in _PASSING or attempt + 1 == ATTEMPTS:
+                    raise NoAnswer(self._sentence(code, problem)) from None
+                time.sleep(FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
+            else:
+                if answer.model:
+                    self.models.add(answer.model)
+                pneumonia = float(answer.probability)
+                return 1 - pneumonia, pneumonia
+        raise AssertionError("unreachable")
+
+    def _sentence(self, code: str, problem: TryAgain) -> str:
+        name, region = self.asked.name, self.asked.client.meta.region_name
+        if code in _CREDENTIALS:
+            return (
+                f"Endpoint {name} is asked through AWS, which knows no credentials of yours: "
+                "run `aws configure`, or set AWS_PROFILE."
+            )
+        if code == "ValidationError":
+            return (
+                f"There is no endpoint {name} in service in {region}: "
+                "`aws sagemaker list-endpoints` shows those that are; AWS_DEFAULT_REGION chooses "
+                "another region."
+            )
+        context = problem.__context__
+        if isinstance(context, ClientError) and code not in _PASSING:
+            message = context.response["Error"].get("Message", "")
+            return f"AWS does not let endpoint {name} be asked ({code}): {message}"
+        return f"Endpoint {name} gave no answer. {problem}"
+
+
+def connect(name: str) -> Endpoint:
+    """Be ready to ask endpoint `name`; raise NoAnswer where AWS can't be reached at all."""
+    limits = Config(
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=AT_ONCE,
+    )
+    try:
+        client = boto3.client("sagemaker-runtime", config=limits)
+    except NoRegionError:
+        raise NoAnswer(
+            f"Which region is endpoint {name} in? Set AWS_DEFAULT_REGION, or run `aws configure`."
+        ) from None
+    except BotoCoreError as error:
+        raise NoAnswer(f"AWS can't be asked: {error}.") from None
+    return Endpoint(function.Endpoint(client, name))
+
+
+def _code(error: BaseException | None) -> str:
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"]
+    return type(error).__name__

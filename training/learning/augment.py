@@ -1,0 +1,128 @@
+"""Random variations of a batch of films that a reader would still call the same film.
+
+They deny the shortcuts the published set offers: aspect and sharpness differ between its classes,
+and burned-in letters and exposure tell the ward. All run on whole batches, on any device.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.learning.recipe import Recipe
+
+
+def augment(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -> Tensor:
+    """Films [N, 1, H, W] of grey levels 0..255 -> varied films [N, 1, size, size], same range."""
+    films = _warp(films, recipe, random)
+    films = F.interpolate(films, (size, size), mode="bilinear", antialias=True)
+    films = _lose_resolution(films, recipe.blurred, random)
+    films = _sharpen(films, recipe.sharpened, random)
+    films = _change_exposure(films, recipe, random)
+    films = _frame(films, recipe.framed, random)
+    return _erase(films, recipe.erased, random)
+
+
+def mix(
+    films: Tensor, targets: Tensor, strength: float, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Mixup (Zhang et al., 2018): blend each film and its target with another's."""
+    if strength == 0:
+        return films, targets
+    # A Beta draw from two Gamma draws: torch.distributions take no generator.
+    pair = torch._standard_gamma(torch.full((2,), strength, dtype=torch.float64), generator=random)
+    share = float(pair[0] / pair.sum())
+    other = torch.randperm(len(films), generator=random).to(films.device)
+    return (
+        share * films + (1 - share) * films[other],
+        share * targets + (1 - share) * targets[other],
+    )
+
+
+def _warp(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
+    count = len(films)
+
+    def draw(limit: float) -> Tensor:
+        return (2 * torch.rand(count, generator=random) - 1) * limit
+
+    angle, shear = draw(math.radians(recipe.rotation)), draw(math.radians(recipe.shear))
+    zoom, aspect = draw(recipe.zoom).exp(), draw(recipe.aspect / 2).exp()
+    mirror = torch.where(torch.rand(count, generator=random) < 0.5, -1.0, 1.0)
+    across, down = zoom * aspect, zoom / aspect
+    side, height = draw(2 * recipe.shift), draw(2 * recipe.shift)
+    matrix = torch.stack(
+        [
+            torch.stack([mirror * across * angle.cos(), -across * (angle + shear).sin(), side], 1),
+            torch.stack([mirror * down * angle.sin(), down * (angle + shear).cos(), height], 1),
+        ],
+        1,
+    )
+    grid = F.affine_grid(matrix.to(films.device), list(films.shape), align_corners=False)
+    return F.grid_sample(films, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _lose_resolution(films: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """A share of the films go through a smaller size and back, as coarser exports do."""
+    side = films.shape[-1]
+    smaller = round(side * (0.45 + 0.5 * float(torch.rand((), generator=random))))
+    coarse = F.interpolate(films, (smaller, smaller), mode="bilinear", antialias=True)
+    coarse = F.interpolate(coarse, (side, side), mode="bilinear", align_corners=False)
+    return torch.where(_chosen(films, share, random), coarse, films)
+
+
+def _sharpen(films: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """A share of the films have their edges raised, as some consoles do before the export."""
+    if share == 0:
+        return films
+    strength = 2 * torch.rand((len(films), 1, 1, 1), generator=random).to(films.device)
+    soft = F.avg_pool2d(F.pad(films, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    sharp = (films + strength * (films - soft)).clamp(0, 255)
+    return torch.where(_chosen(films, share, random), sharp, films)
+
+
+def _frame(films: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """A share of the films go black outside a rectangle, or in the corners where letters are."""
+    if share == 0:
+        return films
+    per_film, side = (len(films), 1, 1, 1), films.shape[-1]
+    place = torch.linspace(0, 1, side)
+
+    def outside(axis: tuple[int, ...]) -> Tensor:
+        near, far = 0.15 * torch.rand((2, *per_film), generator=random)
+        along = place.view(axis)
+        return torch.logical_or(along < near, along > 1 - far)
+
+    across, down = outside((1, 1, 1, -1)), outside((1, 1, -1, 1))
+    corners = torch.rand(per_film, generator=random) < 0.5
+    black = torch.where(corners, across & down, across | down).to(films.device)
+    return torch.where(black & _chosen(films, share, random), 0.0, films)
+
+
+def _change_exposure(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
+    per_film = (len(films), 1, 1, 1)
+    gamma = ((2 * torch.rand(per_film, generator=random) - 1) * recipe.gamma).exp()
+    noise = torch.rand(per_film, generator=random) * recipe.noise
+    grain = torch.randn(films.shape, generator=random)
+    levels = (films / 255).clamp(0, 1) ** gamma.to(films.device)
+    return (levels + (noise * grain).to(films.device)).clamp(0, 1) * 255
+
+
+def _erase(films: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """A share of the films lose a rectangle of 5 to 40 % of each side to their mean grey."""
+    per_film, side = (len(films), 1, 1, 1), films.shape[-1]
+    place = torch.arange(side)
+
+    def span(axis: tuple[int, ...]) -> Tensor:
+        length = side * (0.05 + 0.35 * torch.rand(per_film, generator=random))
+        start = torch.rand(per_film, generator=random) * (side - length)
+        along = place.view(axis)
+        return (along >= start) & (along < start + length)
+
+    hidden = (span((1, 1, -1, 1)) & span((1, 1, 1, -1))).to(films.device)
+    hidden &= _chosen(films, share, random)
+    return torch.where(hidden, films.mean(dim=(2, 3), keepdim=True), films)
+
+
+def _chosen(films: Tensor, share: float, random: torch.Generator) -> Tensor:
+    return (torch.rand((len(films), 1, 1, 1), generator=random) < share).to(films.device)

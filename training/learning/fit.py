@@ -1,0 +1,189 @@
+"""The training loop: films and a recipe in, the averaged network out."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.learning.augment import augment, mix
+from training.learning.network import ResNet18
+from training.learning.recipe import Recipe
+
+MOMENTUM = 0.9
+WARM_UP = 0.2  # share of the run in which the learning rate rises
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Films uint8 [N, 1, S, S] of grey levels with labels int64 [N] (0 normal, 1 pneumonia)."""
+
+    films: Tensor
+    labels: Tensor
+
+
+def fit(
+    training: Labelled,
+    recipe: Recipe,
+    checkpoint: Path,
+    after_epoch: Callable[[int, float, ResNet18], None],
+    start: Path | None = None,
+) -> ResNet18:
+    """Train and return the network with exponentially averaged weights (EMA).
+
+    Begins with the averaged network in the checkpoint `start` of another run, or from scratch.
+
+    Goes on from `checkpoint` where it exists, to the same result as an uninterrupted run, and
+    leaves one there after each epoch. `after_epoch` is told the epoch, its mean loss, and the
+    averaged network.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(recipe.seed)
+    network = ResNet18().to(device)
+    if start:
+        state = torch.load(start, map_location=device, weights_only=True)
+        network.load_state_dict(state["averaged"])
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaged = ResNet18().to(device)
+    averaged.load_state_dict(network.state_dict())
+    averaged.eval()
+    optimizer = _optimizer(network, recipe)
+    films, labels = training.films.to(device), training.labels.to(device)
+    steps = math.ceil(len(films) / recipe.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps, pct_start=WARM_UP
+    )
+    first = 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        first = state["epoch"]
+        network.load_state_dict(state["network"])
+        averaged.load_state_dict(state["averaged"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+
+    with _bar() as bar:
+        for epoch in range(first, recipe.epochs):
+            # A generator per epoch, so that a resumed run draws what an uninterrupted one would.
+            random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+            size = recipe.size_at(epoch)
+            name = f"Epoch {epoch + 1}/{recipe.epochs} at {size} px"
+            task = bar.add_task(name, total=len(films), loss=math.nan)
+            network.train()
+            total = 0.0
+            for chosen in torch.randperm(len(films), generator=random).split(recipe.batch_size):
+                here = chosen.to(device)
+                batch = _views(films[here].float(), size, recipe, random)
+                targets = F.one_hot(labels[here], 2).float().repeat(len(batch) // len(here), 1)
+                batch, targets = mix(batch, targets, recipe.mixup, random)
+                loss = _step(network, optimizer, batch, targets, recipe)
+                schedule.step()
+                _average(averaged, network, recipe.ema_decay, schedule.last_epoch)
+                total += loss * len(here)
+                bar.update(task, advance=len(here), loss=loss)
+            state = {
+                "epoch": epoch + 1,
+                "network": network.state_dict(),
+                "averaged": averaged.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+            }
+            unfinished = checkpoint.with_suffix(".part")
+            torch.save(state, unfinished)
+            unfinished.replace(checkpoint)
+            bar.remove_task(task)
+            after_epoch(epoch, total / len(films), averaged)
+    return averaged.cpu()
+
+
+@torch.inference_mode()
+def predict_logits(network: ResNet18, films: Tensor, batch_size: int = 64) -> Tensor:
+    """Films uint8 [N, 1, S, S] -> logits float32 [N, 2] on the CPU, in full precision."""
+    device = next(network.parameters()).device
+    return torch.cat([network(part.to(device).float()).cpu() for part in films.split(batch_size)])
+
+
+def disagreement(logits: Tensor) -> Tensor:
+    """How differently the first and the second half of logits [2N, 2] judge the same films.
+
+    The symmetric Kullback-Leibler divergence, as in R-Drop (Liang et al., 2021).
+    """
+    mild, strong = F.log_softmax(logits, dim=1).chunk(2)
+    return ((mild.exp() - strong.exp()) * (mild - strong)).sum(dim=1).mean() / 2
+
+
+def _views(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -> Tensor:
+    """Varied films [N, 1, size, size]; or [2N, ...] where a mild and a strong view are compared."""
+    strong = augment(films, size, recipe, random)
+    if recipe.consistency == 0:
+        return strong
+    return torch.cat([augment(films, size, recipe.milder(), random), strong])
+
+
+def _step(
+    network: ResNet18,
+    optimizer: torch.optim.Optimizer,
+    films: Tensor,
+    targets: Tensor,
+    recipe: Recipe,
+) -> float:
+    films = films.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(films.device.type, torch.bfloat16, enabled=_fast_bfloat16(films.device)):
+        logits = network(films)
+    loss = F.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
+    if recipe.consistency:
+        loss = loss + recipe.consistency * disagreement(logits.float())
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    """Whether the chip multiplies bfloat16 itself: twice as fast there, far slower elsewhere."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """SGD that decays kernels and matrices only: norms and biases have no size to keep down."""
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others},
+    ]
+    return torch.optim.SGD(
+        groups,
+        lr=recipe.learning_rate,
+        momentum=MOMENTUM,
+        nesterov=True,
+    )
+
+
+@torch.no_grad()
+def _average(averaged: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move the average towards the network, faster in the first steps, when it is mostly noise."""
+    decay = min(decay, (1 + step) / (10 + step))
+    means, values = averaged.state_dict().values(), network.state_dict().values()
+    for mean, value in zip(means, values, strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+    )

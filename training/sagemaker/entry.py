@@ -1,0 +1,78 @@
+"""What a SageMaker training job runs: `learning.train` between the folders that SageMaker names.
+
+The environment variables are those that SageMaker's training driver sets. The run does its work in
+the folder of the checkpoints: it outlives the job's instance, so a job whose spot instance was
+taken away goes on there.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from training.dataset.folder import BadDataset
+from training.learning.recipe import BadRecipe, Recipe, load_recipe
+
+CHECKPOINTS = "checkpoints"  # beside the model's folder; no variable names it
+SERVED = "cxr-resnet18.onnx"
+WITH_THE_NETWORK = (SERVED, "recipe.json", "metrics.json")
+BESIDE_IT = ("full-precision.onnx", "validation.txt", "predictions.csv")
+
+
+class _BadJobError(Exception):
+    """The job was set up wrong; the message says what to do."""
+
+
+def main(environment: Mapping[str, str]) -> int:
+    """Train; leave the network in SM_MODEL_DIR, which becomes model.tar.gz, as `serving` loads it.
+
+    What is wrong with the data or the job is one sentence, which SageMaker shows as the job's
+    FailureReason.
+    """
+    try:
+        _train(environment)
+    except (BadDataset, BadRecipe, _BadJobError) as error:
+        sys.stderr.write(f"{error}\n")
+        Path(environment["SM_OUTPUT_FAILURE"]).write_text(str(error))
+        return 2
+    return 0
+
+
+def _train(environment: Mapping[str, str]) -> None:
+    # OpenVINO and NNCF, once imported, report to Google Analytics, except from a test.
+    os.environ["CI"] = "true"
+    import torch
+
+    from training.learning.train import train
+
+    if int(environment["SM_NUM_GPUS"]) and not torch.cuda.is_available():
+        raise _BadJobError(
+            "The instance has a GPU that this PyTorch can't use; "
+            "choose another with --instance-type, such as ml.g4dn.xlarge."
+        )
+    run = Path(environment["SM_MODEL_DIR"]).with_name(CHECKPOINTS)
+    kept_out = environment.get("SM_CHANNEL_KEEP_OUT")
+    train(
+        Path(environment["SM_CHANNEL_FILMS"]),
+        run,
+        _recipe(environment["SM_HPS"]),
+        Path(kept_out) if kept_out else None,
+    )
+    for names, variable in ((WITH_THE_NETWORK, "SM_MODEL_DIR"), (BESIDE_IT, "SM_OUTPUT_DATA_DIR")):
+        folder = Path(environment[variable])
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            shutil.copy(run / name, folder)
+
+
+def _recipe(hyperparameters: str) -> Recipe:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "hyperparameters.json")
+        path.write_text(hyperparameters)
+        return load_recipe(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))
