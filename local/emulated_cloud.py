@@ -14,10 +14,36 @@ from typing import Any
 
 from ministack import app as gateway  # type: ignore[import-not-found]
 from ministack.core import iam_actions  # type: ignore[import-not-found]
-from ministack.services import eventbridge, lambda_svc, s3, sns  # type: ignore[import-not-found]
+from ministack.services import (  # type: ignore[import-not-found]
+    apigateway,
+    eventbridge,
+    lambda_svc,
+    s3,
+    sns,
+)
 from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
-app = gateway.app
+
+# API Gateway gives an API an address of its own, known once it is deployed. Here the worklist's is
+# known before, so that the login page can be told to lead back to it: whatever is below /worklist/
+# goes to the API of that name.
+
+_WORKLIST = "/worklist/"
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
+    path = scope.get("path", "")
+    if scope["type"] == "http" and path.startswith(_WORKLIST):
+        path = f"/_aws/execute-api/{_worklist_api()}/$default/{path.removeprefix(_WORKLIST)}"
+        scope = {**scope, "path": path, "raw_path": path.encode()}
+    await gateway.app(scope, receive, send)
+
+
+def _worklist_api() -> str:
+    apis = apigateway._apis._data.values()
+    named = (api["apiId"] for api in apis if api["name"].endswith("-worklist"))
+    return next(named, "none")
+
 
 # S3's events for EventBridge name the object's version, as `detail.object.version-id`, and the
 # function reads and records that very version; the emulator leaves it out.

@@ -9,7 +9,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from aws.worklist_table import Changed
-from worklist.review import Reading, Review
+from reviewing.review import Reading, Review
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from worklist.entry import Entry
-from worklist.listing import Cursor, Run, Stage, Wanted, merge
-from worklist.review import Reading
+from reviewing.entry import Entry
+from reviewing.listing import Cursor, Run, Stage, Wanted, merge
+from reviewing.review import Reading
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -17,12 +17,12 @@ from aws.worklist_table import Changed, WorklistTable
 from screening.clock import now, stamp
 from worklist import clients
 from worklist.config import read_config
-from worklist.entry import Entry, with_review
-from worklist.film import film
-from worklist.listing import read_wanted, row
+from reviewing.entry import Entry, with_review
+from reviewing.film import film
+from reviewing.listing import read_wanted, row
 from worklist.page_files import COMMON_HEADERS, page_headers, read_page_file
-from worklist.review import Review, Submitted, WrongRequest, read_submitted
-from worklist.rights import NoRight, Person, Right, person
+from reviewing.review import Review, Submitted, WrongRequest, read_submitted
+from reviewing.rights import NoRight, Person, Right, person
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -146,7 +146,7 @@ def changed(error: Changed) -> Response[dict[str, str]]:
 
 
 def _caller(right: Right) -> Person:
-    authorizer = app.current_event.request_context.raw_event["requestContext"].get("authorizer", {})
+    authorizer = app.current_event["requestContext"].get("authorizer", {})
     caller = person(authorizer.get("jwt", {}).get("claims", {}))
     caller.must(right)
     return caller

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from worklist.review import WrongRequest
+from reviewing.review import WrongRequest
 
 _HERE = Path(__file__).parent / "page"
 _TYPES = {

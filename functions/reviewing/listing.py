@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from screening.clock import stamp
-from worklist.entry import HIDDEN, Entry, State, place
-from worklist.review import WrongRequest, decide
+from reviewing.entry import HIDDEN, Entry, State, place
+from reviewing.review import WrongRequest, decide
 
 LONGEST_PAGE = 100
 LONGEST_TEXT = 200

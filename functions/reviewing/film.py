@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from worklist.entry import Entry
-from worklist.listing import row
-from worklist.review import Review, as_shown
+from reviewing.entry import Entry
+from reviewing.listing import row
+from reviewing.review import Review, as_shown
 
 # Of a film to be read without its score, a reader sees these alone.
 _NEUTRAL = ("uploaded", "size", "facts")

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from screening.clock import stamp
-from worklist.review import Reading, Review
-from worklist.sampling import chance, drawn
+from reviewing.review import Reading, Review
+from reviewing.sampling import chance, drawn
 
 # A rejected film stands behind the positives until it has waited this long; then it goes first.
 REJECTED_YIELDS = timedelta(hours=4)
