@@ -10,6 +10,7 @@ import os
 from contextvars import ContextVar
 from email.message import EmailMessage
 from email.policy import default
+from http import HTTPStatus
 from typing import Any
 
 from ministack import app as gateway  # type: ignore[import-not-found]
@@ -72,6 +73,30 @@ def _dispatch_with_version(event: dict[str, Any], *rest: Any) -> None:  # noqa: 
 
 s3._fire_s3_event = _fire_with_version
 eventbridge._dispatch_event = _dispatch_with_version
+
+# S3 answers a request for a range of bytes with that range, also of a named version; the emulator
+# sends the whole version.
+
+_get_object = s3._get_object
+
+
+def _get_range(
+    bucket: str, key: str, headers: dict[str, str], query: dict[str, Any] | None = None
+) -> tuple[int, dict[str, Any], Any]:
+    status, answered, body = _get_object(bucket, key, headers, query)
+    asked = headers.get("range")
+    if status != HTTPStatus.OK or not asked or not isinstance(body, bytes):
+        return status, answered, body
+    found = s3._parse_range(asked, len(body))
+    if found is None:
+        return status, answered, body
+    first, last = found
+    answered["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+    answered["Content-Length"] = str(last - first + 1)
+    return HTTPStatus.PARTIAL_CONTENT, answered, body[first : last + 1]
+
+
+s3._get_object = _get_range
 
 # SNS mails; the emulator only takes the subscriptions. Here each mail goes into the Maildir that
 # CXR_ALERT_MAIL names: to those whose filter policy admits it, with the text for e-mail, both as

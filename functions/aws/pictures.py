@@ -45,6 +45,8 @@ class Pictures:
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
                 raise FilmGone("The film was deleted or replaced since it was screened.") from None
+            if error.response["Error"]["Code"] == "InvalidRange":  # an empty file has no bytes
+                return Piece(b"", first, first, "")
             raise
         body = found["Body"].read()
         total = int(found["ContentRange"].rpartition("/")[2])
