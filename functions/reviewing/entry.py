@@ -65,6 +65,11 @@ class Entry:
         return f"{place(self.part, self.uploaded)}#{self.film}"
 
     @property
+    def group(self) -> str:
+        """The folder that it was dropped into: a ward, a device, a site."""
+        return self.key.partition("/")[0] if "/" in self.key else ""
+
+    @property
     def text(self) -> str:
         """What a search looks through."""
         return self.key.lower()

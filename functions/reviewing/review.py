@@ -50,6 +50,7 @@ class Review:
     uploaded: str
     classified: str
     hidden: bool
+    group: str = ""
     note: str = ""
     probability: Decimal | None = None
     model: str | None = None

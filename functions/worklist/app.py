@@ -189,6 +189,7 @@ def _review(entry: Entry, submitted: Submitted, caller: Person) -> Review:
         uploaded=entry.uploaded,
         classified=entry.classified,
         hidden=entry.hidden,
+        group=entry.group,
         chance=entry.chance,
     )
 
