@@ -24,7 +24,6 @@ from ministack.services import (  # type: ignore[import-not-found]
 )
 from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
-
 # API Gateway gives an API an address of its own, known once it is deployed. Here the worklist's is
 # known before, so that the login page can be told to lead back to it: whatever is below /worklist/
 # goes to the API of that name.

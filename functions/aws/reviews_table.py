@@ -13,6 +13,7 @@ from reviewing.review import Reading, Review
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef
 
 BY_TIME = "by-time"
 
@@ -51,7 +52,7 @@ class ReviewsTable:
             found += [_review(each) for page in pages for each in page["Items"]]
         return found
 
-    def add(self, review: Review, worklist_table: str, entry: Any) -> bool:  # noqa: ANN401
+    def add(self, review: Review, entry_write: "PutTypeDef") -> bool:
         """Write the review and the film's entry together; return False if the review stands.
 
         Raises Changed if the entry was written since it was read.
@@ -66,7 +67,7 @@ class ReviewsTable:
                             "ConditionExpression": "attribute_not_exists(film)",
                         }
                     },
-                    {"Put": {"TableName": worklist_table, **entry}},
+                    {"Put": entry_write},
                 ]
             )
         except ClientError as error:

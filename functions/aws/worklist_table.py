@@ -14,6 +14,7 @@ from reviewing.review import Reading
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef
 
 INDEX = "in-order"
 # A search looks through this many pages of the index, of 1 MB each, before it says how far it came.
@@ -50,17 +51,18 @@ class WorklistTable:
     def put(self, entry: Entry) -> None:
         """Write the entry unless another wrote it since it was read; then raise Changed."""
         try:
-            self.client.put_item(TableName=self.table, **self.write(entry))
+            self.client.put_item(**self.write(entry))
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 raise Changed from None
             raise
 
-    def write(self, entry: Entry) -> Any:  # noqa: ANN401 - part of two requests' types
+    def write(self, entry: Entry) -> "PutTypeDef":
         """Return the write of an entry that was read at `revision`, for a request of its own or in
         a transaction.
         """
         return {
+            "TableName": self.table,
             "Item": item(replace(entry, revision=entry.revision + 1)),
             "ConditionExpression": "attribute_not_exists(film) OR revision = :read",
             "ExpressionAttributeValues": {":read": {"N": str(entry.revision)}},

@@ -11,9 +11,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from screening.clock import stamp
 from reviewing.review import Reading, Review
 from reviewing.sampling import chance, drawn
+from screening.clock import stamp
 
 # A rejected film stands behind the positives until it has waited this long; then it goes first.
 REJECTED_YIELDS = timedelta(hours=4)

@@ -131,9 +131,9 @@ def _alpha(patterns: Counter[tuple[str, ...]]) -> float | None:
     totals: dict[str, float] = defaultdict(float)
     for (one, _), times in pairs.items():
         totals[one] += times
-    values = sum(totals.values())
-    observed = sum(times for (one, other), times in pairs.items() if one != other)
-    expected = values**2 - sum(times**2 for times in totals.values())
+    values = math.fsum(totals.values())
+    observed = math.fsum(times for (one, other), times in pairs.items() if one != other)
+    expected = values**2 - math.fsum(times**2 for times in totals.values())
     if not expected:
         return None
     return 1 - (values - 1) * observed / expected

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from screening.clock import stamp
 from reviewing.entry import HIDDEN, Entry, State, place
 from reviewing.review import WrongRequest, decide
+from screening.clock import stamp
 
 LONGEST_PAGE = 100
 LONGEST_TEXT = 200
@@ -130,10 +130,10 @@ def _cursor(text: object) -> Cursor:
         return Cursor()
     try:
         stage, after = json.loads(base64.urlsafe_b64decode(str(text)))
-        if stage not in (0, 1) or not isinstance(after, str):
-            raise ValueError
     except (ValueError, TypeError, binascii.Error):
-        raise WrongRequest("The cursor is none that the list gave out.") from None
+        stage = after = None
+    if stage not in (0, 1) or not isinstance(after, str):
+        raise WrongRequest("The cursor is none that the list gave out.")
     return Cursor(stage, after)
 
 

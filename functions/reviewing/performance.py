@@ -188,9 +188,7 @@ def _weighted(chosen: Sequence[Case]) -> list[_Weighted]:
     ]
 
 
-def _sensitivity(
-    weighted: Sequence[_Weighted], finds: Callable[[_Weighted], bool]
-) -> Estimate:
+def _sensitivity(weighted: Sequence[_Weighted], finds: Callable[[_Weighted], bool]) -> Estimate:
     """Return the share of the ill that `finds` finds."""
 
     def count(found: bool) -> Estimate:

@@ -6,23 +6,27 @@ path. No address holds a film's key: a search comes in a body, and a film is cal
 
 import os
 import re
+from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from aws.pictures import FilmGone, Pictures
+from aws.reviewed import read_cases
 from aws.reviews_table import ReviewsTable
 from aws.worklist_table import Changed, WorklistTable
-from screening.clock import now, stamp
-from worklist import clients
-from worklist.config import read_config
 from reviewing.entry import Entry, with_review
 from reviewing.film import film
 from reviewing.listing import read_wanted, row
-from worklist.page_files import COMMON_HEADERS, page_headers, read_page_file
+from reviewing.performance_tables import tables
 from reviewing.review import Review, Submitted, WrongRequest, read_submitted
 from reviewing.rights import NoRight, Person, Right, person
+from screening.clock import now, stamp
+from worklist import clients
+from worklist.config import read_config
+from worklist.page_files import COMMON_HEADERS, page_headers, read_page_file
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 COUNTED = 1000  # films in a part of the list; beyond, it is "1000 and more"
 _TRIES = 5
 _FILM = re.compile(r"[0-9a-f]{32}")
+_DAYS = re.compile(r"[1-9]\d{0,2}")
+_SHARE = re.compile(r"0\.\d{1,4}")
 _RANGE = re.compile(r"bytes=(\d{1,12})-\d*")
 
 config = read_config(os.environ)
@@ -107,12 +113,24 @@ def add_review(name: str) -> Response[dict[str, Any]]:
             raise Changed("The film was screened again meanwhile; look at it once more.")
         review = _review(entry, submitted, caller)
         try:
-            reviews.add(review, config.worklist_table, worklist.write(with_review(entry, review)))
+            reviews.add(review, worklist.write(with_review(entry, review)))
         except Changed:
             continue
         logger.info("Film reviewed", film=name, decision=review.decision, reader=caller.name)
         return _film(_entry(name), caller)
     raise Changed("Others review this film just now; send it again.")
+
+
+@app.get("/api/performance")
+def performance() -> Response[dict[str, Any]]:
+    _caller(Right.PERFORMANCE)
+    query = app.current_event.query_string_parameters
+    days, wanted = query.get("days", "90"), query.get("wanted", "0.95")
+    if not _DAYS.fullmatch(days) or not _SHARE.fullmatch(wanted):
+        raise WrongRequest("Ask for days from 1 to 999 and a wanted sensitivity such as 0.95.")
+    until = now()
+    cases = read_cases(worklist, reviews, until - timedelta(days=int(days)), until)
+    return _json({"tables": [asdict(table) for table in tables(cases, float(wanted))]})
 
 
 @app.get("/<name>")
@@ -125,22 +143,22 @@ def page_index() -> Response[str]:
     return _page("")
 
 
-@app.exception_handler(NoRight)
+@app.exception_handler(NoRight)  # type: ignore[untyped-decorator]
 def no_right(error: NoRight) -> Response[dict[str, str]]:
     return _json({"error": str(error)}, 403)
 
 
-@app.exception_handler(WrongRequest)
+@app.exception_handler(WrongRequest)  # type: ignore[untyped-decorator]
 def wrong_request(error: WrongRequest) -> Response[dict[str, str]]:
     return _json({"error": str(error)}, 400)
 
 
-@app.exception_handler([NoSuchFilm, FilmGone])
+@app.exception_handler([NoSuchFilm, FilmGone])  # type: ignore[untyped-decorator]
 def not_there(error: Exception) -> Response[dict[str, str]]:
     return _json({"error": str(error)}, 404)
 
 
-@app.exception_handler(Changed)
+@app.exception_handler(Changed)  # type: ignore[untyped-decorator]
 def changed(error: Changed) -> Response[dict[str, str]]:
     return _json({"error": str(error)}, 409)
 
@@ -205,5 +223,3 @@ def _json(body: Any, status: int = 200) -> Response[Any]:  # noqa: ANN401
 def _page(name: str) -> Response[str]:
     content_type, text = read_page_file(name)
     return Response(200, content_type, text, page_headers(config.login_address))
-
-

@@ -43,9 +43,9 @@ def test_intervals_are_those_of_the_books() -> None:
 
 def test_agreement_is_krippendorffs() -> None:
     # Hayes and Krippendorff (2007), nominal, three readers with gaps: alpha as published is 0.691.
-    one = "* * * * * 3 4 1 2 1 1 3 3 * 3".split()
-    two = "1 * 2 1 3 3 4 3 * * * * * * *".split()
-    three = "* * 2 1 3 4 4 * 2 1 1 3 3 * 4".split()
+    one = "*****34121133*3"
+    two = "1*213343*******"
+    three = "**21344*21133*4"
     films = [
         [value for value in film if value != "*"] for film in zip(one, two, three, strict=True)
     ]

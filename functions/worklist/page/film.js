@@ -88,11 +88,21 @@ function said(film) {
     parts.push(element("p", {}, film.record.reason ?? ""));
   } else {
     const words = `Probability ${percent(film.probability)}, cutoff ${percent(film.cutoff)}`;
-    parts.push(element("p", { id: "odds" }, words));
-    const meter = element("meter", { min: 0, max: 1, value: film.probability, "aria-labelledby": "odds" });
-    parts.push(meter);
+    parts.push(element("p", {}, words));
+    parts.push(scale(film));
   }
   return [...parts, ...waits];
+}
+
+// The probability as a bar with the cutoff marked; the words above say the same.
+function scale(film) {
+  const bar = element("div", { class: `scale ${film.finding.toLowerCase()}`, "aria-hidden": "true" });
+  for (const [name, value] of [["level", film.probability], ["cutoff", film.cutoff]]) {
+    const part = element("div", { class: name });
+    part.style.setProperty("--share", value);
+    bar.append(part);
+  }
+  return bar;
 }
 
 function label(film) {
@@ -108,7 +118,7 @@ function label(film) {
 }
 
 function reviews(film) {
-  if (!film.reviews.length) return [element("li", {}, "None that you may see yet.")];
+  if (!film.reviews.length) return [element("li", { class: "none" }, "None yet.")];
   return film.reviews.map((one) => {
     const decision = one.decision === "READ" ? READINGS[one.reading] : `${DECISIONS[one.decision]}: ${READINGS[one.reading]}`;
     const blind = one.scoreSeen ? "" : ", without the score";
