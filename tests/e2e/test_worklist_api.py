@@ -90,7 +90,7 @@ def _part(value: object) -> str:
 
 
 def test_an_id_token_opens_nothing(application: Application) -> None:
-    api = log_in(application.stack, "reader", "readers", token="id_token")
+    api = log_in(application.stack, "reader", "readers", kind="id")
     assert api.call("GET", "api/me").status in (401, 403)
 
 

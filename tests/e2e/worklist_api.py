@@ -48,7 +48,7 @@ class Api:
         return Answer(answer.status, lower, answer.data)
 
 
-def log_in(stack: Stack, name: str, *groups: str, token: str = "access_token") -> Api:
+def log_in(stack: Stack, name: str, *groups: str, kind: str = "access") -> Api:
     """Return the access of a person of those groups, whom it makes if need be."""
     password = readers.password(stack, name, groups)
     config = Api(stack).call("GET", "config.json").json()
@@ -87,4 +87,4 @@ def log_in(stack: Stack, name: str, *groups: str, token: str = "access_token") -
         ),
         headers={"Content-Type": "application/x-www-form-urlencoded"},
     )
-    return Api(stack, json.loads(answer.data)[token])
+    return Api(stack, json.loads(answer.data)[f"{kind}_token"])
