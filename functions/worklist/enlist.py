@@ -5,21 +5,19 @@ from its record at any time, so a batch that fails is simply done again.
 """
 
 import os
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from boto3.dynamodb.types import TypeDeserializer
 
-from aws.worklist_table import Changed, WorklistTable
-from reviewing.entry import enter, film_name
+from aws.worklist_table import WorklistTable
 from worklist import clients
+from worklist.enlisting import enlist
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_TRIES = 5
 _from_dynamodb = TypeDeserializer().deserialize
 
 logger = Logger()
@@ -42,19 +40,3 @@ def handler(event: dict[str, Any], _: "LambdaContext") -> dict[str, list[dict[st
             number = change["dynamodb"]["SequenceNumber"]
             return {"batchItemFailures": [{"itemIdentifier": number}]}
     return {"batchItemFailures": []}
-
-
-def enlist(worklist: WorklistTable, record: Mapping[str, Any], share: Decimal) -> None:
-    """Write the record's entry, unless it stands so already."""
-    film = film_name(record["key"], record["version"])
-    for _ in range(_TRIES):
-        before = worklist.find(film)
-        entry = enter(record, share, before)
-        if entry == before:
-            return
-        try:
-            worklist.put(entry)
-        except Changed:
-            continue
-        return
-    raise Changed("Others change this entry just now.")
