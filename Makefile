@@ -7,7 +7,7 @@ APP     = .venv/bin/python
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults soak load fuzz prepare train cloud job bench lint format lock clean
+.PHONY: help demo up down test pictures faults soak load fuzz prepare train cloud job bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,6 +35,9 @@ load: build/.dev build/.emulator build/.sam ## many films at once, and as many a
 
 fuzz: build/.dev ## mutated films and headers against the container: make fuzz INPUTS=200000
 	@$(APP) -m tests.faults.fuzz --inputs $(INPUTS)
+
+pictures: build/.dev build/.emulator build/.sam ## take the pictures of docs/worklist.md
+	@$(APP) -m tests.e2e.pictures
 
 prepare: build/.dev ## check, split and draw a folder of films: make prepare DATA=folder OUT=folder
 	@$(APP) -m training prepare $(DATA) --out $(OUT) --keep-out samples

@@ -129,10 +129,10 @@ def _alpha(patterns: Counter[tuple[str, ...]]) -> float | None:
         for pair in permutations(pattern, 2):
             pairs[pair] += times / (len(pattern) - 1)
     totals: dict[str, float] = defaultdict(float)
-    for (one, _), times in pairs.items():
-        totals[one] += times
+    for (one, _), weight in pairs.items():
+        totals[one] += weight
     values = math.fsum(totals.values())
-    observed = math.fsum(times for (one, other), times in pairs.items() if one != other)
+    observed = math.fsum(weight for (one, other), weight in pairs.items() if one != other)
     expected = values**2 - math.fsum(times**2 for times in totals.values())
     if not expected:
         return None

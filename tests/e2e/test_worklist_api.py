@@ -17,7 +17,7 @@ from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 from tests.e2e.worklist_api import Answer, Api, log_in
 
 SOME_FILM = "0" * 32
-PATHS = {
+PATHS: dict[tuple[str, str], Any] = {
     ("GET", "api/me"): None,
     ("POST", "api/list"): {},
     ("GET", f"api/films/{SOME_FILM}"): None,

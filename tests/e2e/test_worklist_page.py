@@ -107,12 +107,12 @@ def test_filters_and_place_survive_a_reload_and_nothing_survives_logging_out(
     page.get_by_text("page/Reload, Ann 11.jpeg").click()
     page.get_by_role("heading", name="page/Reload, Ann 11.jpeg").wait_for()
     assert "Ann" not in page.url
-    assert "Ann" in stored(page)
+    assert "reload, ann" in stored(page)
     page.get_by_role("button", name="Log out").click()
     page.locator("input[name=username]").wait_for()
     local, session, cookies = json.loads(stored(page))
     assert (local, list(session), cookies) == ({}, ["login"], "")  # what the next login needs
-    assert "Ann" not in stored(page)
+    assert "ann" not in stored(page).lower()
     page.go_back()
     page.locator("input[name=username]").wait_for()
     assert not page.get_by_text("Ann").count()
@@ -204,7 +204,7 @@ def test_only_administrators_find_the_performance(
     page.get_by_role("link", name="Performance").click()
     page.get_by_role("heading", name="In all").wait_for()
     listed(application, reader, "page/administrator.jpeg")
-    page.get_by_role("link", name="Films").click()
+    page.get_by_role("link", name="Films", exact=True).click()
     page.get_by_role("link", name="page/administrator.jpeg").click()
     page.get_by_role("heading", name="page/administrator.jpeg").wait_for()
     assert not page.get_by_text("What do you see?").is_visible()
