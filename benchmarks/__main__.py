@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from benchmarks import report
-from benchmarks.films import MODEL, ROOT, WORK
+from benchmarks.inputs import ROOT, WORK
 from benchmarks.rows import Row, row_of
+from serving.shipped import SHIPPED_NETWORK
 
 if TYPE_CHECKING:
     from benchmarks import costs
@@ -35,8 +36,8 @@ def main() -> int:
         DOCUMENT.write_text(report.replaced(DOCUMENT.read_text(), measured))
         console.print(f"{DOCUMENT.relative_to(ROOT)} has the table of {OUT.relative_to(ROOT)}.")
         return 0
-    if not MODEL.exists():
-        return _fail(f"There is no network at {MODEL}.")
+    if not SHIPPED_NETWORK.exists():
+        return _fail(f"There is no network at {SHIPPED_NETWORK}.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, too
     OUT.parent.mkdir(exist_ok=True)
     rows: list[Row] = []

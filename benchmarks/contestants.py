@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from benchmarks.films import ROOT, WORK
+from benchmarks.inputs import ROOT, WORK
 
 CORES = len(os.sched_getaffinity(0))
 MXNET = ROOT / ".venv-mxnet" / "bin" / "python"

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.contestants import Contestant, EngineFailed, contestant
-from benchmarks.films import MODEL, SAMPLES, WORK
+from benchmarks.inputs import SAMPLES, WORK
 from benchmarks.load import films_a_second, seconds_each
 from benchmarks.networks import twin_files
 from benchmarks.rows import Row, compare
 from local import container, processes
+from serving.shipped import SHIPPED_NETWORK
 
 SIDE = 160  # what the shipped network takes
 REPORT_SIDE = 224  # what the report's network takes
@@ -46,7 +47,7 @@ def measure(rounds: int, say: Callable[[str], None]) -> list[Row]:
     with contextlib.ExitStack() as stack:
         say("Starting the engines")
         engines = _start_all(stack)
-        port = stack.enter_context(_serving(MODEL))
+        port = stack.enter_context(_serving(SHIPPED_NETWORK))
         films_a_second(port, films * 4, CLIENTS)
         for number in range(rounds):
             say(f"Endpoint: round {number + 1} of {rounds}")
@@ -71,7 +72,7 @@ def _start_all(stack: contextlib.ExitStack) -> dict[str, Contestant]:
     full_224, int8_224 = twin_files(REPORT_SIDE)
     engines: dict[str, Contestant] = {}
     for name, engine, network in (
-        (OURS, "ours", MODEL),
+        (OURS, "ours", SHIPPED_NETWORK),
         (MXNET, "mxnet", REPORT_SIDE),
         (PYTORCH, "pytorch", SIDE),
         (ORT, "onnx-runtime", full),

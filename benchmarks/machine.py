@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.contestants import CORES
-from benchmarks.films import MODEL, SAMPLES
+from benchmarks.inputs import SAMPLES
 from benchmarks.rows import Row, compare
-from imaging.pixels import network_input, read_grey
+from imaging.network_input import network_input
+from imaging.readers import read_grey
 from serving.network import Network
+from serving.shipped import SHIPPED_NETWORK
 
 SECTION = "Against the limit"
 CHANNELS, SIDE, LAYERS = 256, 28, 6
@@ -23,21 +25,24 @@ CHANNELS, SIDE, LAYERS = 256, 28, 6
 
 def measure(rounds: int, say: Callable[[str], None]) -> list[Row]:
     films = [film.read_bytes() for film in SAMPLES]
-    network = Network(MODEL, CORES)
+    network = Network(SHIPPED_NETWORK, CORES)
     inputs = [network_input(read_grey(film), network.size) for film in films]
     peak = _Peak()
-    work = multiplications(onnx.load(MODEL))
+    work = multiplications(onnx.load(SHIPPED_NETWORK))
     steps: dict[str, Callable[[bytes], object]] = {
         "full": read_grey,
         "full, turbo": lambda film: simplejpeg.decode_jpeg(film, "GRAY"),
-        "scaled": lambda film: read_grey(film, network.decoded),
+        "scaled": lambda film: read_grey(film, network.least_decoded_side),
         "scaled, turbo": lambda film: simplejpeg.decode_jpeg(
-            film, "GRAY", min_height=network.decoded, min_width=network.decoded
+            film,
+            "GRAY",
+            min_height=network.least_decoded_side,
+            min_width=network.least_decoded_side,
         ),
     }
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     rates: dict[str, list[float]] = {"ours": [], "peak": [], "infer": [], "resize": []}
-    greys = [read_grey(film, network.decoded) for film in films]
+    greys = [read_grey(film, network.least_decoded_side) for film in films]
     for number in range(rounds):
         say(f"Limits: round {number + 1} of {rounds}")
         for name, step in steps.items():

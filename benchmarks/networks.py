@@ -5,8 +5,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.films import SAMPLES, WORK
-from imaging.pixels import network_input, read_grey
+from benchmarks.inputs import SAMPLES, WORK
+from imaging.network_input import network_input
+from imaging.readers import read_grey
 from training.learning.export import export
 from training.learning.network import Block, Classifier, ResNet18
 from training.learning.quantize import quantize

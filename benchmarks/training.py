@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from benchmarks.films import SAMPLES
+from benchmarks.inputs import SAMPLES
 from benchmarks.rows import Row, compare
 from training.dataset.folder import Film, find_films
 from training.dataset.pixels import load_films

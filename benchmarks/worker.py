@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.engines import Classify, load
-from benchmarks.films import SAMPLES
+from benchmarks.inputs import SAMPLES
 
 
 def main() -> None:

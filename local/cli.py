@@ -12,6 +12,7 @@ from rich.console import Console
 
 from local import demo, mail, manual, processes, stack, table, watch
 from local.errors import LocalError
+from serving.shipped import SHIPPED_NETWORK
 
 UP = processes.ROOT / "build" / "local"
 DEMO = UP / "demo"
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--model",
                 type=lambda text: Path(text).resolve(),
-                default=stack.SHIPPED_MODEL,
+                default=SHIPPED_NETWORK,
                 metavar="FILE",
                 help="the network to serve, as ONNX (default: the shipped one)",
             )
@@ -95,7 +96,7 @@ def _demo(chosen: argparse.Namespace) -> int:
 
 
 def _show_mail(screenings: list[demo.Screening]) -> None:
-    alerted = [each for each in screenings if each.alerted is not None]
+    alerted = [each for each in screenings if each.alert_seconds is not None]
     if not alerted:
         return
     film = max(alerted, key=lambda each: each.probability or 0).key

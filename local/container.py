@@ -1,4 +1,4 @@
-"""The model container, as a plain process on one loopback port."""
+"""The model container behind SageMaker's runtime, as one process on one loopback port."""
 
 import subprocess
 import sys
@@ -16,8 +16,8 @@ def start(model: Path, port: int, state: Path, extra: Mapping[str, str]) -> subp
     return processes.start(
         NAME,
         [
-            *(sys.executable, "-m", "serving", "--model", model, "--port", str(port)),
-            *("--endpoint-name", ENDPOINT_NAME),
+            *(sys.executable, "-m", "local.sagemaker_runtime", "--endpoint-name", ENDPOINT_NAME),
+            *("--model", model, "--port", str(port)),
         ],
         {**environment.base(state), **extra},
         state,

@@ -16,14 +16,13 @@ from botocore.client import BaseClient
 
 from local import container, deploy, emulator, environment, mail, processes
 from local.errors import LocalError
+from serving.shipped import SHIPPED_NETWORK
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
-
-SHIPPED_MODEL = processes.ROOT / "model" / "cxr-resnet18.onnx"
 
 Say = Callable[[str], None]
 Children = dict[str, "subprocess.Popen[bytes]"]
@@ -39,7 +38,7 @@ class Settings:
     """
 
     state: Path
-    model: Path = SHIPPED_MODEL
+    model: Path = SHIPPED_NETWORK
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     emulator_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     container_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)

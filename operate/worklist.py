@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from aws.reviewed import read_cases
@@ -75,9 +74,9 @@ def enlist_all(application: Application) -> Iterator[str]:
     """
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
     worklist = _worklist(application)
-    for record in _scan(application, "ScreeningsTableName"):
+    for record in application.screenings.all():
         enlist(worklist, record, share)
-        yield str(record["key"])
+        yield record.key
 
 
 def export(application: Application, out: Path) -> Exported:
@@ -171,11 +170,6 @@ def _settings(application: Application, function: str) -> dict[str, str]:
         "Variables"
     ]
     return found
-
-
-def _scan(application: Application, output: str) -> Iterator[dict[str, Any]]:
-    for item in _scan_items(application, output):
-        yield {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 
 def _scan_items(application: Application, output: str) -> Iterator[dict[str, Any]]:

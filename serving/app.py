@@ -1,9 +1,4 @@
-"""The container over HTTP, as SageMaker asks for it, and as boto3 asks SageMaker.
-
-`GET /ping` and `POST /invocations` are SageMaker's contract with a container. The path
-`/endpoints/NAME/invocations` is the one boto3's sagemaker-runtime posts to: there, this process
-stands in for SageMaker, down to the form of its errors.
-"""
+"""The container over HTTP: `GET /ping` and `POST /invocations`, SageMaker's contract."""
 
 import asyncio
 import json
@@ -16,14 +11,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from imaging.pixels import NotReadable, TooLarge, UnsupportedFormat
+from imaging.refusals import NotReadable, TooLarge, UnsupportedFormat
 from serving.budget import Budget
 from serving.network import Network
 
 MAX_BODY = 25 * 2**20  # what SageMaker passes on
 BODIES_TOGETHER = 3 * MAX_BODY
 UPLOAD_SECONDS = 60
-VARIANT = "AllTraffic"  # what SageMaker calls an endpoint's only variant
 _CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 log = logging.getLogger("serving")
@@ -37,11 +31,8 @@ class _Refused(Exception):
         self.status = status
 
 
-def make_app(network: Network, threads: int, endpoint_name: str | None) -> Starlette:
-    """The application that serves `network` with `threads` films worked on at once.
-
-    `endpoint_name` is the only endpoint that exists; without one, any name will do.
-    """
+def make_app(network: Network, threads: int) -> Starlette:
+    """The application that serves `network` with `threads` films worked on at once."""
     workers = ThreadPoolExecutor(threads, thread_name_prefix="film")
     bodies = Budget(BODIES_TOGETHER)
 
@@ -79,21 +70,10 @@ def make_app(network: Network, threads: int, endpoint_name: str | None) -> Starl
             log.exception("A film could not be classified.")
             return PlainTextResponse("The container failed; its log says why.", 500)
 
-    async def invoke_endpoint(request: Request) -> Response:
-        name = request.path_params["name"]
-        if endpoint_name not in (None, name):
-            return _validation_error(f"Endpoint {name} of account 000000000000 not found.")
-        response = await invocations(request)
-        if response.status_code != 200:
-            return _model_error(response.status_code, bytes(response.body).decode())
-        response.headers["x-Amzn-Invoked-Production-Variant"] = VARIANT
-        return response
-
     return Starlette(
         routes=[
             Route("/ping", ping),
             Route("/invocations", invocations, methods=["POST"]),
-            Route("/endpoints/{name}/invocations", invoke_endpoint, methods=["POST"]),
         ]
     )
 
@@ -129,22 +109,3 @@ def _status(error: NotReadable) -> int:
     if isinstance(error, UnsupportedFormat):
         return 415
     return 413 if isinstance(error, TooLarge) else 400
-
-
-def _model_error(status: int, reason: str) -> Response:
-    """SageMaker's answer when the container's is no success."""
-    side = "client" if status < 500 else "server"
-    return JSONResponse(
-        {
-            "Message": f'Received {side} error ({status}) from primary with message "{reason}".',
-            "OriginalStatusCode": status,
-            "OriginalMessage": reason,
-            "LogStreamArn": "",
-        },
-        424,
-        {"x-amzn-errortype": "ModelError"},
-    )
-
-
-def _validation_error(message: str) -> Response:
-    return JSONResponse({"Message": message}, 400, {"x-amzn-errortype": "ValidationError"})

@@ -12,7 +12,9 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from imaging.pixels import Grey, network_input, read_grey
+from imaging.grey import Grey
+from imaging.network_input import network_input
+from imaging.readers import read_grey
 
 _UNFIT_FOR_A_HEADER = re.compile(r"[^\x21-\x7e]|[,;]")
 
@@ -27,7 +29,7 @@ class Network:
     The file is ONNX: input `image`, float32 [N, 1, S, S] of grey levels 0..255; output
     `probabilities`, float32 [N, 2] (normal, pneumonia). `name` tells which network it is: its
     metadata property `model_name`, or else the file's name with the start of its SHA-256; `size` is
-    S, and `decoded` the least side that films are decoded at.
+    S, and `least_decoded_side` the side, in pixels, that a film keeps at least when it is decoded.
     """
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -44,17 +46,17 @@ class Network:
                 f"{path} is no ONNX network, or is damaged. Copy it again, "
                 "or export it again with `python -m training train`."
             ) from error
-        self.size = _input_size(model, path)
+        self.size = _checked_input_size(model, path)
         # From fewer pixels, a probability was 0.011 off a full decode's; from these, 0.001.
-        self.decoded = 5 * self.size // 2
+        self.least_decoded_side = 5 * self.size // 2
         self.name = _name(model, path, content)
         model.reshape([1, 1, self.size, self.size])
-        # A copy of the network for each thread: as streams of one copy, pinned to cores as OpenVINO
-        # does by itself, they stand in each other's way, for decoding runs on any core.
+        # A copy of the network for each thread. OpenVINO's own way is several streams of one copy,
+        # each pinned to a core; that is slower here, for decoding runs on any core, in their way.
         self._idle: LifoQueue[openvino.InferRequest] = LifoQueue()
         for _ in range(threads):
             self._idle.put(_compile(core, model, cores=1))
-        # A film that is alone has all cores.
+        # For a film that comes alone: it gets all cores.
         self._of_all_cores = _compile(core, model, cores=threads)
         self._films = 0
         self._counting = threading.Lock()
@@ -68,12 +70,13 @@ class Network:
     def classify(self, film: bytes) -> tuple[float, float]:
         """The probabilities (normal, pneumonia) for the film in a JPEG or PNG file.
 
-        Raises pixels.NotReadable for a file that is no film. Call it from any thread: most of the
-        time the interpreter is free for others.
+        Raises imaging.refusals.NotReadable for a file that is no film. Call it from any thread:
+        most of the time the interpreter is free for others.
         """
         with self._counted():
-            grey = network_input(read_grey(film, smallest=self.decoded), self.size)
-            # Nobody else comes to this copy: who enters now is the second.
+            grey = network_input(read_grey(film, smallest=self.least_decoded_side), self.size)
+            # A count of 1 is this film itself. Films that enter from now on count 2 or more, and so
+            # leave this copy alone until this film is done.
             alone = self._films == 1
             found = _infer(self._of_all_cores, grey) if alone else self.probabilities(grey)
         normal, pneumonia = found.tolist()
@@ -116,8 +119,8 @@ def _infer(request: openvino.InferRequest, grey: Grey) -> NDArray[np.float32]:
     return result
 
 
-def _input_size(model: openvino.Model, path: Path) -> int:
-    """S of a network with the input and output that `Network` describes."""
+def _checked_input_size(model: openvino.Model, path: Path) -> int:
+    """Check that the input and output are as `Network` describes them, and return S."""
     inputs = {name: port for port in model.inputs for name in port.names}
     outputs = {name: port for port in model.outputs for name in port.names}
     if len(model.inputs) == len(model.outputs) == 1 and "image" in inputs:

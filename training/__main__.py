@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from serving.network import BadNetwork
-from training.commands import deploy, judge, prepare, train
+from training.commands import deploy, evaluate, prepare, train
 from training.mistake import Mistake
 
 INTERRUPTED = 130
@@ -29,12 +29,14 @@ def _options() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     prepare.add(commands.add_parser("prepare", help="check, split and draw a folder of films"))
     train.add(commands.add_parser("train", help="train a ResNet-18, here or on SageMaker"))
-    judge.add_evaluate(commands.add_parser("evaluate", help="measure a network on labelled films"))
-    judge.add_robustness(
+    evaluate.add_evaluate(
+        commands.add_parser("evaluate", help="measure a network on labelled films")
+    )
+    evaluate.add_robustness(
         commands.add_parser("robustness", help="the same, for films rendered otherwise")
     )
-    judge.add_cutoff(commands.add_parser("cutoff", help="choose the cutoff on validation films"))
-    judge.add_predict(commands.add_parser("predict", help="probabilities for images"))
+    evaluate.add_cutoff(commands.add_parser("cutoff", help="choose the cutoff on validation films"))
+    evaluate.add_predict(commands.add_parser("predict", help="probabilities for images"))
     deploy.add(commands.add_parser("deploy", help="make a SageMaker endpoint of a network"))
     return parser.parse_args()
 

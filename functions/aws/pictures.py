@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from screening.formats import format_of
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -23,7 +25,7 @@ class Piece:
     body: bytes
     first: int
     total: int
-    content_type: str  # told by the film's first bytes; "" in a later piece
+    content_type: str  # told by the film's first bytes; "" if it is none, or a later piece
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,5 @@ class Pictures:
             raise
         body = found["Body"].read()
         total = int(found["ContentRange"].rpartition("/")[2])
-        return Piece(body, first, total, "" if first else _content_type(body))
-
-
-def _content_type(body: bytes) -> str:
-    if body.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if body.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    return "application/octet-stream"
+        known = None if first else format_of(body)
+        return Piece(body, first, total, known.content_type if known else "")

@@ -4,16 +4,15 @@ Entries follow the screening records and the reviews and can be made anew from t
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from reviewing.review import Reading, Review
 from reviewing.sampling import chance, drawn
 from screening.clock import stamp
+from screening.record import Record
 
 # A rejected film stands behind the positives until it has waited this long; then it goes first.
 REJECTED_YIELDS = timedelta(hours=4)
@@ -96,21 +95,23 @@ def film_name(key: str, version: str) -> str:
     return hashlib.sha256(f"{key}\0{version}".encode()).hexdigest()[:32]
 
 
-def enter(record: Mapping[str, Any], share: Decimal, before: Entry | None = None) -> Entry:
+def enter(record: Record, share: Decimal, before: Entry | None = None) -> Entry:
     """Return the entry for a record as it is now; readings stay with the film."""
-    film = film_name(record["key"], record["version"])
-    probability = record.get("probability")
-    likely = None if probability is None else chance(probability, record["cutoff"], share)
+    film = film_name(record.key, record.version)
+    judged = record.judgement
+    likely = None
+    if judged.probability is not None:
+        likely = chance(judged.probability, judged.cutoff, share)
     entry = Entry(
         film=film,
-        key=record["key"],
-        version=record["version"],
-        uploaded=record["uploaded"],
-        classified=record["classified"],
-        finding=str(record["finding"]),
-        cutoff=record["cutoff"],
-        probability=probability,
-        model=record.get("model"),
+        key=record.key,
+        version=record.version,
+        uploaded=record.uploaded,
+        classified=judged.classified,
+        finding=judged.finding.value,
+        cutoff=judged.cutoff,
+        probability=judged.probability,
+        model=judged.model,
         chance=likely,
         hidden=likely is not None and drawn(film, likely),
     )

@@ -16,6 +16,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws.pictures import FilmGone, Pictures
 from aws.reviewed import read_cases
 from aws.reviews_table import ReviewsTable
+from aws.screenings_table import Screenings
 from aws.worklist_table import Changed, WorklistTable
 from reviewing.entry import Entry, with_review
 from reviewing.film import film
@@ -24,6 +25,7 @@ from reviewing.performance_tables import tables
 from reviewing.review import Review, Submitted, WrongRequest, read_submitted
 from reviewing.rights import NoRight, Person, Right, person
 from screening.clock import now, stamp
+from screening.refusals import TryAgain
 from worklist import clients
 from worklist.config import read_config
 from worklist.page_files import COMMON_HEADERS, page_headers, read_page_file
@@ -43,7 +45,7 @@ logger = Logger()
 app = APIGatewayHttpResolver()
 worklist = WorklistTable(clients.dynamodb, config.worklist_table)
 reviews = ReviewsTable(clients.dynamodb, config.reviews_table)
-records = clients.Records(clients.dynamodb, config.screenings_table)
+screenings = Screenings(clients.dynamodb, config.screenings_table)
 pictures = Pictures(clients.s3)
 
 
@@ -158,6 +160,11 @@ def not_there(error: Exception) -> Response[dict[str, str]]:
     return _json({"error": str(error)}, 404)
 
 
+@app.exception_handler(TryAgain)  # type: ignore[untyped-decorator]
+def try_again(error: TryAgain) -> Response[dict[str, str]]:
+    return _json({"error": str(error)}, 503)
+
+
 @app.exception_handler(Changed)  # type: ignore[untyped-decorator]
 def changed(error: Changed) -> Response[dict[str, str]]:
     return _json({"error": str(error)}, 409)
@@ -185,7 +192,7 @@ def _entry(name: str) -> Entry:
 
 
 def _film(entry: Entry, caller: Person) -> Response[dict[str, Any]]:
-    record = records.find(entry.key, entry.version)
+    record = screenings.find(entry.key, entry.version)
     return _json(film(entry, record, reviews.of_film(entry.film), caller.name))
 
 

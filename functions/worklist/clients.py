@@ -1,11 +1,8 @@
-"""The AWS clients of the worklist's functions, and what they read of the screening records."""
+"""The AWS clients of the worklist's functions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 
 if TYPE_CHECKING:
@@ -22,18 +19,3 @@ _limits = Config(
 _session = boto3.session.Session()
 dynamodb: "DynamoDBClient" = _session.client("dynamodb", config=_limits)
 s3: "S3Client" = _session.client("s3", config=_limits)
-
-_from_dynamodb = TypeDeserializer().deserialize
-
-
-@dataclass(frozen=True)
-class Records:
-    client: "DynamoDBClient"
-    table: str
-
-    def find(self, key: str, version: str) -> Mapping[str, Any]:
-        """Return a film's record; empty if it has expired."""
-        found = self.client.get_item(
-            TableName=self.table, Key={"key": {"S": key}, "version": {"S": version}}
-        )
-        return {name: _from_dynamodb(value) for name, value in found.get("Item", {}).items()}

@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 from boto3.dynamodb.types import TypeDeserializer
 
 from aws.worklist_table import WorklistTable
+from screening.record import record_from
 from worklist import clients
 from worklist.enlisting import enlist
 
@@ -31,9 +32,9 @@ def handler(event: dict[str, Any], _: "LambdaContext") -> dict[str, list[dict[st
         image = change["dynamodb"].get("NewImage")
         if image is None:  # the record expired; what was read of it stays
             continue
-        record = {name: _from_dynamodb(value) for name, value in image.items()}
+        flat = {name: _from_dynamodb(value) for name, value in image.items()}
         try:
-            enlist(worklist, record, share)
+            enlist(worklist, record_from(flat), share)
         except Exception as error:  # noqa: BLE001 - what failed is tried again, whatever it was
             # No trace: what others say in theirs may hold the key.
             logger.warning("A record was not enlisted", error=type(error).__name__)

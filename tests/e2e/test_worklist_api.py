@@ -170,7 +170,7 @@ def test_a_positive_leaves_the_list_when_it_is_reviewed(
     assert films(text=text, view="reviewed") == [film]
     assert films(text=text, view="reviewed", since="2100-01-01T00:00:00Z") == []
     record = application.record("worklist/leaves.jpeg", alert="SENT")
-    assert record["finding"] == "PNEUMONIA", "a review never changes the record"
+    assert record.judgement.finding == "PNEUMONIA", "a review never changes the record"
 
 
 def test_a_normal_film_is_asked_for_by_nobody_and_can_be_reviewed(

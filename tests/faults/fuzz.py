@@ -25,8 +25,8 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from local.stack import SHIPPED_MODEL
-from tests.integration.serving_container import PATIENCE, Container, running
+from serving.shipped import SHIPPED_NETWORK
+from tests.integration.serving_container import PATIENCE, SAGEMAKER, Container, running
 
 DOCUMENTED = {200, 400, 408, 413, 415}
 MOST_MEGABYTES = 700
@@ -118,7 +118,7 @@ def main() -> int:
     statuses: Counter[int] = Counter()
     with (
         tempfile.TemporaryDirectory() as folder,
-        running(Path(folder), "--model", SHIPPED_MODEL) as container,
+        running(Path(folder), "--model", SHIPPED_NETWORK, program=SAGEMAKER) as container,
         Progress(console=console) as progress,
     ):
         resource.prlimit(container.process.pid, resource.RLIMIT_DATA, (CAP_BYTES, CAP_BYTES))

@@ -14,6 +14,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
+SAGEMAKER = "local.sagemaker_runtime"
 PATIENCE = 60  # seconds, for what takes one
 
 
@@ -59,10 +60,13 @@ def lower(headers: list[tuple[str, str]]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *arguments: str | Path) -> Iterator[Container]:
-    """`python -m serving ARGUMENTS` on a free port, once it answers its ping."""
+def running(folder: Path, *arguments: str | Path, program: str = "serving") -> Iterator[Container]:
+    """`python -m PROGRAM ARGUMENTS` on a free port, once it listens.
+
+    SAGEMAKER as the program is the same container with SageMaker's runtime before it.
+    """
     log = folder / "log.txt"
-    command = [sys.executable, "-m", "serving", *map(str, arguments), "--port", "0"]
+    command = [sys.executable, "-m", program, *map(str, arguments), "--port", "0"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)
     try:

@@ -3,13 +3,13 @@
 from collections import Counter
 from pathlib import Path
 
-from local.stack import SHIPPED_MODEL
+from serving.shipped import SHIPPED_NETWORK
 from tests.faults.fuzz import DOCUMENTED, MOST_MEGABYTES, fuzz
-from tests.integration.serving_container import running
+from tests.integration.serving_container import SAGEMAKER, running
 
 
 def test_broken_films_are_refused_and_the_container_lives(tmp_path: Path) -> None:
-    with running(tmp_path, "--model", SHIPPED_MODEL) as container:
+    with running(tmp_path, "--model", SHIPPED_NETWORK, program=SAGEMAKER) as container:
         statuses = sum(fuzz(container, inputs=2000, seed=1), Counter())
         assert container.get("/ping").status == 200
         assert container.megabytes("VmHWM") < MOST_MEGABYTES

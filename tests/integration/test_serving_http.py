@@ -24,6 +24,7 @@ from PIL import Image
 
 from tests.integration.serving_container import (
     PATIENCE,
+    SAGEMAKER,
     Container,
     Reply,
     brightness,
@@ -45,8 +46,17 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def container(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     folder = tmp_path_factory.mktemp("container")
-    with running(folder, "--model", network, "--endpoint-name", "cxr-alert") as container:
+    with running(folder, "--model", network) as container:
         yield container
+
+
+@pytest.fixture(scope="module")
+def endpoint(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """The same, behind SageMaker's runtime as it stands on this machine."""
+    name = ("--endpoint-name", "cxr-alert")
+    folder = tmp_path_factory.mktemp("endpoint")
+    with running(folder, "--model", network, *name, program=SAGEMAKER) as endpoint:
+        yield endpoint
 
 
 def film(level: int, kind: str = "PNG", size: tuple[int, int] = (80, 60)) -> bytes:
@@ -135,6 +145,8 @@ def test_a_long_body_of_unannounced_size_is_refused(container: Container) -> Non
 def test_other_paths_and_methods_are_refused(container: Container) -> None:
     assert container.get("/nothing").status == 404
     assert container.get("/invocations").status == 405
+    # SageMaker's own path: what stands in for it is no part of the container.
+    assert container.post("/endpoints/cxr-alert/invocations", film(1)).status == 404
 
 
 def test_films_sent_together_get_each_its_own_answer(container: Container) -> None:
@@ -214,11 +226,11 @@ def test_the_log_has_one_line_a_film_and_says_why_it_was_refused(container: Cont
     assert "neither a JPEG nor a PNG" in entries[1]["reason"]
 
 
-# As boto3 sees it: this process in the place of SageMaker.
+# As boto3 sees it, with local.sagemaker_runtime in the place of SageMaker.
 
 
-def sagemaker(container: Container, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", container.url())
+def sagemaker(endpoint: Container, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", endpoint.url())
     session = boto3.Session(
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - nobody checks it
@@ -227,8 +239,8 @@ def sagemaker(container: Container, monkeypatch: pytest.MonkeyPatch) -> Any:
     return session.client("sagemaker-runtime", config=Config(proxies={}))
 
 
-def test_boto3_invokes_the_endpoint(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = sagemaker(container, monkeypatch).invoke_endpoint(
+def test_boto3_invokes_the_endpoint(endpoint: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = sagemaker(endpoint, monkeypatch).invoke_endpoint(
         EndpointName="cxr-alert",
         Body=SAMPLES[0].read_bytes(),
         ContentType="image/jpeg",
@@ -241,9 +253,9 @@ def test_boto3_invokes_the_endpoint(container: Container, monkeypatch: pytest.Mo
 
 
 def test_boto3_raises_what_sagemaker_makes_of_a_refusal(
-    container: Container, monkeypatch: pytest.MonkeyPatch
+    endpoint: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = sagemaker(container, monkeypatch)
+    client = sagemaker(endpoint, monkeypatch)
     with pytest.raises(client.exceptions.ModelError) as raised:
         client.invoke_endpoint(EndpointName="cxr-alert", Body=b"a letter")
     response = raised.value.response
@@ -254,22 +266,22 @@ def test_boto3_raises_what_sagemaker_makes_of_a_refusal(
 
 
 def test_boto3_finds_no_endpoint_of_another_name(
-    container: Container, monkeypatch: pytest.MonkeyPatch
+    endpoint: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ClientError, match=r"Endpoint other of account \d+ not found") as raised:
-        sagemaker(container, monkeypatch).invoke_endpoint(EndpointName="other", Body=film(1))
+        sagemaker(endpoint, monkeypatch).invoke_endpoint(EndpointName="other", Body=film(1))
     assert raised.value.response["Error"]["Code"] == "ValidationError"
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
 def test_a_fault_of_the_container_is_a_500_with_a_traceback_in_the_log_only(
-    container: Container, monkeypatch: pytest.MonkeyPatch
+    container: Container, endpoint: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     white = film(255)
     reply = container.post("/invocations", white)
     assert reply == Reply(500, b"The container failed; its log says why.", reply.headers)
     assert "Traceback" in container.log.read_text()
-    client = sagemaker(container, monkeypatch)
+    client = sagemaker(endpoint, monkeypatch)
     with pytest.raises(client.exceptions.ModelError) as raised:
         client.invoke_endpoint(EndpointName="cxr-alert", Body=white)
     assert raised.value.response["OriginalStatusCode"] == 500
@@ -281,7 +293,7 @@ def test_a_fault_of_the_container_is_a_500_with_a_traceback_in_the_log_only(
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_cleanly_and_quietly(network: Path, tmp_path: Path, signum: int) -> None:
     with running(tmp_path, "--model", network) as container:
-        assert container.post("/endpoints/any/invocations", film(20)).status == 200
+        assert container.post("/invocations", film(20)).status == 200
         before = container.log.read_text()
         container.process.send_signal(signum)
         assert container.process.wait(PATIENCE) == 0

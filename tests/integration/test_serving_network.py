@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imaging.pixels import network_input, read_grey
+from imaging.network_input import network_input
+from imaging.readers import read_grey
 from serving.network import Network
+from serving.shipped import SHIPPED_NETWORK
 from tests.integration.serving_container import brightness_network
 
 ROOT = Path(__file__).parents[2]
@@ -14,7 +16,7 @@ SAMPLES = sorted((ROOT / "samples").glob("*/*.jpeg"))
 
 @pytest.fixture(scope="module")
 def shipped() -> Network:
-    return Network(ROOT / "model" / "cxr-resnet18.onnx", threads=2)
+    return Network(SHIPPED_NETWORK, threads=2)
 
 
 def test_a_jpeg_decoded_at_a_fraction_of_its_size_gives_the_same_probabilities(

@@ -10,11 +10,12 @@ import pytest
 from moto import mock_aws
 from moto.sagemaker.models import sagemaker_backends
 
-from tests.integration.sagemaker_cloud import BUCKET, ROLE, ROOT, Account, account
+from serving.shipped import SHIPPED_NETWORK
+from tests.integration.sagemaker_cloud import BUCKET, ROLE, Account, account
 from training.sagemaker.cloud import Address, CloudError
 from training.sagemaker.hosting import Hosting, Instances, Plan, Serverless
 
-MODEL = ROOT / "model" / "cxr-resnet18.onnx"
+MODEL = SHIPPED_NETWORK
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/cxr-alert:1"
 REGION = "us-east-1"
 

@@ -16,19 +16,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging.pixels import NotReadable
-from tests.integration.classify_cloud import Answer, Endpoint, Request
+from imaging.refusals import NotReadable
+from serving.shipped import SHIPPED_NETWORK
+from tests.integration.classify_cloud import EndpointStub, Reply, Request
 from tests.integration.serving_container import (
+    SAGEMAKER,
     Container,
     brightness,
     brightness_network,
     running,
 )
 from training.dataset.folder import find_films
-from training.evaluation.ask import NoAnswer, Unread, ask_endpoint, ask_file
+from training.evaluation.live_endpoint import connect
+from training.evaluation.predictor import NoAnswer, Unread, load_network
 
 ROOT = Path(__file__).parents[2]
-NETWORK = ROOT / "model" / "cxr-resnet18.onnx"
+NETWORK = SHIPPED_NETWORK
 SAMPLES = ROOT / "samples"
 # At 0.7 the brightness network is positive from grey level 108 on.
 LEVELS = {
@@ -77,7 +80,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """The shipped network, served."""
     folder = tmp_path_factory.mktemp("container")
-    with running(folder, "--model", NETWORK, "--endpoint-name", "cxr-alert") as container:
+    with running(
+        folder, "--model", NETWORK, "--endpoint-name", "cxr-alert", program=SAGEMAKER
+    ) as container:
         yield container
 
 
@@ -89,7 +94,9 @@ def at_container(
 
 
 @pytest.fixture
-def at_stub(aws_environment: None, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
+def at_stub(
+    aws_environment: None, endpoint: EndpointStub, monkeypatch: pytest.MonkeyPatch
+) -> EndpointStub:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", endpoint.url)
     return endpoint
 
@@ -213,7 +220,7 @@ def test_the_same_probabilities_by_file_container_and_sdk(
 ) -> None:
     films = [film.path for film in find_films(SAMPLES)]
     assert len(films) == 24
-    by_file = answers(ask_file(NETWORK).about(films))
+    by_file = answers(load_network(NETWORK).predict(films))
     by_http = [json.loads(container.post("/invocations", f.read_bytes()).body) for f in films]
     client = boto3.client("sagemaker-runtime")
     by_sdk = []
@@ -273,7 +280,7 @@ def test_predict_asks_the_shipped_network_unless_told_otherwise() -> None:
     assert result.returncode == 0, result.stderr
     (shown,) = json.loads(result.stdout)
     assert (shown["normal"], shown["pneumonia"]) == pytest.approx(
-        answers(ask_file(NETWORK).about([film.path]))[0], abs=1e-5
+        answers(load_network(NETWORK).predict([film.path]))[0], abs=1e-5
     )
 
 
@@ -299,7 +306,7 @@ def test_an_endpoint_that_is_not_there_is_said(at_container: None, data: Path) -
     ],
 )
 def test_what_aws_needs_is_said(
-    at_stub: Endpoint,
+    at_stub: EndpointStub,
     monkeypatch: pytest.MonkeyPatch,
     missing: Sequence[str],
     complaint: str,
@@ -319,15 +326,15 @@ def test_what_aws_needs_is_said(
 @pytest.mark.parametrize(
     "passing",
     [
-        Endpoint.error(400, "ThrottlingException"),
-        Endpoint.error(429, "ModelNotReadyException"),
-        Endpoint.model_error(500, "out of memory"),
+        EndpointStub.error(400, "ThrottlingException"),
+        EndpointStub.error(429, "ModelNotReadyException"),
+        EndpointStub.model_error(500, "out of memory"),
     ],
 )
-def test_what_passes_is_waited_for(at_stub: Endpoint, tmp_path: Path, passing: Answer) -> None:
+def test_what_passes_is_waited_for(at_stub: EndpointStub, tmp_path: Path, passing: Reply) -> None:
     asked: Counter[bytes] = Counter()
 
-    def refuses_each_film_for_longer_than_the_sdk_waits(request: Request) -> Answer:
+    def refuses_each_film_for_longer_than_the_sdk_waits(request: Request) -> Reply:
         asked[request.body] += 1
         return at_stub.probabilities([0.25, 0.75]) if asked[request.body] > 3 else passing
 
@@ -335,35 +342,35 @@ def test_what_passes_is_waited_for(at_stub: Endpoint, tmp_path: Path, passing: A
     films = [tmp_path / f"{level}.png" for level in (1, 2, 3)]
     for level, film in enumerate(films):
         draw(film, level)
-    assert answers(ask_endpoint("cxr-alert").about(films)) == [(0.25, 0.75)] * 3
+    assert answers(connect("cxr-alert").predict(films)) == [(0.25, 0.75)] * 3
     assert list(asked.values()) == [4] * 3
 
 
-def test_what_stays_wrong_is_not_tried_for_long(at_stub: Endpoint) -> None:
+def test_what_stays_wrong_is_not_tried_for_long(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.error(400, "AccessDeniedException"))
     with pytest.raises(NoAnswer, match=r"does not let endpoint cxr-alert be asked \(AccessDenied"):
-        ask_endpoint("cxr-alert").respondent.classify(b"film")
+        connect("cxr-alert").predictor.classify(b"film")
     assert len(at_stub.requests) == 1
 
 
-def test_an_endpoint_that_answers_nonsense_is_said(at_stub: Endpoint) -> None:
+def test_an_endpoint_that_answers_nonsense_is_said(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.probabilities([0.9, 0.9]))
     with pytest.raises(NoAnswer, match="two probabilities do not add up"):
-        ask_endpoint("cxr-alert").respondent.classify(b"film")
+        connect("cxr-alert").predictor.classify(b"film")
 
 
-def test_the_bytes_tell_the_endpoint_what_they_are(at_stub: Endpoint, tmp_path: Path) -> None:
+def test_the_bytes_tell_the_endpoint_what_they_are(at_stub: EndpointStub, tmp_path: Path) -> None:
     at_stub.finds(0.5)
     draw(tmp_path / "film.png", 7)
     (tmp_path / "film.png").rename(tmp_path / "film.jpeg")
-    list(ask_endpoint("cxr-alert").about([tmp_path / "film.jpeg"]))
+    list(connect("cxr-alert").predict([tmp_path / "film.jpeg"]))
     assert at_stub.requests[0].headers["Content-Type"] == "image/png"
 
 
-def test_a_rejected_film_is_not_asked_about_again(at_stub: Endpoint) -> None:
+def test_a_rejected_film_is_not_asked_about_again(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.model_error(400, "That is a cat."))
     with pytest.raises(NotReadable, match="That is a cat"):
-        ask_endpoint("cxr-alert").respondent.classify(b"cat")
+        connect("cxr-alert").predictor.classify(b"cat")
     assert len(at_stub.requests) == 1
 
 

@@ -27,7 +27,7 @@ from tests.integration.sagemaker_cloud import (
     Container,
     account,
 )
-from tests.integration.serving_container import running
+from tests.integration.serving_container import SAGEMAKER, running
 from training.learning.recipe import Recipe
 from training.sagemaker.follow import LOG_GROUP, follow
 
@@ -388,7 +388,7 @@ def _assert_answers(network: Path, folder: Path, endpoint: str) -> None:
     log = folder / "served"
     log.mkdir()
     film = next((ROOT / "samples" / "PNEUMONIA").glob("*.jpeg")).read_bytes()
-    with running(log, "--model", network, "--endpoint-name", endpoint) as served:
+    with running(log, "--model", network, "--endpoint-name", endpoint, program=SAGEMAKER) as served:
         runtime = boto3.Session("test", "test", region_name="us-east-1").client(
             "sagemaker-runtime", endpoint_url=served.url()
         )

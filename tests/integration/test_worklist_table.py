@@ -20,6 +20,8 @@ from reviewing.listing import read_wanted
 from reviewing.performance import measure
 from reviewing.review import Reading, Review
 from screening.clock import stamp
+from screening.judgement import Finding, Judgement
+from screening.record import AlertState, Record
 
 REGION = "us-east-1"
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -64,18 +66,19 @@ def _tables(name: str) -> tuple[WorklistTable, ReviewsTable]:
     return WorklistTable(client, name), ReviewsTable(client, f"{name}-reviews")
 
 
-def record(key: str, finding: str, minutes: int) -> dict[str, Any]:
+def record(key: str, finding: str, minutes: int) -> Record:
     time = stamp(BEGAN + timedelta(minutes=minutes))
     odds = {"PNEUMONIA": Decimal("0.9"), "NORMAL": Decimal("0.02")}.get(finding)
-    return {
-        "key": key,
-        "version": "1",
-        "uploaded": time,
-        "classified": time,
-        "finding": finding,
-        "cutoff": Decimal("0.1"),
-        **({} if odds is None else {"probability": odds}),
-    }
+    return Record(
+        key=key,
+        version="1",
+        bucket="uploads",
+        etag="etag",
+        size=1,
+        uploaded=time,
+        judgement=Judgement(Finding(finding), Decimal("0.1"), time, odds),
+        alert=AlertState.NOT_NEEDED,
+    )
 
 
 def review_of(entry: Entry, reading: str, reader: str = "one", name: str = "abcdef01") -> Review:

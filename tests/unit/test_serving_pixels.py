@@ -12,14 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from imaging.pixels import (
-    MAX_SCANS,
-    NotReadable,
-    TooLarge,
-    UnsupportedFormat,
-    network_input,
-    read_grey,
-)
+from imaging.jpeg import MAX_SCANS
+from imaging.network_input import network_input
+from imaging.readers import read_grey
+from imaging.refusals import NotReadable, TooLarge, UnsupportedFormat
 
 # As in the server: whether a film's metadata is odd is not the operator's business.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

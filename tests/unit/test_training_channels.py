@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging.pixels import read_grey
+from imaging.readers import read_grey
 from training.dataset.channels import as_rgb, write_channels
 from training.dataset.folder import Film, Patient
 

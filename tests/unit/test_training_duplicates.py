@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging.pixels import Grey, read_grey
+from imaging.grey import Grey
+from imaging.readers import read_grey
 from training.dataset.duplicates import find_pairs, fingerprint
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").rglob("*.jpeg"))

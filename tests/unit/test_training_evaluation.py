@@ -67,8 +67,8 @@ def test_the_calibration_error_is_weighted_by_films() -> None:
 def test_films_are_counted_where_their_probability_lies() -> None:
     bins = reliability(np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.0, 0.1, 0.199, 1.0]))
     assert [each.films for each in bins] == [1, 2, 1]
-    assert [each.seen.share for each in bins] == [0, 1, 1]
-    assert bins[1].said == pytest.approx(0.1495)
+    assert [each.observed.share for each in bins] == [0, 1, 1]
+    assert bins[1].mean_probability == pytest.approx(0.1495)
 
 
 def test_a_subgroup_is_measured_against_all_normal_films() -> None:

@@ -49,7 +49,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from training.sagemaker.cloud import address, aws_in_a_sentence
-    from training.sagemaker.deployment import Order, delete, deploy
+    from training.sagemaker.deployment import DeploymentRequest, delete, deploy
     from training.sagemaker.hosting import Instances, Serverless
 
     if options.capture and not options.kms_key:
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> None:
             address(options.capture, "--capture") if options.capture else None,
             options.kms_key,
         )
-    order = Order(
+    order = DeploymentRequest(
         endpoint=options.endpoint,
         runs_on=runs_on,
         model=options.model,

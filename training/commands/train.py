@@ -95,12 +95,12 @@ def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
 
 def _train_on_sagemaker(options: argparse.Namespace) -> None:
     from training.sagemaker.cloud import aws_in_a_sentence
-    from training.sagemaker.jobs import Order, go_on_with_sdk, train_on_sagemaker
+    from training.sagemaker.jobs import TrainingRequest, go_on_with_sdk, train_on_sagemaker
 
     go_on_with_sdk()
     with aws_in_a_sentence():
         train_on_sagemaker(
-            Order(
+            TrainingRequest(
                 algorithm=options.algorithm,
                 data=options.data,
                 role=options.role,

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
-from imaging.pixels import read_grey
+from imaging.readers import read_grey
 from training.dataset.folder import CLASSES, Film
 
 IMAGES = ("train", "validation")

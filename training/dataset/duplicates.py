@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import dctn
 
-from imaging.pixels import Grey
+from imaging.grey import Grey
 
 # Of 256 bits. A film saved anew at another size, quality or exposure differs in up to 24 from
 # itself; among the 5,232 published films no two different ones differ in fewer than 38. The usual

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from imaging.pixels import read_grey
+from imaging.readers import read_grey
 from training.dataset.folder import CLASSES, Film
 
 _COLORS = ("#0072B2", "#D55E00")  # of CLASSES; from Okabe and Ito, told apart by everyone

@@ -8,7 +8,9 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from imaging.pixels import NotReadable, network_input, read_grey
+from imaging.network_input import network_input
+from imaging.readers import read_grey
+from imaging.refusals import NotReadable
 from training.dataset.folder import BadDataset, Film
 
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from imaging.pixels import NotReadable, read_grey
+from imaging.readers import read_grey
+from imaging.refusals import NotReadable
 from training.dataset.channels import CHANNELS, write_channels
 from training.dataset.duplicates import Fingerprint, Pair, find_pairs, fingerprint
 from training.dataset.figures import draw_distribution, draw_examples

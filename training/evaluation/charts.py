@@ -94,10 +94,10 @@ def _reliability(labels: Floats, probabilities: Floats) -> Chart:
     figure = Figure(figsize=(5, 5.6), layout="constrained")
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1.3])
     bins = reliability(labels, probabilities)
-    said = np.array([each.said for each in bins])
-    seen = np.array([each.seen.share for each in bins])
-    low = seen - np.array([each.seen.low for each in bins])
-    high = np.array([each.seen.high for each in bins]) - seen
+    said = np.array([each.mean_probability for each in bins])
+    seen = np.array([each.observed.share for each in bins])
+    low = seen - np.array([each.observed.low for each in bins])
+    high = np.array([each.observed.high for each in bins]) - seen
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="as good as its word")
     errors = np.maximum([low, high], 0)
     axes.errorbar(
@@ -112,8 +112,8 @@ def _reliability(labels: Floats, probabilities: Floats) -> Chart:
     counts.margins(y=0.3)
     counts.set(xlabel="probability of pneumonia that was given", ylabel="films")
     alt = "Reliability: " + "; ".join(
-        f"of {each.films} films given {100 * each.said:.0f} % on average, "
-        f"{100 * each.seen.share:.0f} % show pneumonia"
+        f"of {each.films} films given {100 * each.mean_probability:.0f} % on average, "
+        f"{100 * each.observed.share:.0f} % show pneumonia"
         for each in bins
     )
     return _chart("reliability", "Reliability of the probabilities", f"{alt}.", figure)

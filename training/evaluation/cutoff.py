@@ -13,7 +13,7 @@ from rich.table import Table
 
 from training.dataset.folder import BadDataset, Film
 from training.evaluation.evaluate import Evaluation
-from training.evaluation.metrics import Floats, Rate, Thousand, per_thousand, wilson
+from training.evaluation.metrics import ExpectedPerThousand, Floats, Rate, per_thousand, wilson
 
 SIGNIFICANT_DIGITS = 3  # of a cutoff that people are to read and type
 _TEST = "test"
@@ -179,7 +179,7 @@ def _table(how: str, choice: Choice, prevalences: Sequence[float]) -> Table:
     for name in ("ill", "precision", "false alarms\nper 1,000 films", "missed\nper 1,000 films"):
         table.add_column(name, justify="right")
     for ill in prevalences:
-        thousand: Thousand = per_thousand(choice.sensitivity, choice.specificity, ill)
+        thousand: ExpectedPerThousand = per_thousand(choice.sensitivity, choice.specificity, ill)
         low, high = _precision(choice, ill)
         table.add_row(
             f"{100 * ill:g} %",

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.dataset.folder import CLASSES, BadDataset, Film, find_films
-from training.evaluation.ask import Asked, Unread, ask_file
 from training.evaluation.bootstrap import auc_interval
 from training.evaluation.metrics import BINS, Floats, Json, measure, measure_subgroup
+from training.evaluation.predictor import ParallelPredictor, Unread
 
 # What the published names tell of the cause: person1_bacteria_2.jpeg, person1_virus_2.jpeg.
 SUBGROUPS = {"bacterial": re.compile(r"_bacteria_"), "viral": re.compile(r"_virus_")}
@@ -33,24 +33,14 @@ class Evaluation:
         return labels_of(self.films)
 
 
-def evaluate(
-    data: Path, model: Path, out: Path, cutoffs: Sequence[float] = (), only: Path | None = None
-) -> Json:
-    """Measure the network in `model` on the films below `data`, and return the measure.
-
-    Leaves `metrics.json` and `predictions.csv` in `out`; `only` as in `chosen_films`.
-    """
-    evaluation = evaluate_films(chosen_films(data, only), ask_file(model), cutoffs)
-    save(evaluation, data, out)
-    return evaluation.metrics
-
-
-def evaluate_films(films: list[Film], asked: Asked, cutoffs: Sequence[float] = ()) -> Evaluation:
+def evaluate_films(
+    films: list[Film], asked: ParallelPredictor, cutoffs: Sequence[float] = ()
+) -> Evaluation:
     """Ask about `films`, and measure the answers at the report's cutoffs and at `cutoffs`."""
-    probabilities = _probabilities(asked, films)
+    probabilities = predict_films(asked, films)
     labels = labels_of(films)
     metrics: Json = {
-        "network": asked.respondent.name,
+        "network": asked.predictor.name,
         "patients": len({film.patient for film in films}),
         **measure(labels, probabilities, cutoffs),
         **_interval(films, labels, probabilities, np.ones(len(films), dtype=np.bool_)),
@@ -67,7 +57,7 @@ def evaluate_films(films: list[Film], asked: Asked, cutoffs: Sequence[float] = (
             }
     if subgroups:
         metrics["subgroups"] = subgroups
-    return Evaluation(films, probabilities, metrics, asked.respondent.name)
+    return Evaluation(films, probabilities, metrics, asked.predictor.name)
 
 
 def save(evaluation: Evaluation, data: Path, out: Path) -> None:
@@ -81,12 +71,18 @@ def save(evaluation: Evaluation, data: Path, out: Path) -> None:
             table.writerow([film.path.relative_to(data), film.label, f"{probability:.6f}"])
 
 
-def predict(model: Path, films: Sequence[Film]) -> Floats:
-    """The probability of pneumonia [N] of each film, by the code that serves.
+def predict_films(asked: ParallelPredictor, films: Sequence[Film]) -> Floats:
+    """Ask for the probability of pneumonia [N] of each film.
 
-    Raises BadDataset naming a film that can't be read, BadNetwork for a file that is none.
+    Raises BadDataset naming a film that can't be read.
     """
-    return _probabilities(ask_file(model), films)
+    paths = [film.path for film in films]
+    probabilities = []
+    for path, answer in zip(paths, asked.predict(paths), strict=True):
+        if isinstance(answer, Unread):
+            raise BadDataset(f"{path} can't be read: {answer.why} Replace or remove it.")
+        probabilities.append(answer[1])
+    return np.array(probabilities)
 
 
 def chosen_films(data: Path, only: Path | None) -> list[Film]:
@@ -101,16 +97,6 @@ def chosen_films(data: Path, only: Path | None) -> list[Film]:
 
 def labels_of(films: Sequence[Film]) -> Floats:
     return np.array([float(film.label) for film in films])
-
-
-def _probabilities(asked: Asked, films: Sequence[Film]) -> Floats:
-    paths = [film.path for film in films]
-    probabilities = []
-    for path, answer in zip(paths, asked.about(paths), strict=True):
-        if isinstance(answer, Unread):
-            raise BadDataset(f"{path} can't be read: {answer.why} Replace or remove it.")
-        probabilities.append(answer[1])
-    return np.array(probabilities)
 
 
 def _interval(

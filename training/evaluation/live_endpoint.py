@@ -1,4 +1,4 @@
-"""A live SageMaker endpoint as whom to ask, by the same module that the function asks it with."""
+"""A live SageMaker endpoint as a predictor, asked by the same module that the function uses."""
 
 import random
 import time
@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, NoRegionError
 
-from aws import endpoint as function
-from imaging.pixels import NotReadable
+from aws.endpoint import Endpoint as FunctionsEndpoint
+from aws.endpoint import NotAnswered
+from imaging.refusals import NotReadable
 from screening.refusals import Rejected, TryAgain
-from training.evaluation.ask import NoAnswer, Probabilities
+from training.evaluation.predictor import NoAnswer, ParallelPredictor, Probabilities
 
 AT_ONCE = 8
 ATTEMPTS = 6  # of ours, for what botocore tries once only: the last after 12 s at most
@@ -32,7 +33,7 @@ _CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetr
 
 @dataclass(frozen=True)
 class Endpoint:
-    asked: function.Endpoint
+    asked: FunctionsEndpoint
     models: set[str] = field(default_factory=set)  # that have answered
 
     @property
@@ -51,12 +52,13 @@ class Endpoint:
                 answer = self.asked.ask(film)
             except Rejected as rejected:
                 raise NotReadable(str(rejected)) from None
-            except TryAgain as problem:
-                # The function tries everything again; what lies behind says whether that helps.
-                code = _code(problem.__context__)
-                if code not in _PASSING or attempt + 1 == ATTEMPTS:
-                    raise NoAnswer(self._sentence(code, problem)) from None
+            except NotAnswered as problem:
+                # The function tries everything again; AWS's code says whether that helps.
+                if problem.code not in _PASSING or attempt + 1 == ATTEMPTS:
+                    raise NoAnswer(self._sentence(problem)) from None
                 time.sleep(FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
+            except TryAgain as problem:  # an answer that is no probability
+                raise NoAnswer(f"Endpoint {self.asked.name} gave no answer. {problem}") from None
             else:
                 if answer.model:
                     self.models.add(answer.model)
@@ -64,8 +66,9 @@ class Endpoint:
                 return 1 - pneumonia, pneumonia
         raise AssertionError("unreachable")
 
-    def _sentence(self, code: str, problem: TryAgain) -> str:
+    def _sentence(self, problem: NotAnswered) -> str:
         name, region = self.asked.name, self.asked.client.meta.region_name
+        code = problem.code
         if code in _CREDENTIALS:
             return (
                 f"Endpoint {name} is asked through AWS, which knows no credentials of yours: "
@@ -77,14 +80,12 @@ class Endpoint:
                 "`aws sagemaker list-endpoints` shows those that are; AWS_DEFAULT_REGION chooses "
                 "another region."
             )
-        context = problem.__context__
-        if isinstance(context, ClientError) and code not in _PASSING:
-            message = context.response["Error"].get("Message", "")
-            return f"AWS does not let endpoint {name} be asked ({code}): {message}"
+        if problem.refused and code not in _PASSING:
+            return f"AWS does not let endpoint {name} be asked ({code}): {problem.words}"
         return f"Endpoint {name} gave no answer. {problem}"
 
 
-def connect(name: str) -> Endpoint:
+def connect(name: str) -> ParallelPredictor:
     """Be ready to ask endpoint `name`; raise NoAnswer where AWS can't be reached at all."""
     limits = Config(
         read_timeout=READ_SECONDS,
@@ -99,10 +100,5 @@ def connect(name: str) -> Endpoint:
         ) from None
     except BotoCoreError as error:
         raise NoAnswer(f"AWS can't be asked: {error}.") from None
-    return Endpoint(function.Endpoint(client, name))
-
-
-def _code(error: BaseException | None) -> str:
-    if isinstance(error, ClientError):
-        return error.response["Error"]["Code"]
-    return type(error).__name__
+    endpoint = Endpoint(FunctionsEndpoint(client, name))
+    return ParallelPredictor(endpoint, f"endpoint {name}", AT_ONCE)

@@ -28,15 +28,15 @@ class Rate:
 
 @dataclass(frozen=True)
 class Bin:
-    """The films whose probabilities lie in one stretch: what was said, and how many were ill."""
+    """The films whose probabilities lie in one stretch, and the share of them that is ill."""
 
     films: int
-    said: float
-    seen: Rate
+    mean_probability: float
+    observed: Rate
 
 
 @dataclass(frozen=True)
-class Thousand:
+class ExpectedPerThousand:
     """What to expect among 1,000 films; each as (value, low, high) by the rates' intervals."""
 
     alerts: float
@@ -62,7 +62,7 @@ def measure(labels: Floats, probabilities: Floats, cutoffs: Iterable[float] = ()
         "auc": float(roc_auc_score(labels, probabilities)),
         "brier": float(brier_score_loss(labels, probabilities)),
         "ece": sum(
-            abs(each.said - each.seen.share) * each.films / len(labels)
+            abs(each.mean_probability - each.observed.share) * each.films / len(labels)
             for each in reliability(labels, probabilities)
         ),
         "at": {
@@ -110,8 +110,8 @@ def reliability(labels: Floats, probabilities: Floats) -> list[Bin]:
     return [
         Bin(
             films=int(inside.sum()),
-            said=float(probabilities[inside].mean()),
-            seen=wilson(int(labels[inside].sum()), int(inside.sum())),
+            mean_probability=float(probabilities[inside].mean()),
+            observed=wilson(int(labels[inside].sum()), int(inside.sum())),
         )
         for number in range(BINS)
         if (inside := place == number).any()
@@ -127,7 +127,7 @@ def net_benefit(sensitivity: Floats, specificity: Floats, cutoffs: Floats, ill: 
     return sensitivity * ill - (1 - specificity) * (1 - ill) * cutoffs / (1 - cutoffs)
 
 
-def per_thousand(sensitivity: Rate, specificity: Rate, ill: float) -> Thousand:
+def per_thousand(sensitivity: Rate, specificity: Rate, ill: float) -> ExpectedPerThousand:
     """What 1,000 films bring of which the share `ill` shows pneumonia."""
     sick, healthy = 1000 * ill, 1000 * (1 - ill)
     found = (sensitivity.share, sensitivity.low, sensitivity.high)
@@ -135,7 +135,7 @@ def per_thousand(sensitivity: Rate, specificity: Rate, ill: float) -> Thousand:
     true = _three(sick * share for share in found)
     false = _three(healthy * (1 - share) for share in right)
     missed = _three(sick * (1 - share) for share in (found[0], found[2], found[1]))
-    return Thousand(true[0] + false[0], true, missed, false)
+    return ExpectedPerThousand(true[0] + false[0], true, missed, false)
 
 
 def rates(at: Json) -> dict[str, Rate]:

@@ -8,21 +8,26 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.evaluation.ask import Asked, NotAllRead, Probabilities, Unread
+from training.evaluation.predictor import (
+    NotAllRead,
+    ParallelPredictor,
+    Probabilities,
+    Unread,
+)
 
 PLACES = 6
 
 
-def predict_images(images: Sequence[Path], asked: Asked, *, as_json: bool) -> None:
+def predict_images(images: Sequence[Path], asked: ParallelPredictor, *, as_json: bool) -> None:
     """Print what `asked` says of each of `images`: a table, or JSON for programs.
 
     An image that can't be read is shown with the reason, and NotAllRead raised after the others.
     """
-    answers = list(zip(images, asked.about(images), strict=True))
+    answers = list(zip(images, asked.predict(images), strict=True))
     if as_json:
         print(json.dumps([_record(image, answer) for image, answer in answers], indent=2))
     else:
-        _print_table(answers, asked.respondent.name)
+        _print_table(answers, asked.predictor.name)
     unread = sum(isinstance(answer, Unread) for _, answer in answers)
     if unread:
         raise NotAllRead(f"{unread} of {len(images)} images could not be read.")

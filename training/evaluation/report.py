@@ -10,11 +10,11 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from imaging.pixels import read_grey
+from imaging.readers import read_grey
 from training.dataset.folder import CLASSES, Film
 from training.evaluation.charts import Chart, draw_all
 from training.evaluation.evaluate import Evaluation
-from training.evaluation.metrics import Json, Rate, Thousand, per_thousand, rates
+from training.evaluation.metrics import ExpectedPerThousand, Json, Rate, per_thousand, rates
 
 WORST = 6  # mistakes of each kind that are shown
 PICTURE_SIDE = 320
@@ -130,7 +130,7 @@ def _confusion(metrics: Json, cutoff: float) -> Confusion:
     return Confusion(name, metrics["at"][name], rates(metrics["at"][name]))
 
 
-def _thousands(at: Confusion) -> list[tuple[float, Thousand]]:
+def _thousands(at: Confusion) -> list[tuple[float, ExpectedPerThousand]]:
     sensitivity, specificity = at.rates["recall"], at.rates["specificity"]
     return [(ill, per_thousand(sensitivity, specificity, ill)) for ill in PREVALENCES]
 

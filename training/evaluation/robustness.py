@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from imaging.pixels import NotReadable, network_input, read_grey
+from imaging.network_input import network_input
+from imaging.readers import read_grey
+from imaging.refusals import NotReadable
 from serving.network import Network
 from training.dataset.folder import BadDataset, Film
 from training.evaluation.evaluate import chosen_films, labels_of

@@ -7,10 +7,12 @@ import torch
 from rich.console import Console
 from scipy.special import expit
 
+from serving.shipped import NETWORK_FILE
 from training.dataset.folder import CLASSES, Film, find_films, split_films, tell_shared_patients
 from training.dataset.pixels import load_films
-from training.evaluation.evaluate import evaluate, predict
+from training.evaluation.evaluate import evaluate_films, predict_films, save
 from training.evaluation.metrics import measure
+from training.evaluation.predictor import load_network
 from training.learning.calibrate import fit_temperature
 from training.learning.export import export
 from training.learning.fit import Labelled, fit, predict_logits
@@ -61,13 +63,16 @@ def train(
     network = fit(learned, recipe, out / "checkpoint.pt", report, first)
     settle_norms(network, load_films(training, recipe.size, "training"), recipe.seed)
     temperature = fit_temperature(predict_logits(network, held), class_labels(validation))
-    full, served = out / "full-precision.onnx", out / "cxr-resnet18.onnx"
+    full, served = out / "full-precision.onnx", out / NETWORK_FILE
     export(Classifier(network, temperature).eval(), recipe.size, full)
     quantize(full, held[:: max(1, len(held) // QUANTIZED_ON)], served)
     # The films held out chose the temperature, so they flatter the calibration a little.
-    metrics = evaluate(data, served, out, only=out / "validation.txt")
-    before = measure(labels, predict(full, validation))
-    console.print(f"{served}: held-out AUC {metrics['auc']:.4f} ({before['auc']:.4f} unquantised)")
+    evaluation = evaluate_films(validation, load_network(served))
+    save(evaluation, data, out)
+    before = measure(labels, predict_films(load_network(full), validation))
+    console.print(
+        f"{served}: held-out AUC {evaluation.metrics['auc']:.4f} ({before['auc']:.4f} unquantised)"
+    )
 
 
 def _checkpoint_to_start_from(run: Path, held_out: str) -> Path:

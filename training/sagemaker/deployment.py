@@ -25,7 +25,7 @@ console = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True)
-class Order:
+class DeploymentRequest:
     """What is asked for; one of `model`, `artefact` and `job` says which network."""
 
     endpoint: str
@@ -39,15 +39,15 @@ class Order:
     dry_run: bool = False
 
 
-def deploy(order: Order) -> None:
+def deploy(asked: DeploymentRequest) -> None:
     """Make or update the endpoint, and say what it costs and how to use it."""
     session = sign_in()
-    name = new_name(order.endpoint)
-    plan = _plan(session, order, name)
-    with _bar(order.endpoint) as tell, tempfile.TemporaryDirectory() as folder:
+    name = new_name(asked.endpoint)
+    plan = _plan(session, asked, name)
+    with _bar(asked.endpoint) as tell, tempfile.TemporaryDirectory() as folder:
         hosting = Hosting(session, tell)
         update = hosting.is_there(plan)
-        if order.dry_run:
+        if asked.dry_run:
             if plan.upload:
                 console.print(f"s3 upload_file {plan.upload} to {plan.artefact}")
             for step in steps(plan, name, update):
@@ -58,13 +58,13 @@ def deploy(order: Order) -> None:
             if plan.upload:
                 plan = replace(plan, upload=pack(plan.upload, Path(folder)))
             hosting.make(plan, name)
-    if order.dry_run:
+    if asked.dry_run:
         console.print("Nothing was made.")
     else:
-        console.print(f"Endpoint {order.endpoint} is {'updated' if update else 'in service'}.")
-    console.print(monthly_cost(order.runs_on))
+        console.print(f"Endpoint {asked.endpoint} is {'updated' if update else 'in service'}.")
+    console.print(monthly_cost(asked.runs_on))
     console.print("Screen films with it:")
-    console.print(f"  sam deploy --parameter-overrides {_parameters(order)}")
+    console.print(f"  sam deploy --parameter-overrides {_parameters(asked)}")
 
 
 def delete(endpoint: str, dry_run: bool) -> None:
@@ -116,18 +116,18 @@ def monthly_cost(runs_on: Serverless | Instances) -> str:
     return f"It costs ${runs_on.count * month + alarms:.2f} a month{most} {as_of}."
 
 
-def _plan(session: boto3.Session, order: Order, name: str) -> Plan:
-    image = order.image
-    if order.model:
-        Network(order.model, threads=1)  # rather fail here than in an endpoint that can't start
-        if order.bucket is None:
+def _plan(session: boto3.Session, asked: DeploymentRequest, name: str) -> Plan:
+    image = asked.image
+    if asked.model:
+        Network(asked.model, threads=1)  # rather fail here than in an endpoint that can't start
+        if asked.bucket is None:
             raise CloudError("--bucket is missing: name the S3 bucket to upload the network to.")
-        artefact = Address(order.bucket, f"{order.endpoint}/{name}/model.tar.gz")
-    elif order.artefact:
-        artefact = address(order.artefact, "--artefact")
+        artefact = Address(asked.bucket, f"{asked.endpoint}/{name}/model.tar.gz")
+    elif asked.artefact:
+        artefact = address(asked.artefact, "--artefact")
         session.client("s3").head_object(Bucket=artefact.bucket, Key=artefact.key)
     else:
-        job = _completed(session, str(order.job))
+        job = _completed(session, str(asked.job))
         artefact = address(job["ModelArtifacts"]["S3ModelArtifacts"], "The job's artefact")
         trained_by = job["AlgorithmSpecification"].get("TrainingImage", "")
         if "/image-classification:" in trained_by:
@@ -137,8 +137,8 @@ def _plan(session: boto3.Session, order: Order, name: str) -> Plan:
             "--image is missing: name the container that was pushed to ECR "
             "(docs/deploy.md says how), or the built-in algorithm's for its artefact."
         )
-    role = role_arn(session, order.role)
-    return Plan(order.endpoint, image, artefact, role, order.runs_on, order.model)
+    role = role_arn(session, asked.role)
+    return Plan(asked.endpoint, image, artefact, role, asked.runs_on, asked.model)
 
 
 def _completed(session: boto3.Session, job: str) -> dict[str, Any]:
@@ -151,10 +151,10 @@ def _completed(session: boto3.Session, job: str) -> dict[str, Any]:
     return found
 
 
-def _parameters(order: Order) -> str:
-    given = f"EndpointName={order.endpoint}"
-    if isinstance(order.runs_on, Serverless):
-        given += f" MaximumConcurrency={max(LEAST_CONCURRENCY, order.runs_on.concurrency)}"
+def _parameters(asked: DeploymentRequest) -> str:
+    given = f"EndpointName={asked.endpoint}"
+    if isinstance(asked.runs_on, Serverless):
+        given += f" MaximumConcurrency={max(LEAST_CONCURRENCY, asked.runs_on.concurrency)}"
     return given
 
 

@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from serving.shipped import NETWORK_FILE
 from training.dataset.folder import BadDataset
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
 
 CHECKPOINTS = "checkpoints"  # beside the model's folder; no variable names it
-SERVED = "cxr-resnet18.onnx"
-WITH_THE_NETWORK = (SERVED, "recipe.json", "metrics.json")
+WITH_THE_NETWORK = (NETWORK_FILE, "recipe.json", "metrics.json")
 BESIDE_IT = ("full-precision.onnx", "validation.txt", "predictions.csv")
 
 

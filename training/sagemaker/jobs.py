@@ -51,13 +51,15 @@ NEXT_INSTANCE = "ml.g5.xlarge"
 PYTORCH = {"version": "2.10.0", "py_version": "py313"}  # the newest that the SDK knows
 CHECKPOINTS = "/opt/ml/checkpoints"  # where training/sagemaker/entry.py looks
 
+# The packages of a job's code, whole.
+CODE = tuple(ROOT / name for name in ("training", "serving", "imaging", "functions/screening"))
 NOT_CODE = shutil.ignore_patterns("__pycache__")
 
 console = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingRequest:
     """What is asked for; None stands for the default that the help names."""
 
     algorithm: str
@@ -96,18 +98,18 @@ def go_on_with_sdk() -> None:
     os.execv(SDK_PYTHON, [str(SDK_PYTHON), "-m", "training", *sys.argv[1:]])  # noqa: S606
 
 
-def train_on_sagemaker(order: Order) -> None:
+def train_on_sagemaker(asked: TrainingRequest) -> None:
     """Start the job, and follow its log unless it is to be left alone."""
     session = sign_in()
-    data = address(order.data, "--data")
+    data = address(asked.data, "--data")
     _require_objects(session, data)
-    output = address(order.output, "--output") if order.output else Address(data.bucket, "output")
-    role = role_arn(session, order.role)
-    make = _builtin_job if order.algorithm == "builtin" else _resnet_job
-    if order.dry_run:
+    output = address(asked.output, "--output") if asked.output else Address(data.bucket, "output")
+    role = role_arn(session, asked.role)
+    make = _builtin_job if asked.algorithm == "builtin" else _resnet_job
+    if asked.dry_run:
         _hold_back(session)  # before the SDK makes its clients from the session
     with tempfile.TemporaryDirectory() as code:
-        trainer, channels = make(session, order, data, output, role, Path(code))
+        trainer, channels = make(session, asked, data, output, role, Path(code))
         try:
             name = _start(session, trainer, channels)
         except _HeldBackError as held:
@@ -117,7 +119,7 @@ def train_on_sagemaker(order: Order) -> None:
     console.print(f"Training job {name} is started; its results go to {output}/{name}/output/.")
     told = f"aws logs tail {LOG_GROUP} --log-stream-name-prefix {name}/ --follow"
     stop = f"aws sagemaker stop-training-job --training-job-name {name}"
-    if order.detach:
+    if asked.detach:
         console.print(f"Follow it: {told}\nStop it:   {stop}")
         return
     try:
@@ -129,12 +131,17 @@ def train_on_sagemaker(order: Order) -> None:
 
 
 def _builtin_job(
-    session: boto3.Session, order: Order, data: Address, output: Address, role: str, _: Path
+    session: boto3.Session,
+    asked: TrainingRequest,
+    data: Address,
+    output: Address,
+    role: str,
+    _: Path,
 ) -> tuple["ModelTrainer", list["InputData"]]:
     from sagemaker.train.configs import InputData
 
-    chosen = {**REPORTED, **order.hyperparameters}
-    if "num_training_samples" not in order.hyperparameters:
+    chosen = {**REPORTED, **asked.hyperparameters}
+    if "num_training_samples" not in asked.hyperparameters:
         chosen["num_training_samples"] = str(_count_lines(session, data / "train_lst"))
     trainer = _trainer(
         session,
@@ -142,8 +149,8 @@ def _builtin_job(
         role=role,
         base_job_name="cxr-alert-builtin",
         training_image=_image(session, "image-classification"),
-        compute=_compute(order.instance_type or REPORTED_INSTANCE, spot=False),
-        stopping_condition=_stopping(order.max_seconds),
+        compute=_compute(asked.instance_type or REPORTED_INSTANCE, spot=False),
+        stopping_condition=_stopping(asked.max_seconds),
         hyperparameters=chosen,
         training_input_mode="File",
     )
@@ -157,11 +164,16 @@ def _builtin_job(
 
 
 def _resnet_job(
-    session: boto3.Session, order: Order, data: Address, output: Address, role: str, code: Path
+    session: boto3.Session,
+    asked: TrainingRequest,
+    data: Address,
+    output: Address,
+    role: str,
+    code: Path,
 ) -> tuple["ModelTrainer", list["InputData"]]:
     from sagemaker.train.configs import CheckpointConfig, InputData, SourceCode
 
-    instance_type = order.instance_type or TODAYS_INSTANCE
+    instance_type = asked.instance_type or TODAYS_INSTANCE
     copy_code(code)
     trainer = _trainer(
         session,
@@ -176,25 +188,25 @@ def _resnet_job(
             command="python3 -m training.sagemaker.entry",
             requirements="requirements.txt",
         ),
-        compute=_compute(instance_type, order.spot),
+        compute=_compute(instance_type, asked.spot),
         # Twice the time: the other half may be spent on waiting for a spot instance.
-        stopping_condition=_stopping(order.max_seconds, 2 * order.max_seconds * order.spot),
+        stopping_condition=_stopping(asked.max_seconds, 2 * asked.max_seconds * asked.spot),
         checkpoint_config=CheckpointConfig(
-            s3_uri=str(address(order.checkpoints, "--checkpoints")) if order.checkpoints else "",
+            s3_uri=str(address(asked.checkpoints, "--checkpoints")) if asked.checkpoints else "",
             local_path=CHECKPOINTS,
         ),
-        hyperparameters=dataclasses.asdict(order.recipe),
+        hyperparameters=dataclasses.asdict(asked.recipe),
     )
     channels = [InputData(channel_name="films", data_source=f"{data}/")]
-    if order.keep_out:
-        channels.append(InputData(channel_name="keep_out", data_source=order.keep_out))
+    if asked.keep_out:
+        channels.append(InputData(channel_name="keep_out", data_source=asked.keep_out))
     return trainer, channels
 
 
 def copy_code(folder: Path) -> None:
     """Put into `folder` what the resnet's job runs: our own training code, and what it installs."""
-    for package in ("training", "serving", "imaging"):
-        shutil.copytree(ROOT / package, folder / package, ignore=NOT_CODE)
+    for package in CODE:
+        shutil.copytree(package, folder / package.name, ignore=NOT_CODE)
     shutil.copy(ROOT / "requirements" / "job.lock", folder / "requirements.txt")
 
 

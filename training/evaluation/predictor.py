@@ -1,4 +1,4 @@
-"""Whom to ask about films, a network file or a live endpoint, and how: several films at once."""
+"""What answers about films, and how it is asked: about several at once."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,9 @@ from typing import Protocol, TypeAlias
 from rich.console import Console
 from rich.progress import track
 
-from imaging.pixels import NotReadable
+from imaging.refusals import NotReadable
 from serving.network import Network
 from training.mistake import Mistake
-
-SHIPPED = Path(__file__).parents[2] / "model" / "cxr-resnet18.onnx"
 
 Probabilities: TypeAlias = tuple[float, float]  # normal, pneumonia
 
@@ -27,8 +25,8 @@ class NotAllRead(Mistake):
     """Some images could not be read; the message says how many."""
 
 
-class Respondent(Protocol):
-    """What can be asked from several threads: serving.network.Network, or endpoint.Endpoint."""
+class Predictor(Protocol):
+    """What can be asked from several threads: a Network, or a live Endpoint."""
 
     @property
     def name(self) -> str:
@@ -46,14 +44,14 @@ class Unread:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A respondent, with what it is called and how many films it takes at once."""
+class ParallelPredictor:
+    """A predictor, what to call it before it has answered, and how many films it takes at once."""
 
-    respondent: Respondent
-    called: str
+    predictor: Predictor
+    title: str
     at_once: int
 
-    def about(self, images: Sequence[Path]) -> Iterator[Probabilities | Unread]:
+    def predict(self, images: Sequence[Path]) -> Iterator[Probabilities | Unread]:
         """Give the answer about each of `images`, in their order, with a bar on stderr.
 
         Raises NoAnswer when an endpoint can't be asked.
@@ -61,7 +59,7 @@ class Asked:
 
         def one(image: Path) -> Probabilities | Unread:
             try:
-                return self.respondent.classify(image.read_bytes())
+                return self.predictor.classify(image.read_bytes())
             except OSError as error:
                 return Unread(f"{error.strerror or error}.")
             except NotReadable as error:
@@ -70,21 +68,11 @@ class Asked:
         bar = Console(stderr=True)
         with ThreadPoolExecutor(self.at_once) as pool:
             answers = pool.map(one, images)
-            yield from track(answers, f"Asking {self.called}", len(images), console=bar)
+            yield from track(answers, f"Asking {self.title}", len(images), console=bar)
 
 
-def ask_file(model: Path) -> Asked:
+def load_network(model: Path) -> ParallelPredictor:
     """The network in `model`, by the code that serves; raises BadNetwork for another file."""
     threads = os.cpu_count() or 1
     network = Network(model, threads)
-    return Asked(network, network.name, threads)
-
-
-def ask_endpoint(name: str) -> Asked:
-    """The live endpoint `name`; raises NoAnswer without credentials or a region."""
-    from training.evaluation.live_endpoint import (  # the AWS SDK, for those who ask AWS
-        AT_ONCE,
-        connect,
-    )
-
-    return Asked(connect(name), f"endpoint {name}", AT_ONCE)
+    return ParallelPredictor(network, network.name, threads)

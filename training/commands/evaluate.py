@@ -5,7 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from training.evaluation.ask import SHIPPED, Asked, ask_endpoint, ask_file
+from serving.shipped import SHIPPED_NETWORK
+from training.evaluation.predictor import ParallelPredictor, load_network
 
 
 def add_evaluate(command: argparse.ArgumentParser) -> None:
@@ -36,7 +37,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def add_robustness(command: argparse.ArgumentParser) -> None:
     _add_data(command)
-    command.add_argument("--model", type=Path, default=SHIPPED, help="default: the shipped network")
+    command.add_argument(
+        "--model", type=Path, default=SHIPPED_NETWORK, help="default: the shipped network"
+    )
     _add_only(command)
     command.add_argument("--out", type=_folder, required=True, help="where the measure is left")
     command.add_argument("--cutoff", type=_share, default=0.1, help="default: %(default)s")
@@ -97,10 +100,12 @@ def _add_asked(command: argparse.ArgumentParser, *, required: bool) -> None:
     asked.add_argument("--endpoint", metavar="NAME", help="a live SageMaker endpoint")
 
 
-def _asked(options: argparse.Namespace) -> Asked:
-    return (
-        ask_endpoint(options.endpoint) if options.endpoint else ask_file(options.model or SHIPPED)
-    )
+def _asked(options: argparse.Namespace) -> ParallelPredictor:
+    if options.endpoint:
+        from training.evaluation.live_endpoint import connect  # AWS's SDK, for those who ask AWS
+
+        return connect(options.endpoint)
+    return load_network(options.model or SHIPPED_NETWORK)
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:

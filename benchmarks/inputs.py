@@ -5,7 +5,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "bench"
-MODEL = ROOT / "model" / "cxr-resnet18.onnx"
 
 # The labels take turns: the films of one are much larger than those of the other.
 SAMPLES = list(

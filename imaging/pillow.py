@@ -1,0 +1,97 @@
+"""What the readers that use Pillow share: from an opened image to upright grey levels."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import Image
+
+from imaging.grey import Grey
+from imaging.limits import large_films_in_turn
+from imaging.refusals import NotReadable
+
+_ORIENTATION = 0x0112  # the EXIF tag
+_ROWS_AT_A_TIME = 512
+_SAMPLE_BITS = (8, 10, 12, 14, 16)
+
+
+def decode(image: Image.Image, full_size: tuple[int, int], name: str) -> Grey:
+    """Decode `image`, whose size has been checked, to upright grey levels.
+
+    Colour becomes luma (ITU-R 601), what is transparent becomes black, EXIF orientation is applied.
+    16-bit grey is scaled by the depth that its brightest sample needs (8, 10, 12, 14 or 16 bits):
+    detectors of 12 bits often leave their samples unscaled in 16.
+
+    `full_size` is the size in the file, before any draft. `name` is the format's, for the refusal.
+    """
+    with large_films_in_turn(*full_size):
+        with blaming_the_file(name):
+            image.load()
+        grey = _grey_levels(image, name)
+    return _upright(grey, _orientation(image))
+
+
+@contextmanager
+def blaming_the_file(name: str) -> Iterator[None]:
+    """Turn any error of Pillow into NotReadable: there is no list of what a bad file may raise."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise NotReadable(
+            f"The {name} file is damaged, incomplete or of a rare kind. "
+            f"Upload it again, or export the X-ray anew as an ordinary {name}."
+        ) from error
+
+
+def _grey_levels(image: Image.Image, name: str) -> Grey:
+    if image.mode == "L" and not image.has_transparency_data:
+        return np.asarray(image)
+    bits = _sample_bits(image) if image.mode == "I;16" else 8
+    # In strips: each step between a large film and its grey levels would copy it whole.
+    grey = np.empty((image.height, image.width), dtype=np.uint8)
+    for top in range(0, image.height, _ROWS_AT_A_TIME):
+        bottom = min(top + _ROWS_AT_A_TIME, image.height)
+        strip = image.crop((0, top, image.width, bottom))
+        if image.mode == "I;16":
+            grey[top:bottom] = np.asarray(strip) >> (bits - 8)
+        else:
+            with blaming_the_file(name):
+                strip = _luma(strip)
+            grey[top:bottom] = np.asarray(strip)
+    return grey
+
+
+def _luma(image: Image.Image) -> Image.Image:
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image)
+    return image.convert("RGB").convert("L")
+
+
+def _sample_bits(image: Image.Image) -> int:
+    brightest = int(np.max(image.getextrema()))
+    return next(bits for bits in _SAMPLE_BITS if brightest.bit_length() <= bits)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - a film with broken EXIF data is still a film
+        return 1
+
+
+def _upright(grey: Grey, orientation: int) -> Grey:
+    """Undo an EXIF orientation (1 to 8, CIPA DC-008); others count as upright."""
+    turned = {
+        2: lambda: grey[:, ::-1],
+        3: lambda: grey[::-1, ::-1],
+        4: lambda: grey[::-1],
+        5: lambda: grey.T,
+        6: lambda: grey.T[:, ::-1],
+        7: lambda: grey.T[::-1, ::-1],
+        8: lambda: grey.T[::-1],
+    }.get(orientation)
+    return np.ascontiguousarray(turned()) if turned else grey

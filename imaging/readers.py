@@ -1,0 +1,39 @@
+"""The one way from a file to grey levels: a reader for each format, chosen by the signature.
+
+A new format is a module with its reader, and one line in READERS.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from imaging import jpeg, png
+from imaging.grey import Grey
+from imaging.refusals import NotReadable, UnsupportedFormat
+from screening.formats import Format, format_of
+
+Reader: TypeAlias = Callable[[bytes, int | None], Grey]  # as `read_grey`, for files of one format
+
+READERS: Mapping[Format, Reader] = {
+    Format.JPEG: jpeg.read,
+    Format.PNG: png.read,
+}
+
+
+def read_grey(data: bytes, smallest: int | None = None) -> Grey:
+    """Read the film in an image file as grey levels 0..255, uint8 [height, width], upright.
+
+    With `smallest`, a reader may decode at a fraction of the film's size, as long as both sides
+    keep at least so many pixels: much faster, and enough for a network of that input.
+
+    Raises NotReadable, of which UnsupportedFormat and TooLarge are special cases.
+    """
+    if not data:
+        raise NotReadable("The file is empty. Upload the image again.")
+    reader = READERS.get(found) if (found := format_of(data)) else None
+    if reader is None:
+        names = [each.name for each in READERS]
+        raise UnsupportedFormat(
+            f"The file is neither a {' nor a '.join(names)} image. "
+            f"Export the X-ray as {' or '.join(names)}."
+        )
+    return reader(data, smallest)

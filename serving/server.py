@@ -1,0 +1,117 @@
+"""The server process: its options, its network, its port, and how it starts and stops."""
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from serving.app import make_app
+from serving.network import BadNetwork, Network
+
+GRACE_SECONDS = 20  # SageMaker kills 30 s after its SIGTERM
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
+
+
+class _CannotStart(Exception):
+    """The message says what is wrong and what to do."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `run` wants to know."""
+    parser.add_argument(
+        "--model", type=Path, required=True, help="the network: an ONNX file, or its folder"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (%(default)s)")
+
+
+def run(
+    options: argparse.Namespace, before: Callable[[ASGIApp], ASGIApp] = lambda container: container
+) -> int:
+    """Serve until told to stop; what the user can mend is one sentence and exit status 2.
+
+    `before` may put an application of its own before the container's.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # Whether a film's metadata is odd is not the operator's business.
+    warnings.filterwarnings("ignore", module="PIL")
+    _return_freed_memory()
+    threads = _cores()
+    try:
+        with _bind(options.host, options.port) as listener:
+            network = Network(_network_file(options.model), threads)
+            config = uvicorn.Config(
+                before(make_app(network, threads)),
+                http="httptools",
+                lifespan="off",
+                ws="none",
+                access_log=False,
+                log_config=None,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+            listener.listen()  # from here on clients may connect, as the next line says
+            host, port = listener.getsockname()[:2]
+            logging.info("Serving %s on http://%s:%d", network.name, host, port)
+            uvicorn.Server(config).run(sockets=[listener])
+    except (_CannotStart, BadNetwork) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _network_file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("*.onnx"))
+    if len(found) != 1:
+        raise _CannotStart(f"{path} must hold one ONNX file, the network; it holds {len(found)}.")
+    return found[0]
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system can confine a process to some of its cores
+        return os.cpu_count() or 1
+
+
+def _return_freed_memory() -> None:
+    """Give large blocks back when they are freed: glibc would keep several films per thread."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, 4 * 2**20)
+        libc.mallopt(_M_TRIM_THRESHOLD, 16 * 2**20)  # what the next film needs anyway
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Asyncio sends small answers without delay only on sockets that name their protocol.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or "there is no such port"
+        raise _CannotStart(
+            f"Can't listen on {host} port {port}: {reason}. Choose another with --host or --port."
+        ) from error
+    return listener
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    sys.exit(0)
