@@ -26,7 +26,7 @@ def chromium() -> "Iterator[Browser]":
 
 @pytest.fixture
 def page(chromium: "Browser") -> "Iterator[Page]":
-    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
+    context = chromium.new_context(viewport=DESK)
     opened = context.new_page()
     broken: list[str] = []
     opened.on("pageerror", lambda error: broken.append(str(error)))
@@ -91,7 +91,7 @@ def test_filters_and_place_survive_a_reload_and_nothing_survives_logging_out(
 ) -> None:
     for number in range(12):
         listed(application, reader, f"page/Reload, Ann {number:02}.jpeg")
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     log_in(page, application.stack, "reader", "readers")
     page.get_by_label("Name holds").fill("reload, ann")
     page.get_by_role("status").filter(has_text=re.compile("^12 films$")).wait_for()
@@ -226,7 +226,7 @@ def test_axe_finds_nothing_serious(
     page.get_by_role("heading", name=f"page/axe-{look}.jpeg").wait_for()
     found = {}
     for view, size in (("film", DESK), ("film", PHONE), ("list", TABLET), ("performance", DESK)):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.set_viewport_size(size)
         if view == "list":
             page.keyboard.press("l")
             page.locator("#rows tr").first.wait_for()

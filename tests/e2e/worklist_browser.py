@@ -11,11 +11,11 @@ from local import readers
 from local.stack import Stack
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
-TABLET = {"width": 820, "height": 1180}
-DESK = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+TABLET: "ViewportSize" = {"width": 820, "height": 1180}
+DESK: "ViewportSize" = {"width": 1440, "height": 900}
+PHONE: "ViewportSize" = {"width": 390, "height": 844}
 
 
 @contextmanager
