@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TABLET: "ViewportSize" = {"width": 820, "height": 1180}
 DESK: "ViewportSize" = {"width": 1440, "height": 900}
+PATIENCE_MS = 120_000  # of a machine that does much else
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
 
 
@@ -34,6 +35,7 @@ def browser() -> "Iterator[Browser]":
 
 def log_in(page: "Page", stack: Stack, name: str, *groups: str, at: str = "") -> None:
     """Go to an address of the worklist and log in on the way."""
+    page.set_default_timeout(PATIENCE_MS)
     password = readers.password(stack, name, groups)
     page.goto(f"{stack.outputs['WorklistUrl']}/{at}")
     page.fill("input[name=username]", name)
