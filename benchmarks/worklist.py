@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from rich.console import Console
 
@@ -24,7 +25,7 @@ from local import stack
 from reviewing.entry import Entry, State, enter, film_name
 from reviewing.review import Reading
 from screening.clock import stamp
-from screening.judgement import Judgement, judge
+from screening.judgement import Answer, judge
 from screening.record import AlertState, Record
 from tests.e2e.application import POSITIVE, Application, wait_until
 from tests.e2e.worklist_api import Api, log_in
@@ -42,8 +43,9 @@ def films(count: int) -> Iterator[Entry]:
     began = datetime.now(UTC) - timedelta(minutes=10 * count)
     for number in range(count):
         probability = Decimal(f"{random.betavariate(0.3, 6):.6f}")
-        uploaded = stamp(began + timedelta(minutes=10 * number))
-        judgement = Judgement(judge(probability, CUTOFF), CUTOFF, uploaded, probability, "net")
+        at = began + timedelta(minutes=10 * number)
+        uploaded = stamp(at)
+        judgement = judge(Answer(probability, "net", None), CUTOFF, at)
         key, version = f"ward {number % 7}/film {number:06}.jpeg", f"version-{number}"
         record = Record(key, version, "b", "e", 1, uploaded, judgement, AlertState.NOT_NEEDED)
         entry = enter(record, Decimal("0.01"))
@@ -71,7 +73,7 @@ def main() -> int:
 
 def _fill(running: stack.Stack, count: int) -> None:
     table = running.outputs["WorklistTableName"]
-    puts = [{"PutRequest": {"Item": item(entry)}} for entry in films(count)]
+    puts: list[Any] = [{"PutRequest": {"Item": item(entry)}} for entry in films(count)]
 
     def put(first: int) -> None:
         running.dynamodb.batch_write_item(RequestItems={table: puts[first : first + BATCH]})

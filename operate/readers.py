@@ -5,7 +5,8 @@ from typing import Any
 
 import boto3
 
-from operate.application import Application, OperateError
+from cxr_alert.errors import Mistake
+from operate.application import Application
 
 GROUPS = ("readers", "administrators")
 
@@ -20,7 +21,7 @@ def add(
     """Let somebody log in. Cognito mails them a first password, unless one is given here."""
     pool = application.outputs.get("ReaderPoolId")
     if pool is None:
-        raise OperateError("The worklist is off; deploy with Worklist=on first.")
+        raise Mistake("The worklist is off; deploy with Worklist=on first.")
     client: Any = boto3.client("cognito-idp")
     attributes = [{"Name": "email", "Value": email}] if email else []
     options = {"DesiredDeliveryMediums": ["EMAIL"]} if email else {"MessageAction": "SUPPRESS"}
@@ -29,7 +30,7 @@ def add(
             UserPoolId=pool, Username=name, UserAttributes=attributes, **options
         )
     except client.exceptions.UsernameExistsException:
-        raise OperateError(f"There is a reader {name} already.") from None
+        raise Mistake(f"There is a reader {name} already.") from None
     if password:
         client.admin_set_user_password(
             UserPoolId=pool, Username=name, Password=password, Permanent=True

@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError
 from aws.reviewed import read_cases
 from aws.reviews_table import ReviewsTable
 from aws.worklist_table import WorklistTable, read_entry
-from operate.application import Application, OperateError
+from cxr_alert.errors import Mistake
+from operate.application import Application
 from reviewing.entry import Entry
 from reviewing.overdue import overdue_since
 from reviewing.performance import Case
 from reviewing.performance_tables import Table, tables
 from reviewing.review import Reading
-from worklist.enlisting import enlist
 
 WAITING = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 _FOLDERS = {Reading.PNEUMONIA: "PNEUMONIA", Reading.NORMAL: "NORMAL"}
@@ -75,7 +75,7 @@ def enlist_all(application: Application) -> Iterator[str]:
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
     worklist = _worklist(application)
     for record in application.screenings.all():
-        enlist(worklist, record, share)
+        worklist.enlist(record, share)
         yield record.key
 
 
@@ -86,7 +86,7 @@ def export(application: Application, out: Path) -> Exported:
     and those that are gone, are left out and named.
     """
     if out.exists() and any(out.iterdir()):
-        raise OperateError(f"{out} is not empty; name a new folder.")
+        raise Mistake(f"{out} is not empty; name a new folder.")
     for folder in _FOLDERS.values():
         (out / folder).mkdir(parents=True, exist_ok=True)
     rows, left_out = [], []
@@ -158,7 +158,7 @@ def _reviews(application: Application) -> ReviewsTable:
 def _name(application: Application, output: str) -> str:
     name = application.outputs.get(output)
     if name is None:
-        raise OperateError("The worklist is off; deploy with Worklist=on first.")
+        raise Mistake("The worklist is off; deploy with Worklist=on first.")
     return name
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from reviewing.entry import Entry
+from reviewing.entry import Entry, enter, film_name
 from reviewing.listing import Cursor, Run, Stage, Wanted, merge
 from reviewing.review import Reading
+from screening.record import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 INDEX = "in-order"
 # A search looks through this many pages of the index, of 1 MB each, before it says how far it came.
 SEARCHED_PAGES = 5
+
+_TRIES = 5  # of a write that others come before
 
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
@@ -56,6 +59,21 @@ class WorklistTable:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 raise Changed from None
             raise
+
+    def enlist(self, record: Record, share: Decimal) -> None:
+        """Write a screening record's entry, unless it stands so already."""
+        film = film_name(record.key, record.version)
+        for _ in range(_TRIES):
+            before = self.find(film)
+            entry = enter(record, share, before)
+            if entry == before:
+                return
+            try:
+                self.put(entry)
+            except Changed:
+                continue
+            return
+        raise Changed("Others change this entry just now.")
 
     def write(self, entry: Entry) -> "PutTypeDef":
         """Return the write of an entry that was read at `revision`, for a request of its own or in

@@ -14,7 +14,6 @@ from boto3.dynamodb.types import TypeDeserializer
 from aws.worklist_table import WorklistTable
 from screening.record import record_from
 from worklist import clients
-from worklist.enlisting import enlist
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -34,7 +33,7 @@ def handler(event: dict[str, Any], _: "LambdaContext") -> dict[str, list[dict[st
             continue
         flat = {name: _from_dynamodb(value) for name, value in image.items()}
         try:
-            enlist(worklist, record_from(flat), share)
+            worklist.enlist(record_from(flat), share)
         except Exception as error:  # noqa: BLE001 - what failed is tried again, whatever it was
             # No trace: what others say in theirs may hold the key.
             logger.warning("A record was not enlisted", error=type(error).__name__)
