@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from uuid import uuid4
 
-from training.dataset.films import find_films
+from training.dataset.folder import find_films
 
 from tests.e2e.application import NEGATIVE, POSITIVE, Application
 from tests.e2e.test_operate import operate

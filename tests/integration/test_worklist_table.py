@@ -248,3 +248,28 @@ def test_performance_counts_what_was_asked_in_the_span(
     found = measure(read_cases(worklist, reviews, since, since + timedelta(days=40)))
     assert (found.positives, found.positives_read, found.confirmed) == (2, 1, 1)
     assert (found.drawn, found.drawn_read, found.missed) == (1, 1, 1)
+
+
+def test_a_page_reads_as_much_of_a_long_list_as_of_a_short_one(
+    tables: tuple[WorklistTable, ReviewsTable],
+) -> None:
+    """What makes the first page of 100,000 films as fast as that of 100."""
+    worklist, _ = tables
+    read: list[int] = []
+    worklist.client.meta.events.register(
+        "after-call.dynamodb.Query", lambda parsed, **_: read.append(parsed["ScannedCount"])
+    )
+    entries = [
+        enter(record(f"{number}.jpeg", found, number), NO_SAMPLE)
+        for number, found in enumerate(["PNEUMONIA", "NORMAL", "REJECTED"] * 100)
+    ]
+    sums = []
+    for part in (entries[:30], entries[30:]):
+        for entry in part:
+            worklist.put(entry)
+        read.clear()
+        worklist.page(read_wanted({"view": "all", "size": 10}))
+        sums.append(sum(read))
+    short, long = sums
+    assert long <= short + 10
+    assert long <= 3 * 11
