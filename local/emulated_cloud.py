@@ -10,14 +10,42 @@ import os
 from contextvars import ContextVar
 from email.message import EmailMessage
 from email.policy import default
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from ministack import app as gateway  # type: ignore[import-not-found]
 from ministack.core import iam_actions  # type: ignore[import-not-found]
-from ministack.services import eventbridge, lambda_svc, s3, sns  # type: ignore[import-not-found]
+from ministack.services import (  # type: ignore[import-not-found]
+    apigateway,
+    dynamodb,
+    eventbridge,
+    lambda_svc,
+    s3,
+    sns,
+)
 from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
-app = gateway.app
+# API Gateway gives an API an address of its own, known once it is deployed. Here the worklist's is
+# known before, so that the login page can be told to lead back to it: whatever is below /worklist/
+# goes to the API of that name.
+
+_WORKLIST = "/worklist/"
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
+    path = scope.get("path", "")
+    if scope["type"] == "http" and path.startswith(_WORKLIST):
+        path = f"/_aws/execute-api/{_worklist_api()}/$default/{path.removeprefix(_WORKLIST)}"
+        scope = {**scope, "path": path, "raw_path": path.encode()}
+    await gateway.app(scope, receive, send)
+
+
+def _worklist_api() -> str:
+    apis = apigateway._apis._data.values()
+    named = (api["apiId"] for api in apis if api["name"].endswith("-worklist"))
+    return next(named, "none")
+
 
 # S3's events for EventBridge name the object's version, as `detail.object.version-id`, and the
 # function reads and records that very version; the emulator leaves it out.
@@ -46,6 +74,39 @@ def _dispatch_with_version(event: dict[str, Any], *rest: Any) -> None:  # noqa: 
 
 s3._fire_s3_event = _fire_with_version
 eventbridge._dispatch_event = _dispatch_with_version
+
+# S3 answers a request for a range of bytes with that range, also of a named version; the emulator
+# sends the whole version.
+
+_get_object = s3._get_object
+
+
+def _get_range(
+    bucket: str, key: str, headers: dict[str, str], query: dict[str, Any] | None = None
+) -> tuple[int, dict[str, Any], Any]:
+    status, answered, body = _get_object(bucket, key, headers, query)
+    asked = headers.get("range")
+    if status != HTTPStatus.OK or not asked or not isinstance(body, bytes):
+        return status, answered, body
+    found = s3._parse_range(asked, len(body))
+    if found is None:
+        return status, answered, body
+    first, last = found
+    # A checksum is the whole film's, and S3 sends none with a part of it.
+    answered = {name: answered[name] for name in answered if "checksum" not in name.lower()}
+    answered["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+    answered["Content-Length"] = str(last - first + 1)
+    return HTTPStatus.PARTIAL_CONTENT, answered, body[first : last + 1]
+
+
+s3._get_object = _get_range
+
+# DynamoDB seeks in an index; the emulator compares every item of a part, and reads the same
+# condition anew for each. Read once, a list of thousands comes in a tenth of the time.
+
+_tokenize = lru_cache(256)(dynamodb._tokenize)
+dynamodb._tokenize = lambda expression: list(_tokenize(expression))
+dynamodb._condition_syntax_error = lru_cache(256)(dynamodb._condition_syntax_error)
 
 # SNS mails; the emulator only takes the subscriptions. Here each mail goes into the Maildir that
 # CXR_ALERT_MAIL names: to those whose filter policy admits it, with the text for e-mail, both as

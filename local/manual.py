@@ -5,10 +5,12 @@ import shlex
 import shutil
 from pathlib import Path
 
-from local import environment, mail, processes, watch
+import operate.readers
+from local import environment, mail, processes, readers, watch
 from local.stack import Stack
 
 ALERTS_QUEUE = "cxr-alert-alerts"
+READER = "reader"
 
 
 def write(stack: Stack, samples: Path) -> str:
@@ -19,6 +21,7 @@ def write(stack: Stack, samples: Path) -> str:
     aws = "aws" if shutil.which("aws") else ".venv-sam/bin/aws"
     film = min((samples / "PNEUMONIA").glob("*.jpeg"))
     table = stack.outputs["ScreeningsTableName"]
+    password = readers.password(stack, READER, operate.readers.GROUPS)
     # Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for everything but SQS.
     return f"""\
 The application is running on this machine, until `make down`.
@@ -28,6 +31,9 @@ The application is running on this machine, until `make down`.
 
 In a shell of its own, point the AWS CLI at it:
   . {_short(file)}
+
+Read films in the browser, as {READER}, password {password}:
+  {stack.outputs["WorklistUrl"]}/
 
 Drop an X-ray:
   {aws} s3 cp {_short(film)} s3://{stack.outputs["UploadsBucketName"]}/

@@ -194,7 +194,11 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     deploy.wait_build(build, state)
 
     say("Deploying template.yaml into the emulator")
-    outputs = deploy.deploy(emulator.url(ports[0]), state, settings.parameters)
+    addresses = {
+        "WorklistAddress": f"{emulator.url(ports[0])}/worklist",
+        "LoginAddress": emulator.url(ports[0]),
+    }
+    outputs = deploy.deploy(emulator.url(ports[0]), state, {**addresses, **settings.parameters})
     return Stack(settings, ports[0], ports[1], outputs, children)
 
 

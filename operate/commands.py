@@ -30,7 +30,7 @@ _progress = Console(stderr=True)
 
 
 @contextmanager
-def _application(stack: str) -> Iterator[Application]:
+def open_application(stack: str) -> Iterator[Application]:
     """The application of a stack; what AWS refuses meanwhile is told in a sentence."""
     try:
         yield application.find(stack)
@@ -46,7 +46,7 @@ def _dropped(found: Application, key: str) -> str | None:
 
 
 def look_up(stack: str, key: str, *, as_json: bool) -> None:
-    with _application(stack) as found:
+    with open_application(stack) as found:
         records = found.screenings.of_key(key)
         depth = None if records else found.uploads_queue.depth()
         dropped = None if records else _dropped(found, key)
@@ -71,7 +71,7 @@ def look_up(stack: str, key: str, *, as_json: bool) -> None:
 
 
 def latest(stack: str, finding: Finding, count: int, *, as_json: bool) -> None:
-    with _application(stack) as found:
+    with open_application(stack) as found:
         records = found.screenings.latest(finding, count)
     if as_json:
         print_json([attributes(record) for record in records])
@@ -95,7 +95,7 @@ def _said(judgement: Judgement) -> str:
 
 
 def waiting(stack: str, *, as_json: bool) -> None:
-    with _application(stack) as found:
+    with open_application(stack) as found:
         depths = queues.waiting(found)
     if as_json:
         print_json([asdict(each) for each in depths])
@@ -114,7 +114,7 @@ def _show_queues(depths: list[queues.Waiting]) -> None:
 
 def status(stack: str, *, as_json: bool) -> int:
     """Show how the application is; returns 1 where something is not as it should be."""
-    with _application(stack) as found:
+    with open_application(stack) as found:
         now = health.status(found, stack)
     troubles = health.troubles(now)
     if as_json:
@@ -139,7 +139,7 @@ def status(stack: str, *, as_json: bool) -> int:
 def find_lost(stack: str, prefix: str, since: datetime | None, *, as_json: bool) -> None:
     tally = Tally()
     with (
-        _application(stack) as found,
+        open_application(stack) as found,
         _done_stays_done(),
         Progress(
             TextColumn("{task.description}"),
@@ -166,7 +166,7 @@ def find_lost(stack: str, prefix: str, since: datetime | None, *, as_json: bool)
 def see_through(stack: str, film: Path, *, as_json: bool) -> None:
     if not film.is_file():
         raise Mistake(f"There is no film {film}; name one with --film FILE.")
-    with _application(stack) as found, _progress.status("") as waits:
+    with open_application(stack) as found, _progress.status("") as waits:
         done = check.check(
             found, film, lambda seconds: waits.update(f"Waiting for its record, {seconds:.0f} s")
         )
@@ -182,7 +182,7 @@ def see_through(stack: str, film: Path, *, as_json: bool) -> None:
 
 def drive_back(stack: str, *, as_json: bool) -> None:
     moved: Counter[str] = Counter()
-    with _application(stack) as found, _done_stays_done():
+    with open_application(stack) as found, _done_stays_done():
         for source in redrive.SOURCES:
             name = source.removesuffix("Url")
             moved[name] = 0
@@ -199,7 +199,7 @@ def drive_back(stack: str, *, as_json: bool) -> None:
 
 def screen_again(stack: str, prefix: str, at_once: int, *, alert: bool, as_json: bool) -> int:
     """Screen again what lies under `prefix`; returns 1 where a film could not be screened."""
-    with _application(stack) as found, _done_stays_done():
+    with open_application(stack) as found, _done_stays_done():
         films = rescreen.films(found, prefix)
         if not films:
             raise Mistake(f"There is no film whose key begins with {prefix}.")

@@ -59,8 +59,10 @@ class Application:
 
     def mails(self, key: str) -> list[str]:
         """The mails so far that name a film."""
-        received = [mail.as_text(each) for each in mail.received(self.stack.settings.state)]
-        return [text for text in received if f"film      {key}\n" in text]
+        return [text for text in self.all_mails() if f"film      {key}\n" in text]
+
+    def all_mails(self) -> list[str]:
+        return [mail.as_text(each) for each in mail.received(self.stack.settings.state)]
 
     def waiting(self, queue: str = "UploadsQueueUrl") -> int:
         """How many messages a queue holds, hidden ones included."""

@@ -185,8 +185,11 @@ def _command(process: psutil.Process) -> list[str]:
 @contextlib.contextmanager
 def running(state: Path, parameters: Mapping[str, str]) -> Iterator[BrokenCloud]:
     with Proxy() as proxy:
+        # Without the worklist, every call that the proxy counts is the one function's.
         settings = stack.Settings(
-            state, parameters=parameters, emulator_environment=proxy.environment
+            state,
+            parameters={"Worklist": "off", **parameters},
+            emulator_environment=proxy.environment,
         )
         with stack.running(settings) as started:
             proxy.upstream = {

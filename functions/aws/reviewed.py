@@ -1,0 +1,28 @@
+"""What readers were asked to read in a span of time, and what they said."""
+
+from datetime import datetime, timedelta
+
+from aws.reviews_table import ReviewsTable
+from aws.worklist_table import WorklistTable
+from reviewing.performance import Case, cases
+from screening.clock import stamp
+
+ASKED = ("to-review#PNEUMONIA", "to-review#HIDDEN")
+
+
+def read_cases(
+    worklist: WorklistTable, reviews: ReviewsTable, since: datetime, until: datetime
+) -> list[Case]:
+    """Return the cases of films uploaded in the span, read or not."""
+    first, last = stamp(since), stamp(until)
+    unread = [entry for part in ASKED for entry in worklist.part(part, first, last)]
+    said = reviews.since(_months(since, datetime.now(until.tzinfo)), first)
+    return [case for case in cases(said, unread) if first <= case.uploaded <= last]
+
+
+def _months(since: datetime, until: datetime) -> list[str]:
+    months, day = [], since.replace(day=1)
+    while day <= until:
+        months.append(f"{day:%Y-%m}")
+        day = (day + timedelta(days=32)).replace(day=1)
+    return months

@@ -1,0 +1,194 @@
+"""The worklist's entries in DynamoDB, one for each film, and the index that keeps them in order."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from reviewing.entry import Entry, enter, film_name
+from reviewing.listing import Cursor, Run, Stage, Wanted, merge
+from reviewing.review import Reading
+from screening.record import Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef
+
+INDEX = "in-order"
+# A search looks through this many pages of the index, of 1 MB each, before it says how far it came.
+SEARCHED_PAGES = 5
+
+_TRIES = 5  # of a write that others come before
+
+_to_dynamodb = TypeSerializer().serialize
+_from_dynamodb = TypeDeserializer().deserialize
+_ATTRIBUTES = frozenset(field.name for field in fields(Entry))
+
+
+class Changed(Exception):
+    """Somebody else changed the entry meanwhile; read it again."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Films of the list; `cursor` leads on, and is empty at the end."""
+
+    entries: list[Entry]
+    cursor: str
+
+
+@dataclass(frozen=True)
+class WorklistTable:
+    client: "DynamoDBClient"
+    table: str
+
+    def find(self, film: str) -> Entry | None:
+        found = self.client.get_item(
+            TableName=self.table, Key={"film": {"S": film}}, ConsistentRead=True
+        )
+        return read_entry(found["Item"]) if "Item" in found else None
+
+    def put(self, entry: Entry) -> None:
+        """Write the entry unless another wrote it since it was read; then raise Changed."""
+        try:
+            self.client.put_item(**self.write(entry))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                raise Changed from None
+            raise
+
+    def enlist(self, record: Record, share: Decimal) -> None:
+        """Write a screening record's entry, unless it stands so already."""
+        film = film_name(record.key, record.version)
+        for _ in range(_TRIES):
+            before = self.find(film)
+            entry = enter(record, share, before)
+            if entry == before:
+                return
+            try:
+                self.put(entry)
+            except Changed:
+                continue
+            return
+        raise Changed("Others change this entry just now.")
+
+    def write(self, entry: Entry) -> "PutTypeDef":
+        """Return the write of an entry that was read at `revision`, for a request of its own or in
+        a transaction.
+        """
+        return {
+            "TableName": self.table,
+            "Item": item(replace(entry, revision=entry.revision + 1)),
+            "ConditionExpression": "attribute_not_exists(film) OR revision = :read",
+            "ExpressionAttributeValues": {":read": {"N": str(entry.revision)}},
+        }
+
+    def page(self, wanted: Wanted) -> Page:
+        """Return the next films of the list, full pages unless the list ends or a text is rare."""
+        stages = wanted.stages
+        entries: list[Entry] = []
+        stage, after = wanted.cursor.stage, wanted.cursor.after
+        while stage < len(stages):
+            missing = wanted.size - len(entries)
+            runs = [
+                self._run(stages[stage], part, wanted, after, missing)
+                for part in stages[stage].parts
+            ]
+            found, stop = merge(runs, stages[stage], missing)
+            entries += found
+            if stop is not None:
+                return Page(entries, str(Cursor(stage, stop)))
+            stage, after = stage + 1, ""
+            if len(entries) == wanted.size and stage < len(stages):
+                return Page(entries, str(Cursor(stage)))
+        return Page(entries, "")
+
+    def _run(self, stage: Stage, part: str, wanted: Wanted, after: str, size: int) -> Run:
+        first, last = wanted.bounds(part)
+        if after:
+            # Places are unique: one sign more or less begins behind the last film shown.
+            first, last = (max(first, after), last) if stage.oldest_first else (first, after)
+        if first > last:
+            return Run([], None)
+        query: dict[str, Any] = {
+            "TableName": self.table,
+            "IndexName": INDEX,
+            "KeyConditionExpression": "part = :part AND place BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":part": {"S": part},
+                ":first": {"S": first},
+                ":last": {"S": last},
+            },
+            "ScanIndexForward": stage.oldest_first,
+        }
+        if wanted.text:
+            query["FilterExpression"] = "contains(searched, :text)"
+            query["ExpressionAttributeValues"][":text"] = {"S": wanted.text}
+        else:
+            query["Limit"] = size + 1  # the film that `after` names comes once more
+        entries: list[Entry] = []
+        for _ in range(SEARCHED_PAGES):
+            answer = self.client.query(**query)
+            entries += [read_entry(each) for each in answer["Items"]]
+            reached = answer.get("LastEvaluatedKey")
+            if reached is None or len(entries) > size:
+                break
+            query["ExclusiveStartKey"] = reached
+        entries = [entry for entry in entries if entry.place != after]
+        if len(entries) > size:
+            entries = entries[:size]
+            return Run(entries, entries[-1].place)
+        return Run(entries, None if reached is None else reached["place"]["S"])
+
+    def count(self, part: str, most: int) -> int:
+        """Return how many films a part holds, counted up to `most`."""
+        answer = self.client.query(
+            TableName=self.table,
+            IndexName=INDEX,
+            KeyConditionExpression="part = :part",
+            ExpressionAttributeValues={":part": {"S": part}},
+            Select="COUNT",
+            Limit=most,
+        )
+        return answer["Count"]
+
+    def part(self, part: str, first: str, last: str) -> list[Entry]:
+        """Return all films of a part between two places."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=INDEX,
+            KeyConditionExpression="part = :part AND place BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":part": {"S": part},
+                ":first": {"S": first},
+                ":last": {"S": last},
+            },
+        )
+        return [read_entry(each) for page in pages for each in page["Items"]]
+
+
+def item(entry: Entry) -> dict[str, Any]:
+    values = asdict(entry) | {
+        "part": entry.part,
+        "place": entry.place,
+        "searched": entry.text,
+        "readings": {reader: str(reading) for reader, reading in entry.readings.items()},
+    }
+    return {
+        name: _to_dynamodb(str(value) if isinstance(value, StrEnum) else value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def read_entry(found: Any) -> Entry:  # noqa: ANN401 - items of boto3's several types
+    values = {name: _from_dynamodb(value) for name, value in found.items() if name in _ATTRIBUTES}
+    values["readings"] = {
+        reader: Reading(reading) for reader, reading in values["readings"].items()
+    }
+    values["revision"] = int(values["revision"])
+    values["cutoff"] = Decimal(values["cutoff"])
+    return Entry(**values)

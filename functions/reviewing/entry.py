@@ -1,0 +1,132 @@
+"""A film's place in the worklist: what the list shows of it and where it stands. Pure.
+
+Entries follow the screening records and the reviews and can be made anew from the two.
+"""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from reviewing.review import Reading, Review
+from reviewing.sampling import chance, drawn
+from screening.clock import stamp
+from screening.record import Record
+
+# A rejected film stands behind the positives until it has waited this long; then it goes first.
+REJECTED_YIELDS = timedelta(hours=4)
+
+
+class State(StrEnum):
+    TO_REVIEW = "to-review"
+    REVIEWED = "reviewed"
+    NOT_ASKED = "not-asked"  # a negative that nobody was asked to read
+
+
+HIDDEN = "HIDDEN"  # stands for the finding of a film that is to be read without its score
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`readings` holds each reader's last word. `place` orders a part of the list, as text."""
+
+    film: str
+    key: str
+    version: str
+    uploaded: str
+    classified: str
+    finding: str
+    cutoff: Decimal
+    probability: Decimal | None = None
+    model: str | None = None
+    chance: Decimal | None = None  # that it was to be read without its score
+    hidden: bool = False
+    readings: dict[str, Reading] = field(default_factory=dict)
+    reviewed: str | None = None
+    reminded: str | None = None
+    revision: int = 0
+
+    @property
+    def state(self) -> State:
+        if any(reading is not Reading.UNSURE for reading in self.readings.values()):
+            return State.REVIEWED
+        if self.finding != "NORMAL" or self.hidden:
+            return State.TO_REVIEW
+        return State.NOT_ASKED
+
+    @property
+    def part(self) -> str:
+        return f"{self.state}#{HIDDEN if self.hidden else self.finding}"
+
+    @property
+    def place(self) -> str:
+        return f"{place(self.part, self.uploaded)}#{self.film}"
+
+    @property
+    def group(self) -> str:
+        """The folder that it was dropped into: a ward, a device, a site."""
+        return self.key.partition("/")[0] if "/" in self.key else ""
+
+    @property
+    def text(self) -> str:
+        """What a search looks through."""
+        return self.key.lower()
+
+    def hides_score_from(self, reader: str) -> bool:
+        return self.hidden and reader not in self.readings
+
+
+def place(part: str, time: str) -> str:
+    """Return where a film uploaded at that time stands in a part of the list.
+
+    What must be read stands in the order of its uploads, so that nothing is ever overtaken for
+    good: rejected films yield to the positives of the next hours and then go before them.
+    """
+    if part == f"{State.TO_REVIEW}#REJECTED":
+        return stamp(datetime.fromisoformat(time) + REJECTED_YIELDS)
+    return time
+
+
+def film_name(key: str, version: str) -> str:
+    """Return what the film is called in addresses, which are no place for its key: keys carry
+    names. The version, drawn at random by S3, keeps anyone from guessing a key by its hash.
+    """
+    return hashlib.sha256(f"{key}\0{version}".encode()).hexdigest()[:32]
+
+
+def enter(record: Record, share: Decimal, before: Entry | None = None) -> Entry:
+    """Return the entry for a record as it is now; readings stay with the film."""
+    film = film_name(record.key, record.version)
+    judged = record.judgement
+    likely = None
+    if judged.probability is not None:
+        likely = chance(judged.probability, judged.cutoff, share)
+    entry = Entry(
+        film=film,
+        key=record.key,
+        version=record.version,
+        uploaded=record.uploaded,
+        classified=judged.classified,
+        finding=judged.finding.value,
+        cutoff=judged.cutoff,
+        probability=judged.probability,
+        model=judged.model,
+        chance=likely,
+        hidden=likely is not None and drawn(film, likely),
+    )
+    if before is None:
+        return entry
+    return replace(
+        entry,
+        readings=before.readings,
+        reviewed=before.reviewed,
+        reminded=before.reminded,
+        revision=before.revision,
+    )
+
+
+def with_review(entry: Entry, review: Review) -> Entry:
+    return replace(
+        entry, readings={**entry.readings, review.reader: review.reading}, reviewed=review.time
+    )

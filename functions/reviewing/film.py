@@ -1,0 +1,40 @@
+"""What the page shows beside a film. Pure."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from reviewing.entry import Entry
+from reviewing.listing import row
+from reviewing.review import Review, as_shown
+from screening.record import Record, attributes
+
+# Of a film to be read without its score, a reader sees these alone.
+_NEUTRAL = ("uploaded", "size", "facts")
+_SHOWN = (*_NEUTRAL, "classified", "model", "variant", "reason", "earlier", "alert")
+
+
+def film(
+    entry: Entry, record: Record | None, reviews: Sequence[Review], reader: str
+) -> dict[str, Any]:
+    """Return the film's facts, judgement and history, as far as the reader may know them now."""
+    hides = entry.hides_score_from(reader)
+    names = _NEUTRAL if hides else _SHOWN
+    shown = [review for review in reviews if not hides or review.reader == reader]
+    facts = {} if record is None else attributes(record)  # it may have expired
+    return row(entry, reader) | {
+        "answers": entry.classified,
+        "record": {name: plain(facts[name]) for name in names if name in facts},
+        "reviews": [as_shown(review) for review in shown],
+    }
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return a value of DynamoDB's as JSON has it."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    return value

@@ -1,0 +1,139 @@
+"""Intervals for shares, weighted counts and agreement, 95 % each. Pure, the standard library only.
+
+Wilson (1927) for a share; Fay and Feuer (1997) for a weighted sum of counts, which covers at
+least as often as it says however few they are; Donner and Zou (2012) for the ratio of two.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+Z = 1.959964  # of the normal distribution: 95 % lie within
+_TAIL = 0.025
+
+
+@dataclass(frozen=True)
+class Estimate:
+    value: float
+    low: float
+    high: float
+
+
+def wilson(hits: int, tries: int) -> Estimate:
+    share, squared = hits / tries, Z * Z
+    centre = (share + squared / (2 * tries)) / (1 + squared / tries)
+    spread = share * (1 - share) / tries + squared / (4 * tries * tries)
+    half = Z * math.sqrt(spread) / (1 + squared / tries)
+    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def weighted_count(counted: Sequence[float], heaviest: float) -> Estimate:
+    """Return the sum of the weights of what was counted.
+
+    `heaviest` is the largest weight that something not met might have had: with nothing counted,
+    it says how much may have been missed.
+    """
+    total, squares = math.fsum(counted), math.fsum(weight * weight for weight in counted)
+    if not total and not heaviest:
+        return Estimate(0.0, 0.0, 0.0)
+    low = 0.0
+    if total:
+        low = _gamma_quantile(_TAIL, total * total / squares) * squares / total
+    total_up, squares_up = total + heaviest, squares + heaviest * heaviest
+    high = _gamma_quantile(1 - _TAIL, total_up * total_up / squares_up) * squares_up / total_up
+    return Estimate(total, low, high)
+
+
+def share_of_sum(part: Estimate, rest: Estimate) -> Estimate:
+    """Return part / (part + rest), of two counts that vary on their own."""
+    ratio = _ratio(rest, part)
+    return Estimate(
+        part.value / (part.value + rest.value), 1 / (1 + ratio.high), 1 / (1 + ratio.low)
+    )
+
+
+def _ratio(a: Estimate, b: Estimate) -> Estimate:
+    """Return a / b; where their intervals are too wide for the method, the widest that can be."""
+    product = a.value * b.value
+
+    def bound(a_end: float, b_end: float, sign: int) -> float:
+        divisor = b_end * (2 * b.value - b_end)
+        inside = product * product - a_end * (2 * a.value - a_end) * divisor
+        if divisor <= 0 or inside < 0:
+            return a_end / b_end if b_end else math.inf
+        return (product + sign * math.sqrt(inside)) / divisor
+
+    return Estimate(
+        a.value / b.value if b.value else math.inf,
+        max(0.0, bound(a.low, b.high, -1)),
+        bound(a.high, b.low, 1),
+    )
+
+
+def _gamma_quantile(share: float, shape: float) -> float:
+    """Return below what a gamma variate of scale 1 stays with that probability."""
+    low, high = 0.0, max(1.0, shape)
+    while _gamma_share(high, shape) < share:
+        low, high = high, high * 2
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        if _gamma_share(middle, shape) < share:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _gamma_share(x: float, shape: float) -> float:
+    """Return the regularized lower incomplete gamma function, by its power series."""
+    if x <= 0:
+        return 0.0
+    logarithm = shape * math.log(x) - x - math.lgamma(shape + 1)
+    if x > shape + 60 * math.sqrt(shape) + 60:
+        return 1.0
+    term = total = 1.0
+    step = shape
+    while term > total * 1e-15:
+        step += 1
+        term *= x / step
+        total += term
+    return min(1.0, math.exp(logarithm) * total)
+
+
+def agreement(films: Iterable[Sequence[str]]) -> Estimate | None:
+    """Return Krippendorff's alpha of nominal readings, some of each film, by jackknife over films.
+
+    1 is full agreement, 0 what chance would give. None if fewer than two films have two readings,
+    or all readings are the same, which says nothing.
+    """
+    patterns = Counter(tuple(sorted(film)) for film in films if len(film) > 1)
+    count = sum(patterns.values())
+    whole = _alpha(patterns)
+    if count < 2 or whole is None:
+        return None
+    left_out = []
+    for pattern, times in patterns.items():
+        rest = _alpha(patterns - Counter([pattern]))
+        left_out.append((1.0 if rest is None else rest, times))
+    mean = math.fsum(alpha * times for alpha, times in left_out) / count
+    spread = math.fsum(times * (alpha - mean) ** 2 for alpha, times in left_out)
+    half = Z * math.sqrt(spread * (count - 1) / count)
+    return Estimate(whole, max(-1.0, whole - half), min(1.0, whole + half))
+
+
+def _alpha(patterns: Counter[tuple[str, ...]]) -> float | None:
+    pairs: dict[tuple[str, str], float] = defaultdict(float)
+    for pattern, times in patterns.items():
+        for pair in permutations(pattern, 2):
+            pairs[pair] += times / (len(pattern) - 1)
+    totals: dict[str, float] = defaultdict(float)
+    for (one, _), weight in pairs.items():
+        totals[one] += weight
+    values = math.fsum(totals.values())
+    observed = math.fsum(weight for (one, other), weight in pairs.items() if one != other)
+    expected = values**2 - math.fsum(times**2 for times in totals.values())
+    if not expected:
+        return None
+    return 1 - (values - 1) * observed / expected

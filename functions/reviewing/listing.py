@@ -1,0 +1,194 @@
+"""The list: which parts of it a filter wants, in which order, and where a page goes on. Pure.
+
+The index keeps a part for each state and finding, in order. A page is merged from the parts that
+the filter wants, and goes on behind the place of its last film: however long the list is, each
+page is some short queries, and films that come meanwhile neither repeat nor skip others.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reviewing.entry import HIDDEN, Entry, State, place
+from reviewing.review import WrongRequest, decide
+from screening.clock import stamp
+
+LONGEST_PAGE = 100
+LONGEST_TEXT = 200
+FINDINGS = ("PNEUMONIA", "REJECTED", "NORMAL")
+_VIEWS = {
+    "to-review": (State.TO_REVIEW,),
+    "reviewed": (State.REVIEWED,),
+    "all": (State.TO_REVIEW, State.REVIEWED, State.NOT_ASKED),
+}
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Behind which film of which stage the next page begins."""
+
+    stage: int = 0
+    after: str = ""
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(json.dumps([self.stage, self.after]).encode()).decode()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Parts that are merged into one order; what must be read stands first, oldest first."""
+
+    parts: tuple[str, ...]
+    oldest_first: bool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the page asks for; `since` and `until` are upload times, either may be empty."""
+
+    view: str
+    finding: str
+    since: str
+    until: str
+    text: str
+    size: int
+    cursor: Cursor
+
+    @property
+    def stages(self) -> list[Stage]:
+        """A film to be read without its score is in the list of each finding, or its absence
+        would tell its own.
+        """
+        findings = (self.finding, HIDDEN) if self.finding else (*FINDINGS, HIDDEN)
+        states = _VIEWS[self.view]
+        stages = []
+        if State.TO_REVIEW in states:
+            stages.append(Stage(_parts([State.TO_REVIEW], findings), oldest_first=True))
+        if rest := [state for state in states if state is not State.TO_REVIEW]:
+            stages.append(Stage(_parts(rest, findings), oldest_first=False))
+        return stages
+
+    def bounds(self, part: str) -> tuple[str, str]:
+        """Return the first and the last place in a part that the times allow."""
+        first = place(part, self.since) if self.since else "0"
+        last = place(part, self.until) + "~" if self.until else "~"
+        return first, last
+
+
+_NEVER = {f"{State.TO_REVIEW}#NORMAL", f"{State.NOT_ASKED}#HIDDEN"}
+_NEVER |= {f"{State.NOT_ASKED}#{finding}" for finding in ("PNEUMONIA", "REJECTED")}
+
+
+def _parts(states: Iterable[State], findings: Iterable[str]) -> tuple[str, ...]:
+    parts = (f"{state}#{finding}" for state in states for finding in findings)
+    return tuple(part for part in parts if part not in _NEVER)
+
+
+def read_wanted(body: object) -> Wanted:
+    """Return what the page asks for; raise WrongRequest if it can't be asked."""
+    if not isinstance(body, Mapping):
+        raise WrongRequest("A question for the list is a JSON object.")
+    view, finding = body.get("view", "to-review"), body.get("finding", "")
+    text, size = body.get("text", ""), body.get("size", 50)
+    if view not in _VIEWS:
+        raise WrongRequest(f"A view is one of {', '.join(_VIEWS)}.")
+    if finding and finding not in FINDINGS:
+        raise WrongRequest(f"A finding is one of {', '.join(FINDINGS)}, or empty.")
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+        raise WrongRequest(f"A search is text of at most {LONGEST_TEXT} characters.")
+    if not isinstance(size, int) or not 1 <= size <= LONGEST_PAGE:
+        raise WrongRequest(f"A page has 1 to {LONGEST_PAGE} films.")
+    return Wanted(
+        view=view,
+        finding=finding,
+        since=_time(body.get("since", "")),
+        until=_time(body.get("until", "")),
+        text=text.strip().lower(),
+        size=size,
+        cursor=_cursor(body.get("cursor", "")),
+    )
+
+
+def _time(text: object) -> str:
+    if text == "":
+        return ""
+    try:
+        time = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise WrongRequest("A time is such as 2026-11-22T10:15:30Z.") from None
+    if time.tzinfo is None:
+        raise WrongRequest("A time says its zone, such as 2026-11-22T10:15:30Z.")
+    return stamp(time)
+
+
+def _cursor(text: object) -> Cursor:
+    if text == "":
+        return Cursor()
+    try:
+        stage, after = json.loads(base64.urlsafe_b64decode(str(text)))
+    except (ValueError, TypeError, binascii.Error):
+        stage = after = None
+    if stage not in (0, 1) or not isinstance(after, str):
+        raise WrongRequest("The cursor is none that the list gave out.")
+    return Cursor(stage, after)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The next films of one part, and how far they reach: the part's end, or a place."""
+
+    entries: list[Entry]
+    until: str | None
+
+
+def merge(runs: list[Run], stage: Stage, size: int) -> tuple[list[Entry], str | None]:
+    """Return the next films of a stage, and the place up to which it was looked through.
+
+    None is its end. A run that stopped early holds the others back to where it came: what stands
+    behind that place may have another film of its part before it.
+    """
+    entries = [entry for run in runs for entry in run.entries]
+    entries.sort(key=lambda entry: entry.place, reverse=not stage.oldest_first)
+    stops = [run.until for run in runs if run.until is not None]
+    if stops:
+        stop = min(stops) if stage.oldest_first else max(stops)
+        entries = [
+            entry
+            for entry in entries
+            if (entry.place <= stop if stage.oldest_first else entry.place >= stop)
+        ]
+    else:
+        stop = None
+    if len(entries) > size:
+        entries = entries[:size]
+        stop = entries[-1].place
+    return entries, stop
+
+
+def row(entry: Entry, reader: str) -> dict[str, Any]:
+    """Return what the list shows of a film to a reader."""
+    shown: dict[str, Any] = {
+        "film": entry.film,
+        "name": entry.key,
+        "uploaded": entry.uploaded,
+        "state": entry.state,
+        "readers": len(entry.readings),
+        "mine": entry.readings.get(reader),
+        "hidden": entry.hides_score_from(reader),
+    }
+    if entry.hides_score_from(reader):
+        return shown
+    readings = set(entry.readings.values()) - {"UNSURE"}
+    decisions = {str(decide(reading, entry.finding)) for reading in entry.readings.values()}
+    return shown | {
+        "finding": entry.finding,
+        "probability": None if entry.probability is None else float(entry.probability),
+        "cutoff": float(entry.cutoff),
+        "decisions": sorted(decisions),
+        "disputed": len(readings) > 1,
+        "told": entry.reminded is not None,
+    }

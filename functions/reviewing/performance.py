@@ -1,0 +1,203 @@
+"""What the network was worth, from what readers said. Pure.
+
+Precision needs the reviewed positives alone. Sensitivity needs what was missed: the negatives that
+were drawn to be read stand for the others, each for as many as the inverse of its chance. What was
+asked for and not read yet is taken to be like what was.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from reviewing.entry import Entry
+from reviewing.intervals import Estimate, agreement, share_of_sum, weighted_count, wilson
+from reviewing.review import Reading, Review
+
+
+@dataclass(frozen=True)
+class Case:
+    """A film that readers were asked to read, as one network judged it; `readings` by reader."""
+
+    uploaded: str
+    group: str
+    model: str
+    positive: bool
+    probability: float
+    cutoff: float
+    chance: float | None  # of a negative, to be drawn
+    readings: Mapping[str, Reading]
+
+    @cached_property
+    def truth(self) -> Reading | None:
+        """What most readers saw; None if nobody read it, none was sure, or as many saw each."""
+        sure = Counter(reading for reading in self.readings.values() if reading != Reading.UNSURE)
+        ranked = sure.most_common(2)
+        if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
+            return None
+        return ranked[0][0]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of some cases; None where there is nothing to tell it from."""
+
+    positives: int
+    positives_read: int
+    confirmed: int
+    drawn: int
+    drawn_read: int
+    missed: int
+    disputed: int
+    precision: Estimate | None
+    sensitivity: Estimate | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The highest cutoff with the wanted sensitivity, and its price."""
+
+    cutoff: float
+    sensitivity: Estimate
+    alerts_per_thousand: float
+    alerts_per_thousand_now: float
+    precision: float
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    probability: float
+    positive: bool
+    weight: float
+    ill: bool
+
+
+def cases(reviews: Iterable[Review], unread: Iterable[Entry]) -> list[Case]:
+    """Return the films that were to be read, with each reader's last word on each judgement.
+
+    A negative that somebody read though nobody asked for it is left out: why they chose it is not
+    known, so it stands for no other.
+    """
+    by_judgement: dict[tuple[str, str], dict[str, Review]] = defaultdict(dict)
+    for review in sorted(reviews, key=lambda review: review.time):
+        by_judgement[review.film, review.classified][review.reader] = review
+    found = []
+    for last in by_judgement.values():
+        review = next(iter(last.values()))
+        readings = {reader: each.reading for reader, each in last.items()}
+        if _asked(review):
+            found.append(_case(review, readings))
+    seen = {film for film, _ in by_judgement}
+    found += [_case(entry, {}) for entry in unread if entry.film not in seen and _asked(entry)]
+    return found
+
+
+def _asked(film: Review | Entry) -> bool:
+    return film.probability is not None and (film.finding == Reading.PNEUMONIA or film.hidden)
+
+
+def _case(film: Review | Entry, readings: Mapping[str, Reading]) -> Case:
+    positive = film.finding == Reading.PNEUMONIA
+    return Case(
+        uploaded=film.uploaded,
+        group=film.group,
+        model=film.model or "unknown",
+        positive=positive,
+        probability=float(film.probability or 0),
+        cutoff=float(film.cutoff),
+        chance=None if positive or film.chance is None else float(film.chance),
+        readings=readings,
+    )
+
+
+def measure(chosen: Sequence[Case]) -> Measures:
+    positives = [case for case in chosen if case.positive]
+    drawn = [case for case in chosen if not case.positive]
+    read = [case for case in positives if case.truth]
+    confirmed = sum(case.truth is Reading.PNEUMONIA for case in read)
+    drawn_read = [case for case in drawn if case.truth]
+    weighted = _weighted(chosen)
+    return Measures(
+        positives=len(positives),
+        positives_read=len(read),
+        confirmed=confirmed,
+        drawn=len(drawn),
+        drawn_read=len(drawn_read),
+        missed=sum(case.truth is Reading.PNEUMONIA for case in drawn_read),
+        disputed=sum(bool(case.readings) and case.truth is None for case in chosen),
+        precision=wilson(confirmed, len(read)) if read else None,
+        sensitivity=_sensitivity(weighted, _now) if confirmed and drawn_read else None,
+    )
+
+
+def by(chosen: Sequence[Case], name: Callable[[Case], str]) -> dict[str, Measures]:
+    """Return the measures of each group of cases that share a name, by name."""
+    groups: dict[str, list[Case]] = defaultdict(list)
+    for case in chosen:
+        groups[name(case)].append(case)
+    return {each: measure(groups[each]) for each in sorted(groups)}
+
+
+def week(case: Case) -> str:
+    year, number, _ = datetime.fromisoformat(case.uploaded).isocalendar()
+    return f"{year}-W{number:02}"
+
+
+def readers_agree(chosen: Iterable[Case]) -> Estimate | None:
+    return agreement([str(each) for each in case.readings.values()] for case in chosen)
+
+
+def cutoff_for(chosen: Sequence[Case], sensitivity: float) -> Wanted | None:
+    """Return the highest cutoff that would have found the wanted share of the ill."""
+    weighted = _weighted(chosen)
+    ill = sorted((case for case in weighted if case.ill), key=lambda case: -case.probability)
+    total = sum(case.weight for case in ill)
+    if not ill or all(case.positive for case in chosen):
+        return None
+    reached = 0.0
+    for case in ill:
+        reached += case.weight
+        if reached >= sensitivity * total * (1 - 1e-12):
+            break
+    cutoff = case.probability
+    films = sum(each.weight for each in weighted)
+    alerts = sum(each.weight for each in weighted if each.probability >= cutoff)
+    now = sum(case.positive for case in chosen)
+    return Wanted(
+        cutoff=cutoff,
+        sensitivity=_sensitivity(weighted, lambda each: each.probability >= cutoff),
+        alerts_per_thousand=1000 * alerts / films,
+        alerts_per_thousand_now=1000 * now / films,
+        precision=reached / alerts,
+    )
+
+
+def _weighted(chosen: Sequence[Case]) -> list[_Weighted]:
+    """Return the read cases, each with the number of films that it stands for."""
+    positives = [case for case in chosen if case.positive]
+    read = [case for case in positives if case.truth]
+    drawn = [(case, 1 / case.chance) for case in chosen if not case.positive and case.chance]
+    drawn_read = [(case, weight) for case, weight in drawn if case.truth]
+    unread = sum(weight for _, weight in drawn) / (sum(w for _, w in drawn_read) or 1)
+    weights = [(case, len(positives) / len(read)) for case in read]
+    weights += [(case, weight * unread) for case, weight in drawn_read]
+    return [
+        _Weighted(case.probability, case.positive, weight, case.truth is Reading.PNEUMONIA)
+        for case, weight in weights
+    ]
+
+
+def _sensitivity(weighted: Sequence[_Weighted], finds: Callable[[_Weighted], bool]) -> Estimate:
+    """Return the share of the ill that `finds` finds."""
+
+    def count(found: bool) -> Estimate:
+        among = [case for case in weighted if finds(case) == found]
+        heaviest = max((case.weight for case in among), default=0.0)
+        return weighted_count([case.weight for case in among if case.ill], heaviest)
+
+    return share_of_sum(count(True), count(False))
+
+
+def _now(case: _Weighted) -> bool:
+    return case.positive

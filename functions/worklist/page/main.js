@@ -1,0 +1,104 @@
+// Which page is shown, the keys, and how it looks.
+
+import { get } from "./api.js";
+import * as film from "./film.js";
+import * as list from "./list.js";
+import * as performance from "./performance.js";
+import * as session from "./session.js";
+import * as viewer from "./viewer.js";
+
+const sections = ["list", "film", "performance"];
+const problem = document.getElementById("problem");
+const dialog = document.getElementById("keys");
+const look = document.getElementById("look");
+const keysOn = document.getElementById("keys-on");
+
+function report(error) {
+  problem.textContent = error.message;
+}
+
+async function route() {
+  problem.textContent = "";
+  list.remember();
+  const [name, which] = location.hash.slice(1).split("/");
+  const view = sections.includes(name) ? name : "list";
+  for (const each of sections) document.getElementById(each).hidden = each !== view;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.body.dataset.view = view;
+  if (view === "film") await film.show(which);
+  else if (view === "performance") await performance.show();
+  else await list.show();
+  if (view !== "film") document.getElementById(`${view}-title`).focus({ preventScroll: true });
+}
+
+const KEYS = {
+  film: {
+    1: () => film.review("PNEUMONIA"),
+    2: () => film.review("NORMAL"),
+    3: () => film.review("UNSURE"),
+    n: () => film.next(),
+    m: () => film.focusNote(),
+    l: () => { location.hash = "#list"; },
+    "+": () => viewer.run("in"),
+    "=": () => viewer.run("in"),
+    "-": () => viewer.run("out"),
+    0: () => viewer.run("fit"),
+    i: () => viewer.run("invert"),
+    w: () => viewer.run("window"),
+    r: () => viewer.run("reset"),
+    b: () => viewer.run("brighter"),
+    B: () => viewer.run("darker"),
+    g: () => viewer.run("harder"),
+    G: () => viewer.run("softer"),
+  },
+  list: { j: () => list.step(1), k: () => list.step(-1) },
+};
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
+  if (event.target.matches("input, select, textarea")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (!keysOn.checked || event.repeat && /[123n]/.test(event.key)) return;
+  const action = event.key === "?" ? showKeys : KEYS[document.body.dataset.view]?.[event.key];
+  if (!action) return;
+  event.preventDefault();
+  Promise.resolve(action()).catch(report);
+}
+
+function showKeys() {
+  dialog.showModal();
+}
+
+function dress() {
+  document.documentElement.dataset.look = look.value;
+  session.keep("look", look.value);
+}
+
+async function start() {
+  look.value = session.read("look") ?? "system";
+  document.documentElement.dataset.look = look.value;
+  await session.begin();
+  const me = await get("me");
+  document.getElementById("who").textContent = me.name;
+  document.querySelector("nav [data-view=performance]").hidden = !me.rights.includes("performance");
+  look.addEventListener("change", dress);
+  document.getElementById("show-keys").addEventListener("click", showKeys);
+  document.getElementById("log-out").addEventListener("click", () => session.logOut());
+  document.getElementById("next").addEventListener("click", () => film.next().catch(report));
+  for (const button of document.querySelectorAll("[data-do]")) {
+    button.addEventListener("click", () => viewer.run(button.dataset.do));
+  }
+  list.begin(report);
+  film.begin(me.rights, report);
+  performance.begin(report);
+  addEventListener("keydown", onKey);
+  addEventListener("hashchange", () => route().catch(report));
+  await route();
+}
+
+start().catch(report);

@@ -1,0 +1,38 @@
+"""Logins to the worklist of a stack on this machine."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from local.stack import Stack
+
+PASSWORD_BYTES = 12
+
+
+def password(stack: Stack, name: str, groups: tuple[str, ...]) -> str:
+    """Return the password of a reader, who is made if there is none of that name."""
+    file = _file(stack.settings.state)
+    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    pool = stack.outputs["ReaderPoolId"]
+    label = f"{pool}/{name}"
+    if label not in known:
+        # A pool asks for small and capital letters and digits.
+        known[label] = f"Aa1{secrets.token_urlsafe(PASSWORD_BYTES)}"
+        _add(stack, pool, name, groups, known[label])
+        file.write_text(json.dumps(known))
+    return known[label]
+
+
+def _add(stack: Stack, pool: str, name: str, groups: tuple[str, ...], password: str) -> None:
+    cognito: Any = stack.client("cognito-idp")
+    cognito.admin_create_user(UserPoolId=pool, Username=name, MessageAction="SUPPRESS")
+    cognito.admin_set_user_password(
+        UserPoolId=pool, Username=name, Password=password, Permanent=True
+    )
+    for group in groups:
+        cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
+
+
+def _file(state: Path) -> Path:
+    return state / "readers.json"

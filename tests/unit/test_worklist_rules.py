@@ -1,0 +1,230 @@
+"""The worklist's rules: rights, order, sampling, reviews, and what is told again."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from reviewing.entry import Entry, State, enter, film_name, with_review
+from reviewing.film import film
+from reviewing.listing import read_wanted, row
+from reviewing.overdue import is_overdue, overdue_since, subject, text
+from reviewing.review import Decision, Reading, Review, WrongRequest, decide, read_submitted
+from reviewing.rights import NoRight, Right, person
+from reviewing.sampling import POSITIVES_HIDDEN, chance, drawn
+from screening.judgement import Finding, Judgement
+from screening.record import AlertState, Record
+
+CUTOFF = Decimal("0.1")
+UPLOADED = "2026-11-22T10:15:30.000Z"
+CLASSIFIED = "2026-11-22T10:15:31.000Z"
+
+
+def record(probability: str | None, key: str = "ward 3/Müller, Jörg.jpeg") -> Record:
+    odds = None if probability is None else Decimal(probability)
+    finding = Finding.REJECTED
+    if odds is not None:
+        finding = Finding.PNEUMONIA if odds >= CUTOFF else Finding.NORMAL
+    judgement = Judgement(finding, CUTOFF, CLASSIFIED, odds, "net-1")
+    return Record(key, "v1", "uploads", "etag", 7, UPLOADED, judgement, AlertState.NOT_NEEDED)
+
+
+def entry(probability: str | None = "0.9", share: str = "0") -> Entry:
+    return enter(record(probability), Decimal(share))
+
+
+def review(of: Entry, reading: Reading, reader: str = "one") -> Review:
+    return Review(
+        film=of.film,
+        review="abcdef01",
+        month="2026-11",
+        reader=reader,
+        time="2026-11-22T12:00:00.000Z",
+        reading=reading,
+        score_seen=True,
+        finding=of.finding,
+        cutoff=of.cutoff,
+        uploaded=of.uploaded,
+        classified=of.classified,
+        hidden=of.hidden,
+        probability=of.probability,
+    )
+
+
+@pytest.mark.parametrize(
+    ("groups", "rights"),
+    [
+        ("[readers]", {Right.LOOK, Right.REVIEW}),
+        ("[administrators]", {Right.LOOK, Right.PERFORMANCE}),
+        ("[readers administrators]", set(Right)),
+        ("[readers-of-another-kind]", set()),
+        ("", set()),
+    ],
+)
+def test_rights_come_from_groups(groups: str, rights: set[Right]) -> None:
+    claims = {"username": "lee", "token_use": "access", "cognito:groups": groups}
+    assert person(claims).rights == rights
+    for right in set(Right) - rights:
+        with pytest.raises(NoRight, match="lee may not do this"):
+            person(claims).must(right)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{}, {"username": "lee", "token_use": "id"}, {"username": "", "token_use": "access"}],
+)
+def test_what_is_no_persons_access_token_is_nobodys(claims: dict[str, object]) -> None:
+    with pytest.raises(NoRight):
+        person(claims)
+
+
+def test_a_film_is_called_by_a_hash_that_holds_no_name() -> None:
+    assert film_name("Müller.jpeg", "v1") != film_name("Müller.jpeg", "v2")
+    assert len(film_name("Müller.jpeg", "v1")) == 32
+
+
+@pytest.mark.parametrize(
+    ("probability", "readings", "state"),
+    [
+        ("0.9", [], State.TO_REVIEW),
+        ("0.9", ["UNSURE"], State.TO_REVIEW),
+        ("0.9", ["UNSURE", "NORMAL"], State.REVIEWED),
+        ("0.01", [], State.NOT_ASKED),
+        ("0.01", ["PNEUMONIA"], State.REVIEWED),
+        (None, [], State.TO_REVIEW),
+    ],
+)
+def test_a_film_is_reviewed_when_somebody_was_sure(
+    probability: str | None, readings: list[str], state: State
+) -> None:
+    at = entry(probability)
+    for number, reading in enumerate(readings):
+        at = with_review(at, review(at, Reading(reading), f"reader {number}"))
+    assert at.state is state
+
+
+def test_the_last_word_of_a_reader_counts() -> None:
+    first = with_review(entry(), review(entry(), Reading.PNEUMONIA))
+    changed = with_review(first, review(first, Reading.NORMAL))
+    assert changed.readings == {"one": Reading.NORMAL}
+
+
+def test_a_rejected_film_lets_positives_of_four_hours_go_first_and_no_more() -> None:
+    rejected = entry(None)
+    assert rejected.place.startswith("2026-11-22T14:15:30.000Z")
+    assert entry().place.startswith(UPLOADED)
+
+
+def test_the_chance_grows_towards_the_cutoff() -> None:
+    share = Decimal("0.02")
+    odds = [Decimal(each) for each in ("0", "0.05", "0.0999")]
+    chances = [chance(each, CUTOFF, share) for each in odds]
+    assert chances == sorted(chances)
+    assert chances[0] == share
+    assert Decimal("0.19") < chances[-1] <= Decimal("0.2")
+    assert chance(Decimal("0.5"), CUTOFF, share) == POSITIVES_HIDDEN
+    assert chance(Decimal("0.5"), CUTOFF, Decimal(0)) == 0
+    assert chance(Decimal("0.09"), CUTOFF, Decimal("0.9")) == 1
+
+
+def test_films_are_drawn_as_often_as_their_chance_and_always_the_same() -> None:
+    films = [film_name(f"{number}.jpeg", "v") for number in range(20_000)]
+    hits = [drawn(each, Decimal("0.05")) for each in films]
+    assert 0.045 < sum(hits) / len(hits) < 0.055
+    assert hits == [drawn(each, Decimal("0.05")) for each in films]
+    assert not any(drawn(each, Decimal(0)) for each in films)
+    assert all(drawn(each, Decimal(1)) for each in films)
+
+
+def test_a_hidden_score_is_in_nothing_its_reader_gets() -> None:
+    hidden = entry("0.02", share="1")
+    assert hidden.hidden
+    other = review(hidden, Reading.PNEUMONIA, "another")
+    at = with_review(hidden, other)
+    shown = film(at, record("0.02"), [other], "one")
+    for name in ("finding", "probability", "decisions", "disputed"):
+        assert name not in shown
+    assert shown["reviews"] == []
+    assert "model" not in shown["record"]
+    own = review(at, Reading.NORMAL)
+    after = film(with_review(at, own), record("0.02"), [other, own], "one")
+    assert after["probability"] == 0.02
+    assert after["disputed"]
+    assert len(after["reviews"]) == 2
+
+
+def test_a_record_that_expired_leaves_what_the_list_knows() -> None:
+    assert film(entry(), None, [], "one")["finding"] == "PNEUMONIA"
+    assert row(entry(None), "one")["probability"] is None
+
+
+@pytest.mark.parametrize(
+    ("reading", "finding", "decision"),
+    [
+        (Reading.PNEUMONIA, "PNEUMONIA", Decision.CONFIRMED),
+        (Reading.NORMAL, "PNEUMONIA", Decision.OVERRULED),
+        (Reading.PNEUMONIA, "NORMAL", Decision.OVERRULED),
+        (Reading.NORMAL, "REJECTED", Decision.READ),
+        (Reading.UNSURE, "REJECTED", Decision.UNSURE),
+    ],
+)
+def test_a_reading_answers_a_finding(reading: Reading, finding: str, decision: Decision) -> None:
+    assert decide(reading, finding) is decision
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {},
+        {"id": "abcdef01", "reading": "PNEUMONIA"},
+        {"id": "short", "reading": "PNEUMONIA", "answers": CLASSIFIED},
+        {"id": "abcdef01", "reading": "MAYBE", "answers": CLASSIFIED},
+        {"id": "abcdef01", "reading": "NORMAL", "answers": CLASSIFIED, "note": "x" * 2001},
+        {"id": "abcdef01", "reading": "NORMAL", "answers": CLASSIFIED, "note": 7},
+    ],
+)
+def test_what_is_no_review_is_refused(body: object) -> None:
+    with pytest.raises(WrongRequest):
+        read_submitted(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {"view": "x"},
+        {"finding": "x"},
+        {"text": 7},
+        {"text": "x" * 201},
+        {"size": 101},
+        {"size": "50"},
+        {"since": "2026-11-22T10:15:30"},
+        {"until": 7},
+        {"cursor": "x"},
+        {"cursor": 7},
+        {"cursor": "WzksICJhIl0="},
+    ],
+)
+def test_what_is_no_question_is_refused(body: object) -> None:
+    with pytest.raises(WrongRequest):
+        read_wanted(body)
+
+
+def test_only_positives_that_waited_too_long_are_told_again_and_once() -> None:
+    before = overdue_since(datetime(2026, 11, 22, 15, tzinfo=UTC), 4)
+    assert is_overdue(entry(), before)
+    assert not is_overdue(entry(), overdue_since(datetime(2026, 11, 22, 14, tzinfo=UTC), 4))
+    assert not is_overdue(entry("0.01"), before)
+    assert not is_overdue(with_review(entry(), review(entry(), Reading.NORMAL)), before)
+
+
+def test_the_mail_links_to_the_films_and_names_none() -> None:
+    many = [enter(record("0.9", f"Ann {number}.jpeg"), Decimal(0)) for number in range(25)]
+    said = text(many, 4, "https://worklist.example.org")
+    assert f"https://worklist.example.org/#film/{many[0].film}" in said
+    assert "and 5 more" in said
+    assert "Ann" not in said + subject(many)
+    assert subject(many[:1]) == "Not reviewed yet: 1 film"
+    assert "1 film with possible pneumonia has waited over 4 hours" in text(many[:1], 4, "")
