@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+_EDGE = 0.15  # the share of a film's side that counts as edge
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions beside a shortcut."""
@@ -77,7 +79,12 @@ class Classifier(nn.Module):
 
 
 def standardise(films: Tensor) -> Tensor:
-    """Each film to mean 0 and standard deviation 1; a blank film to zeros."""
-    centred = films - films.mean(dim=(2, 3), keepdim=True)
-    deviation = centred.square().mean(dim=(2, 3), keepdim=True).sqrt()
-    return centred / (deviation + 1.0)
+    """Each film to mean 0 and standard deviation 1 in its middle; a blank film to zeros.
+
+    What lies along the edges, a black frame for one, has no say: it would shift every pixel.
+    """
+    edge = round(_EDGE * films.shape[-1])
+    middle = films[:, :, edge:-edge, edge:-edge]
+    mean = middle.mean(dim=(2, 3), keepdim=True)
+    deviation = (middle - mean).square().mean(dim=(2, 3), keepdim=True).sqrt()
+    return (films - mean) / (deviation + 1.0)

@@ -11,6 +11,7 @@ from training.dataset.folder import CLASSES, Film, find_films, split_films, tell
 from training.dataset.pixels import load_films
 from training.evaluation.evaluate import evaluate, predict
 from training.evaluation.metrics import measure
+from training.learning.augment import augment
 from training.learning.calibrate import fit_temperature
 from training.learning.export import export
 from training.learning.fit import Labelled, fit, predict_logits
@@ -18,7 +19,9 @@ from training.learning.network import Classifier, ResNet18
 from training.learning.norms import settle_norms
 from training.learning.quantize import quantize
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
+from training.learning.weights import wake_norms, weights_of
 
+WOKEN_ON = 400  # films that the norms of a served network see before it is trained on
 QUANTIZED_ON = 300  # films whose activations set the ranges of the eight bits
 
 
@@ -41,13 +44,13 @@ def train(
     _claim(out, recipe)
     held_out = "".join(f"{film.path.relative_to(data)}\n" for film in validation)
     (out / "validation.txt").write_text(held_out)
-    first = _checkpoint_to_start_from(start, held_out) if start else None
     for sentence in tell_shared_patients(films):
         console.print(sentence)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
 
     learned = Labelled(load_films(training, recipe.stored_size, "training"), class_labels(training))
     held = load_films(validation, recipe.size, "held-out")
+    first = _network_to_start_from(start, held_out, learned.films, recipe) if start else None
     labels = class_labels(validation).numpy().astype(np.float64)
 
     def report(epoch: int, loss: float, averaged: ResNet18) -> None:
@@ -70,17 +73,33 @@ def train(
     console.print(f"{served}: held-out AUC {metrics['auc']:.4f} ({before['auc']:.4f} unquantised)")
 
 
-def _checkpoint_to_start_from(run: Path, held_out: str) -> Path:
-    """The checkpoint of `run`, provided that it never saw the films held out here."""
-    checkpoint, listed = run / "checkpoint.pt", run / "validation.txt"
-    if not (checkpoint.is_file() and listed.is_file()):
+def _network_to_start_from(
+    run: Path, held_out: str, films: torch.Tensor, recipe: Recipe
+) -> ResNet18:
+    """The network of `run`, provided that it never saw the films held out here.
+
+    `run` is the folder that a training run left, or one with the served file alone, as `model/` is.
+    """
+    checkpoint, served = run / "checkpoint.pt", run / "cxr-resnet18.onnx"
+    listed = run / "validation.txt"
+    if not listed.is_file() or not (checkpoint.is_file() or served.is_file()):
         raise BadRecipe(f"{run} is not the folder of a training run: name one that --out left.")
     if set(listed.read_text().split()) != set(held_out.split()):
         raise BadRecipe(
             f"The run in {run} held other films out, so it knows some that are held out now: "
             "train it with the same --data, --keep-out and fold."
         )
-    return checkpoint
+    if checkpoint.is_file():
+        network = ResNet18()
+        network.load_state_dict(
+            torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
+        )
+        return network
+    network = weights_of(served)
+    random = torch.Generator().manual_seed(recipe.seed)
+    seen = films[torch.randperm(len(films), generator=random)[:WOKEN_ON]]
+    wake_norms(network, augment(seen.float(), recipe.size, recipe.milder(), random))
+    return network
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
