@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.learning.augment import augment, mix
-from training.learning.network import ResNet18
+from training.learning.network import ResNet18, train_mode
 from training.learning.recipe import Recipe
 
 MOMENTUM = 0.9
@@ -101,14 +101,6 @@ def fit(
             bar.remove_task(task)
             after_epoch(epoch, total / shown, averaged)
     return averaged.cpu()
-
-
-def train_mode(network: ResNet18, frozen: int) -> None:
-    """Training mode, but for the stem and the `frozen` first blocks, which learn nothing."""
-    network.train()
-    if frozen:
-        for part in (network.stem, *network.blocks[:frozen]):
-            part.eval().requires_grad_(False)
 
 
 @torch.inference_mode()

@@ -62,7 +62,12 @@ def train(
         )
 
     network = fit(learned, recipe, out / "checkpoint.pt", report, first)
-    settle_norms(network, load_films(training, recipe.size, "training"), recipe.seed)
+    settle_norms(
+        network,
+        load_films(training, recipe.size, "training"),
+        recipe.seed,
+        frozen=recipe.frozen,
+    )
     temperature = fit_temperature(predict_logits(network, held), class_labels(validation))
     full, served = out / "full-precision.onnx", out / "cxr-resnet18.onnx"
     export(Classifier(network, temperature).eval(), recipe.size, full)
