@@ -30,7 +30,7 @@ def export(classifier: Classifier, size: int, path: Path) -> None:
     if program is None:
         raise RuntimeError("PyTorch's exporter gave no ONNX program.")
     model = program.model_proto
-    told = {"prevalence": f"{classifier.scale.prevalence:g}"}
+    told = classifier.scale.told()
     if classifier.gate:
         told["kinds"] = json.dumps(KINDS)
     onnx.helper.set_model_props(model, told)

@@ -27,12 +27,12 @@ class Gate(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.own = nn.Sequential(
-            *_layer(1, 16, 2), *_layer(16, 32, 2), *_layer(32, 48, 2), *_layer(48, 48, 1)
+            *_layer(1, 24, 4, kernel=5), *_layer(24, 32, 2), *_layer(32, 48, 1)
         )
         self.lent = nn.Sequential(nn.BatchNorm2d(128), *_layer(128, 64, 1, kernel=1))
-        self.both = nn.Sequential(*_layer(112, 96, 1), *_layer(96, 128, 2))
+        self.both = nn.Sequential(*_layer(112, 64, 1), *_layer(64, 96, 2))
         self.drop = nn.Dropout(0.2)
-        self.head = nn.Linear(2 * 128, len(KINDS))
+        self.head = nn.Linear(2 * 96, len(KINDS))
 
     def forward(self, small: Tensor, early: Tensor) -> Tensor:
         """From `shrunk` films [N, 1, S / 2, S / 2] and `lent` features [N, 128, S / 16, S / 16]."""

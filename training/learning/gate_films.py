@@ -1,6 +1,6 @@
 """The pictures that the gate learns from: chest films, whole and spoilt, and other things."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class Sources:
 
     children: Sequence[Path]
     adults: Sequence[Path]
-    others: dict[str, Sequence[Path]]
+    others: Mapping[str, Sequence[Path]]
 
 
 @dataclass(frozen=True)

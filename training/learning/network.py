@@ -83,7 +83,7 @@ def train_mode(network: ResNet18, frozen: int) -> None:
     """Training mode, but for the stem and the `frozen` first blocks, which learn nothing."""
     network.train()
     if frozen:
-        for part in (network.stem, *network.blocks[:frozen]):
+        for part in (network.stem, network.blocks[:frozen]):
             part.eval().requires_grad_(False)
 
 
@@ -95,6 +95,9 @@ class Classifier(nn.Module):
         self.network = network
         self.scale = scale
         self.gate = gate
+        # By these names in the file, `rescale` finds them again.
+        self.register_buffer("slope", torch.tensor(scale.slope))
+        self.register_buffer("offset", torch.tensor(scale.intercept + scale.shift))
 
     def forward(self, films: Tensor) -> tuple[Tensor, ...]:
         """Films [N, 1, S, S] of grey levels 0..255 -> probabilities, the gate's word, the map.
@@ -106,7 +109,7 @@ class Classifier(nn.Module):
         features = self.network.late(early)
         logits = self.network.head(features.mean(dim=(2, 3)))
         difference = logits[:, 1:] - logits[:, :1]
-        evidence = self.scale.slope * difference + self.scale.intercept + self.scale.shift
+        evidence = self.slope * difference + self.offset
         probabilities = torch.softmax(torch.cat([-evidence / 2, evidence / 2], dim=1), dim=1)
         weight = (self.network.head.weight[1] - self.network.head.weight[0])[None, :, None, None]
         cells = F.interpolate(

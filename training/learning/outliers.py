@@ -27,7 +27,7 @@ def varied(film: Grey, random: Random) -> Grey:
         box = (int(left), int(top), int(side - right), int(side - bottom))
         picture = picture.crop(box).resize((side, side), Image.Resampling.BILINEAR)
     if random.random() < 0.25:
-        borders = tuple(int(share * side) for share in random.uniform(0, 0.12, 2))
+        borders = int(random.uniform(0, 0.12) * side), int(random.uniform(0, 0.12) * side)
         small = picture.resize((side - 2 * borders[0], side - 2 * borders[1]))
         picture = Image.new("L", (side, side), int(random.choice([0, 0, 0, 255, 40])))
         picture.paste(small, borders)

@@ -20,12 +20,13 @@ def quantize(full: Path, films: Tensor, path: Path) -> None:
     standardising = {
         node.name for node in takewhile(lambda node: node.op_type != "Conv", model.graph.node)
     }
-    # The gate is small and its limits are fine, so it and the map stay as they are.
+    # The gate is small and its limits are fine, so it, the map and the scale stay as they are.
     judging = _leading_to("probabilities", model)
+    scaling = judging - _leading_to(_logits(model), model)
     left = [
         node.name
         for node in model.graph.node
-        if node.name in standardising or node.name not in judging
+        if node.name in standardising | scaling or node.name not in judging
     ]
     model = nncf.quantize(
         model,
@@ -38,9 +39,16 @@ def quantize(full: Path, films: Tensor, path: Path) -> None:
     onnx.save(model, path)
 
 
+def _logits(model: onnx.ModelProto) -> str:
+    """What the disease network's last layer gives."""
+    return next(
+        str(node.output[0]) for node in model.graph.node if "network.head.weight" in node.input
+    )
+
+
 def _leading_to(output: str, model: onnx.ModelProto) -> set[str]:
     """The names of the nodes that `output` depends on."""
-    wanted, found = {output}, set()
+    wanted, found = {output}, set[str]()
     for node in reversed(model.graph.node):  # in the order of their running
         if wanted & set(node.output):
             wanted.update(node.input)

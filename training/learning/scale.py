@@ -11,6 +11,7 @@ from training.evaluation.metrics import Floats
 # Of children X-rayed for suspected pneumonia in North American studies, 19 % (11 to 31 %) had it on
 # the film: Shah, Bachur, Simel and Neuman, JAMA 2017;318(5):462-471.
 PREVALENCE = 0.19
+SCALE = ("slope", "intercept", "prevalence")  # the names in a network's metadata
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Scale:
     slope: float = 1.0
     intercept: float = 0.0
     prevalence: float = 0.5
+
+    def told(self) -> dict[str, str]:
+        """What the network's metadata say of it."""
+        return {name: f"{getattr(self, name):.6g}" for name in SCALE}
 
     @property
     def shift(self) -> float:

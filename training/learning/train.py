@@ -12,17 +12,14 @@ from training.dataset.pixels import load_films
 from training.evaluation.evaluate import evaluate, predict
 from training.evaluation.metrics import measure
 from training.learning.augment import augment
-from training.learning.calibrate import fit_temperature
-from training.learning.export import export
 from training.learning.fit import Labelled, fit, predict_logits
-from training.learning.network import Classifier, ResNet18
+from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
-from training.learning.quantize import quantize
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
+from training.learning.serve import serve
 from training.learning.weights import wake_norms, weights_of
 
 WOKEN_ON = 400  # films that the norms of a served network see before it is trained on
-QUANTIZED_ON = 300  # films whose activations set the ranges of the eight bits
 
 
 def train(
@@ -62,20 +59,15 @@ def train(
         )
 
     network = fit(learned, recipe, out / "checkpoint.pt", report, first)
-    settle_norms(
-        network,
-        load_films(training, recipe.size, "training"),
-        recipe.seed,
-        frozen=recipe.frozen,
+    learned_at_size = load_films(training, recipe.size, "training")
+    settle_norms(network, learned_at_size, recipe.seed, frozen=recipe.frozen)
+    serve(network, None, recipe, learned_at_size, validation, out)
+    metrics = evaluate(data, out / "cxr-resnet18.onnx", out, only=out / "validation.txt")
+    before = measure(labels, predict(out / "full-precision.onnx", validation))
+    console.print(
+        f"{out / 'cxr-resnet18.onnx'}: held-out AUC {metrics['auc']:.4f} "
+        f"({before['auc']:.4f} unquantised)"
     )
-    temperature = fit_temperature(predict_logits(network, held), class_labels(validation))
-    full, served = out / "full-precision.onnx", out / "cxr-resnet18.onnx"
-    export(Classifier(network, temperature).eval(), recipe.size, full)
-    quantize(full, held[:: max(1, len(held) // QUANTIZED_ON)], served)
-    # The films held out chose the temperature, so they flatter the calibration a little.
-    metrics = evaluate(data, served, out, only=out / "validation.txt")
-    before = measure(labels, predict(full, validation))
-    console.print(f"{served}: held-out AUC {metrics['auc']:.4f} ({before['auc']:.4f} unquantised)")
 
 
 def _network_to_start_from(
