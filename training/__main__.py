@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from serving.network import BadNetwork
-from training.commands import deploy, judge, prepare, train
+from training.commands import deploy, judge, network, prepare, train
 from training.mistake import Mistake
 
 INTERRUPTED = 130
@@ -29,9 +29,21 @@ def _options() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     prepare.add(commands.add_parser("prepare", help="check, split and draw a folder of films"))
     train.add(commands.add_parser("train", help="train a ResNet-18, here or on SageMaker"))
+    network.add_gate(commands.add_parser("gate", help="train what refuses other pictures"))
+    network.add_assemble(commands.add_parser("assemble", help="average runs, add the gate, serve"))
+    network.add_calibrate(
+        commands.add_parser("calibrate", help="give a network a scale by films of one's own")
+    )
     judge.add_evaluate(commands.add_parser("evaluate", help="measure a network on labelled films"))
     judge.add_robustness(
         commands.add_parser("robustness", help="the same, for films rendered otherwise")
+    )
+    network.add_compare(commands.add_parser("compare", help="two networks on the same films"))
+    network.add_faithfulness(
+        commands.add_parser("faithfulness", help="whether the map shows what the network goes by")
+    )
+    network.add_strangers(
+        commands.add_parser("strangers", help="what the gate takes other pictures for")
     )
     judge.add_cutoff(commands.add_parser("cutoff", help="choose the cutoff on validation films"))
     judge.add_predict(commands.add_parser("predict", help="probabilities for images"))

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 Grey = NDArray[np.uint8]
 Random = np.random.Generator
+Spoil = Callable[[Grey, Random], Grey]
 
 
 def varied(film: Grey, random: Random) -> Grey:
@@ -151,7 +152,7 @@ def shuffled(film: Grey, random: Random) -> Grey:
 
 def another_thing(picture: Grey, random: Random) -> Grey:
     """A picture of something else, in any position, whole or a part of it, perhaps a negative."""
-    spoilt: list[Callable[[Grey, Random], Grey]] = [varied, varied, inverted, turned, part]
+    spoilt: list[Spoil] = [varied, varied, inverted, turned, part]
     return spoilt[random.integers(len(spoilt))](picture, random)
 
 

@@ -23,7 +23,7 @@ from training.learning.network import Classifier, ResNet18
 from training.learning.quantize import quantize
 from training.learning.recipe import Recipe
 from training.learning.rescale import rescale, scale_of, set_limits
-from training.learning.scale import PREVALENCE, fit_scale
+from training.learning.scale import PREVALENCE, Scale, fit_scale
 
 QUANTIZED_ON = 300  # training films whose activations set the ranges of the eight bits
 
@@ -54,14 +54,31 @@ def serve(
 def settle(served: Path, films: Sequence[Film], labels: Floats, prevalence: float) -> None:
     """Give the file `served` the scale, and its gate the limits, that `films` call for."""
     network = Network(served, threads=1)
-    before = scale_of(served)
     seen = [_looks(network, film, index) for index, film in enumerate(films)]
-    evidence = np.array([_evidence(found[0]["probabilities"]) for found in seen])
-    differences = (evidence - before.intercept - before.shift) / before.slope
+    differences = _differences(served, [found[0]["probabilities"] for found in seen])
     rescale(served, served, fit_scale(differences, labels, prevalence))
     if "gate" in seen[0][0]:
         words = np.array([look["gate"] for looks in seen for look in looks], dtype=np.float64)
         set_limits(served, served, limits(np.log(words.clip(1e-30, 1.0))).tolist())
+
+
+def calibrate(served: Path, films: Sequence[Film], out: Path, prevalence: float) -> Scale:
+    """Write the network in `served` to `out` with the scale that `films` call for; return that."""
+    network = Network(served, threads=1)
+    found = [
+        network.answers(network_input(read(film), network.size))["probabilities"] for film in films
+    ]
+    scale = fit_scale(_differences(served, found), labels_of(films), prevalence)
+    rescale(served, out, scale)
+    return scale
+
+
+def _differences(served: Path, found: Sequence[NDArray[np.float32]]) -> Floats:
+    """The logit differences behind probabilities that the file `served` gave."""
+    before = scale_of(served)
+    evidence = np.array([_evidence(probabilities) for probabilities in found])
+    differences: Floats = (evidence - before.intercept - before.shift) / before.slope
+    return differences
 
 
 def _looks(network: Network, film: Film, index: int) -> list[dict[str, NDArray[np.float32]]]:
