@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -119,6 +120,15 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
         refused = run(*arguments[:2], "--out", tmp_path / "third", *arguments[4:], *start)
         assert refused.returncode == 2
         assert complaint in refused.stderr
+
+    curve = (tmp_path / "out" / "curve.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in curve] == ["epoch", "1", "2", "3"]
+    fewer = tmp_path / "fewer"
+    shutil.copytree(ROOT / "samples", fewer)
+    next(fewer.glob("PNEUMONIA/*")).unlink()
+    other_films = run("--data", fewer, *arguments[2:])
+    assert other_films.returncode == 2
+    assert "on other films" in other_films.stderr
 
     other_recipe = run(*arguments, "--seed", "2")
     assert other_recipe.returncode == 2

@@ -1,4 +1,4 @@
-"""`python -m training gate`, `assemble`, `calibrate`, `compare`, `faithfulness`, `strangers`."""
+"""`python -m training gate`, `assemble`, `calibrate`, `compare` and so on: networks as files."""
 
 import argparse
 import dataclasses

@@ -1,7 +1,7 @@
 """`python -m training faithfulness`: whether the map shows what the network goes by.
 
 Cells that the map marks are blotted out of films in which pneumonia was found (deletion), or are
-all that is left of them (insertion). If the map is true, the network's evidence falls further, or comes
+all that is left of them (insertion). If the map is true, the evidence falls further, or comes
 back further, than with as many cells drawn at random, or with the cells of another film's map.
 """
 

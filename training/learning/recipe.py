@@ -11,6 +11,7 @@ _MARGIN = 1.4  # films are kept this much larger than the network takes them, to
 
 
 BLOCKS = 8  # of a ResNet-18
+STEP = 16  # of the sizes that films are trained at
 
 
 class BadRecipe(Mistake):
@@ -57,18 +58,20 @@ class Recipe:
     def __post_init__(self) -> None:
         if not 0 <= self.frozen <= BLOCKS or not 0 < self.cropped <= 1:
             raise BadRecipe(f"A recipe has frozen from 0 to {BLOCKS} and cropped above 0, up to 1.")
+        if self.size % STEP or self.first_size % STEP:
+            raise BadRecipe(f"A recipe has size and first_size that are multiples of {STEP}.")
         if self.mixup and self.consistency:
             raise BadRecipe("A recipe has mixup or consistency: views of mixtures do not compare.")
 
     @property
     def stored_size(self) -> int:
         """The side at which films are kept in memory: a multiple of 16."""
-        return round(self.size * _MARGIN / 16) * 16
+        return round(self.size * _MARGIN / STEP) * STEP
 
     def size_at(self, epoch: int) -> int:
         """The side of the films in this epoch: a multiple of 16 that grows linearly, then stays."""
         grown = min(1.0, epoch / max(1.0, self.grown_after * self.epochs))
-        return self.first_size + round(grown * (self.size - self.first_size) / 16) * 16
+        return self.first_size + round(grown * (self.size - self.first_size) / STEP) * STEP
 
     def milder(self) -> "Recipe":
         """The same with variations of a quarter: films much as they are served."""

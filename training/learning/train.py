@@ -15,7 +15,8 @@ from training.learning.augment import augment
 from training.learning.fit import Labelled, fit, predict_logits
 from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
-from training.learning.recipe import BadRecipe, Recipe, load_recipe
+from training.learning.recipe import BadRecipe, Recipe
+from training.learning.run import add_to_curve, claim, claim_source
 from training.learning.serve import serve
 from training.learning.weights import wake_norms, weights_of
 
@@ -29,16 +30,17 @@ def train(
 
     `cxr-resnet18.onnx` (the network as it is served, in eight bits), `full-precision.onnx`,
     `recipe.json`, `validation.txt` (the films held out), `metrics.json` and `predictions.csv` (the
-    served network on those), `checkpoint.pt` (from which an interrupted run goes on).
+    served network on those), `checkpoint.pt` (from which an interrupted run goes on), `source.json`
+    (what it learns from), `curve.csv` (how it went).
     Patients that also appear below `kept_out` are never trained on. Begins with the network of the
     run in the folder `start`, which must have held the same films out. Raises BadDataset, and
-    BadRecipe where `out` holds a run of another recipe.
+    BadRecipe where `out` holds a run of another recipe, on other films, or from another start.
     """
     console = Console()
     films = find_films(data)
     apart = {film.patient for film in find_films(kept_out)} if kept_out else set()
     training, validation = split_films(films, recipe.fold, recipe.folds, apart)
-    _claim(out, recipe)
+    claim(out, recipe)
     held_out = "".join(f"{film.path.relative_to(data)}\n" for film in validation)
     (out / "validation.txt").write_text(held_out)
     for sentence in tell_shared_patients(films):
@@ -48,11 +50,13 @@ def train(
     learned = Labelled(load_films(training, recipe.stored_size, "training"), class_labels(training))
     held = load_films(validation, recipe.size, "held-out")
     first = _network_to_start_from(start, held_out, learned.films, recipe) if start else None
+    claim_source(out, learned, first)
     labels = class_labels(validation).numpy().astype(np.float64)
 
     def report(epoch: int, loss: float, averaged: ResNet18) -> None:
         normal, pneumonia = predict_logits(averaged, held).double().T.numpy()
         score = measure(labels, expit(pneumonia - normal))["auc"]
+        add_to_curve(out, epoch, recipe.size_at(epoch), loss, score)
         console.print(
             f"epoch {epoch + 1:3d}/{recipe.epochs}  {recipe.size_at(epoch)} px  "
             f"loss {loss:.4f}  held-out AUC {score:.4f}"
@@ -97,18 +101,6 @@ def _network_to_start_from(
     seen = films[torch.randperm(len(films), generator=random)[:WOKEN_ON]]
     wake_norms(network, augment(seen.float(), recipe.size, recipe.milder(), random))
     return network
-
-
-def _claim(out: Path, recipe: Recipe) -> None:
-    """Make `out` the folder of this recipe's run, new or to be gone on with."""
-    kept = out / "recipe.json"
-    if (out / "checkpoint.pt").exists() and load_recipe(kept) != recipe:
-        raise BadRecipe(
-            f"{out} holds a run of another recipe: choose another --out, "
-            f"or go on with that one by --recipe {kept}."
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    recipe.save(kept)
 
 
 def _describe(films: list[Film]) -> str:
