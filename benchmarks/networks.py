@@ -8,8 +8,10 @@ from torch import nn
 from benchmarks.films import SAMPLES, WORK
 from imaging.pixels import network_input, read_grey
 from training.learning.export import export
+from training.learning.gate import Gate
 from training.learning.network import Block, Classifier, ResNet18
 from training.learning.quantize import quantize
+from training.learning.scale import Scale
 
 
 def twin() -> Classifier:
@@ -19,7 +21,7 @@ def twin() -> Classifier:
     for module in network.modules():
         if isinstance(module, Block):
             nn.init.ones_(module.norm2.weight)  # else the second half of each block adds nothing
-    return Classifier(network.eval(), temperature=1.0).eval()
+    return Classifier(network.eval(), Scale(slope=2.0, intercept=0.5), Gate()).eval()
 
 
 def twin_files(side: int) -> tuple[Path, Path]:

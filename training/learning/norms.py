@@ -5,6 +5,8 @@ from torch import Tensor, nn
 
 from training.learning.network import ResNet18, train_mode
 
+SETTLED_ON = 1500  # films: plenty for means and variances
+
 
 @torch.no_grad()
 def settle_norms(
@@ -23,6 +25,6 @@ def settle_norms(
             module.momentum = None  # a plain average over all batches
     # Shuffled: a batch of one class would vary less than films do.
     order = torch.randperm(len(films), generator=torch.Generator().manual_seed(seed))
-    for chosen in order.split(batch_size):
+    for chosen in order[:SETTLED_ON].split(batch_size):
         network(films[chosen].float())
     network.eval()
