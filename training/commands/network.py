@@ -41,6 +41,8 @@ def add_assemble(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", type=Path, required=True, help="folder as for train")
     command.add_argument("--runs", type=Path, nargs="+", required=True, help="their --out")
     command.add_argument("--gate", type=Path, help="gate.pt of the command gate")
+    command.add_argument("--start", type=Path, help="what the runs began with, to be mixed in")
+    command.add_argument("--share", type=float, default=0.0, help="of --start (%(default)s)")
     command.add_argument("--out", type=Path, required=True, help="where the network is left")
     _add_prevalence(command)
     command.set_defaults(run=_assemble)
@@ -51,7 +53,15 @@ def _assemble(options: argparse.Namespace) -> None:
     from training.learning.scale import PREVALENCE
 
     prevalence = options.prevalence or PREVALENCE
-    assemble(options.data, options.runs, options.gate, options.out, prevalence)
+    assemble(
+        options.data,
+        options.runs,
+        options.gate,
+        options.out,
+        prevalence,
+        options.start,
+        options.share,
+    )
 
 
 def add_calibrate(command: argparse.ArgumentParser) -> None:

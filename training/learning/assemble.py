@@ -16,6 +16,7 @@ from training.learning.recipe import BadRecipe, load_recipe
 from training.learning.rescale import scale_of
 from training.learning.scale import PREVALENCE
 from training.learning.serve import serve
+from training.learning.train import network_to_start_from
 
 
 def assemble(
@@ -24,8 +25,13 @@ def assemble(
     gate: Path | None,
     out: Path,
     prevalence: float = PREVALENCE,
+    start: Path | None = None,
+    share: float = 0.0,
 ) -> None:
     """Average the networks of `runs`, which began with one network, and serve them as one.
+
+    They began with `start`; its weights make up `share` of the mean: what is learnt anew then
+    forgets less of what was known (Wortsman et al., 2022, arXiv:2109.01903).
 
     The scale and the gate's limits are settled on the films held out, on the file as it is served.
     Leaves `cxr-resnet18.onnx`, `recipe.json`, `validation.txt`, `metrics.json` and
@@ -37,6 +43,10 @@ def assemble(
     (out / "validation.txt").write_text((runs[0] / "validation.txt").read_text())
     recipe.save(out / "recipe.json")
     network = averaged([run / "checkpoint.pt" for run in runs], recipe.frozen)
+    if start and share:
+        stored = load_films(training, recipe.stored_size, "training")
+        first = network_to_start_from(start, "\n".join(_held_out(runs[0])), stored, recipe)
+        blend(network, first, share, recipe.frozen)
     films = load_films(training, recipe.size, "training")
     settle_norms(network, films, recipe.seed, frozen=recipe.frozen)
     serve(network, _gate(gate), recipe, films, validation, out, prevalence)
@@ -53,15 +63,32 @@ def averaged(checkpoints: Sequence[Path], frozen: int) -> ResNet18:
     """
     states = [torch.load(each, map_location="cpu", weights_only=True) for each in checkpoints]
     network = ResNet18()
-    same = ("stem.", *(f"blocks.{block}." for block in range(frozen)))
     mean = {
         name: value
-        if frozen and name.startswith(same)
+        if name.startswith(_same(frozen))
         else torch.stack([state["averaged"][name].double() for state in states]).mean(dim=0)
         for name, value in states[0]["averaged"].items()
     }
     network.load_state_dict(mean)
     return network
+
+
+def blend(network: ResNet18, other: ResNet18, share: float, frozen: int) -> None:
+    """Move the weights of `network`, those `frozen` aside, by `share` of the way to `other`."""
+    state, there = network.state_dict(), other.state_dict()
+    for name, value in state.items():
+        if value.is_floating_point() and not name.startswith(_same(frozen)):
+            state[name] = value.lerp(there[name], share)
+    network.load_state_dict(state)
+
+
+def _same(frozen: int) -> tuple[str, ...]:
+    """How the names of the weights begin that `frozen` blocks leave as they are."""
+    return ("stem.", *(f"blocks.{block}." for block in range(frozen))) if frozen else ()
+
+
+def _held_out(run: Path) -> list[str]:
+    return (run / "validation.txt").read_text().split()
 
 
 def _gate(path: Path | None) -> Gate | None:
@@ -74,7 +101,7 @@ def _gate(path: Path | None) -> Gate | None:
 
 def _split(data: Path, runs: Sequence[Path]) -> tuple[list[Film], list[Film]]:
     """Training and held-out films of `runs`."""
-    lists = [set((run / "validation.txt").read_text().split()) for run in runs]
+    lists = [set(_held_out(run)) for run in runs]
     if any(each != lists[0] for each in lists):
         raise BadRecipe("The runs held out different films: name runs of one fold.")
     films = [film for film in find_films(data) if film.split != "test"]

@@ -49,7 +49,7 @@ def train(
 
     learned = Labelled(load_films(training, recipe.stored_size, "training"), class_labels(training))
     held = load_films(validation, recipe.size, "held-out")
-    first = _network_to_start_from(start, held_out, learned.films, recipe) if start else None
+    first = network_to_start_from(start, held_out, learned.films, recipe) if start else None
     claim_source(out, learned, first)
     labels = class_labels(validation).numpy().astype(np.float64)
 
@@ -74,7 +74,7 @@ def train(
     )
 
 
-def _network_to_start_from(
+def network_to_start_from(
     run: Path, held_out: str, films: torch.Tensor, recipe: Recipe
 ) -> ResNet18:
     """The network of `run`, provided that it never saw the films held out here.
