@@ -54,7 +54,7 @@ def pytorch(side: int, threads: int) -> Classify:
         image = Image.open(io.BytesIO(film)).convert("L")
         pixels = np.asarray(image.resize((side, side), Image.Resampling.BILINEAR), np.float32)
         with torch.inference_mode():
-            return float(network(torch.from_numpy(pixels)[None, None])[0, 1])
+            return float(network(torch.from_numpy(pixels)[None, None])[0][0, 1])
 
     return classify
 

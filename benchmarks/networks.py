@@ -9,8 +9,10 @@ from benchmarks.inputs import SAMPLES, WORK
 from imaging.network_input import network_input
 from imaging.readers import read_grey
 from training.learning.export import export
+from training.learning.gate import Gate
 from training.learning.network import Block, Classifier, ResNet18
 from training.learning.quantize import quantize
+from training.learning.scale import Scale
 
 
 def twin() -> Classifier:
@@ -20,7 +22,7 @@ def twin() -> Classifier:
     for module in network.modules():
         if isinstance(module, Block):
             nn.init.ones_(module.norm2.weight)  # else the second half of each block adds nothing
-    return Classifier(network.eval(), temperature=1.0).eval()
+    return Classifier(network.eval(), Scale(slope=2.0, intercept=0.5), Gate()).eval()
 
 
 def twin_files(side: int) -> tuple[Path, Path]:

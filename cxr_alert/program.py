@@ -11,6 +11,7 @@ from cxr_alert.commands import (
     deploy,
     evaluate,
     local,
+    network,
     operate,
     prepare,
     train,
@@ -22,7 +23,7 @@ FAILED = 1
 MISTAKEN = 2  # as argparse ends where an option is wrong
 INTERRUPTED = 130
 
-_COMMANDS = (local, prepare, train, evaluate, deploy, operate, worklist, bench, completion)
+_COMMANDS = (local, prepare, train, network, evaluate, deploy, operate, worklist, bench, completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

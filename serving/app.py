@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,18 +13,21 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from imaging.refusals import NotReadable, TooLarge, UnsupportedFormat
+from serving.attributes import attributes
 from serving.budget import Budget
+from serving.gate import Refused
 from serving.network import Network
 
 MAX_BODY = 25 * 2**20  # what SageMaker passes on
 BODIES_TOGETHER = 3 * MAX_BODY
 UPLOAD_SECONDS = 60
 _CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+_NO_FILM_FOR_US = 422
 
 log = logging.getLogger("serving")
 
 
-class _Refused(Exception):
+class _Unanswered(Exception):
     """A request that ends with this status and this line."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -56,12 +60,14 @@ def make_app(network: Network, threads: int) -> Starlette:
             async with bodies.hold(_most_to_hold(request)):
                 film = await _read(request)
                 loop = asyncio.get_running_loop()
-                probabilities = await loop.run_in_executor(workers, network.classify, film)
-            return JSONResponse(
-                probabilities, headers={_CUSTOM_ATTRIBUTES: f"model={network.name}"}
-            )
-        except _Refused as refused:
-            return PlainTextResponse(str(refused), refused.status)
+                gated = not _overruled(request)
+                screened = await loop.run_in_executor(workers, network.screen, film, gated)
+            said = attributes(network.name, gated, screened.cells)
+            return JSONResponse(screened.probabilities, headers={_CUSTOM_ATTRIBUTES: said})
+        except _Unanswered as error:
+            return PlainTextResponse(str(error), error.status)
+        except Refused as refused:
+            return PlainTextResponse(f"{refused.code}: {refused}", _NO_FILM_FOR_US)
         except NotReadable as error:
             return PlainTextResponse(str(error), _status(error))
         except ClientDisconnect:
@@ -76,6 +82,12 @@ def make_app(network: Network, threads: int) -> Starlette:
             Route("/invocations", invocations, methods=["POST"]),
         ]
     )
+
+
+def _overruled(request: Request) -> bool:
+    """Whether a person has looked, and wants the film judged whatever the gate says."""
+    asked = request.headers.get(_CUSTOM_ATTRIBUTES, "")
+    return "gate=off" in re.split(r"[,;\s]+", asked)
 
 
 def _most_to_hold(request: Request) -> int:
@@ -95,11 +107,11 @@ async def _read(request: Request) -> bytes:
                     body += part
     except TimeoutError:
         reason = f"The upload did not arrive within {UPLOAD_SECONDS} seconds. Send it again."
-        raise _Refused(408, reason) from None
+        raise _Unanswered(408, reason) from None
     # Only now, since a client that is still sending might not see the answer.
     if size > MAX_BODY:
         limit = f"{MAX_BODY // 2**20} MB"
-        raise _Refused(
+        raise _Unanswered(
             413, f"The file is larger than the {limit} that are read. Export the X-ray smaller."
         )
     return bytes(body)

@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from queue import LifoQueue
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from imaging.grey import Grey
 from imaging.network_input import network_input
 from imaging.readers import read_grey
+from serving.gate import KINDS, refuse_strangers
 
 _UNFIT_FOR_A_HEADER = re.compile(r"[^\x21-\x7e]|[,;]")
 
@@ -23,13 +25,23 @@ class BadNetwork(Exception):
     """A file that can't be served; the message says why and what is wanted."""
 
 
+@dataclass(frozen=True)
+class Screened:
+    """The probabilities (normal, pneumonia), and what each cell of the map adds, if it has one."""
+
+    probabilities: tuple[float, float]
+    cells: list[float]
+
+
 class Network:
     """A network file, ready to classify films from `threads` threads at once.
 
     The file is ONNX: input `image`, float32 [N, 1, S, S] of grey levels 0..255; output
-    `probabilities`, float32 [N, 2] (normal, pneumonia). `name` tells which network it is: its
-    metadata property `model_name`, or else the file's name with the start of its SHA-256; `size` is
-    S, and `least_decoded_side` the side, in pixels, that a film keeps at least when it is decoded.
+    `probabilities`, float32 [N, 2] (normal, pneumonia). It may have two outputs more: `gate`,
+    float32 [N, K], a probability for each of gate.KINDS; and `map`, float32 [N, C], how much each
+    cell of a square grid speaks for pneumonia. `name` tells which network it is: its metadata
+    property `model_name`, or else the file's name with the start of its SHA-256; `size` is S, and
+    `least_decoded_side` the side, in pixels, that a film keeps at least when it is decoded.
     """
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -50,6 +62,7 @@ class Network:
         # From fewer pixels, a probability was 0.011 off a full decode's; from these, 0.001.
         self.least_decoded_side = 5 * self.size // 2
         self.name = _name(model, path, content)
+        self._outputs = [port.any_name for port in model.outputs]
         model.reshape([1, 1, self.size, self.size])
         # A copy of the network for each thread. OpenVINO's own way is several streams of one copy,
         # each pinned to a core; that is slower here, for decoding runs on any core, in their way.
@@ -73,22 +86,44 @@ class Network:
         Raises imaging.refusals.NotReadable for a file that is no film. Call it from any thread:
         most of the time the interpreter is free for others.
         """
+        return self.screen(film, gated=False).probabilities
+
+    def screen(self, film: bytes, gated: bool) -> Screened:
+        """What the network makes of the film in a JPEG or PNG file.
+
+        Raises gate.Refused where the gate takes it for none that the network knows, unless it is
+        not `gated`; pixels.NotReadable and threads as in `classify`.
+        """
         with self._counted():
             grey = network_input(read_grey(film, smallest=self.least_decoded_side), self.size)
             # A count of 1 is this film itself. Films that enter from now on count 2 or more, and so
             # leave this copy alone until this film is done.
             alone = self._films == 1
-            found = _infer(self._of_all_cores, grey) if alone else self.probabilities(grey)
-        normal, pneumonia = found.tolist()
-        return normal, pneumonia
+            found = self._infer(self._of_all_cores, grey) if alone else self.answers(grey)
+        if gated and "gate" in found:
+            refuse_strangers(found["gate"].tolist())
+        normal, pneumonia = found["probabilities"].tolist()
+        cells = found["map"].tolist() if "map" in found else []
+        return Screened((normal, pneumonia), cells)
 
     def probabilities(self, grey: Grey) -> NDArray[np.float32]:
         """Grey levels uint8 [S, S] -> float32 [2] (normal, pneumonia), on one core."""
+        return self.answers(grey)["probabilities"]
+
+    def answers(self, grey: Grey) -> dict[str, NDArray[np.float32]]:
+        """Grey levels uint8 [S, S] -> each of the network's outputs by its name, on one core."""
         request = self._idle.get()
         try:
-            return _infer(request, grey)
+            return self._infer(request, grey)
         finally:
             self._idle.put(request)
+
+    def _infer(self, request: openvino.InferRequest, grey: Grey) -> dict[str, NDArray[np.float32]]:
+        request.infer([grey[None, None].astype(np.float32)])
+        return {
+            name: request.get_output_tensor(index).data[0].copy()
+            for index, name in enumerate(self._outputs)
+        }
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -113,21 +148,18 @@ def _compile(core: openvino.Core, model: openvino.Model, cores: int) -> openvino
     return core.compile_model(model, "CPU", settings).create_infer_request()
 
 
-def _infer(request: openvino.InferRequest, grey: Grey) -> NDArray[np.float32]:
-    request.infer([grey[None, None].astype(np.float32)])
-    result: NDArray[np.float32] = request.get_output_tensor(0).data[0].copy()
-    return result
-
-
 def _checked_input_size(model: openvino.Model, path: Path) -> int:
-    """Check that the input and output are as `Network` describes them, and return S."""
+    """Check that the input and outputs are as `Network` describes them, and return S."""
     inputs = {name: port for port in model.inputs for name in port.names}
     outputs = {name: port for port in model.outputs for name in port.names}
-    if len(model.inputs) == len(model.outputs) == 1 and "image" in inputs:
+    known = {"probabilities", "gate", "map"}
+    if len(model.inputs) == 1 and "image" in inputs and outputs.keys() <= known:
         image = inputs["image"].partial_shape
         answer = outputs["probabilities"].partial_shape if "probabilities" in outputs else None
+        kinds = outputs["gate"].partial_shape if "gate" in outputs else None
         if (
             answer is not None
+            and (kinds is None or kinds.compatible(openvino.PartialShape([-1, len(KINDS)])))
             and inputs["image"].element_type == openvino.Type.f32
             and image.compatible(openvino.PartialShape([-1, 1, -1, -1]))
             and answer.compatible(openvino.PartialShape([-1, 2]))
@@ -137,7 +169,7 @@ def _checked_input_size(model: openvino.Model, path: Path) -> int:
             return int(image[2].get_length())
     raise BadNetwork(
         f"{path} is another kind of network: wanted is the input `image`, float32 [N, 1, S, S], "
-        "and the output `probabilities`, float32 [N, 2]."
+        "and the output `probabilities`, float32 [N, 2]; `gate` and `map` may come with it."
     )
 
 

@@ -34,8 +34,8 @@ class Container:
     def get(self, path: str) -> Reply:
         return self._ask(path, None)
 
-    def post(self, path: str, body: bytes) -> Reply:
-        return self._ask(path, body)
+    def post(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> Reply:
+        return self._ask(path, body, headers)
 
     def url(self, path: str = "") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -45,10 +45,10 @@ class Container:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split(f"{what}:")[1].split()[0]) // 1024
 
-    def _ask(self, path: str, body: bytes | None) -> Reply:
-        url = self.url(path)
+    def _ask(self, path: str, body: bytes | None, headers: dict[str, str] | None = None) -> Reply:
+        request = urllib.request.Request(self.url(path), body, headers or {})  # noqa: S310 - loopback
         try:
-            with urllib.request.urlopen(url, body, PATIENCE) as answer:  # noqa: S310 - loopback
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
                 return Reply(answer.status, answer.read(), lower(answer.headers.items()))
         except urllib.error.HTTPError as error:
             with error:
@@ -95,8 +95,12 @@ def brightness_network(
     classes: int = 2,
     softmax: bool = True,
     name: str | None = None,
+    gate: bool = False,
 ) -> Path:
-    """Write a network that takes bright films for pneumonia, and breaks on an all-white one."""
+    """Write a network that takes bright films for pneumonia, and breaks on an all-white one.
+
+    With a `gate`, it takes films above four fifths of white for adults', and has a map of 49 cells.
+    """
     weight = [(-1.0) ** (column + 1) for column in range(classes)]
     constants = [
         helper.make_tensor("white", TensorProto.FLOAT, [1, 1], [255.0]),
@@ -114,11 +118,28 @@ def brightness_network(
         helper.make_node("MatMul", ["share", "weight"], ["logits"]),
         helper.make_node(last, ["logits"], [probabilities]),
     ]
+    answers = [helper.make_tensor_value_info(probabilities, TensorProto.FLOAT, ["films", classes])]
+    if gate:
+        constants += [
+            helper.make_tensor("strange", TensorProto.FLOAT, [1, 6], [0, -9, 1, -9, -9, -9]),
+            helper.make_tensor("limit", TensorProto.FLOAT, [6], [0.8, 0, 0, 0, 0, 0]),
+            helper.make_tensor("cells", TensorProto.FLOAT, [1, 49], [float(i) for i in range(49)]),
+        ]
+        nodes += [
+            helper.make_node("MatMul", ["share", "strange"], ["strangeness"]),
+            helper.make_node("Add", ["strangeness", "limit"], ["kinds"]),
+            helper.make_node("Softmax", ["kinds"], ["gate"]),
+            helper.make_node("MatMul", ["share", "cells"], ["map"]),
+        ]
+        answers += [
+            helper.make_tensor_value_info("gate", TensorProto.FLOAT, ["films", 6]),
+            helper.make_tensor_value_info("map", TensorProto.FLOAT, ["films", 49]),
+        ]
     graph = helper.make_graph(
         nodes,
         "brightness",
         [helper.make_tensor_value_info(image, TensorProto.FLOAT, ["films", 1, side, side])],
-        [helper.make_tensor_value_info(probabilities, TensorProto.FLOAT, ["films", classes])],
+        answers,
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

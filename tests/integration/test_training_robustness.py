@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.serving_container import brightness_network
-from training.evaluation.rerender import RENDERINGS
+from training.evaluation.rerender import RENDERINGS, SPOILT, UNSEEN
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,8 +22,8 @@ def test_films_are_measured_once_for_each_rendering(tmp_path: Path) -> None:
     result = run("robustness", *arguments)
     assert result.returncode == 0, result.stderr
     measured = json.loads((tmp_path / "robustness.json").read_text())
-    assert list(measured) == list(RENDERINGS)
-    assert all(name in result.stdout for name in RENDERINGS)
+    assert list(measured) == [*RENDERINGS, *UNSEEN, *SPOILT]
+    assert all(name in result.stdout for name in measured)
 
     # A network that goes by brightness alone finds fewer positives in darker films.
     alerts = {name: sum(m["at"]["0.72"][k] for k in ("tp", "fp")) for name, m in measured.items()}

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,9 +60,19 @@ def test_a_run_that_starts_from_another_begins_where_that_ended(
 ) -> None:
     first = fit(films, SMALL, tmp_path / "first.pt", nothing)
     still = dataclasses.replace(SMALL, epochs=1, learning_rate=1e-9)
-    second = fit(films, still, tmp_path / "second.pt", nothing, tmp_path / "first.pt")
+    second = fit(films, still, tmp_path / "second.pt", nothing, first)
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0.0)
+
+
+def test_frozen_blocks_stay_as_they_started(tmp_path: Path, films: Labelled) -> None:
+    start = fit(films, SMALL, tmp_path / "first.pt", nothing)
+    recipe = dataclasses.replace(SMALL, frozen=4, balanced=1, cropped=0.5, contrast=0.3)
+    network = fit(films, recipe, tmp_path / "second.pt", nothing, start)
+    shown = films.films.float()
+    torch.testing.assert_close(network.early(shown), start.eval().early(shown))
+    late, before = network.blocks[4:].state_dict(), start.blocks[4:].state_dict()
+    assert not torch.equal(late["0.conv1.weight"], before["0.conv1.weight"])
 
 
 def test_a_network_learns_what_tells_its_films_apart(tmp_path: Path) -> None:
@@ -93,6 +104,13 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     second = tmp_path / "second"
     goes_on = run(*arguments[:2], "--out", second, *arguments[4:], "--start", tmp_path / "out")
     assert goes_on.returncode == 0, goes_on.stderr
+    served_alone = tmp_path / "served"
+    served_alone.mkdir()
+    for name in ("cxr-resnet18.onnx", "validation.txt"):
+        (served_alone / name).write_bytes((tmp_path / "out" / name).read_bytes())
+    onwards = ("--out", tmp_path / "onwards", *arguments[4:], "--start", served_alone)
+    assert run(*arguments[:2], *onwards).returncode == 0
+
     held_out = tmp_path / "out" / "validation.txt"
     held_out.write_text(held_out.read_text().partition("\n")[2])
     for folder, complaint in (
@@ -103,6 +121,15 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
         refused = run(*arguments[:2], "--out", tmp_path / "third", *arguments[4:], *start)
         assert refused.returncode == 2
         assert complaint in refused.stderr
+
+    curve = (tmp_path / "out" / "curve.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in curve] == ["epoch", "1", "2", "3"]
+    fewer = tmp_path / "fewer"
+    shutil.copytree(ROOT / "samples", fewer)
+    next(fewer.glob("PNEUMONIA/*")).unlink()
+    other_films = run("--data", fewer, *arguments[2:])
+    assert other_films.returncode == 2
+    assert "on other films" in other_films.stderr
 
     other_recipe = run(*arguments, "--seed", "2")
     assert other_recipe.returncode == 2

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from training.evaluation.metrics import measure
 from training.learning.augment import augment, mix
-from training.learning.calibrate import fit_temperature
 from training.learning.fit import disagreement
 from training.learning.network import standardise
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
@@ -45,18 +44,20 @@ def test_without_positives_there_is_no_precision() -> None:
     assert "precision" not in cast(dict[str, dict[str, Any]], result["at"])["0.5"]
 
 
-def test_overconfident_logits_are_softened_to_the_observed_rate() -> None:
-    # Two logits four apart claim 98 %; three right out of four is what they give.
-    logits = torch.tensor([[0.0, 4.0]] * 4)
-    temperature = fit_temperature(logits, torch.tensor([1, 1, 1, 0]))
-    calibrated = torch.softmax(logits.double() / temperature, dim=1)[0, 1]
-    assert float(calibrated) == pytest.approx(0.75, abs=1e-3)
-
-
 def test_brightness_and_contrast_do_not_reach_the_network() -> None:
     film = torch.rand(1, 1, 16, 16, dtype=torch.float64) * 100 + 20
     brighter = film * 2 + 10
     torch.testing.assert_close(standardise(film), standardise(brighter), atol=0.05, rtol=0.0)
+
+
+def test_what_lies_along_the_edges_does_not_reach_the_middle() -> None:
+    film = torch.rand(1, 1, 40, 40) * 100 + 20
+    framed = film.clone()
+    framed[:, :, :5] = 0
+    same = slice(6, 34)
+    torch.testing.assert_close(
+        standardise(framed)[..., same, same], standardise(film)[..., same, same]
+    )
 
 
 def test_a_blank_film_stays_finite() -> None:
@@ -64,11 +65,15 @@ def test_a_blank_film_stays_finite() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**31), st.sampled_from([32, 48]))
-def test_a_varied_film_is_a_film(seed: int, size: int) -> None:
+@given(
+    st.integers(0, 2**31),
+    st.sampled_from([32, 48]),
+    st.sampled_from([{}, {"cropped": 0.3, "contrast": 0.6}]),
+)
+def test_a_varied_film_is_a_film(seed: int, size: int, crops: dict[str, Any]) -> None:
     random = torch.Generator().manual_seed(seed)
     films = torch.rand((3, 1, 64, 64), generator=random) * 255
-    varied = augment(films, size, Recipe(sharpened=0.5, framed=0.5), random)
+    varied = augment(films, size, Recipe(sharpened=0.5, framed=0.5, **crops), random)
     assert varied.shape == (3, 1, size, size)
     assert float(varied.min()) >= 0
     assert float(varied.max()) <= 255

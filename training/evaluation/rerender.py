@@ -4,11 +4,12 @@ Each rendering keeps what a reader sees. A network that judges it otherwise lean
 is not the disease: framing, sharpness, exposure, or the letters burned into a corner.
 """
 
+import io
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 Rendering = Callable[[Image.Image], Image.Image]
 
@@ -61,6 +62,56 @@ def _framed(film: Image.Image) -> Image.Image:
     return ImageOps.expand(ImageOps.crop(film, border), border, fill=0)
 
 
+def _coarse_jpeg(film: Image.Image) -> Image.Image:
+    """As a messenger would pass it on."""
+    packed = io.BytesIO()
+    film.save(packed, "JPEG", quality=10)
+    return Image.open(packed).convert("L")
+
+
+def _slanted(film: Image.Image) -> Image.Image:
+    """As photographed from the side: the right edge is shorter."""
+    width, height, less = film.width, film.height, 0.08
+    corners = (0, 0, 0, height, width, (1 + less) * height, width, -less * height)
+    return film.transform(film.size, Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
+
+
+def _vignetted(film: Image.Image) -> Image.Image:
+    across = np.linspace(-1, 1, film.width)[None, :]
+    down = np.linspace(-1, 1, film.height)[:, None]
+    light = 1 - 0.35 * np.clip(across**2 + down**2, 0, 2)
+    return Image.fromarray((np.asarray(film) * light).astype(np.uint8))
+
+
+def _labelled(film: Image.Image) -> Image.Image:
+    """With a patient's line and a side, as a workstation burns them in."""
+    written = film.copy()
+    draw, size = ImageDraw.Draw(written), film.height / 20
+    draw.text((size / 2, size / 2), "DOE J  03Y M  AP SUPINE", fill=255, font_size=size)
+    draw.text((film.width - 3 * size, film.height - 3 * size), "L", fill=255, font_size=2 * size)
+    return written
+
+
+def _in_a_viewer(film: Image.Image) -> Image.Image:
+    """A screenshot: the film between a toolbar and a list of names."""
+    side = max(film.size)
+    page = Image.new("L", (round(1.8 * side), round(1.3 * side)), 45)
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((0, 0, page.width, side // 10), fill=200)
+    for line in range(12):
+        place = (side // 40, side // 6 + line * side // 12)
+        draw.text(place, f"Study {line + 1:03d}  CR CHEST", fill=220, font_size=side / 30)
+    page.paste(film, (page.width - film.width - side // 10, side // 6))
+    return page
+
+
+def _twice(film: Image.Image) -> Image.Image:
+    page = Image.new("L", (2 * film.width, film.height))
+    page.paste(film, (0, 0))
+    page.paste(ImageOps.mirror(film), (film.width, 0))
+    return page
+
+
 RENDERINGS: dict[str, Rendering] = {
     "as it is": lambda film: film,
     "darker": _gamma(1.5),
@@ -75,6 +126,32 @@ RENDERINGS: dict[str, Rendering] = {
     "sharpened": _sharpened,
     "corners masked": _corners_masked,
     "framed in black": _framed,
+}
+
+
+# No augmentation has a relative of these: what holds here was not learnt by heart.
+UNSEEN: dict[str, Rendering] = {
+    "equalised": ImageOps.equalize,
+    "ends of the greys clipped": lambda film: ImageOps.autocontrast(film, cutoff=4),
+    "coarse JPEG": _coarse_jpeg,
+    "at a slant": _slanted,
+    "vignetted": _vignetted,
+    "median-filtered": lambda film: film.filter(ImageFilter.MedianFilter(5)),
+    "eight grey levels": lambda film: ImageOps.posterize(film, 3),
+    "text burned in": _labelled,
+    "white edge": lambda film: ImageOps.expand(film, min(film.size) // 16, fill=255),
+}
+
+# These are no films to be judged as they are: a gate refuses them, or the finding holds.
+SPOILT: dict[str, Rendering] = {
+    "inverted": ImageOps.invert,
+    "turned by 90 degrees": lambda film: film.transpose(Image.Transpose.ROTATE_90),
+    "turned by 180 degrees": lambda film: film.transpose(Image.Transpose.ROTATE_180),
+    "turned by 270 degrees": lambda film: film.transpose(Image.Transpose.ROTATE_270),
+    "a quarter of it": lambda film: film.crop((0, 0, film.width // 2, film.height // 2)),
+    "in a wide black frame": lambda film: ImageOps.expand(film, min(film.size) // 3, fill=0),
+    "in a viewer": _in_a_viewer,
+    "twice in one picture": _twice,
 }
 
 

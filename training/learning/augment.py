@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from training.learning.recipe import Recipe
 
+_MORE = 1.1  # of the film's side: the widest view of a cropping recipe
+
 
 def augment(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -> Tensor:
     """Films [N, 1, H, W] of grey levels 0..255 -> varied films [N, 1, size, size], same range."""
@@ -47,10 +49,17 @@ def _warp(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
         return (2 * torch.rand(count, generator=random) - 1) * limit
 
     angle, shear = draw(math.radians(recipe.rotation)), draw(math.radians(recipe.shear))
-    zoom, aspect = draw(recipe.zoom).exp(), draw(recipe.aspect / 2).exp()
+    aspect = draw(recipe.aspect / 2).exp()
+    if recipe.cropped < 1:
+        # A little more than the film at most, so that black edges are seen too.
+        zoom = recipe.cropped + (_MORE - recipe.cropped) * torch.rand(count, generator=random)
+        room = (1 - zoom).abs()
+        side, height = draw(1.0) * room, draw(1.0) * room
+    else:
+        zoom = draw(recipe.zoom).exp()
+        side, height = draw(2 * recipe.shift), draw(2 * recipe.shift)
     mirror = torch.where(torch.rand(count, generator=random) < 0.5, -1.0, 1.0)
     across, down = zoom * aspect, zoom / aspect
-    side, height = draw(2 * recipe.shift), draw(2 * recipe.shift)
     matrix = torch.stack(
         [
             torch.stack([mirror * across * angle.cos(), -across * (angle + shear).sin(), side], 1),
@@ -105,6 +114,10 @@ def _change_exposure(films: Tensor, recipe: Recipe, random: torch.Generator) -> 
     noise = torch.rand(per_film, generator=random) * recipe.noise
     grain = torch.randn(films.shape, generator=random)
     levels = (films / 255).clamp(0, 1) ** gamma.to(films.device)
+    if recipe.contrast:
+        factor = ((2 * torch.rand(per_film, generator=random) - 1) * recipe.contrast).exp()
+        middle = levels.mean(dim=(2, 3), keepdim=True)
+        levels = middle + factor.to(films.device) * (levels - middle)
     return (levels + (noise * grain).to(films.device)).clamp(0, 1) * 255
 
 

@@ -1,21 +1,27 @@
 """The trained network as one ONNX file that `serving` loads."""
 
+import json
 from pathlib import Path
 
 import onnx
 import torch
 
+from serving.gate import KINDS
 from training.learning.network import Classifier
 
 
 def export(classifier: Classifier, size: int, path: Path) -> None:
-    """Write `classifier` for films float32 [N, 1, size, size] to `path`, named after the file."""
+    """Write `classifier` for films float32 [N, 1, size, size] to `path`, named after the file.
+
+    The metadata say which prevalence the probabilities are for, and what kinds the gate knows.
+    """
     example = torch.zeros(2, 1, size, size)
+    outputs = ["probabilities", "map", *(["gate"] if classifier.gate else [])]
     program = torch.onnx.export(
         classifier,
         (example,),
         input_names=["image"],
-        output_names=["probabilities"],
+        output_names=outputs,
         dynamic_shapes=({0: torch.export.Dim("films")},),
         dynamo=True,
         external_data=False,
@@ -24,5 +30,9 @@ def export(classifier: Classifier, size: int, path: Path) -> None:
     if program is None:
         raise RuntimeError("PyTorch's exporter gave no ONNX program.")
     model = program.model_proto
+    told = classifier.scale.told()
+    if classifier.gate:
+        told["kinds"] = json.dumps(KINDS)
+    onnx.helper.set_model_props(model, told)
     onnx.checker.check_model(model)
     onnx.save(model, path)

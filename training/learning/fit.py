@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.learning.augment import augment, mix
-from training.learning.network import ResNet18
+from training.learning.network import ResNet18, train_mode
 from training.learning.recipe import Recipe
 
 MOMENTUM = 0.9
@@ -32,11 +32,11 @@ def fit(
     recipe: Recipe,
     checkpoint: Path,
     after_epoch: Callable[[int, float, ResNet18], None],
-    start: Path | None = None,
+    start: ResNet18 | None = None,
 ) -> ResNet18:
     """Train and return the network with exponentially averaged weights (EMA).
 
-    Begins with the averaged network in the checkpoint `start` of another run, or from scratch.
+    Begins with the network `start`, or from scratch.
 
     Goes on from `checkpoint` where it exists, to the same result as an uninterrupted run, and
     leaves one there after each epoch. `after_epoch` is told the epoch, its mean loss, and the
@@ -46,15 +46,16 @@ def fit(
     torch.manual_seed(recipe.seed)
     network = ResNet18().to(device)
     if start:
-        state = torch.load(start, map_location=device, weights_only=True)
-        network.load_state_dict(state["averaged"])
+        network.load_state_dict(start.state_dict())
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = ResNet18().to(device)
     averaged.load_state_dict(network.state_dict())
     averaged.eval()
+    train_mode(network, recipe.frozen)
     optimizer = _optimizer(network, recipe)
     films, labels = training.films.to(device), training.labels.to(device)
-    steps = math.ceil(len(films) / recipe.batch_size)
+    shown = len(_order(training.labels, recipe.balanced, torch.Generator()))
+    steps = math.ceil(shown / recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps, pct_start=WARM_UP
     )
@@ -73,10 +74,11 @@ def fit(
             random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
             size = recipe.size_at(epoch)
             name = f"Epoch {epoch + 1}/{recipe.epochs} at {size} px"
-            task = bar.add_task(name, total=len(films), loss=math.nan)
-            network.train()
+            task = bar.add_task(name, total=shown, loss=math.nan)
+            train_mode(network, recipe.frozen)
             total = 0.0
-            for chosen in torch.randperm(len(films), generator=random).split(recipe.batch_size):
+            order = _order(training.labels, recipe.balanced, random)
+            for chosen in order.split(recipe.batch_size):
                 here = chosen.to(device)
                 batch = _views(films[here].float(), size, recipe, random)
                 targets = F.one_hot(labels[here], 2).float().repeat(len(batch) // len(here), 1)
@@ -97,7 +99,7 @@ def fit(
             torch.save(state, unfinished)
             unfinished.replace(checkpoint)
             bar.remove_task(task)
-            after_epoch(epoch, total / len(films), averaged)
+            after_epoch(epoch, total / shown, averaged)
     return averaged.cpu()
 
 
@@ -115,6 +117,16 @@ def disagreement(logits: Tensor) -> Tensor:
     """
     mild, strong = F.log_softmax(logits, dim=1).chunk(2)
     return ((mild.exp() - strong.exp()) * (mild - strong)).sum(dim=1).mean() / 2
+
+
+def _order(labels: Tensor, balanced: int, random: torch.Generator) -> Tensor:
+    """The films of an epoch, drawn anew: all, or as many of each class as the rarer one has."""
+    order = torch.randperm(len(labels), generator=random)
+    if not balanced:
+        return order
+    parts = [order[labels[order] == label] for label in (0, 1)]
+    even = torch.cat([part[: min(map(len, parts))] for part in parts])
+    return even[torch.randperm(len(even), generator=random)]
 
 
 def _views(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -> Tensor:
@@ -153,8 +165,9 @@ def _fast_bfloat16(device: torch.device) -> bool:
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """SGD that decays kernels and matrices only: norms and biases have no size to keep down."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
+    learning = [p for p in network.parameters() if p.requires_grad]
+    decayed = [p for p in learning if p.ndim > 1]
+    others = [p for p in learning if p.ndim <= 1]
     groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": others},

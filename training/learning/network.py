@@ -6,6 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from training.learning.gate import Gate, lent, shrunk
+from training.learning.scale import Scale
+
+MAP_SIDE = 10  # cells of the map at each side
+HALF = 4  # blocks of the first half
+_EDGE = 0.15  # the share of a film's side that counts as edge
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions beside a shortcut."""
@@ -58,26 +65,70 @@ class ResNet18(nn.Module):
 
     def forward(self, films: Tensor) -> Tensor:
         """Films [N, 1, S, S] of grey levels 0..255 -> logits [N, 2] (normal, pneumonia)."""
-        features = self.blocks(self.stem(standardise(films)))
-        logits: Tensor = self.head(features.mean(dim=(2, 3)))
+        logits: Tensor = self.head(self.late(self.early(films)).mean(dim=(2, 3)))
         return logits
+
+    def early(self, films: Tensor) -> Tensor:
+        """What the first half sees: [N, 1, S, S] -> [N, 128, S / 8, S / 8]; the gate looks here."""
+        features: Tensor = self.blocks[:HALF](self.stem(standardise(films)))
+        return features
+
+    def late(self, features: Tensor) -> Tensor:
+        """What the second half makes of it: [N, 128, S / 8, S / 8] -> [N, 512, S / 32, S / 32]."""
+        found: Tensor = self.blocks[HALF:](features)
+        return found
+
+
+def train_mode(network: ResNet18, frozen: int) -> None:
+    """Training mode, but for the stem and the `frozen` first blocks, which learn nothing."""
+    network.train()
+    if frozen:
+        for part in (network.stem, network.blocks[:frozen]):
+            part.eval().requires_grad_(False)
 
 
 class Classifier(nn.Module):
-    """What is served: the network's logits, softened by the calibration, as probabilities."""
+    """What is served: the network's logits as probabilities; what the gate says; the map."""
 
-    def __init__(self, network: ResNet18, temperature: float) -> None:
+    def __init__(self, network: ResNet18, scale: Scale, gate: Gate | None = None) -> None:
         super().__init__()
         self.network = network
-        self.temperature = temperature
+        self.scale = scale
+        self.gate = gate
+        # By these names in the file, `rescale` finds them again.
+        self.register_buffer("slope", torch.tensor(scale.slope))
+        self.register_buffer("offset", torch.tensor(scale.intercept + scale.shift))
 
-    def forward(self, films: Tensor) -> Tensor:
-        """Films [N, 1, S, S] of grey levels 0..255 -> probabilities [N, 2] (normal, pneumonia)."""
-        return torch.softmax(self.network(films) / self.temperature, dim=1)
+    def forward(self, films: Tensor) -> tuple[Tensor, ...]:
+        """Films [N, 1, S, S] of grey levels 0..255 -> probabilities, the gate's word, the map.
+
+        Probabilities [N, 2] (normal, pneumonia); with a gate, probabilities [N, KINDS] too; and how
+        much each cell [N, MAP_SIDE ** 2], row by row, speaks for pneumonia.
+        """
+        early = self.network.early(films)
+        features = self.network.late(early)
+        logits = self.network.head(features.mean(dim=(2, 3)))
+        difference = logits[:, 1:] - logits[:, :1]
+        evidence = self.slope * difference + self.offset
+        probabilities = torch.softmax(torch.cat([-evidence / 2, evidence / 2], dim=1), dim=1)
+        weight = (self.network.head.weight[1] - self.network.head.weight[0])[None, :, None, None]
+        cells = F.interpolate(
+            F.conv2d(features, weight), (MAP_SIDE, MAP_SIDE), mode="bilinear", align_corners=False
+        )
+        answers = (probabilities, cells.flatten(1))
+        if self.gate is None:
+            return answers
+        word = torch.softmax(self.gate(shrunk(films), lent(early)), dim=1)
+        return (*answers, word)
 
 
 def standardise(films: Tensor) -> Tensor:
-    """Each film to mean 0 and standard deviation 1; a blank film to zeros."""
-    centred = films - films.mean(dim=(2, 3), keepdim=True)
-    deviation = centred.square().mean(dim=(2, 3), keepdim=True).sqrt()
-    return centred / (deviation + 1.0)
+    """Each film to mean 0 and standard deviation 1 in its middle; a blank film to zeros.
+
+    What lies along the edges, a black frame for one, has no say: it would shift every pixel.
+    """
+    edge = round(_EDGE * films.shape[-1])
+    middle = films[:, :, edge:-edge, edge:-edge]
+    mean = middle.mean(dim=(2, 3), keepdim=True)
+    deviation = (middle - mean).square().mean(dim=(2, 3), keepdim=True).sqrt()
+    return (films - mean) / (deviation + 1.0)

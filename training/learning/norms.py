@@ -3,23 +3,28 @@
 import torch
 from torch import Tensor, nn
 
-from training.learning.network import ResNet18
+from training.learning.network import ResNet18, train_mode
+
+SETTLED_ON = 1500  # films: plenty for means and variances
 
 
 @torch.no_grad()
-def settle_norms(network: ResNet18, films: Tensor, seed: int, batch_size: int = 64) -> None:
+def settle_norms(
+    network: ResNet18, films: Tensor, seed: int, batch_size: int = 64, frozen: int = 0
+) -> None:
     """Take the running statistics anew from `films`, uint8 [N, 1, S, S], none of them varied.
 
     Training leaves the statistics of varied films, which are blurrier than those that are served;
-    the network then leans towards NORMAL, whose films happen to be the sharper ones.
+    the network then leans towards NORMAL, whose films happen to be the sharper ones. The stem and
+    the `frozen` first blocks keep theirs.
     """
+    train_mode(network, frozen)
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d) and module.training:
             module.reset_running_stats()
             module.momentum = None  # a plain average over all batches
-    network.train()
     # Shuffled: a batch of one class would vary less than films do.
     order = torch.randperm(len(films), generator=torch.Generator().manual_seed(seed))
-    for chosen in order.split(batch_size):
+    for chosen in order[:SETTLED_ON].split(batch_size):
         network(films[chosen].float())
     network.eval()

@@ -17,13 +17,40 @@ def quantize(full: Path, films: Tensor, path: Path) -> None:
     model = onnx.load(full)
     samples = [film[None].numpy().astype(np.float32) for film in films]
     # Eight bits hold a film's grey levels but not their squares: standardising stays exact.
-    standardising = takewhile(lambda node: node.op_type != "Conv", model.graph.node)
+    standardising = {
+        node.name for node in takewhile(lambda node: node.op_type != "Conv", model.graph.node)
+    }
+    # The gate is small and its limits are fine, so it, the map and the scale stay as they are.
+    judging = _leading_to("probabilities", model)
+    scaling = judging - _leading_to(_logits(model), model)
+    left = [
+        node.name
+        for node in model.graph.node
+        if node.name in standardising | scaling or node.name not in judging
+    ]
     model = nncf.quantize(
         model,
         nncf.Dataset(samples, lambda film: {"image": film}),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(samples),
-        ignored_scope=nncf.IgnoredScope(names=[node.name for node in standardising]),
+        ignored_scope=nncf.IgnoredScope(names=left),
     )
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def _logits(model: onnx.ModelProto) -> str:
+    """What the disease network's last layer gives."""
+    return next(
+        str(node.output[0]) for node in model.graph.node if "network.head.weight" in node.input
+    )
+
+
+def _leading_to(output: str, model: onnx.ModelProto) -> set[str]:
+    """The names of the nodes that `output` depends on."""
+    wanted, found = {output}, set[str]()
+    for node in reversed(model.graph.node):  # in the order of their running
+        if wanted & set(node.output):
+            wanted.update(node.input)
+            found.add(node.name)
+    return found

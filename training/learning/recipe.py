@@ -10,6 +10,10 @@ from cxr_alert.errors import Mistake
 _MARGIN = 1.4  # films are kept this much larger than the network takes them, to be warped from
 
 
+BLOCKS = 8  # of a ResNet-18
+STEP = 16  # of the sizes that films are trained at
+
+
 class BadRecipe(Mistake):
     """The recipe file can't be used; the message says why."""
 
@@ -46,24 +50,32 @@ class Recipe:
     sharpened: float = 0.0  # share of films whose edges are raised
     framed: float = 0.0  # share of films that lose what lies along their edges, letters and all
     consistency: float = 0.0  # weight of two views of a film being judged alike; 0: one view
+    cropped: float = 1.0  # the smallest share of the side that a view shows; 1: `zoom`, `shift`
+    contrast: float = 0.0  # of the logarithm
+    balanced: int = 0  # 1: an epoch has as many films of one class as of the other
+    frozen: int = 0  # how many of the eight blocks, with the stem before them, stay as they start
 
     def __post_init__(self) -> None:
+        if not 0 <= self.frozen <= BLOCKS or not 0 < self.cropped <= 1:
+            raise BadRecipe(f"A recipe has frozen from 0 to {BLOCKS} and cropped above 0, up to 1.")
+        if self.size % STEP or self.first_size % STEP:
+            raise BadRecipe(f"A recipe has size and first_size that are multiples of {STEP}.")
         if self.mixup and self.consistency:
             raise BadRecipe("A recipe has mixup or consistency: views of mixtures do not compare.")
 
     @property
     def stored_size(self) -> int:
         """The side at which films are kept in memory: a multiple of 16."""
-        return round(self.size * _MARGIN / 16) * 16
+        return round(self.size * _MARGIN / STEP) * STEP
 
     def size_at(self, epoch: int) -> int:
         """The side of the films in this epoch: a multiple of 16 that grows linearly, then stays."""
         grown = min(1.0, epoch / max(1.0, self.grown_after * self.epochs))
-        return self.first_size + round(grown * (self.size - self.first_size) / 16) * 16
+        return self.first_size + round(grown * (self.size - self.first_size) / STEP) * STEP
 
     def milder(self) -> "Recipe":
         """The same with variations of a quarter: films much as they are served."""
-        lengths = ("rotation", "shear", "shift", "zoom", "aspect", "gamma", "noise")
+        lengths = ("rotation", "shear", "shift", "zoom", "aspect", "gamma", "noise", "contrast")
         shares = ("blurred", "erased", "sharpened", "framed")
         return dataclasses.replace(
             self, **{name: getattr(self, name) / 4 for name in (*lengths, *shares)}

@@ -1,0 +1,25 @@
+"""What the container says beside the probabilities, in one header of at most 1,024 characters."""
+
+from collections.abc import Sequence
+
+_FULL = 99  # the cell that speaks most for pneumonia; 0 speaks for nothing, or against it
+
+
+def attributes(model: str, gated: bool, cells: Sequence[float]) -> str:
+    """`model=NAME`, then `gate=off` where a person overruled it, then `map=` where there are cells.
+
+    The map has two digits for each cell of a square grid, row by row: its share of the largest.
+    """
+    said = [f"model={model}"]
+    if not gated:
+        said.append("gate=off")
+    if cells:
+        said.append(f"map={packed(cells)}")
+    return ",".join(said)
+
+
+def packed(cells: Sequence[float]) -> str:
+    """Two digits for each cell: 00 for nothing or less, 99 for the largest."""
+    most = max(cells)
+    scale = _FULL / most if most > 0 else 0.0
+    return "".join(f"{round(max(cell, 0.0) * scale):02d}" for cell in cells)

@@ -1,0 +1,101 @@
+"""The container with a network that has a gate and a map, as SageMaker asks it."""
+
+import io
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from PIL import Image
+
+from serving.gate import Refused
+from serving.network import Network
+from tests.integration.serving_container import (
+    SAGEMAKER,
+    Container,
+    brightness,
+    brightness_network,
+    running,
+)
+
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+CHILD, ADULT = 150, 230
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("network")
+    return brightness_network(folder / "network.onnx", name="gated", gate=True)
+
+
+@pytest.fixture(scope="module")
+def container(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    folder = tmp_path_factory.mktemp("container")
+    with running(folder, "--model", network, program=SAGEMAKER) as container:
+        yield container
+
+
+def film(level: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (80, 60), level).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_film_that_passes_comes_with_its_map(container: Container) -> None:
+    reply = container.post("/invocations", film(CHILD))
+    assert reply.status == 200
+    assert json.loads(reply.body) == pytest.approx(brightness(CHILD), abs=0.01)
+    model, _, cells = reply.headers[ATTRIBUTES.lower()].partition(",map=")
+    assert model == "model=gated"
+    assert len(cells) == 2 * 49
+    assert (cells[:2], cells[-2:]) == ("00", "99")
+
+
+def test_a_refused_film_has_a_code_and_a_sentence(container: Container) -> None:
+    reply = container.post("/invocations", film(ADULT))
+    assert reply.status == 422
+    code, _, sentence = reply.body.decode().partition(": ")
+    assert code == "adult"
+    assert sentence.startswith("This looks like an adult's")
+    assert sentence.endswith("Have it read by a person.")
+
+
+def test_a_person_overrules_the_gate_and_the_answer_says_so(container: Container) -> None:
+    asked = {ATTRIBUTES: "reader=7,gate=off"}
+    reply = container.post("/invocations", film(ADULT), asked)
+    assert reply.status == 200
+    assert json.loads(reply.body) == pytest.approx(brightness(ADULT), abs=0.01)
+    assert reply.headers[ATTRIBUTES.lower()].startswith("model=gated,gate=off,map=")
+
+
+def test_only_gate_off_overrules(container: Container) -> None:
+    for said in ("gate=on", "no-gate=off", "gate=offline"):
+        assert container.post("/invocations", film(ADULT), {ATTRIBUTES: said}).status == 422
+
+
+def test_boto3_gets_the_refusal_and_can_overrule_it(container: Container) -> None:
+    client = boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=container.url(),
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - nobody's
+    )
+    ask = partial(client.invoke_endpoint, EndpointName="any", Body=film(ADULT))
+    with pytest.raises(ClientError) as refused:
+        ask()
+    response: Any = refused.value.response
+    assert response["OriginalStatusCode"] == 422
+    assert response["OriginalMessage"].startswith("adult: ")
+    assert ask(CustomAttributes="gate=off")["Body"].read()
+
+
+def test_whoever_asks_the_network_itself_is_not_gated(network: Path) -> None:
+    served = Network(network, threads=1)
+    assert served.classify(film(ADULT)) == pytest.approx(brightness(ADULT), abs=0.01)
+    with pytest.raises(Refused):
+        served.screen(film(ADULT), gated=True)

@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from training.evaluation.compare import draw_patients, specificity_at_recall, weighted_auc
+
+
+def test_specificity_is_taken_where_recall_is_reached() -> None:
+    labels = np.array([1.0] * 100 + [0.0] * 4)
+    # The three lowest ill films may be missed; the fourth sets the cutoff at 0.5.
+    ill = np.array([0.1, 0.2, 0.3, 0.5] + [0.9] * 96)
+    probabilities = np.concatenate([ill, [0.05, 0.4, 0.5, 0.95]])
+    assert specificity_at_recall(labels, probabilities, np.ones(104)) == 0.5
+
+
+def test_weights_count_as_repeated_films() -> None:
+    random = np.random.default_rng(0)
+    labels = np.tile([0.0, 1.0], 20)
+    probabilities = (labels * 0.3 + random.random(40)).round(1)
+    weights = random.integers(0, 4, 40)
+    repeated = np.repeat(np.arange(40), weights)
+    expected = roc_auc_score(labels[repeated], probabilities[repeated])
+    assert weighted_auc(labels, probabilities, weights.astype(float)) == pytest.approx(expected)
+
+
+def test_all_films_of_a_patient_are_drawn_together() -> None:
+    labels = np.array([0.0, 0.0, 0.0, 1.0, 1.0])
+    weights = draw_patients(labels, ["a", "a", "b", "c", "d"], 50)
+    assert (weights[0] == 1).all()
+    assert (weights[:, 0] == weights[:, 1]).all()
+    assert (weights[1:, 0] + weights[1:, 2] == 2).all()
+    assert (weights[1:, 3] + weights[1:, 4] == 2).all()

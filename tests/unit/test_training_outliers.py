@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from training.learning import outliers
+
+
+def film() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        outliers.varied,
+        outliers.inverted,
+        outliers.turned,
+        outliers.part,
+        outliers.shuffled,
+        outliers.another_thing,
+        lambda grey, random: outliers.laid_out(grey, grey, random),
+        lambda grey, random: outliers.drawn(len(grey), random),
+    ],
+)
+def test_what_is_made_is_a_picture_and_the_same_for_the_same_seed(spoil: outliers.Spoil) -> None:
+    for seed in range(12):
+        made = [spoil(film(), np.random.default_rng(seed)) for _ in range(2)]
+        assert made[0].shape == (64, 64)
+        assert made[0].dtype == np.uint8
+        assert (made[0] == made[1]).all()

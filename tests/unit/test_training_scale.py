@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from training.learning.limits import limits
+from training.learning.scale import Scale, fit_scale, reweighted
+
+
+def films(count: int, ill: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logit differences that say twice what they should, and one too much; with labels."""
+    random = np.random.default_rng(1)
+    labels = (random.random(count) < ill).astype(float)
+    # Two normal distributions one deviation apart each side: the true evidence is 2 * x.
+    x = random.normal(np.where(labels == 1, 1.0, -1.0), 1.0)
+    return 2 * (2 * x) + 1, labels
+
+
+@pytest.mark.parametrize("ill", [0.2, 0.8])
+def test_the_scale_does_not_depend_on_how_many_films_are_ill(ill: float) -> None:
+    scale = fit_scale(*films(40_000, ill), prevalence=0.19)
+    assert scale.slope == pytest.approx(0.5, abs=0.03)
+    assert scale.intercept == pytest.approx(-0.5, abs=0.05)
+
+
+def test_a_probability_is_for_the_stated_prevalence() -> None:
+    differences, labels = films(100_000, 0.19)
+    said = fit_scale(differences, labels, prevalence=0.19).probabilities(differences)
+    inside = (said > 0.25) & (said < 0.35)
+    assert labels[inside].mean() == pytest.approx(0.3, abs=0.03)
+    assert said.mean() == pytest.approx(0.19, abs=0.01)
+
+
+def test_films_told_apart_without_a_mistake_still_have_a_scale() -> None:
+    scale = fit_scale(np.array([-3.0, -2.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0, 1.0]))
+    assert np.isfinite(scale.probabilities(np.array([-9.0, 0.0, 9.0]))).all()
+
+
+def test_another_prevalence_shifts_the_odds() -> None:
+    evidence = np.array([-1.0, 0.0, 2.0])
+    shifted = reweighted(expit(evidence + logit(0.5)), 0.5, 0.19)
+    np.testing.assert_allclose(shifted, Scale(prevalence=0.19).probabilities(evidence))
+
+
+def test_the_gate_refuses_the_share_that_it_may() -> None:
+    logits = np.random.default_rng(0).normal(size=(20_000, 6))
+    logits[:, 0] += 5
+    refused = ((logits + limits(logits, 0.01)).argmax(axis=1) != 0).mean()
+    assert refused == pytest.approx(0.01, abs=0.002)

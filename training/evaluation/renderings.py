@@ -1,0 +1,68 @@
+"""What networks answer about films in every rendering: one decoding, many answers."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from imaging.grey import Grey
+from imaging.network_input import network_input
+from imaging.readers import read_grey
+from imaging.refusals import NotReadable
+from serving.gate import KINDS
+from serving.network import Network
+from training.dataset.folder import BadDataset, Film
+from training.evaluation.metrics import Floats
+from training.evaluation.rerender import Rendering, rerender
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Of films [N] in renderings [R]: probability of pneumonia, and what the gate took them for.
+
+    `probabilities` and `kinds` (indices of gate.KINDS; all 0 without a gate) are [N, R].
+    """
+
+    probabilities: Floats
+    kinds: NDArray[np.int64]
+
+    @property
+    def refused(self) -> NDArray[np.bool_]:
+        refused: NDArray[np.bool_] = self.kinds != KINDS.index("chest")
+        return refused
+
+
+def answers(
+    network: Network, films: Sequence[Film], renderings: Mapping[str, Rendering]
+) -> Answers:
+    """Ask `network` about each of `films` in each of `renderings`; raises BadDataset."""
+    threads = os.cpu_count() or 1
+
+    def one(film: Film) -> list[tuple[float, int]]:
+        grey = read(film)
+        return [ask(network, rerender(grey, rendering)) for rendering in renderings.values()]
+
+    with ThreadPoolExecutor(threads) as pool:
+        bar = Console(stderr=True)
+        rows = track(pool.map(one, films), f"Asking {network.name}", len(films), console=bar)
+        table = np.array(list(rows))
+    return Answers(table[:, :, 0], table[:, :, 1].astype(np.int64))
+
+
+def ask(network: Network, grey: Grey) -> tuple[float, int]:
+    """The probability of pneumonia, and the kind that the gate takes the picture for."""
+    found = network.answers(network_input(grey, network.size))
+    kind = int(found["gate"].argmax()) if "gate" in found else KINDS.index("chest")
+    return float(found["probabilities"][1]), kind
+
+
+def read(film: Film) -> Grey:
+    try:
+        return read_grey(film.path.read_bytes())
+    except (OSError, NotReadable) as error:
+        raise BadDataset(f"{film.path} can't be read: {error} Replace or remove it.") from error

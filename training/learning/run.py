@@ -1,0 +1,61 @@
+"""The folder of a training run: whose it is, and how the run went."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+from torch import Tensor
+
+from training.learning.fit import Labelled
+from training.learning.network import ResNet18
+from training.learning.recipe import BadRecipe, Recipe, load_recipe
+
+
+def claim(out: Path, recipe: Recipe) -> None:
+    """Make `out` the folder of this recipe's run, new or to be gone on with."""
+    kept = out / "recipe.json"
+    if _begun(out) and load_recipe(kept) != recipe:
+        raise BadRecipe(
+            f"{out} holds a run of another recipe: choose another --out, "
+            f"or go on with that one by --recipe {kept}."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    recipe.save(kept)
+
+
+def claim_source(out: Path, learned: Labelled, start: ResNet18 | None) -> None:
+    """Keep what the run in `out` learns from, so that nobody goes on with it on other films.
+
+    Going on with other films would train on those that were held out, in silence.
+    """
+    weights = list(start.state_dict().values()) if start else []
+    now = {"films": _digest([learned.films, learned.labels]), "start": _digest(weights)}
+    kept = out / "source.json"
+    if _begun(out) and kept.exists() and json.loads(kept.read_text()) != now:
+        raise BadRecipe(
+            f"{out} holds a run on other films or from another start: choose another --out, "
+            "or go on with the same --data, --keep-out and --start."
+        )
+    kept.write_text(json.dumps(now, indent=2) + "\n")
+
+
+def add_to_curve(out: Path, epoch: int, size: int, loss: float, auc: float) -> None:
+    """Note an epoch in `curve.csv`; the first one begins the file."""
+    path = out / "curve.csv"
+    with path.open("w" if epoch == 0 else "a", newline="") as file:
+        table = csv.writer(file)
+        if epoch == 0:
+            table.writerow(["epoch", "size", "loss", "held_out_auc"])
+        table.writerow([epoch + 1, size, f"{loss:.5f}", f"{auc:.5f}"])
+
+
+def _begun(out: Path) -> bool:
+    return (out / "checkpoint.pt").exists()
+
+
+def _digest(tensors: list[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""A trained network as the file that is served: in eight bits, with its scale and its gate."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imaging.network_input import network_input
+from serving.network import Network
+from serving.shipped import NETWORK_FILE
+from training.dataset.folder import Film
+from training.dataset.pixels import load_films
+from training.evaluation.evaluate import labels_of
+from training.evaluation.metrics import Floats
+from training.evaluation.renderings import read
+from training.evaluation.rerender import RENDERINGS, UNSEEN, rerender
+from training.learning.export import export
+from training.learning.fit import predict_logits
+from training.learning.gate import Gate
+from training.learning.limits import limits
+from training.learning.network import Classifier, ResNet18
+from training.learning.quantize import quantize
+from training.learning.recipe import Recipe
+from training.learning.rescale import rescale, scale_of, set_limits
+from training.learning.scale import PREVALENCE, Scale, fit_scale
+
+QUANTIZED_ON = 300  # training films whose activations set the ranges of the eight bits
+
+
+def serve(
+    network: ResNet18,
+    gate: Gate | None,
+    recipe: Recipe,
+    films: Tensor,
+    validation: Sequence[Film],
+    out: Path,
+    prevalence: float = PREVALENCE,
+) -> None:
+    """Write `full-precision.onnx` and, in eight bits, `cxr-resnet18.onnx` into `out`.
+
+    `films` are those trained on, uint8 [N, 1, S, S]. The scale and the gate's limits are settled on
+    the films held out, `validation`, on the file as it is served.
+    """
+    labels = labels_of(validation)
+    logits = predict_logits(network, load_films(validation, recipe.size, "held-out"))
+    scale = fit_scale((logits[:, 1] - logits[:, 0]).double().numpy(), labels, prevalence)
+    full, served = out / "full-precision.onnx", out / NETWORK_FILE
+    export(Classifier(network, scale, gate).eval(), recipe.size, full)
+    quantize(full, films[:: max(1, len(films) // QUANTIZED_ON)], served)
+    settle(served, validation, labels, prevalence)
+
+
+def settle(served: Path, films: Sequence[Film], labels: Floats, prevalence: float) -> None:
+    """Give the file `served` the scale, and its gate the limits, that `films` call for."""
+    network = Network(served, threads=1)
+    seen = [_looks(network, film, index) for index, film in enumerate(films)]
+    differences = _differences(served, [found[0]["probabilities"] for found in seen])
+    rescale(served, served, fit_scale(differences, labels, prevalence))
+    if "gate" in seen[0][0]:
+        words = np.array([look["gate"] for looks in seen for look in looks], dtype=np.float64)
+        set_limits(served, served, limits(np.log(words.clip(1e-30, 1.0))).tolist())
+
+
+def calibrate(served: Path, films: Sequence[Film], out: Path, prevalence: float) -> Scale:
+    """Write the network in `served` to `out` with the scale that `films` call for; return that."""
+    network = Network(served, threads=1)
+    found = [
+        network.answers(network_input(read(film), network.size))["probabilities"] for film in films
+    ]
+    scale = fit_scale(_differences(served, found), labels_of(films), prevalence)
+    rescale(served, out, scale)
+    return scale
+
+
+def _differences(served: Path, found: Sequence[NDArray[np.float32]]) -> Floats:
+    """The logit differences behind probabilities that the file `served` gave."""
+    before = scale_of(served)
+    evidence = np.array([_evidence(probabilities) for probabilities in found])
+    differences: Floats = (evidence - before.intercept - before.shift) / before.slope
+    return differences
+
+
+def _looks(network: Network, film: Film, index: int) -> list[dict[str, NDArray[np.float32]]]:
+    """Answers about the film as it is, and about every third rendering of it."""
+    grey = read(film)
+    others = list((RENDERINGS | UNSEEN).values())[1:]
+    shown = [grey, *(rerender(grey, rendering) for rendering in others[index % 3 :: 3])]
+    return [network.answers(network_input(each, network.size)) for each in shown]
+
+
+def _evidence(probabilities: NDArray[np.float32]) -> float:
+    normal, pneumonia = np.log(probabilities.astype(np.float64).clip(1e-30, 1.0))
+    return float(pneumonia - normal)

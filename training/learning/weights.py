@@ -1,0 +1,101 @@
+"""The weights of a network that is served, as a network that can be trained on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from training.learning.network import ResNet18
+from training.learning.recipe import BadRecipe
+
+_FOLDED = ".weight_bias"  # what the exporter calls the bias that a norm was folded into
+
+
+def weights_of(path: Path) -> ResNet18:
+    """The network in the ONNX file `path`, which `export` wrote; eight bits become numbers again.
+
+    The exporter has folded each norm into the convolution before it. Here the norms do nothing but
+    add that bias, so the network answers as the file does, but can't be trained: its norms don't
+    know what they see. `wake_norms` mends that.
+    """
+    try:
+        graph = onnx.load(path).graph
+    except Exception as error:  # ONNX raises whatever its parser does
+        raise BadRecipe(f"{path} can't be read as a network to start from: {error}.") from error
+    values = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
+    made = {node.output[0]: node for node in graph.node}
+    network = ResNet18()
+    state = network.state_dict()
+    for node in graph.node:
+        if node.op_type not in {"Conv", "Gemm"} or node.input[2] not in values:
+            continue
+        name, bias = node.input[2].removeprefix("network."), values[node.input[2]]
+        if node.op_type == "Gemm" and name == "head.bias":
+            state["head.weight"] = _weight(node.input[1], values, made)
+            state["head.bias"] = torch.from_numpy(bias.copy())
+        elif name.endswith(_FOLDED):
+            layer = name.removesuffix(_FOLDED)
+            if f"{layer}.weight" in state:
+                state[f"{layer}.weight"] = _weight(node.input[1], values, made)
+                state[f"{norm_after(layer)}.bias"] = torch.from_numpy(bias.copy())
+    for name, module in network.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            state[f"{name}.weight"] = torch.ones_like(state[f"{name}.weight"])
+            state[f"{name}.running_var"] = torch.full_like(
+                state[f"{name}.running_var"], 1 - module.eps
+            )
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def norm_after(layer: str) -> str:
+    """The name of the norm behind a convolution: `blocks.0.conv1` -> `blocks.0.norm1`."""
+    if layer.endswith(".0"):
+        return f"{layer[:-2]}.1"
+    return layer.replace("conv", "norm")
+
+
+@torch.no_grad()
+def wake_norms(network: ResNet18, films: Tensor, batch_size: int = 64) -> None:
+    """Let the norms of `weights_of` know what they see, from films float32 [N, 1, S, S].
+
+    Each takes over the mean and the variance of what comes to it, and gives them back by its weight
+    and bias: the network answers as before, and can be trained.
+    """
+    seen: dict[nn.BatchNorm2d, list[Tensor]] = {}
+
+    def watch(norm: nn.Module, given: tuple[Tensor, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - only they are hooked
+        x = given[0]
+        moments = torch.stack([x.mean(dim=(0, 2, 3)), x.square().mean(dim=(0, 2, 3))])
+        seen.setdefault(norm, []).append(moments * len(x))
+
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    hooks = [norm.register_forward_pre_hook(watch) for norm in norms]
+    for part in films.split(batch_size):
+        network(part)
+    for hook in hooks:
+        hook.remove()
+    for norm, parts in seen.items():
+        mean, square = torch.stack(parts).sum(dim=0) / len(films)
+        variance = (square - mean.square()).clamp(min=1e-6)
+        norm.running_mean, norm.running_var = mean, variance
+        norm.weight.copy_((variance + norm.eps).sqrt())
+        norm.bias.add_(mean)
+
+
+def _weight(
+    name: str, values: Mapping[str, np.ndarray], made: Mapping[str, onnx.NodeProto]
+) -> Tensor:
+    """A weight as it is, or as eight bits with a scale for each row."""
+    if name in values:
+        return torch.from_numpy(values[name].copy())
+    node = made[name]
+    levels, scale = values[node.input[0]].astype(np.float32), values[node.input[1]]
+    zero = values[node.input[2]].astype(np.float32)
+    shape = (-1,) + (1,) * (levels.ndim - 1) if scale.ndim else ()
+    return torch.from_numpy((levels - zero.reshape(shape)) * scale.reshape(shape))
