@@ -197,16 +197,23 @@ def drive_back(stack: str, *, as_json: bool) -> None:
         print_json(moved)
 
 
-def screen_again(stack: str, prefix: str, at_once: int, *, alert: bool, as_json: bool) -> int:
-    """Screen again what lies under `prefix`; returns 1 where a film could not be screened."""
+def screen_again(
+    stack: str, prefix: str, at_once: int, *, alert: bool, gated: bool, as_json: bool
+) -> int:
+    """Screen again what lies under `prefix`; returns 1 where a film could not be screened.
+
+    Not `gated`, `prefix` must be the key of one film.
+    """
     with open_application(stack) as found, _done_stays_done():
         films = rescreen.films(found, prefix)
         if not films:
             raise Mistake(f"There is no film whose key begins with {prefix}.")
+        if not gated and [key for key, _ in films] != [prefix]:
+            raise Mistake("--without-gate is for one film: give its whole key.")
         done = []
         with Progress(console=_progress) as progress:
             task = progress.add_task("Films", total=len(films))
-            for film in rescreen.rescreen(found, films, at_once, alert=alert):
+            for film in rescreen.rescreen(found, films, at_once, alert=alert, gated=gated):
                 done.append(film)
                 progress.advance(task)
     if as_json:

@@ -2,7 +2,8 @@
 
 A backfill: it goes past the queue, so new films do not wait behind it, a few at a time. The record
 keeps what it said before. No alert is sent unless asked for, and none twice: one that went out
-stays SENT whatever is found now.
+stays SENT whatever is found now. A person who has seen a film may have it screened without the gate
+that refused it; the judgement says so.
 """
 
 import time
@@ -50,24 +51,33 @@ def films(application: Application, prefix: str) -> list[tuple[str, str]]:
 
 
 def rescreen(
-    application: Application, chosen: list[tuple[str, str]], at_once: int, *, alert: bool
+    application: Application,
+    chosen: list[tuple[str, str]],
+    at_once: int,
+    *,
+    alert: bool,
+    gated: bool = True,
 ) -> Iterator[Rescreened]:
     """Screen the chosen films again, `at_once` of them at a time; `alert` the newly positive."""
     with ThreadPoolExecutor(at_once) as pool:
         yield from pool.map(
-            lambda film: _rescreen(application, film[0], film[1], alert=alert), chosen
+            lambda film: _rescreen(application, film[0], film[1], alert=alert, gated=gated), chosen
         )
 
 
-def _rescreen(application: Application, key: str, version: str, *, alert: bool) -> Rescreened:
+def _rescreen(
+    application: Application, key: str, version: str, *, alert: bool, gated: bool
+) -> Rescreened:
     try:
-        result = _result(application, key, version, alert=alert)
+        result = _result(application, key, version, alert=alert, gated=gated)
     except TryAgain as failure:
         return Rescreened(key, version, Result.FAILED, str(failure))
     return Rescreened(key, version, result)
 
 
-def _result(application: Application, key: str, version: str, *, alert: bool) -> Result:
+def _result(
+    application: Application, key: str, version: str, *, alert: bool, gated: bool
+) -> Result:
     before = application.screenings.find(key, version)
     if before is None:
         return Result.SKIPPED
@@ -76,7 +86,8 @@ def _result(application: Application, key: str, version: str, *, alert: bool) ->
         if alert:
             application.uploads_queue.announce([before.upload])
         return Result.SKIPPED
-    after = rejudged(before, _judge_patiently(application, before), alert=alert)
+    judgement = _judge_patiently(application, before, gated=gated)
+    after = rejudged(before, judgement, alert=alert)
     if _differ(before, after) and not application.screenings.rejudge(before, after):
         return Result.SKIPPED
     if unheard(before, after.judgement):
@@ -87,18 +98,24 @@ def _result(application: Application, key: str, version: str, *, alert: bool) ->
     return Result.SAME if same else Result.CHANGED
 
 
-def _judge_patiently(application: Application, record: Record) -> Judgement:
+def _judge_patiently(application: Application, record: Record, *, gated: bool) -> Judgement:
     """Examine the film again, and once more after each wait while something else is at fault."""
     for wait in _WAITS_SECONDS:
         try:
-            return _examine(application, record)
+            return _examine(application, record, gated=gated)
         except TryAgain:
             time.sleep(wait)
-    return _examine(application, record)
+    return _examine(application, record, gated=gated)
 
 
-def _examine(application: Application, record: Record) -> Judgement:
-    return examine(record.upload, application.films, application.endpoint, application.cutoff)
+def _examine(application: Application, record: Record, *, gated: bool) -> Judgement:
+    return examine(
+        record.upload,
+        application.films,
+        application.endpoint,
+        application.cutoff,
+        gated=gated,
+    )
 
 
 def _differ(before: Record, after: Record) -> bool:

@@ -35,8 +35,8 @@ _REASONS = {
 class Refused(Exception):
     """A picture that is not judged: `code` is for programs, the message for people."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__(_REASONS[code])
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
         self.code = code
 
 
@@ -44,4 +44,4 @@ def refuse_strangers(kinds: Sequence[float]) -> None:
     """Raise Refused where the probabilities of KINDS speak against a picture."""
     likeliest = KINDS[max(range(len(KINDS)), key=lambda index: kinds[index])]
     if likeliest != KINDS[0]:
-        raise Refused(likeliest)
+        raise Refused(likeliest, _REASONS[likeliest])

@@ -40,8 +40,9 @@ class Network:
     `probabilities`, float32 [N, 2] (normal, pneumonia). It may have two outputs more: `gate`,
     float32 [N, K], a probability for each of gate.KINDS; and `map`, float32 [N, C], how much each
     cell of a square grid speaks for pneumonia. `name` tells which network it is: its metadata
-    property `model_name`, or else the file's name with the start of its SHA-256; `size` is S, and
-    `least_decoded_side` the side, in pixels, that a film keeps at least when it is decoded.
+    property `model_name`, or else the file's name with the start of its SHA-256; `size` is S,
+    `least_decoded_side` the side, in pixels, that a film keeps at least when it is decoded, and
+    `prevalence` the share of ill films that the probabilities are for, if its metadata tell.
     """
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -62,6 +63,7 @@ class Network:
         # From fewer pixels, a probability was 0.011 off a full decode's; from these, 0.001.
         self.least_decoded_side = 5 * self.size // 2
         self.name = _name(model, path, content)
+        self.prevalence = _prevalence(model)
         self._outputs = [port.any_name for port in model.outputs]
         model.reshape([1, 1, self.size, self.size])
         # A copy of the network for each thread. OpenVINO's own way is several streams of one copy,
@@ -80,19 +82,19 @@ class Network:
                 "probabilities: its output must go through a softmax."
             )
 
-    def classify(self, film: bytes) -> tuple[float, float]:
+    def classify(self, film: bytes, *, gated: bool = False) -> tuple[float, float]:
         """The probabilities (normal, pneumonia) for the film in a JPEG or PNG file.
 
-        Raises imaging.refusals.NotReadable for a file that is no film. Call it from any thread:
-        most of the time the interpreter is free for others.
+        Raises what `screen` raises. Call it from any thread: most of the time the interpreter is
+        free for others.
         """
-        return self.screen(film, gated=False).probabilities
+        return self.screen(film, gated).probabilities
 
     def screen(self, film: bytes, gated: bool) -> Screened:
         """What the network makes of the film in a JPEG or PNG file.
 
-        Raises gate.Refused where the gate takes it for none that the network knows, unless it is
-        not `gated`; pixels.NotReadable and threads as in `classify`.
+        Raises imaging.refusals.NotReadable for a file that is no film and, where it is `gated`,
+        gate.Refused for one that the gate takes for none that the network knows.
         """
         with self._counted():
             grey = network_input(read_grey(film, smallest=self.least_decoded_side), self.size)
@@ -180,3 +182,8 @@ def _name(model: openvino.Model, path: Path, content: bytes) -> str:
     else:
         name = f"{path.stem}-{hashlib.sha256(content).hexdigest()[:8]}"
     return _UNFIT_FOR_A_HEADER.sub("_", name)[:200]
+
+
+def _prevalence(model: openvino.Model) -> float | None:
+    where = ["framework", "prevalence"]
+    return float(model.get_rt_info(where).astype(str)) if model.has_rt_info(where) else None

@@ -16,6 +16,7 @@ from cxr_alert.options import (
     print_json,
     share,
 )
+from screening.config import DEFAULT_CUTOFF
 from serving.shipped import SHIPPED_NETWORK
 
 if TYPE_CHECKING:
@@ -37,8 +38,14 @@ def _add_evaluate(commands: Commands) -> None:
     command.add_argument(
         "--cutoff",
         type=share,
-        default=0.1,
+        default=float(DEFAULT_CUTOFF),
         help="measured beside 0.5 and 0.1, and shown in the report (%(default)s)",
+    )
+    command.add_argument(
+        "--prevalence",
+        type=share,
+        help="measure calibration as if this share of films showed pneumonia (default: the "
+        "network's, or else as among these films)",
     )
 
 
@@ -47,7 +54,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluation.report import write_report
 
     films = chosen_films(options.data, options.only)
-    evaluation = evaluate_films(films, _asked(options), [options.cutoff])
+    evaluation = evaluate_films(films, _asked(options), [options.cutoff], options.prevalence)
     save(evaluation, options.data, options.out)
     typed = shlex.join(["cxr-alert", *sys.argv[1:]])
     report = write_report(evaluation, options.data, options.cutoff, typed, options.out)
@@ -66,7 +73,9 @@ def _add_robustness(commands: Commands) -> None:
     add_model(command, "a network, an ONNX file; default: the shipped network")
     _add_only(command)
     add_out(command)
-    command.add_argument("--cutoff", type=share, default=0.1, help="default: %(default)s")
+    command.add_argument(
+        "--cutoff", type=share, default=float(DEFAULT_CUTOFF), help="default: %(default)s"
+    )
 
 
 def _robustness(options: argparse.Namespace) -> None:
@@ -81,16 +90,28 @@ def _robustness(options: argparse.Namespace) -> None:
 
 
 def _add_predict(commands: Commands) -> None:
-    command = add_command(commands, "predict", "probabilities for images", _predict)
+    command = add_command(commands, "predict", "what is found on images", _predict)
     add_json(command)
     command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="JPEG or PNG")
     _add_asked(command, required=False)
+    command.add_argument(
+        "--cutoff", type=share, default=float(DEFAULT_CUTOFF), help="default: %(default)s"
+    )
+    command.add_argument(
+        "--without-gate", action="store_true", help="judge even what the network's gate refuses"
+    )
 
 
 def _predict(options: argparse.Namespace) -> None:
     from training.evaluation.predict import predict_images
 
-    predict_images(options.images, _asked(options), as_json=options.json)
+    predict_images(
+        options.images,
+        _asked(options),
+        options.cutoff,
+        gated=not options.without_gate,
+        as_json=options.json,
+    )
 
 
 def _add_cutoff(commands: Commands) -> None:

@@ -52,6 +52,11 @@ def add_to(commands: Commands) -> None:
         "--at-once", type=whole_number, default=2, metavar="N", help="films at a time (default: 2)"
     )
     again.add_argument("--alert", action="store_true", help="alert the newly positive")
+    again.add_argument(
+        "--without-gate",
+        action="store_true",
+        help="judge the one film with this key even if the network's gate refuses it",
+    )
 
 
 def _add(commands: Commands, name: str, purpose: str, run: Run) -> argparse.ArgumentParser:
@@ -125,5 +130,10 @@ def _rescreen(options: argparse.Namespace) -> int:
     from operate import commands
 
     return commands.screen_again(
-        options.stack, options.prefix, options.at_once, alert=options.alert, as_json=options.json
+        options.stack,
+        options.prefix,
+        options.at_once,
+        alert=options.alert,
+        gated=not options.without_gate,
+        as_json=options.json,
     )

@@ -23,6 +23,7 @@ def add_to(commands: Commands) -> None:
         "--recipe", type=Path, help="default: that of the shipped network's first run"
     )
     command.add_argument("--start", type=Path, help="begin with the network of this earlier --out")
+    command.add_argument("--teacher", type=Path, help="learn from the network in this folder")
     command.add_argument("--epochs", type=int, help="instead of the recipe's or the report's")
     command.add_argument("--seed", type=int, help="instead of the recipe's")
     command.add_argument(
@@ -83,8 +84,8 @@ def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
     builtin = options.algorithm == "builtin"
     if options.on == "here" and (builtin or options.dry_run or options.detach):
         raise Mistake("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
-    if options.on == "sagemaker" and options.start:
-        raise Mistake("--start goes with --on here; a job goes on from its --checkpoints.")
+    if options.on == "sagemaker" and (options.start or options.teacher):
+        raise Mistake("--start and --teacher go with --on here; a job has its --checkpoints.")
     if builtin and (options.recipe or options.seed is not None or options.keep_out):
         raise Mistake("The built-in algorithm takes no --recipe, --seed or --keep-out.")
     if not builtin and options.hyperparameter:
@@ -135,7 +136,14 @@ def _train_here(options: argparse.Namespace) -> None:
         raise Mistake("--out is missing: name the folder where the network is to be left.")
     kept_out = Path(options.keep_out) if options.keep_out else None
     try:
-        train(Path(options.data), options.out, _recipe(options), kept_out, options.start)
+        train(
+            Path(options.data),
+            options.out,
+            _recipe(options),
+            kept_out,
+            options.start,
+            options.teacher,
+        )
     except KeyboardInterrupt:
         print(f"\nThe same command goes on from {options.out}.", file=sys.stderr)
         raise

@@ -26,6 +26,7 @@ _OVERSIZE_CODES = {"413", "RequestEntityTooLargeException"}
 # What the container says of a picture that is none for its network: "adult: This looks like ...".
 _NO_FILM_FOR_IT = 422
 _CODED = re.compile(r"([a-z_]{1,40}): (.+)")
+_GATE_OFF = "gate=off"
 _STATUS_CODES = {413: Code.TOO_LARGE, 415: Code.FORMAT}
 _LONGEST_REASON = 300
 
@@ -58,17 +59,18 @@ class Endpoint:
     name: str
     busy_seconds: float = BUSY_SECONDS
 
-    def ask(self, film: bytes) -> Answer:
+    def ask(self, film: bytes, *, gated: bool = True) -> Answer:
         """Return the endpoint's answer about one film; wait while it is busy with others.
 
-        That costs the film none of its tries. The waits are drawn by lot, so that films which were
-        turned away together do not come back together.
+        Not `gated`, the film is judged even if the container takes it for none that it knows.
+        Waiting costs the film none of its tries. The waits are drawn by lot, so that films which
+        were turned away together do not come back together.
         """
         deadline = time.monotonic() + self.busy_seconds
         longest = _FIRST_WAIT_SECONDS
         while True:
             try:
-                return self._ask(film)
+                return self._ask(film, gated=gated)
             except _Busy:
                 wait = random.uniform(longest / 4, longest)  # noqa: S311 - no secret
                 if time.monotonic() + wait > deadline:
@@ -76,13 +78,15 @@ class Endpoint:
                 time.sleep(wait)
                 longest = min(longest * 2, _LONGEST_WAIT_SECONDS)
 
-    def _ask(self, film: bytes) -> Answer:
+    def _ask(self, film: bytes, *, gated: bool) -> Answer:
+        overruling: dict[str, str] = {} if gated else {"CustomAttributes": _GATE_OFF}
         try:
             response = self.client.invoke_endpoint(
                 EndpointName=self.name,
                 Body=film,
                 ContentType=_content_type(film),
                 Accept="application/json",
+                **overruling,
             )
             with response["Body"]:  # `as` would give the raw stream, with other errors
                 answer = response["Body"].read()
@@ -93,10 +97,13 @@ class Endpoint:
             raise NotAnswered(
                 f"The endpoint did not answer: {name}.", name, refused=False
             ) from None
+        said = response.get("CustomAttributes", "")
         return Answer(
             probability=read_probability(answer),
-            model=_model(response.get("CustomAttributes", "")),
+            model=_said("model", said),
             variant=response.get("InvokedProductionVariant") or None,
+            gate=_said("gate", said),
+            map=_said("map", said),
         )
 
 
@@ -138,6 +145,6 @@ def _refusal(message: object, status: int) -> Rejected:
     return Rejected(code, reason)
 
 
-def _model(custom_attributes: str) -> str | None:
-    found = re.search(r"(?:^|[,;\s])model=([^,;\s]+)", custom_attributes)
+def _said(name: str, custom_attributes: str) -> str | None:
+    found = re.search(rf"(?:^|[,;\s]){name}=([^,;\s]+)", custom_attributes)
     return found[1] if found else None

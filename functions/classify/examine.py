@@ -11,12 +11,17 @@ from screening.refusals import Rejected
 from screening.upload import Upload
 
 
-def examine(upload: Upload, films: Films, endpoint: Endpoint, cutoff: Decimal) -> Judgement:
-    """Read the film, ask the endpoint, apply the cutoff; raises TryAgain if the film can wait."""
+def examine(
+    upload: Upload, films: Films, endpoint: Endpoint, cutoff: Decimal, *, gated: bool = True
+) -> Judgement:
+    """Read the film, ask the endpoint, apply the cutoff; raises TryAgain if the film can wait.
+
+    Not `gated`, the film is judged whatever it looks like: a person has seen it, and wants that.
+    """
     try:
         film = films.read(upload)
         refuse_others(film)
-        answer = endpoint.ask(film)
+        answer = endpoint.ask(film, gated=gated)
     except Rejected as rejection:
         return reject(rejection, cutoff, now())
     return judge(answer, cutoff, now())

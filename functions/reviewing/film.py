@@ -11,7 +11,7 @@ from screening.record import Record, attributes
 
 # Of a film to be read without its score, a reader sees these alone.
 _NEUTRAL = ("uploaded", "size", "facts")
-_SHOWN = (*_NEUTRAL, "classified", "model", "variant", "reason", "earlier", "alert")
+_SHOWN = (*_NEUTRAL, "classified", "model", "variant", "reason", "gate", "earlier", "alert")
 
 
 def film(

@@ -19,18 +19,22 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the endpoint said; `model` only where the container names it."""
+    """What the endpoint said; `model`, `gate` and `map` only where the container tells them."""
 
     probability: Decimal
     model: str | None
     variant: str | None
+    gate: str | None = None
+    map: str | None = None
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What was found on a film, when, by which network and with which cutoff.
 
-    A rejected film has a reason, and a code for it, in place of a probability.
+    A rejected film has a reason, and a code for it, in place of a probability. `gate` is `off` if a
+    person had the film screened whatever it looks like. `map` says where the network saw what it
+    goes by: two digits for each cell of a square grid, row by row, 99 for the most.
     """
 
     finding: Finding
@@ -41,6 +45,8 @@ class Judgement:
     variant: str | None = None
     reason: str | None = None
     code: str | None = None
+    gate: str | None = None
+    map: str | None = None
 
 
 # Room for the rounding of an 8-bit network and of its JSON; wider, and it is no softmax.
@@ -71,13 +77,16 @@ def finding_of(probability: Decimal, cutoff: Decimal) -> Finding:
 
 
 def judge(answer: Answer, cutoff: Decimal, at: datetime) -> Judgement:
+    finding = finding_of(answer.probability, cutoff)
     return Judgement(
-        finding=finding_of(answer.probability, cutoff),
+        finding=finding,
         cutoff=cutoff,
         classified=stamp(at),
         probability=answer.probability,
         model=answer.model,
         variant=answer.variant,
+        gate=answer.gate,
+        map=answer.map if finding is Finding.PNEUMONIA else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Screening again, on the records that the function wrote."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from operate.application import Application
@@ -7,8 +8,10 @@ from operate.rescreen import Rescreened, Result, films, rescreen
 from screening.config import DEFAULT_CUTOFF
 from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function
 
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
-def again(cloud: Cloud, *, alert: bool) -> list[Rescreened]:
+
+def again(cloud: Cloud, *, alert: bool, gated: bool = True) -> list[Rescreened]:
     application = Application(
         {
             "UploadsBucketName": cloud.bucket,
@@ -18,7 +21,8 @@ def again(cloud: Cloud, *, alert: bool) -> list[Rescreened]:
         }
     )
     application.settings = {"CUTOFF": str(DEFAULT_CUTOFF), "LARGEST_BODY_MB": "25"}
-    return list(rescreen(application, films(application, "ward-7/"), 1, alert=alert))
+    chosen = films(application, "ward-7/")
+    return list(rescreen(application, chosen, 1, alert=alert, gated=gated))
 
 
 def test_a_newly_positive_film_is_alerted_when_asked_and_once(
@@ -58,3 +62,23 @@ def test_a_film_that_is_rejected_now_has_its_reason_and_no_probability(
     assert (item["finding"], item["reason"]) == ("REJECTED", "This is a PDF, no image.")
     assert "probability" not in item
     assert item["earlier"][0]["finding"] == "NORMAL"
+
+
+def test_a_person_overrules_the_gate_and_the_record_says_so(
+    function: Function, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.says(EndpointStub.model_error(422, "adult: This looks like an adult's chest X-ray."))
+    function.handler({"Records": [cloud.drop("ward-7/a.jpeg")]}, Context())
+    (refused,) = cloud.records()
+    assert (refused["finding"], refused["code"]) == ("REJECTED", "adult")
+    assert ATTRIBUTES not in endpoint.requests[-1].headers
+
+    answer = EndpointStub.probabilities([0.07, 0.93])
+    said = {ATTRIBUTES: "model=cxr-test-1,gate=off,map=009942"}
+    endpoint.says(replace(answer, headers=answer.headers | said))
+    found = again(cloud, alert=False, gated=False)
+    assert [film.result for film in found] == [Result.NEWLY_POSITIVE]
+    assert endpoint.requests[-1].headers[ATTRIBUTES] == "gate=off"
+    (judged,) = cloud.records()
+    assert (judged["finding"], judged["gate"], judged["map"]) == ("PNEUMONIA", "off", "009942")
+    assert judged["earlier"][0]["code"] == "adult"

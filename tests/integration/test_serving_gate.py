@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -99,3 +101,28 @@ def test_whoever_asks_the_network_itself_is_not_gated(network: Path) -> None:
     assert served.classify(film(ADULT)) == pytest.approx(brightness(ADULT), abs=0.01)
     with pytest.raises(Refused):
         served.screen(film(ADULT), gated=True)
+
+
+def test_predict_shows_the_gates_word_and_can_do_without_it(network: Path, tmp_path: Path) -> None:
+    child, adult = tmp_path / "child.png", tmp_path / "adult.png"
+    child.write_bytes(film(CHILD))
+    adult.write_bytes(film(ADULT))
+    shown, refused = _predict(network, 2, child, adult)
+    assert (shown["image"], shown["finding"]) == (str(child), "PNEUMONIA")
+    assert (refused["finding"], refused["code"]) == ("REJECTED", "adult")
+    assert "pneumonia" not in refused
+    (judged,) = _predict(network, 0, adult, "--without-gate")
+    assert judged["pneumonia"] == pytest.approx(brightness(ADULT)[1], abs=0.01)
+
+
+def _predict(network: Path, status: int, *arguments: Path | str) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "cxr_alert", "predict", *map(str, arguments)]
+    result = subprocess.run(
+        [*command, "--model", str(network), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == status, result.stderr
+    shown: list[dict[str, Any]] = json.loads(result.stdout)
+    return shown

@@ -258,10 +258,11 @@ def test_predict_shows_every_image_and_says_which_it_could_not_read(
     images = [tmp_path / name for name in ("letter.png", "film.png", "nowhere.png")]
     result = run("predict", *images, "--model", network, "--json")
     assert result.returncode == 2
-    assert "2 of 3 images could not be read." in result.stderr
+    assert "2 of 3 images were not screened." in result.stderr
     letter, film, nowhere = json.loads(result.stdout)
     assert film == {
         "image": str(images[1]),
+        "finding": "PNEUMONIA",
         "normal": pytest.approx(brightness(200)[0], abs=1e-5),
         "pneumonia": pytest.approx(brightness(200)[1], abs=1e-5),
     }
@@ -271,7 +272,7 @@ def test_predict_shows_every_image_and_says_which_it_could_not_read(
     table = run("predict", *images, "--model", network, environment={"COLUMNS": "200"})
     assert table.returncode == 2
     assert f"{100 * brightness(200)[1]:.1f} %" in table.stdout
-    assert f"{images[0]} can't be read: The file is neither" in table.stdout
+    assert f"{images[0]} is not screened: The file is neither" in table.stdout
 
 
 def test_predict_asks_the_shipped_network_unless_told_otherwise() -> None:

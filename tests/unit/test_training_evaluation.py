@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from training.dataset.folder import BadDataset, Film, Patient
 from training.evaluation.bootstrap import auc_interval
+from training.evaluation.calibration import Floats, Rate, reliability, wilson
 from training.evaluation.cutoff import (
     NoCutoff,
     choose,
@@ -19,16 +20,7 @@ from training.evaluation.cutoff import (
     fewest_ill,
     refuse_test_films,
 )
-from training.evaluation.metrics import (
-    Floats,
-    Rate,
-    measure,
-    measure_subgroup,
-    net_benefit,
-    per_thousand,
-    reliability,
-    wilson,
-)
+from training.evaluation.metrics import measure, measure_subgroup, net_benefit, per_thousand
 
 LABELS = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
 PROBABILITIES = np.array([0.1, 0.3, 0.7, 0.2, 0.8, 0.9])

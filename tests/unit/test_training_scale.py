@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
+from training.evaluation.calibration import reweighted
 from training.learning.limits import limits
-from training.learning.scale import Scale, fit_scale, reweighted
+from training.learning.scale import Scale, fit_scale
 
 
 def films(count: int, ill: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from training.evaluation.metrics import Floats
+from training.evaluation.calibration import Floats
 
 DRAWS = 2000
 SEED = 0

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from training.evaluation.metrics import BINS, Floats, net_benefit, reliability
+from training.evaluation.calibration import BINS, Floats, reliability, reweighted
+from training.evaluation.metrics import net_benefit
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
 _MARKERS = "os^D"
@@ -27,7 +28,7 @@ _STYLE: dict[RcKeyType, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 10,
 }
-_CLINIC = 0.1  # share of ill films in the second decision curve
+_RARE = 0.05  # share of ill films in the second decision curve
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,19 @@ class Chart:
     svg: str
 
 
-def draw_all(labels: Floats, probabilities: Floats, cutoffs: Sequence[float]) -> list[Chart]:
-    """ROC, precision and recall, reliability, decision; `cutoffs` are marked on the curves."""
+def draw_all(
+    labels: Floats, probabilities: Floats, cutoffs: Sequence[float], prevalence: float
+) -> list[Chart]:
+    """ROC, precision and recall, reliability, decision; `cutoffs` are marked on the curves.
+
+    The probabilities are for films of which the share `prevalence` is ill.
+    """
     with mpl.rc_context(_STYLE):
         return [
             _roc(labels, probabilities, cutoffs),
             _precision_recall(labels, probabilities, cutoffs),
-            _reliability(labels, probabilities),
-            _decision(labels, probabilities, cutoffs),
+            _reliability(labels, probabilities, prevalence),
+            _decision(labels, probabilities, prevalence),
         ]
 
 
@@ -90,10 +96,10 @@ def _precision_recall(labels: Floats, probabilities: Floats, cutoffs: Sequence[f
     return _chart("precision-recall", "Precision and recall", alt, figure)
 
 
-def _reliability(labels: Floats, probabilities: Floats) -> Chart:
+def _reliability(labels: Floats, probabilities: Floats, prevalence: float) -> Chart:
     figure = Figure(figsize=(5, 5.6), layout="constrained")
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1.3])
-    bins = reliability(labels, probabilities)
+    bins = reliability(labels, probabilities, prevalence)
     said = np.array([each.mean_probability for each in bins])
     seen = np.array([each.observed.share for each in bins])
     low = seen - np.array([each.observed.low for each in bins])
@@ -111,7 +117,7 @@ def _reliability(labels: Floats, probabilities: Floats) -> Chart:
     counts.bar_label(bars, fontsize=9)
     counts.margins(y=0.3)
     counts.set(xlabel="probability of pneumonia that was given", ylabel="films")
-    alt = "Reliability: " + "; ".join(
+    alt = f"Reliability where {100 * prevalence:.0f} % of films show pneumonia: " + "; ".join(
         f"of {each.films} films given {100 * each.mean_probability:.0f} % on average, "
         f"{100 * each.observed.share:.0f} % show pneumonia"
         for each in bins
@@ -119,24 +125,20 @@ def _reliability(labels: Floats, probabilities: Floats) -> Chart:
     return _chart("reliability", "Reliability of the probabilities", f"{alt}.", figure)
 
 
-def _decision(labels: Floats, probabilities: Floats, cutoffs: Sequence[float]) -> Chart:
+def _decision(labels: Floats, probabilities: Floats, prevalence: float) -> Chart:
     figure = Figure(figsize=(9, 4), layout="constrained")
     thresholds = np.linspace(0.01, 0.99, 99)
-    sensitivity, specificity = _rates(labels, probabilities, thresholds)
     everyone, nobody = np.ones(99), np.zeros(99)
-    measured = float(labels.mean())
-    for axes, ill, where in zip(
-        figure.subplots(1, 2), (measured, _CLINIC), ("as here", "elsewhere"), strict=True
-    ):
+    for axes, ill in zip(figure.subplots(1, 2), (prevalence, _RARE), strict=True):
+        shifted = reweighted(probabilities, prevalence, ill)
+        sensitivity, specificity = _rates(labels, shifted, thresholds)
         network = net_benefit(sensitivity, specificity, thresholds, ill)
         every = net_benefit(everyone, nobody, thresholds, ill)
         axes.plot(thresholds, network, color=BLUE, linewidth=2, label="the network")
         axes.plot(thresholds, every, color=ORANGE, linestyle="--", label="review every film")
         axes.axhline(0, color=GREY, linestyle=":", label="review none")
-        for cutoff in cutoffs:
-            axes.axvline(cutoff, color=GREY, linewidth=0.6)
         axes.set(
-            title=f"{100 * ill:.0f} % with pneumonia, {where}",
+            title=f"{100 * ill:.0f} % with pneumonia",
             xlabel="probability from which one would act",
             ylabel="net benefit per film",
             xlim=(0, 1),

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from serving.network import Network
 from training.evaluation.bootstrap import SEED
+from training.evaluation.calibration import Floats
 from training.evaluation.evaluate import chosen_films, labels_of
-from training.evaluation.metrics import Floats, Json
+from training.evaluation.metrics import Json
 from training.evaluation.renderings import answers
 from training.evaluation.rerender import RENDERINGS, UNSEEN
 

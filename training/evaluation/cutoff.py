@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from training.dataset.folder import BadDataset, Film
+from training.evaluation.calibration import Floats, Rate, wilson
 from training.evaluation.evaluate import Evaluation
-from training.evaluation.metrics import ExpectedPerThousand, Floats, Rate, per_thousand, wilson
+from training.evaluation.metrics import ExpectedPerThousand, per_thousand
 
 SIGNIFICANT_DIGITS = 3  # of a cutoff that people are to read and type
 _TEST = "test"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from training.dataset.folder import CLASSES, BadDataset, Film, find_films
 from training.evaluation.bootstrap import auc_interval
-from training.evaluation.metrics import BINS, Floats, Json, measure, measure_subgroup
+from training.evaluation.calibration import BINS, Floats
+from training.evaluation.metrics import Json, measure, measure_subgroup
 from training.evaluation.predictor import ParallelPredictor, Unread
 
 # What the published names tell of the cause: person1_bacteria_2.jpeg, person1_virus_2.jpeg.
@@ -34,15 +35,22 @@ class Evaluation:
 
 
 def evaluate_films(
-    films: list[Film], asked: ParallelPredictor, cutoffs: Sequence[float] = ()
+    films: list[Film],
+    asked: ParallelPredictor,
+    cutoffs: Sequence[float] = (),
+    prevalence: float | None = None,
 ) -> Evaluation:
-    """Ask about `films`, and measure the answers at the report's cutoffs and at `cutoffs`."""
+    """Ask about `films`, and measure the answers at the report's cutoffs and at `cutoffs`.
+
+    Calibration is measured for `prevalence`, or else for the one that the network tells.
+    """
+    prevalence = prevalence or asked.prevalence
     probabilities = predict_films(asked, films)
     labels = labels_of(films)
     metrics: Json = {
         "network": asked.predictor.name,
         "patients": len({film.patient for film in films}),
-        **measure(labels, probabilities, cutoffs),
+        **measure(labels, probabilities, cutoffs, prevalence),
         **_interval(films, labels, probabilities, np.ones(len(films), dtype=np.bool_)),
         "ece_bins": BINS,
     }

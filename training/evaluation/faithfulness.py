@@ -20,8 +20,9 @@ from imaging.network_input import network_input
 from serving.network import Network
 from training.dataset.folder import BadDataset
 from training.evaluation.bootstrap import SEED
+from training.evaluation.calibration import Floats
 from training.evaluation.evaluate import chosen_films
-from training.evaluation.metrics import Floats, Json
+from training.evaluation.metrics import Json
 from training.evaluation.renderings import read
 
 SHARE = 0.2  # of the cells

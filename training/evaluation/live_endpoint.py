@@ -11,7 +11,8 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 from aws.endpoint import Endpoint as FunctionsEndpoint
 from aws.endpoint import NotAnswered
 from imaging.refusals import NotReadable
-from screening.refusals import Rejected, TryAgain
+from screening.refusals import Code, Rejected, TryAgain
+from serving.gate import Refused
 from training.evaluation.predictor import NoAnswer, ParallelPredictor, Probabilities
 
 AT_ONCE = 8
@@ -41,16 +42,19 @@ class Endpoint:
         named = " and ".join(sorted(self.models)) or "a network without a name"
         return f"{named}, behind endpoint {self.asked.name}"
 
-    def classify(self, film: bytes) -> Probabilities:
+    def classify(self, film: bytes, *, gated: bool = False) -> Probabilities:
         """The probabilities (normal, pneumonia) for the film in an image file.
 
         Waits longer each time while the endpoint is throttled, starts or fails. Raises NotReadable
-        with the endpoint's reason for an image that it rejects, NoAnswer when it can't be asked.
+        with the endpoint's reason for an image that it rejects, Refused where its gate does, and
+        NoAnswer when it can't be asked.
         """
         for attempt in range(ATTEMPTS):
             try:
-                answer = self.asked.ask(film)
+                answer = self.asked.ask(film, gated=gated)
             except Rejected as rejected:
+                if rejected.code not in set(Code):
+                    raise Refused(rejected.code, str(rejected)) from None
                 raise NotReadable(str(rejected)) from None
             except NotAnswered as problem:
                 # The function tries everything again; AWS's code says whether that helps.

@@ -6,33 +6,22 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from training.evaluation.calibration import (
+    Floats,
+    Rate,
+    expected_error,
+    reliability,
+    slope_and_intercept,
+    weights_for,
+    wilson,
+)
 
 CUTOFFS = (0.5, 0.1)  # the report's two; always shown
-BINS = 10
-RATES = ("accuracy", "recall", "precision", "specificity")
+RATES = ("accuracy", "recall", "precision", "specificity", "npv")
 
-Floats = NDArray[np.float64]
 Json: TypeAlias = dict[str, Any]  # what metrics.json holds
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of films with its 95 % Wilson interval."""
-
-    share: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Bin:
-    """The films whose probabilities lie in one stretch, and the share of them that is ill."""
-
-    films: int
-    mean_probability: float
-    observed: Rate
 
 
 @dataclass(frozen=True)
@@ -48,23 +37,40 @@ class ExpectedPerThousand:
     def precision(self) -> float:
         return self.true[0] / self.alerts if self.alerts else 0.0
 
+    @property
+    def npv(self) -> float:
+        """The share of the films without an alert that are normal."""
+        quiet = 1000 - self.alerts
+        return (quiet - self.missed[0]) / quiet if quiet else 0.0
 
-def measure(labels: Floats, probabilities: Floats, cutoffs: Iterable[float] = ()) -> Json:
+
+def measure(
+    labels: Floats,
+    probabilities: Floats,
+    cutoffs: Iterable[float] = (),
+    prevalence: float | None = None,
+) -> Json:
     """What there is to know about probabilities [N] of pneumonia, given labels [N] of 0 and 1.
 
-    `ece` is the expected calibration error: over BINS equal stretches of the probability, how far
-    the mean probability is from the share of ill films, weighted by films. `at` holds, for the
-    report's cutoffs and `cutoffs`, the counts of the four outcomes and the rates with their 95 %
-    Wilson intervals; a rate of nothing, such as precision without positives, is left out.
+    Where the probabilities are for films of which the share `prevalence` is ill, all figures of
+    calibration, and `auprc`, weight the films so. `ece` is the expected calibration error: over
+    BINS equal stretches of the probability, how far the mean probability is from the share of ill
+    films. `slope` and `intercept` belong to the line that would set the logits right: 1 and 0 are
+    perfect. `at` holds, for the report's cutoffs and `cutoffs`, the counts of the four outcomes and
+    the rates among these films, with their 95 % Wilson intervals; a rate of nothing, such as
+    precision without positives, is left out.
     """
+    weights = weights_for(labels, prevalence)
+    slope, intercept = slope_and_intercept(labels, probabilities, prevalence)
     return {
         "films": len(labels),
         "auc": float(roc_auc_score(labels, probabilities)),
-        "brier": float(brier_score_loss(labels, probabilities)),
-        "ece": sum(
-            abs(each.mean_probability - each.observed.share) * each.films / len(labels)
-            for each in reliability(labels, probabilities)
-        ),
+        "prevalence": float(labels.mean()) if prevalence is None else prevalence,
+        "auprc": float(average_precision_score(labels, probabilities, sample_weight=weights)),
+        "brier": float(brier_score_loss(labels, probabilities, sample_weight=weights)),
+        "ece": expected_error(reliability(labels, probabilities, prevalence)),
+        "slope": slope,
+        "intercept": intercept,
         "at": {
             f"{cutoff:g}": _at(labels == 1, probabilities >= cutoff)
             for cutoff in dict.fromkeys([*CUTOFFS, *cutoffs])
@@ -96,26 +102,6 @@ def measure_subgroup(
         "auc": float(roc_auc_score(labels[counted], probabilities[counted])),
         "at": at,
     }
-
-
-def wilson(count: int, total: int) -> Rate:
-    """Give `count` of `total`, which is not 0, with its interval (Wilson, 1927)."""
-    interval = binomtest(count, total).proportion_ci(method="wilson")
-    return Rate(count / total, float(interval.low), float(interval.high))
-
-
-def reliability(labels: Floats, probabilities: Floats) -> list[Bin]:
-    """The films in BINS equal stretches of the probability; a stretch without films is left out."""
-    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
-    return [
-        Bin(
-            films=int(inside.sum()),
-            mean_probability=float(probabilities[inside].mean()),
-            observed=wilson(int(labels[inside].sum()), int(inside.sum())),
-        )
-        for number in range(BINS)
-        if (inside := place == number).any()
-    ]
 
 
 def net_benefit(sensitivity: Floats, specificity: Floats, cutoffs: Floats, ill: float) -> Floats:
@@ -158,6 +144,7 @@ def _at(sick: NDArray[np.bool_], positive: NDArray[np.bool_]) -> Json:
         "recall": (tp, tp + fn),
         "precision": (tp, tp + fp),
         "specificity": (tn, tn + fp),
+        "npv": (tn, tn + fn),
     }
     for name, (count, total) in shares.items():
         if total:

@@ -1,13 +1,15 @@
-"""`cxr-alert predict`: the probability of each class, for any images."""
+"""`cxr-alert predict`: what the application would find on any images."""
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from screening.judgement import Finding, finding_of
 from training.evaluation.predictor import (
     NotAllRead,
     ParallelPredictor,
@@ -18,41 +20,61 @@ from training.evaluation.predictor import (
 PLACES = 6
 
 
-def predict_images(images: Sequence[Path], asked: ParallelPredictor, *, as_json: bool) -> None:
-    """Print what `asked` says of each of `images`: a table, or JSON for programs.
+def predict_images(
+    images: Sequence[Path],
+    asked: ParallelPredictor,
+    cutoff: float,
+    *,
+    gated: bool,
+    as_json: bool,
+) -> None:
+    """Print what `asked` says of each of `images`, with the finding at `cutoff`.
 
-    An image that can't be read is shown with the reason, and NotAllRead raised after the others.
+    A table, or JSON for programs. An image that can't be read, or that the network's gate refuses
+    where it is `gated`, is shown with the reason, and NotAllRead raised after the others.
     """
-    answers = list(zip(images, asked.predict(images), strict=True))
+    answers = list(zip(images, asked.predict(images, gated=gated), strict=True))
     if as_json:
-        print(json.dumps([_record(image, answer) for image, answer in answers], indent=2))
+        print(json.dumps([_record(image, answer, cutoff) for image, answer in answers], indent=2))
     else:
-        _print_table(answers, asked.predictor.name)
+        _print_table(answers, cutoff, asked.predictor.name)
     unread = sum(isinstance(answer, Unread) for _, answer in answers)
     if unread:
-        raise NotAllRead(f"{unread} of {len(images)} images could not be read.")
+        raise NotAllRead(f"{unread} of {len(images)} images were not screened.")
 
 
-def _record(image: Path, answer: Probabilities | Unread) -> dict[str, str | float]:
+def _record(image: Path, answer: Probabilities | Unread, cutoff: float) -> dict[str, str | float]:
     if isinstance(answer, Unread):
-        return {"image": str(image), "error": answer.why}
+        code = {"code": answer.code} if answer.code else {}
+        return {"image": str(image), "finding": Finding.REJECTED, **code, "error": answer.why}
     normal, pneumonia = (round(value, PLACES) for value in answer)
-    return {"image": str(image), "normal": normal, "pneumonia": pneumonia}
+    finding = _finding(pneumonia, cutoff)
+    return {"image": str(image), "finding": finding, "normal": normal, "pneumonia": pneumonia}
 
 
-def _print_table(answers: Sequence[tuple[Path, Probabilities | Unread]], network: str) -> None:
-    table = Table("image", caption=f"Probabilities by {escape(network)}; not a diagnosis.")
+def _print_table(
+    answers: Sequence[tuple[Path, Probabilities | Unread]], cutoff: float, network: str
+) -> None:
+    table = Table("image", caption=f"By {escape(network)}, cutoff {cutoff:g}; not a diagnosis.")
+    table.add_column("finding", no_wrap=True)
     table.add_column("normal", justify="right", no_wrap=True)
     table.add_column("pneumonia", justify="right", no_wrap=True)
     reasons = []
     for image, answer in answers:
         name = escape(str(image))
         if isinstance(answer, Unread):
-            table.add_row(name, "-", "-")
-            reasons.append(f"{name} can't be read: {escape(answer.why)}")
+            table.add_row(name, Finding.REJECTED, "-", "-")
+            code = f" ({answer.code})" if answer.code else ""
+            reasons.append(f"{name} is not screened{code}: {escape(answer.why)}")
         else:
-            table.add_row(name, *(f"{100 * value:.1f} %" for value in answer))
+            shares = (f"{100 * value:.1f} %" for value in answer)
+            table.add_row(name, _finding(answer[1], cutoff), *shares)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     for reason in reasons:
         console.print(reason)
+
+
+def _finding(pneumonia: float, cutoff: float) -> Finding:
+    """As the application has it: from the probability to 6 places."""
+    return finding_of(Decimal(f"{pneumonia:.{PLACES}f}"), Decimal(str(cutoff)))

@@ -12,6 +12,7 @@ from rich.progress import track
 
 from cxr_alert.errors import Mistake
 from imaging.refusals import NotReadable
+from serving.gate import Refused
 from serving.network import Network
 
 Probabilities: TypeAlias = tuple[float, float]  # normal, pneumonia
@@ -32,15 +33,19 @@ class Predictor(Protocol):
     def name(self) -> str:
         """Which network answers, as far as it says so."""
 
-    def classify(self, film: bytes) -> Probabilities:
-        """Answer about one film; raise NotReadable where it is none."""
+    def classify(self, film: bytes, *, gated: bool = False) -> Probabilities:
+        """Answer about one film; raise NotReadable where it is none.
+
+        `gated`, it raises Refused where the network's gate takes it for none that it knows.
+        """
 
 
 @dataclass(frozen=True)
 class Unread:
-    """In place of probabilities: why there are none, fit to be shown."""
+    """In place of probabilities: why there are none, fit to be shown, and the gate's code."""
 
     why: str
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,20 +55,26 @@ class ParallelPredictor:
     predictor: Predictor
     title: str
     at_once: int
+    prevalence: float | None = None  # that its probabilities are for, where it tells
 
-    def predict(self, images: Sequence[Path]) -> Iterator[Probabilities | Unread]:
+    def predict(
+        self, images: Sequence[Path], *, gated: bool = False
+    ) -> Iterator[Probabilities | Unread]:
         """Give the answer about each of `images`, in their order, with a bar on stderr.
 
-        Raises NoAnswer when an endpoint can't be asked.
+        Labelled films are measured without the gate; the application asks `gated`. Raises NoAnswer
+        when an endpoint can't be asked.
         """
 
         def one(image: Path) -> Probabilities | Unread:
             try:
-                return self.predictor.classify(image.read_bytes())
+                return self.predictor.classify(image.read_bytes(), gated=gated)
             except OSError as error:
                 return Unread(f"{error.strerror or error}.")
             except NotReadable as error:
                 return Unread(str(error))
+            except Refused as refused:
+                return Unread(str(refused), refused.code)
 
         bar = Console(stderr=True)
         with ThreadPoolExecutor(self.at_once) as pool:
@@ -75,4 +86,4 @@ def load_network(model: Path) -> ParallelPredictor:
     """The network in `model`, by the code that serves; raises BadNetwork for another file."""
     threads = os.cpu_count() or 1
     network = Network(model, threads)
-    return ParallelPredictor(network, network.name, threads)
+    return ParallelPredictor(network, network.name, threads, network.prevalence)

@@ -17,7 +17,7 @@ from imaging.refusals import NotReadable
 from serving.gate import KINDS
 from serving.network import Network
 from training.dataset.folder import BadDataset, Film
-from training.evaluation.metrics import Floats
+from training.evaluation.calibration import Floats
 from training.evaluation.rerender import Rendering, rerender
 
 

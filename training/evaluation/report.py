@@ -12,9 +12,10 @@ from PIL import Image
 
 from imaging.readers import read_grey
 from training.dataset.folder import CLASSES, Film
+from training.evaluation.calibration import Rate
 from training.evaluation.charts import Chart, draw_all
 from training.evaluation.evaluate import Evaluation
-from training.evaluation.metrics import ExpectedPerThousand, Json, Rate, per_thousand, rates
+from training.evaluation.metrics import ExpectedPerThousand, Json, per_thousand, rates
 
 WORST = 6  # mistakes of each kind that are shown
 PICTURE_SIDE = 320
@@ -54,7 +55,9 @@ def write_report(evaluation: Evaluation, data: Path, cutoff: float, typed: str, 
     the evaluation's.
     """
     shown = list(dict.fromkeys([CUTOFF_OF_A_COIN, cutoff]))
-    charts = draw_all(evaluation.labels, evaluation.probabilities, shown)
+    charts = draw_all(
+        evaluation.labels, evaluation.probabilities, shown, evaluation.metrics["prevalence"]
+    )
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for chart in charts:

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from serving.network import Network
+from training.evaluation.calibration import Floats
 from training.evaluation.evaluate import chosen_films, labels_of
-from training.evaluation.metrics import Floats, Json, measure
+from training.evaluation.metrics import Json, measure
 from training.evaluation.renderings import answers
 from training.evaluation.rerender import RENDERINGS, SPOILT, UNSEEN
 
@@ -25,7 +26,8 @@ def robustness(data: Path, model: Path, out: Path, cutoff: float, only: Path | N
     """
     films = chosen_films(data, only)
     renderings = RENDERINGS | UNSEEN | SPOILT
-    found = answers(Network(model, os.cpu_count() or 1), films, renderings)
+    network = Network(model, os.cpu_count() or 1)
+    found = answers(network, films, renderings)
     labels = labels_of(films)
     result: Json = {}
     for column, name in enumerate(renderings):
@@ -35,16 +37,18 @@ def robustness(data: Path, model: Path, out: Path, cutoff: float, only: Path | N
         probabilities = found.probabilities[judged, column]
         result[name] = {
             "refused": float(found.refused[:, column].mean()),
-            **_measured(labels[judged], probabilities, cutoff),
+            **_measured(labels[judged], probabilities, cutoff, network.prevalence),
         }
     out.mkdir(parents=True, exist_ok=True)
     (out / "robustness.json").write_text(json.dumps(result, indent=2) + "\n")
     return result
 
 
-def _measured(labels: Floats, probabilities: Floats, cutoff: float) -> Json:
+def _measured(
+    labels: Floats, probabilities: Floats, cutoff: float, prevalence: float | None
+) -> Json:
     both = 0 < labels.sum() < len(labels)
-    return measure(labels, probabilities, [cutoff]) if both else {"films": len(labels)}
+    return measure(labels, probabilities, [cutoff], prevalence) if both else {"films": len(labels)}
 
 
 def show(result: Json, cutoff: float) -> None:

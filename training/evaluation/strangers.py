@@ -15,7 +15,8 @@ from imaging.refusals import NotReadable
 from serving.gate import KINDS
 from serving.network import Network
 from training.dataset.folder import SUFFIXES, BadDataset
-from training.evaluation.metrics import Json, wilson
+from training.evaluation.calibration import wilson
+from training.evaluation.metrics import Json
 from training.evaluation.renderings import ask
 
 

@@ -33,10 +33,12 @@ def fit(
     checkpoint: Path,
     after_epoch: Callable[[int, float, ResNet18], None],
     start: ResNet18 | None = None,
+    teacher: nn.Module | None = None,
 ) -> ResNet18:
     """Train and return the network with exponentially averaged weights (EMA).
 
-    Begins with the network `start`, or from scratch.
+    Begins with the network `start`, or from scratch. Learns what `teacher` says of the very views
+    that it sees (Beyer et al., 2022, arXiv:2106.05237), or else the labels.
 
     Goes on from `checkpoint` where it exists, to the same result as an uninterrupted run, and
     leaves one there after each epoch. `after_epoch` is told the epoch, its mean loss, and the
@@ -52,6 +54,9 @@ def fit(
     averaged.load_state_dict(network.state_dict())
     averaged.eval()
     train_mode(network, recipe.frozen)
+    if teacher:
+        teacher.to(device).eval().requires_grad_(False)
+        teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, recipe)
     films, labels = training.films.to(device), training.labels.to(device)
     shown = len(_order(training.labels, recipe.balanced, torch.Generator()))
@@ -83,6 +88,8 @@ def fit(
                 batch = _views(films[here].float(), size, recipe, random)
                 targets = F.one_hot(labels[here], 2).float().repeat(len(batch) // len(here), 1)
                 batch, targets = mix(batch, targets, recipe.mixup, random)
+                if teacher:
+                    targets = F.softmax(teacher(batch) / recipe.temperature, dim=1)
                 loss = _step(network, optimizer, batch, targets, recipe)
                 schedule.step()
                 _average(averaged, network, recipe.ema_decay, schedule.last_epoch)
@@ -147,7 +154,9 @@ def _step(
     films = films.contiguous(memory_format=torch.channels_last)
     with torch.autocast(films.device.type, torch.bfloat16, enabled=_fast_bfloat16(films.device)):
         logits = network(films)
-    loss = F.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
+    loss = recipe.temperature**2 * F.cross_entropy(
+        logits.float() / recipe.temperature, targets, label_smoothing=recipe.label_smoothing
+    )
     if recipe.consistency:
         loss = loss + recipe.consistency * disagreement(logits.float())
     optimizer.zero_grad(set_to_none=True)

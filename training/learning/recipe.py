@@ -53,6 +53,7 @@ class Recipe:
     cropped: float = 1.0  # the smallest share of the side that a view shows; 1: `zoom`, `shift`
     contrast: float = 0.0  # of the logarithm
     balanced: int = 0  # 1: an epoch has as many films of one class as of the other
+    temperature: float = 1.0  # softens what is learned from a teacher (Hinton et al., 2015)
     frozen: int = 0  # how many of the eight blocks, with the stem before them, stay as they start
 
     def __post_init__(self) -> None:
@@ -60,6 +61,8 @@ class Recipe:
             raise BadRecipe(f"A recipe has frozen from 0 to {BLOCKS} and cropped above 0, up to 1.")
         if self.size % STEP or self.first_size % STEP:
             raise BadRecipe(f"A recipe has size and first_size that are multiples of {STEP}.")
+        if self.temperature <= 0:
+            raise BadRecipe("A recipe has a temperature above 0.")
         if self.mixup and self.consistency:
             raise BadRecipe("A recipe has mixup or consistency: views of mixtures do not compare.")
 

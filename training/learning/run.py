@@ -5,7 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.learning.fit import Labelled
 from training.learning.network import ResNet18
@@ -24,13 +24,30 @@ def claim(out: Path, recipe: Recipe) -> None:
     recipe.save(kept)
 
 
-def claim_source(out: Path, learned: Labelled, start: ResNet18 | None) -> None:
+def refuse_other_films(run: Path, held_out: str) -> None:
+    """Raise BadRecipe unless the run in the folder `run` held the films out that are now."""
+    listed = run / "validation.txt"
+    if not listed.is_file():
+        raise BadRecipe(f"{run} is not the folder of a training run: name one that --out left.")
+    if set(listed.read_text().split()) != set(held_out.split()):
+        raise BadRecipe(
+            f"The run in {run} held other films out, so it knows some that are held out now: "
+            "train it with the same --data, --keep-out and fold."
+        )
+
+
+def claim_source(
+    out: Path, learned: Labelled, start: ResNet18 | None, teacher: nn.Module | None = None
+) -> None:
     """Keep what the run in `out` learns from, so that nobody goes on with it on other films.
 
     Going on with other films would train on those that were held out, in silence.
     """
-    weights = list(start.state_dict().values()) if start else []
-    now = {"films": _digest([learned.films, learned.labels]), "start": _digest(weights)}
+    now = {
+        "films": _digest([learned.films, learned.labels]),
+        "start": _digest(_weights(start)),
+        "teacher": _digest(_weights(teacher)),
+    }
     kept = out / "source.json"
     if _begun(out) and kept.exists() and json.loads(kept.read_text()) != now:
         raise BadRecipe(
@@ -52,6 +69,10 @@ def add_to_curve(out: Path, epoch: int, size: int, loss: float, auc: float) -> N
 
 def _begun(out: Path) -> bool:
     return (out / "checkpoint.pt").exists()
+
+
+def _weights(network: nn.Module | None) -> list[Tensor]:
+    return list(network.state_dict().values()) if network else []
 
 
 def _digest(tensors: list[Tensor]) -> str:

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit, log_expit, logit
+from scipy.special import expit, logit
 
-from training.evaluation.metrics import Floats
+from training.evaluation.calibration import Floats, fit_line, weights_for
 
 # Of children X-rayed for suspected pneumonia in North American studies, 19 % (11 to 31 %) had it on
 # the film: Shah, Bachur, Simel and Neuman, JAMA 2017;318(5):462-471.
@@ -46,18 +44,5 @@ def fit_scale(differences: Floats, labels: Floats, prevalence: float = PREVALENC
 
     Each class weighs the same, so how many films there are of it does not matter.
     """
-    weights = np.where(labels == 1, 0.5 / labels.sum(), 0.5 / (1 - labels).sum())
-    signs = np.where(labels == 1, 1.0, -1.0)
-
-    def loss(values: Floats) -> float:
-        return float(-(weights * log_expit(signs * (values[0] * differences + values[1]))).sum())
-
-    best = minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[(0.05, 20), (-20, 20)])
-    return Scale(float(best.x[0]), float(best.x[1]), prevalence)
-
-
-def reweighted(probabilities: Floats, said: float, wanted: float) -> Floats:
-    """Probabilities [N] for the prevalence `said`, as they are for the prevalence `wanted`."""
-    clipped = probabilities.clip(1e-9, 1 - 1e-9)
-    found: Floats = expit(logit(clipped) - logit(said) + logit(wanted))
-    return found
+    slope, intercept = fit_line(differences, labels, weights_for(labels, 0.5))
+    return Scale(slope, intercept, prevalence)

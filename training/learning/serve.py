@@ -12,8 +12,8 @@ from serving.network import Network
 from serving.shipped import NETWORK_FILE
 from training.dataset.folder import Film
 from training.dataset.pixels import load_films
+from training.evaluation.calibration import Floats
 from training.evaluation.evaluate import labels_of
-from training.evaluation.metrics import Floats
 from training.evaluation.renderings import read
 from training.evaluation.rerender import RENDERINGS, UNSEEN, rerender
 from training.learning.export import export

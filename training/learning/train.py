@@ -18,15 +18,21 @@ from training.learning.fit import Labelled, fit, predict_logits
 from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
 from training.learning.recipe import BadRecipe, Recipe
-from training.learning.run import add_to_curve, claim, claim_source
+from training.learning.run import add_to_curve, claim, claim_source, refuse_other_films
 from training.learning.serve import serve
+from training.learning.teacher import teacher_of
 from training.learning.weights import wake_norms, weights_of
 
 WOKEN_ON = 400  # films that the norms of a served network see before it is trained on
 
 
 def train(
-    data: Path, out: Path, recipe: Recipe, kept_out: Path | None, start: Path | None = None
+    data: Path,
+    out: Path,
+    recipe: Recipe,
+    kept_out: Path | None,
+    start: Path | None = None,
+    teacher: Path | None = None,
 ) -> None:
     """Train by `recipe` on the films below `data`; leave in `out` what there is to serve and know.
 
@@ -35,7 +41,8 @@ def train(
     served network on those), `checkpoint.pt` (from which an interrupted run goes on), `source.json`
     (what it learns from), `curve.csv` (how it went).
     Patients that also appear below `kept_out` are never trained on. Begins with the network of the
-    run in the folder `start`, which must have held the same films out. Raises BadDataset, and
+    run in the folder `start`, which must have held the same films out, as must the run of
+    `train_teacher` in the folder `teacher`, if there is one to learn from. Raises BadDataset, and
     BadRecipe where `out` holds a run of another recipe, on other films, or from another start.
     """
     console = Console()
@@ -52,7 +59,8 @@ def train(
     learned = Labelled(load_films(training, recipe.stored_size, "training"), class_labels(training))
     held = load_films(validation, recipe.size, "held-out")
     first = network_to_start_from(start, held_out, learned.films, recipe) if start else None
-    claim_source(out, learned, first)
+    told = teacher_of(teacher, held_out) if teacher else None
+    claim_source(out, learned, first, told)
     labels = class_labels(validation).numpy().astype(np.float64)
 
     def report(epoch: int, loss: float, averaged: ResNet18) -> None:
@@ -64,7 +72,7 @@ def train(
             f"loss {loss:.4f}  held-out AUC {score:.4f}"
         )
 
-    network = fit(learned, recipe, out / "checkpoint.pt", report, first)
+    network = fit(learned, recipe, out / "checkpoint.pt", report, first, told)
     learned_at_size = load_films(training, recipe.size, "training")
     settle_norms(network, learned_at_size, recipe.seed, frozen=recipe.frozen)
     serve(network, None, recipe, learned_at_size, validation, out)
@@ -85,14 +93,9 @@ def network_to_start_from(
     `run` is the folder that a training run left, or one with the served file alone, as `model/` is.
     """
     checkpoint, served = run / "checkpoint.pt", run / NETWORK_FILE
-    listed = run / "validation.txt"
-    if not listed.is_file() or not (checkpoint.is_file() or served.is_file()):
+    if not (checkpoint.is_file() or served.is_file()):
         raise BadRecipe(f"{run} is not the folder of a training run: name one that --out left.")
-    if set(listed.read_text().split()) != set(held_out.split()):
-        raise BadRecipe(
-            f"The run in {run} held other films out, so it knows some that are held out now: "
-            "train it with the same --data, --keep-out and fold."
-        )
+    refuse_other_films(run, held_out)
     if checkpoint.is_file():
         network = ResNet18()
         network.load_state_dict(

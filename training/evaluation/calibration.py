@@ -1,0 +1,117 @@
+"""Whether probabilities mean what they say, where a stated share of films is ill.
+
+Measured films are seldom mixed as a clinic's are: here each class is weighted until they are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit, logit
+from scipy.stats import binomtest
+
+Floats = NDArray[np.float64]
+
+BINS = 10
+_LEAST = 1e-6  # probabilities nearer to 0 or 1 count as this near
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of films with its 95 % Wilson interval."""
+
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The films whose probabilities lie in one stretch, and the share of them that is ill.
+
+    `weight` is the share of all films that they stand for.
+    """
+
+    films: int
+    weight: float
+    mean_probability: float
+    observed: Rate
+
+
+def wilson(count: int, total: int) -> Rate:
+    """Give `count` of `total`, which is not 0, with its interval (Wilson, 1927)."""
+    interval = binomtest(count, total).proportion_ci(method="wilson")
+    return Rate(count / total, float(interval.low), float(interval.high))
+
+
+def weights_for(labels: Floats, prevalence: float | None) -> Floats:
+    """How much each film [N] counts for the share `prevalence` of them to be ill; without, 1."""
+    if prevalence is None:
+        return np.ones(len(labels))
+    share = labels.mean()
+    weights: Floats = np.where(labels == 1, prevalence / share, (1 - prevalence) / (1 - share))
+    return weights
+
+
+def reliability(
+    labels: Floats, probabilities: Floats, prevalence: float | None = None
+) -> list[Bin]:
+    """The films in BINS equal stretches of the probability; a stretch without films is left out.
+
+    Where the share of ill films is shifted to `prevalence`, so are the ends of its interval.
+    """
+    weights = weights_for(labels, prevalence)
+    ill, well = (weights[labels == label][:1].sum() or 1.0 for label in (1, 0))
+    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    bins = []
+    for number in range(BINS):
+        inside = place == number
+        if not inside.any():
+            continue
+        seen = wilson(int(labels[inside].sum()), int(inside.sum()))
+        shifted = [
+            each * ill / (each * ill + (1 - each) * well)
+            for each in (seen.share, seen.low, seen.high)
+        ]
+        bins.append(
+            Bin(
+                films=int(inside.sum()),
+                weight=float(weights[inside].sum() / weights.sum()),
+                mean_probability=float(np.average(probabilities[inside], weights=weights[inside])),
+                observed=Rate(*shifted),
+            )
+        )
+    return bins
+
+
+def expected_error(bins: list[Bin]) -> float:
+    """How far the mean probability of a stretch is from the share of ill films, on average."""
+    return sum(abs(each.mean_probability - each.observed.share) * each.weight for each in bins)
+
+
+def slope_and_intercept(
+    labels: Floats, probabilities: Floats, prevalence: float | None = None
+) -> tuple[float, float]:
+    """Of the line that would set the logits of probabilities [N] right: 1 and 0 if they are."""
+    evidence = logit(probabilities.clip(_LEAST, 1 - _LEAST))
+    return fit_line(evidence, labels, weights_for(labels, prevalence))
+
+
+def fit_line(evidence: Floats, labels: Floats, weights: Floats) -> tuple[float, float]:
+    """Slope and intercept with the least log-loss on logits [N] with labels [N] of 0 and 1."""
+    weights = weights / weights.sum()
+    signs = np.where(labels == 1, 1.0, -1.0)
+
+    def loss(values: Floats) -> float:
+        return float(-(weights * log_expit(signs * (values[0] * evidence + values[1]))).sum())
+
+    best = minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[(0.05, 20), (-20, 20)])
+    return float(best.x[0]), float(best.x[1])
+
+
+def reweighted(probabilities: Floats, said: float, wanted: float) -> Floats:
+    """Probabilities [N] for the prevalence `said`, as they are for the prevalence `wanted`."""
+    clipped = probabilities.clip(1e-9, 1 - 1e-9)
+    found: Floats = expit(logit(clipped) - logit(said) + logit(wanted))
+    return found
