@@ -1,4 +1,4 @@
-"""`gate`, `assemble`, `calibrate`, `compare`, `faithfulness`, `strangers`: networks as files."""
+"""Commands on networks as files: `teacher`, `gate`, `assemble`, `calibrate` and so on."""
 
 import argparse
 import dataclasses
@@ -17,9 +17,12 @@ from cxr_alert.options import (
 from screening.config import DEFAULT_CUTOFF
 from serving.shipped import SHIPPED_NETWORK
 
+TEACHER_RECIPE = SHIPPED_NETWORK.with_name("recipe-teacher.json")
+
 
 def add_to(commands: Commands) -> None:
     for add in (
+        _add_teacher,
         _add_gate,
         _add_assemble,
         _add_calibrate,
@@ -28,6 +31,23 @@ def add_to(commands: Commands) -> None:
         _add_strangers,
     ):
         add(commands)
+
+
+def _add_teacher(commands: Commands) -> None:
+    command = add_command(
+        commands, "teacher", "train an ImageNet network for train --teacher", _teacher
+    )
+    add_data(command)
+    add_out(command)
+    command.add_argument("--recipe", type=Path, default=TEACHER_RECIPE, help="default: %(default)s")
+    command.add_argument("--keep-out", type=Path, help="as for train")
+
+
+def _teacher(options: argparse.Namespace) -> None:
+    from training.learning.recipe import load_recipe
+    from training.learning.train_teacher import train_teacher
+
+    train_teacher(options.data, options.out, load_recipe(options.recipe), options.keep_out)
 
 
 def _add_gate(commands: Commands) -> None:

@@ -58,7 +58,7 @@ def fit(
         teacher.to(device).eval().requires_grad_(False)
         teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, recipe)
-    films, labels = training.films.to(device), training.labels.to(device)
+    scaler = torch.amp.GradScaler(device.type, enabled=_precision(device) == torch.float16)
     shown = len(_order(training.labels, recipe.balanced, torch.Generator()))
     steps = math.ceil(shown / recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -72,40 +72,42 @@ def fit(
         averaged.load_state_dict(state["averaged"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
+        scaler.load_state_dict(state["scaler"])
 
     with _bar() as bar:
+        task = bar.add_task("", total=recipe.epochs * shown, completed=first * shown, loss="")
         for epoch in range(first, recipe.epochs):
             # A generator per epoch, so that a resumed run draws what an uninterrupted one would.
             random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
             size = recipe.size_at(epoch)
-            name = f"Epoch {epoch + 1}/{recipe.epochs} at {size} px"
-            task = bar.add_task(name, total=shown, loss=math.nan)
+            bar.update(task, description=f"Epoch {epoch + 1}/{recipe.epochs} at {size} px")
             train_mode(network, recipe.frozen)
             total = 0.0
             order = _order(training.labels, recipe.balanced, random)
             for chosen in order.split(recipe.batch_size):
-                here = chosen.to(device)
-                batch = _views(films[here].float(), size, recipe, random)
-                targets = F.one_hot(labels[here], 2).float().repeat(len(batch) // len(here), 1)
+                films = training.films[chosen].to(device).float()
+                batch = _views(films, size, recipe, random)
+                targets = F.one_hot(training.labels[chosen].to(device), 2).float()
+                targets = targets.repeat(len(batch) // len(chosen), 1)
                 batch, targets = mix(batch, targets, recipe.mixup, random)
                 if teacher:
                     targets = F.softmax(teacher(batch) / recipe.temperature, dim=1)
-                loss = _step(network, optimizer, batch, targets, recipe)
+                loss = _step(network, optimizer, scaler, batch, targets, recipe)
                 schedule.step()
-                _average(averaged, network, recipe.ema_decay, schedule.last_epoch)
-                total += loss * len(here)
-                bar.update(task, advance=len(here), loss=loss)
+                average(averaged, network, recipe.ema_decay, schedule.last_epoch)
+                total += loss * len(chosen)
+                bar.update(task, advance=len(chosen), loss=f"loss {loss:.3f}")
             state = {
                 "epoch": epoch + 1,
                 "network": network.state_dict(),
                 "averaged": averaged.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(),
+                "scaler": scaler.state_dict(),
             }
             unfinished = checkpoint.with_suffix(".part")
             torch.save(state, unfinished)
             unfinished.replace(checkpoint)
-            bar.remove_task(task)
             after_epoch(epoch, total / shown, averaged)
     return averaged.cpu()
 
@@ -147,12 +149,14 @@ def _views(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) ->
 def _step(
     network: ResNet18,
     optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
     films: Tensor,
     targets: Tensor,
     recipe: Recipe,
 ) -> float:
     films = films.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(films.device.type, torch.bfloat16, enabled=_fast_bfloat16(films.device)):
+    precision = _precision(films.device)
+    with torch.autocast(films.device.type, precision, enabled=precision != torch.float32):
         logits = network(films)
     loss = recipe.temperature**2 * F.cross_entropy(
         logits.float() / recipe.temperature, targets, label_smoothing=recipe.label_smoothing
@@ -160,16 +164,21 @@ def _step(
     if recipe.consistency:
         loss = loss + recipe.consistency * disagreement(logits.float())
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
     return loss.item()
 
 
-def _fast_bfloat16(device: torch.device) -> bool:
-    """Whether the chip multiplies bfloat16 itself: twice as fast there, far slower elsewhere."""
+def _precision(device: torch.device) -> torch.dtype:
+    """What the chip multiplies fastest: bfloat16 where it has it itself, for it is slow elsewhere.
+
+    GPUs that lack it have float16, whose small gradients are lost unless they are scaled.
+    """
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
+        own = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if own else torch.float16
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -190,7 +199,7 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 @torch.no_grad()
-def _average(averaged: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+def average(averaged: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move the average towards the network, faster in the first steps, when it is mostly noise."""
     decay = min(decay, (1 + step) / (10 + step))
     means, values = averaged.state_dict().values(), network.state_dict().values()
@@ -207,5 +216,5 @@ def _bar() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
+        TextColumn("{task.fields[loss]}"),
     )

@@ -5,6 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from training.learning.fit import Labelled
@@ -37,14 +38,21 @@ def refuse_other_films(run: Path, held_out: str) -> None:
 
 
 def claim_source(
-    out: Path, learned: Labelled, start: ResNet18 | None, teacher: nn.Module | None = None
+    out: Path,
+    learned: Labelled,
+    held: Tensor,
+    start: ResNet18 | None,
+    teacher: nn.Module | None = None,
 ) -> None:
     """Keep what the run in `out` learns from, so that nobody goes on with it on other films.
+
+    `held` are the films held out, uint8 [N, 1, S, S].
 
     Going on with other films would train on those that were held out, in silence.
     """
     now = {
         "films": _digest([learned.films, learned.labels]),
+        "held_out": _digest([held]),
         "start": _digest(_weights(start)),
         "teacher": _digest(_weights(teacher)),
     }
@@ -55,6 +63,14 @@ def claim_source(
             "or go on with the same --data, --keep-out and --start."
         )
     kept.write_text(json.dumps(now, indent=2) + "\n")
+
+
+def epochs_done(out: Path) -> int:
+    """How many epochs of the run in `out` are trained."""
+    checkpoint = out / "checkpoint.pt"
+    if not checkpoint.exists():
+        return 0
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"])
 
 
 def add_to_curve(out: Path, epoch: int, size: int, loss: float, auc: float) -> None:

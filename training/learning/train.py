@@ -18,7 +18,13 @@ from training.learning.fit import Labelled, fit, predict_logits
 from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
 from training.learning.recipe import BadRecipe, Recipe
-from training.learning.run import add_to_curve, claim, claim_source, refuse_other_films
+from training.learning.run import (
+    add_to_curve,
+    claim,
+    claim_source,
+    epochs_done,
+    refuse_other_films,
+)
 from training.learning.serve import serve
 from training.learning.teacher import teacher_of
 from training.learning.weights import wake_norms, weights_of
@@ -51,7 +57,6 @@ def train(
     training, validation = split_films(films, recipe.fold, recipe.folds, apart)
     claim(out, recipe)
     held_out = "".join(f"{film.path.relative_to(data)}\n" for film in validation)
-    (out / "validation.txt").write_text(held_out)
     for sentence in tell_shared_patients(films):
         console.print(sentence)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
@@ -60,8 +65,16 @@ def train(
     held = load_films(validation, recipe.size, "held-out")
     first = network_to_start_from(start, held_out, learned.films, recipe) if start else None
     told = teacher_of(teacher, held_out) if teacher else None
-    claim_source(out, learned, first, told)
+    claim_source(out, learned, held, first, told)
+    (out / "validation.txt").write_text(held_out)
     labels = class_labels(validation).numpy().astype(np.float64)
+
+    done = epochs_done(out)
+    if done == recipe.epochs and (out / NETWORK_FILE).exists():
+        console.print(f"{out / NETWORK_FILE} is finished: there is nothing left to train.")
+        return
+    if done:
+        console.print(f"Goes on after epoch {done} of {recipe.epochs}, from {out}.")
 
     def report(epoch: int, loss: float, averaged: ResNet18) -> None:
         normal, pneumonia = predict_logits(averaged, held).double().T.numpy()

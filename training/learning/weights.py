@@ -31,8 +31,8 @@ def weights_of(path: Path) -> ResNet18:
     network = ResNet18()
     state = network.state_dict()
     for node in graph.node:
-        if node.op_type not in {"Conv", "Gemm"} or node.input[2] not in values:
-            continue
+        if node.op_type not in {"Conv", "Gemm"} or set(node.input[2:]).isdisjoint(values):
+            continue  # the map's convolution has no bias
         name, bias = node.input[2].removeprefix("network."), values[node.input[2]]
         if node.op_type == "Gemm" and name == "head.bias":
             state["head.weight"] = _weight(node.input[1], values, made)
