@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.application import NEGATIVE, POSITIVE, Application
+from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 from tests.e2e.test_worklist_api import hide, listed, reader, review  # noqa: F401 - a fixture
 from tests.e2e.worklist_api import Api
 from tests.e2e.worklist_browser import DESK, PHONE, TABLET, browser, log_in
@@ -49,6 +49,8 @@ def test_from_the_mails_link_to_a_decision_it_is_one_key(
     page: "Page",
 ) -> None:
     film = listed(application, reader, "page/link.jpeg")
+    link = f"{application.stack.outputs['WorklistUrl']}/#film/{film}"
+    wait_until(lambda: any(link in mail for mail in application.all_mails()), "the mail")
     log_in(page, application.stack, "reader", "readers", at=f"#film/{film}")
     page.get_by_role("heading", name="page/link.jpeg").wait_for()
     page.get_by_role("img", name="Chest X-ray page/link.jpeg").wait_for()
