@@ -22,9 +22,10 @@ from rich.console import Console
 
 from aws.worklist_table import item
 from local import stack
-from reviewing.entry import Entry, State, enter, film_name
+from reviewing.entry import Entry, State, enter
 from reviewing.review import Reading
 from screening.clock import stamp
+from screening.film_name import film_name
 from screening.judgement import Answer, judge
 from screening.record import AlertState, Record
 from tests.e2e.application import POSITIVE, Application, wait_until

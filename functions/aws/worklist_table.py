@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from reviewing.entry import Entry, enter, film_name
+from reviewing.entry import Entry, enter
 from reviewing.listing import Cursor, Run, Stage, Wanted, merge
 from reviewing.review import Reading
+from screening.film_name import film_name
 from screening.record import Record
 
 if TYPE_CHECKING:

@@ -42,6 +42,7 @@ class Config:
     retry_seconds: Annotated[int, Variable(SECONDS, "whole seconds from 1 to 900")]
     most_tries: Annotated[int, Variable(TRIES, "the queue's maxReceiveCount")]
     look_up_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
+    worklist_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
 
 
 def make_handler(config: Config, clients: NotifyClients) -> Handler:
@@ -112,7 +113,8 @@ def _give_up(
 
 def _send(topic: Topic, digest: list[Alert], config: Config) -> TryAgain | None:
     try:
-        (failure,) = topic.publish([digest_message(digest, config.look_up_url)])
+        message = digest_message(digest, config.look_up_url, config.worklist_url)
+        (failure,) = topic.publish([message])
         return failure
     finally:
         time.sleep(config.digest_seconds)

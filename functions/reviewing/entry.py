@@ -3,7 +3,6 @@
 Entries follow the screening records and the reviews and can be made anew from the two.
 """
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +11,7 @@ from enum import StrEnum
 from reviewing.review import Reading, Review
 from reviewing.sampling import chance, drawn
 from screening.clock import stamp
+from screening.film_name import film_name
 from screening.record import Record
 
 # A rejected film stands behind the positives until it has waited this long; then it goes first.
@@ -86,13 +86,6 @@ def place(part: str, time: str) -> str:
     if part == f"{State.TO_REVIEW}#REJECTED":
         return stamp(datetime.fromisoformat(time) + REJECTED_YIELDS)
     return time
-
-
-def film_name(key: str, version: str) -> str:
-    """Return what the film is called in addresses, which are no place for its key: keys carry
-    names. The version, drawn at random by S3, keeps anyone from guessing a key by its hash.
-    """
-    return hashlib.sha256(f"{key}\0{version}".encode()).hexdigest()[:32]
 
 
 def enter(record: Record, share: Decimal, before: Entry | None = None) -> Entry:

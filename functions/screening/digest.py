@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from screening.film_name import film_name
 from screening.judgement import Finding
 from screening.messages import NOT_A_DIAGNOSIS, Message, odds, printable
 from screening.upload import MalformedMessage
@@ -83,10 +84,11 @@ def _rank(alert: Alert) -> tuple[bool, Decimal, str]:
     )
 
 
-def digest_message(digest: Sequence[Alert], look_up: str) -> Message:
+def digest_message(digest: Sequence[Alert], look_up: str, worklist: str = "") -> Message:
     """Return the message for people about the films of one digest.
 
-    `look_up` is the address where they can be looked up; without one it says what to type.
+    `look_up` is the address where they can be looked up; without one it is that of the `worklist`,
+    and without either the message says what to type. With a worklist each film has its link.
     """
     finding = digest[0].finding
     films = "1 film" if len(digest) == 1 else f"{len(digest)} films"
@@ -100,10 +102,10 @@ def digest_message(digest: Sequence[Alert], look_up: str) -> Message:
         listing = "rejects"
     lines = [summary, ""]
     for alert in digest[:LISTED]:
-        lines += _details(alert)
+        lines += _details(alert, worklist)
     if len(digest) > LISTED:
         lines += [f"And {len(digest) - LISTED} more.", ""]
-    lines.append(f"Look them up: {look_up or f'cxr-alert {listing}'}")
+    lines.append(f"Look them up: {look_up or worklist or f'cxr-alert {listing}'}")
     if finding is Finding.PNEUMONIA:
         lines.append(NOT_A_DIAGNOSIS)
     facts = {"finding": finding.value, "films": [_facts(alert) for alert in digest]}
@@ -120,14 +122,17 @@ def _positives(digest: Sequence[Alert], films: str) -> str:
     return f"Possible pneumonia in {films}, please review; highest {odds(digest[0])}."
 
 
-def _details(alert: Alert) -> list[str]:
+def _details(alert: Alert, worklist: str) -> list[str]:
     rejected = alert.finding is Finding.REJECTED
     name, said = ("reason  ", alert.reason or "") if rejected else ("found   ", odds(alert))
+    name_there = film_name(alert.key, alert.version)
+    link = [f"  look at   {worklist}/#film/{name_there}"] if worklist else []
     return [
         f"  film      {printable(alert.key)}",
         f"  {name}  {printable(said)}",
         f"  uploaded  {alert.uploaded}",
         f"  version   {alert.version}",
+        *link,
         "",
     ]
 

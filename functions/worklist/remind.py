@@ -49,11 +49,10 @@ def handler(_: dict[str, Any], __: "LambdaContext") -> dict[str, int]:
 def _tell(waiting: list[Entry]) -> None:
     said = text(waiting, hours, os.environ["WORKLIST_ADDRESS"])
     sns.publish(
-        TopicArn=os.environ["ALERTS_TOPIC_ARN"],
+        TopicArn=os.environ["NOTIFICATIONS_TOPIC_ARN"],
         Subject=subject(waiting),
         Message=json.dumps({"default": said, "email": said, "sms": said.partition("\n")[0]}),
         MessageStructure="json",
-        MessageAttributes={"audience": {"DataType": "String", "StringValue": "people"}},
     )
 
 

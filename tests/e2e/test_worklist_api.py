@@ -12,7 +12,7 @@ import pytest
 
 from aws.worklist_table import item, read_entry
 from local.processes import ROOT
-from reviewing.entry import film_name
+from screening.film_name import film_name
 from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 from tests.e2e.worklist_api import Answer, Api, log_in
 
@@ -300,6 +300,7 @@ def test_a_positive_nobody_reviewed_is_told_again_once(
     assert remind() == 1
     assert remind() == 0
     link = f"{stack.outputs['WorklistUrl']}/#film/{film}"
+    wait_until(lambda: any(link in text for text in application.all_mails()), "the mail")
     told = [text for text in application.all_mails() if link in text]
     assert len(told) == 1
     assert key not in told[0]

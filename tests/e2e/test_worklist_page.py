@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.application import NEGATIVE, POSITIVE, Application
+from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 from tests.e2e.test_worklist_api import hide, listed, reader, review  # noqa: F401 - a fixture
 from tests.e2e.worklist_api import Api
 from tests.e2e.worklist_browser import DESK, PHONE, TABLET, browser, log_in
@@ -43,12 +43,26 @@ def stored(page: "Page") -> str:
     return kept
 
 
+def wait_for_count(page: "Page", said: str) -> None:
+    """Wait until the list says how many films it shows; where it does not, tell what it says."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    status = page.locator("#count")
+    try:
+        status.filter(has_text=re.compile(f"^{said}$")).wait_for()
+    except TooLate:
+        problem = page.locator("#problem").inner_text()
+        pytest.fail(f"Not {said} but {status.inner_text()!r}, and the problem {problem!r}.")
+
+
 def test_from_the_mails_link_to_a_decision_it_is_one_key(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
 ) -> None:
     film = listed(application, reader, "page/link.jpeg")
+    link = f"{application.stack.outputs['WorklistUrl']}/#film/{film}"
+    wait_until(lambda: any(link in mail for mail in application.all_mails()), "the mail")
     log_in(page, application.stack, "reader", "readers", at=f"#film/{film}")
     page.get_by_role("heading", name="page/link.jpeg").wait_for()
     page.get_by_role("img", name="Chest X-ray page/link.jpeg").wait_for()
@@ -67,8 +81,9 @@ def test_by_keys_alone_from_the_list_to_the_next_film(
         listed(application, reader, f"page/keys-{name}.jpeg")
     log_in(page, application.stack, "reader", "readers")
     page.get_by_label("Name holds").fill("page/keys-")
-    page.get_by_role("status").filter(has_text=re.compile("^2 films$")).wait_for()
+    wait_for_count(page, "2 films")
     page.keyboard.press("Escape")
+    assert page.get_by_label("Name holds").input_value() == "page/keys-"
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="page/keys-one.jpeg").wait_for()
@@ -81,7 +96,7 @@ def test_by_keys_alone_from_the_list_to_the_next_film(
     page.keyboard.press("n")
     page.get_by_role("heading", name="page/keys-two.jpeg").wait_for()
     page.keyboard.press("l")
-    page.get_by_role("status").filter(has_text=re.compile("^1 film$")).wait_for()
+    wait_for_count(page, "1 film")
 
 
 def test_filters_and_place_survive_a_reload_and_nothing_survives_logging_out(
@@ -94,12 +109,12 @@ def test_filters_and_place_survive_a_reload_and_nothing_survives_logging_out(
     page.set_viewport_size(PHONE)
     log_in(page, application.stack, "reader", "readers")
     page.get_by_label("Name holds").fill("reload, ann")
-    page.get_by_role("status").filter(has_text=re.compile("^12 films$")).wait_for()
+    wait_for_count(page, "12 films")
     page.get_by_text("page/Reload, Ann 11.jpeg").scroll_into_view_if_needed()
     place = page.evaluate("scrollY")
     assert place > 0
     page.reload()
-    page.get_by_role("status").filter(has_text=re.compile("^12 films$")).wait_for()
+    wait_for_count(page, "12 films")
     assert page.get_by_label("Name holds").input_value() == "reload, ann"
     page.wait_for_timeout(0)
     assert abs(page.evaluate("scrollY") - place) < 2
@@ -200,6 +215,7 @@ def test_only_administrators_find_the_performance(
     page.get_by_role("alert").filter(has_text="needs the right to performance").wait_for()
     assert not page.get_by_role("link", name="Performance").is_visible()
     page.get_by_role("button", name="Log out").click()
+    page.locator("input[name=username]").wait_for()
     log_in(page, application.stack, "administrator", "administrators")
     page.get_by_role("link", name="Performance").click()
     page.get_by_role("heading", name="In all").wait_for()

@@ -17,6 +17,7 @@ from aws.topic import MOST_BYTES, MOST_MESSAGES, _calls, _entry
 from screening.clock import stamp
 from screening.config import DEFAULT_CUTOFF, Config, WrongConfiguration, environment_of, read_config
 from screening.digest import LISTED, Alert, digest_message, digests, read_alert
+from screening.film_name import film_name
 from screening.formats import Format, format_of
 from screening.judgement import (
     Answer,
@@ -395,6 +396,16 @@ def test_a_mail_about_one_film() -> None:
         "Look them up: https://worklist.example.org\n"
         "A computer screened these X-rays. This is not a diagnosis: a doctor has to look at them."
     )
+
+
+def test_with_a_worklist_each_film_in_a_mail_has_its_link_which_names_no_key() -> None:
+    alert = alert_of(positive())
+    mail = digest_message([alert], "", "https://worklist.example.org").texts["email"]
+    name = film_name(alert.key, alert.version)
+    assert f"  look at   https://worklist.example.org/#film/{name}\n" in mail
+    assert "Look them up: https://worklist.example.org\n" in mail
+    elsewhere = digest_message([alert], "https://pacs.example.org", "https://worklist.example.org")
+    assert "Look them up: https://pacs.example.org\n" in elsewhere.texts["email"]
 
 
 def test_a_mail_about_several_films_begins_with_the_most_probable() -> None:

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from reviewing.entry import Entry, State, enter, film_name, with_review
+from reviewing.entry import Entry, State, enter, with_review
 from reviewing.film import film
 from reviewing.listing import read_wanted, row
 from reviewing.overdue import is_overdue, overdue_since, subject, text
 from reviewing.review import Decision, Reading, Review, WrongRequest, decide, read_submitted
 from reviewing.rights import NoRight, Right, person
 from reviewing.sampling import POSITIVES_HIDDEN, chance, drawn
+from screening.film_name import film_name
 from screening.judgement import Finding, Judgement
 from screening.record import AlertState, Record
 

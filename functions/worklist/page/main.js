@@ -60,7 +60,9 @@ const KEYS = {
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
   if (event.target.matches("input, select, textarea")) {
-    if (event.key === "Escape") event.target.blur();
+    if (event.key !== "Escape") return;
+    event.preventDefault(); // else it would empty a search field too
+    event.target.blur();
     return;
   }
   if (!keysOn.checked || event.repeat && /[123n]/.test(event.key)) return;
