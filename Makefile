@@ -54,6 +54,7 @@ lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	PYTHONPATH=functions .venv/bin/lint-imports
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
 	.venv-checkov/bin/checkov --file template.yaml serving/Dockerfile --skip-download --compact --quiet
 

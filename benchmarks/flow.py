@@ -19,6 +19,7 @@ from benchmarks.load import connect, films_a_second, post
 from benchmarks.rows import Row, compare, percentile
 from local import container, emulator, environment, processes, watch
 from local.stack import Stack
+from screening.config import DEFAULT_CUTOFF
 
 SECTION = "Flow: the local stack"
 LONG_SECTION = "Flow: 5,000 uploads"
@@ -40,11 +41,13 @@ class Flow:
             "s3", endpoint_url=stack.endpoint_url, config=config
         )
         self._pool = ThreadPoolExecutor(UPLOADERS)
-        self._alerted: dict[str, float] = {}
+        self._alert_times: dict[str, float] = {}
         self._films = [film.read_bytes() for film in SAMPLES]
         with connect(stack.container_port) as connection:
             self._positive = [
-                film for film in self._films if json.loads(post(connection, film))[1] >= 0.1
+                film
+                for film in self._films
+                if json.loads(post(connection, film))[1] >= DEFAULT_CUTOFF
             ]
 
     def drop(self, films: Sequence[bytes]) -> tuple[float, dict[str, str]]:
@@ -61,8 +64,8 @@ class Flow:
     def alert_seconds(self, at_once: int) -> list[float]:
         """Drop positives at once; returns the seconds from the drop of all to each one's alert."""
         began, keys = self.drop(list(islice(cycle(self._positive), at_once)))
-        _wait(lambda: keys.keys() <= self._alerted.keys(), "alerts")
-        return [self._alerted[key] - began for key in keys]
+        _wait(lambda: keys.keys() <= self._alert_times.keys(), "alerts")
+        return [self._alert_times[key] - began for key in keys]
 
     def screen(self, count: int) -> tuple[float, dict[str, str]]:
         """Drop films of all kinds at once; returns the seconds until the queue is done with all."""
@@ -95,7 +98,7 @@ class Flow:
             def receive() -> None:
                 while not done.is_set():
                     for alert in watch.receive(self._stack, queue, wait=1):
-                        self._alerted[json.loads(alert.message)["key"]] = time.monotonic()
+                        self._alert_times[json.loads(alert.message)["key"]] = time.monotonic()
 
             thread = threading.Thread(target=receive)
             thread.start()

@@ -8,12 +8,14 @@ import sys
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.inputs import ROOT, SAMPLES, WORK
 from benchmarks.rows import Row, compare
-from local import environment
+from local import container, environment
 from local.stack import Stack
+from screening.config import DEFAULT_CUTOFF, Config, environment_of
 
 SECTION = "Function"
 BATCHES = (1, 10)
@@ -27,19 +29,20 @@ BOTO3 = (
     "import boto3; session = boto3.session.Session(); "
     "[session.client(name) for name in ('s3', 'sagemaker-runtime', 'dynamodb', 'sns')]"
 )
+CONFIG = Config(
+    endpoint_name=container.ENDPOINT_NAME,
+    cutoff=DEFAULT_CUTOFF,
+    screenings_table="screenings",
+    alerts_topic_arn="arn:aws:sns:us-east-1:123456789012:alerts",
+    uploads_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
+    retry_seconds=15,
+    record_retention_days=0,
+)
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "none",
     "AWS_SECRET_ACCESS_KEY": "none",
-    "ENDPOINT_NAME": "cxr-alert",
-    "CUTOFF": "0.1",
-    "SCREENINGS_TABLE": "screenings",
-    "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
-    "UPLOADS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
-    "RETRY_SECONDS": "15",
-    "RECORD_RETENTION_DAYS": "0",
-    "POWERTOOLS_SERVICE_NAME": "classify",
-    "POWERTOOLS_METRICS_NAMESPACE": "CxrAlert",
+    **environment_of(CONFIG),
     "PYTHONPATH": str(ROOT / "functions"),
     "PATH": os.environ["PATH"],
 }
@@ -136,13 +139,17 @@ def measure_warm(stack: Stack, rounds: int, say: Callable[[str], None]) -> list[
 
 
 def _warm_environment(stack: Stack) -> dict[str, str]:
+    config = replace(
+        CONFIG,
+        screenings_table=stack.outputs["ScreeningsTableName"],
+        alerts_topic_arn=stack.outputs["AlertsTopicArn"],
+        uploads_queue_url=stack.outputs["UploadsQueueUrl"],
+    )
     return {
         **ENVIRONMENT,
         **environment.aws(stack.endpoint_url),
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": stack.container_url,
-        "SCREENINGS_TABLE": stack.outputs["ScreeningsTableName"],
-        "ALERTS_TOPIC_ARN": stack.outputs["AlertsTopicArn"],
-        "UPLOADS_QUEUE_URL": stack.outputs["UploadsQueueUrl"],
+        **environment_of(config),
     }
 
 

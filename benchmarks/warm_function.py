@@ -17,6 +17,8 @@ from uuid import uuid4
 import psutil
 from botocore.client import BaseClient
 
+from screening.upload import Upload, event_of
+
 
 @dataclass(frozen=True)
 class Context:
@@ -81,17 +83,18 @@ def main() -> None:
 
 def _message(bucket: str, film: dict[str, Any]) -> dict[str, Any]:
     """The message of a new upload, which has no record yet."""
-    uploaded = {**film, "sequencer": uuid4().hex}
-    event = {
-        "source": "aws.s3",
-        "detail-type": "Object Created",
-        "time": "2026-11-22T10:15:30Z",
-        "detail": {"bucket": {"name": bucket}, "object": uploaded},
-    }
+    upload = Upload.of(
+        key=film["key"],
+        version=f"{film['etag']}#{uuid4().hex}",
+        bucket=bucket,
+        etag=film["etag"],
+        size=film["size"],
+        uploaded="2026-11-22T10:15:30.000Z",
+    )
     return {
         "messageId": uuid4().hex,
         "receiptHandle": uuid4().hex,
-        "body": json.dumps(event),
+        "body": json.dumps(event_of(upload)),
         "attributes": {"ApproximateReceiveCount": "1"},
         "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:uploads",

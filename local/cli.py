@@ -96,7 +96,7 @@ def _demo(chosen: argparse.Namespace) -> int:
 
 
 def _show_mail(screenings: list[demo.Screening]) -> None:
-    alerted = [each for each in screenings if each.alerted is not None]
+    alerted = [each for each in screenings if each.alert_seconds is not None]
     if not alerted:
         return
     film = max(alerted, key=lambda each: each.probability or 0).key

@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from local import watch
 from local.errors import LocalError
@@ -27,13 +26,15 @@ class Screening:
     label: str
     probability: float | None = None
     finding: str | None = None
-    recorded: float | None = None
-    alerted: float | None = None
+    record_seconds: float | None = None
+    alert_seconds: float | None = None
 
     @property
     def complete(self) -> bool:
         """Whether it has its record and, if it is positive, its alert."""
-        return self.recorded is not None and (not self.positive or self.alerted is not None)
+        return self.record_seconds is not None and (
+            not self.positive or self.alert_seconds is not None
+        )
 
     @property
     def positive(self) -> bool:
@@ -42,7 +43,7 @@ class Screening:
     @property
     def seconds(self) -> float | None:
         """From the drop to the alert, or to the record where there is nothing to alert."""
-        return self.alerted if self.positive else self.recorded
+        return self.alert_seconds if self.positive else self.record_seconds
 
 
 class Observer:
@@ -50,6 +51,7 @@ class Observer:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
+        self._records = watch.screenings(stack)
         self._programs = watch.subscribe(stack, "demo-programs", '{"audience": ["program"]}')
 
     def screen(self, film: Path, label: str, patience: float) -> Screening:
@@ -63,20 +65,17 @@ class Observer:
         while not screening.complete and time.monotonic() < dropped + patience:
             time.sleep(_PAUSE)
             # The alert first: once it is there, so is the record.
-            alerted = screening.alerted is None and self._has_alert(film.name)
-            record = None if screening.recorded else self._record(film.name, version)
+            alerted = screening.alert_seconds is None and self._has_alert(film.name)
+            record = None if screening.record_seconds else self._records.find(film.name, version)
             now = time.monotonic() - dropped
             if alerted:
-                screening.alerted = now
+                screening.alert_seconds = now
             if record:
-                screening.recorded = now
-                screening.finding = record["finding"]
-                screening.probability = record.get("probability")
+                screening.record_seconds = now
+                probability = record.judgement.probability
+                screening.finding = record.judgement.finding
+                screening.probability = None if probability is None else float(probability)
         return screening
-
-    def _record(self, key: str, version: str) -> dict[str, Any] | None:
-        records = watch.records(self._stack, key)
-        return next((each for each in records if each["version"] == version), None)
 
     def _has_alert(self, key: str) -> bool:
         arrived = watch.receive(self._stack, self._programs)
@@ -112,7 +111,7 @@ def write_json(screenings: list[Screening], path: Path) -> None:
             "label": each.label,
             "probability": each.probability,
             "finding": each.finding,
-            "alerted": each.alerted is not None,
+            "alerted": each.alert_seconds is not None,
             "seconds": None if each.seconds is None else round(each.seconds, 3),
         }
         for each in screenings

@@ -32,9 +32,9 @@ def follow(screenings: Iterable[Screening], total: int, console: Console) -> lis
 
 def _cells(screening: Screening) -> tuple[str, ...]:
     if screening.positive:
-        alert = "MISSING" if screening.alerted is None else "sent"
+        alert = "MISSING" if screening.alert_seconds is None else "sent"
     else:
-        alert = "-" if screening.alerted is None else "sent"
+        alert = "-" if screening.alert_seconds is None else "sent"
     probability = screening.probability
     return (
         screening.key,
@@ -42,8 +42,8 @@ def _cells(screening: Screening) -> tuple[str, ...]:
         "-" if probability is None else percent(probability),
         screening.finding or "MISSING",
         alert,
-        seconds(screening.recorded),
-        seconds(screening.alerted),
+        seconds(screening.record_seconds),
+        seconds(screening.alert_seconds),
     )
 
 
@@ -69,18 +69,18 @@ def _table(done: list[Screening], total: int) -> Table:
 
 def summary(screenings: list[Screening], elapsed: float) -> list[str]:
     """The demo's figures in sentences."""
-    recorded = [each for each in screenings if each.recorded is not None]
-    alerted = [each for each in screenings if each.alerted is not None]
+    recorded = [each for each in screenings if each.record_seconds is not None]
+    alerted = [each for each in screenings if each.alert_seconds is not None]
     lines = [
         f"{len(screenings)} films dropped one after another in {elapsed:.1f} s: "
         f"{len(recorded)} records, {len(alerted)} alerts."
     ]
     for label in ("PNEUMONIA", "NORMAL"):
         labelled = [each for each in screenings if each.label == label]
-        hits = sum(each.alerted is not None for each in labelled)
+        hits = sum(each.alert_seconds is not None for each in labelled)
         lines.append(f"Alerted: {hits} of {len(labelled)} films labelled {label}.")
-    to_record = median([each.recorded for each in screenings])
-    to_alert = median([each.alerted for each in screenings])
+    to_record = median([each.record_seconds for each in screenings])
+    to_alert = median([each.alert_seconds for each in screenings])
     lines.append(
         f"Median from drop to record {seconds(to_record)}, from drop to alert {seconds(to_alert)}."
     )
@@ -89,8 +89,8 @@ def summary(screenings: list[Screening], elapsed: float) -> list[str]:
 
 def shortcomings(screenings: list[Screening]) -> list[str]:
     """What must not be: an upload without a record, a positive without an alert."""
-    unrecorded = [each.key for each in screenings if each.recorded is None]
-    unalerted = [each.key for each in screenings if each.positive and each.alerted is None]
+    unrecorded = [each.key for each in screenings if each.record_seconds is None]
+    unalerted = [each.key for each in screenings if each.positive and each.alert_seconds is None]
     lines = []
     if unrecorded:
         lines.append(f"No record of {_listed(unrecorded)}.")

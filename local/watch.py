@@ -3,12 +3,9 @@
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterator
 
-from boto3.dynamodb.types import TypeDeserializer
-
+from aws.screenings_table import Screenings
 from local.stack import Stack
 
 
@@ -79,22 +76,6 @@ def _alert(body: str) -> Alert:
     )
 
 
-def records(stack: Stack, key: str) -> list[dict[str, Any]]:
-    """The screening records of an object key, one for each version; numbers as float."""
-    items = stack.dynamodb.query(
-        TableName=stack.outputs["ScreeningsTableName"],
-        KeyConditionExpression="#key = :key",
-        ExpressionAttributeNames={"#key": "key"},
-        ExpressionAttributeValues={":key": {"S": key}},
-        ConsistentRead=True,
-    )["Items"]
-    return [plain(item) for item in items]
-
-
-def plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as Python has it; numbers as float."""
-    values = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
-    return {
-        name: float(value) if isinstance(value, Decimal) else value
-        for name, value in values.items()
-    }
+def screenings(stack: Stack) -> Screenings:
+    """The screening records."""
+    return Screenings(stack.dynamodb, stack.outputs["ScreeningsTableName"])

@@ -9,6 +9,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from aws.endpoint import Endpoint
+from aws.screenings_table import Screenings
+from aws.uploads_bucket import Films
+from aws.uploads_queue import UploadsQueue
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -37,10 +42,26 @@ class Application:
         return boto3.client("dynamodb")
 
     @cached_property
-    def endpoint(self) -> "SageMakerRuntimeClient":
+    def sagemaker(self) -> "SageMakerRuntimeClient":
         # Adaptive: it slows down of itself when the endpoint throttles.
         retries: Any = {"mode": "adaptive", "total_max_attempts": 5}
         return boto3.client("sagemaker-runtime", config=Config(retries=retries))
+
+    @property
+    def films(self) -> Films:
+        return Films(self.s3)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.sagemaker, self.outputs["EndpointName"])
+
+    @property
+    def screenings(self) -> Screenings:
+        return Screenings(self.dynamodb, self.outputs["ScreeningsTableName"])
+
+    @property
+    def uploads_queue(self) -> UploadsQueue:
+        return UploadsQueue(lambda: self.sqs, self.outputs["UploadsQueueUrl"])
 
     @cached_property
     def cutoff(self) -> Decimal:

@@ -4,16 +4,16 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import Progress
 
-from operate import application, redrive, rescreen, screenings
+from operate import application, redrive, rescreen
 from operate.application import Application, OperateError
-from screening.clock import stamp
+from screening.judgement import Finding, Judgement
 from screening.messages import percent, printable
+from screening.record import attributes
 
 INTERRUPTED = 130
 _LISTED = 20
@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     look_up.set_defaults(run=_look_up)
 
     for name, finding, purpose in (
-        ("positives", "PNEUMONIA", "list the latest positives"),
-        ("rejects", "REJECTED", "list the latest rejects, with their reasons"),
+        ("positives", Finding.PNEUMONIA, "list the latest positives"),
+        ("rejects", Finding.REJECTED, "list the latest rejects, with their reasons"),
     ):
         latest = commands.add_parser(name, help=purpose)
         latest.add_argument(
@@ -82,44 +82,40 @@ def _number(text: str) -> int:
 
 
 def _look_up(found: Application, chosen: argparse.Namespace) -> int:
-    records = screenings.look_up(found, chosen.key)
+    records = found.screenings.of_key(chosen.key)
     if not records:
         raise OperateError(
             f"There is no record of {chosen.key}; see `waiting` whether it is still to be screened."
         )
     for record in records:
-        for name, value in sorted(record.items()):
+        for name, value in sorted(attributes(record).items()):
             if name != "earlier":
-                console.print(f"{name:<12} {_shown(name, value)}", markup=False)
-        for judgement in record.get("earlier", []):
+                console.print(f"{name:<12} {value}", markup=False)
+        for judgement in record.earlier:
             console.print(f"{'earlier':<12} {_said(judgement)}", markup=False)
         console.print()
     return 0
 
 
-def _shown(name: str, value: object) -> str:
-    # DynamoDB wants this one in epoch seconds.
-    return stamp(datetime.fromtimestamp(int(str(value)), UTC)) if name == "expires" else str(value)
-
-
 def _latest(found: Application, chosen: argparse.Namespace) -> int:
-    records = screenings.latest(found, chosen.finding, chosen.count)
+    records = found.screenings.latest(chosen.finding, chosen.count)
     for record in records:
-        said = record.get("reason") or f"{percent(record['probability']):>14}  {record['alert']}"
-        key = printable(record["key"])
-        console.print(f"{record['classified']}  {said}  {key}", markup=False)
+        judgement = record.judgement
+        said = judgement.reason or f"{percent(judgement.probability):>14}  {record.alert}"
+        key = printable(record.key)
+        console.print(f"{judgement.classified}  {said}  {key}", markup=False)
     if not records:
         console.print(f"There is no record with the finding {chosen.finding}.")
     return 0
 
 
-def _said(judgement: screenings.Record) -> str:
+def _said(judgement: Judgement) -> str:
     """What a record said before it was screened again, in a line."""
-    said = judgement.get("reason") or (
-        f"probability {judgement['probability']} (cutoff {judgement['cutoff']}), "
-        f"model {judgement.get('model', 'unknown')}"
+    said = judgement.reason or (
+        f"probability {judgement.probability} (cutoff {judgement.cutoff}), "
+        f"model {judgement.model or 'unknown'}"
     )
-    return f"{judgement['classified']} {judgement['finding']}: {said}"
+    return f"{judgement.classified} {judgement.finding}: {said}"
 
 
 def _waiting(found: Application, _: argparse.Namespace) -> int:
@@ -145,19 +141,19 @@ def _rescreen(found: Application, chosen: argparse.Namespace) -> int:
     films = rescreen.films(found, chosen.prefix)
     if not films:
         raise OperateError(f"There is no film whose key begins with {chosen.prefix}.")
-    counts: Counter[rescreen.Outcome] = Counter()
+    counts: Counter[rescreen.Result] = Counter()
     to_tell = []
     with Progress(console=console) as progress:
         task = progress.add_task("Films", total=len(films))
         for film in rescreen.rescreen(found, films, chosen.at_once, alert=chosen.alert):
-            counts[film.outcome] += 1
-            if film.outcome in (rescreen.Outcome.NEWLY_POSITIVE, rescreen.Outcome.FAILED):
+            counts[film.result] += 1
+            if film.result in (rescreen.Result.NEWLY_POSITIVE, rescreen.Result.FAILED):
                 to_tell.append(film)
             progress.advance(task)
     for film in to_tell:
-        console.print(f"{film.outcome}: {printable(film.key)} {film.why}".rstrip(), markup=False)
-    for outcome, count in counts.items():
-        console.print(f"{count:>8}  {outcome}")
-    if counts[rescreen.Outcome.NEWLY_POSITIVE] and not chosen.alert:
+        console.print(f"{film.result}: {printable(film.key)} {film.why}".rstrip(), markup=False)
+    for result, count in counts.items():
+        console.print(f"{count:>8}  {result}")
+    if counts[rescreen.Result.NEWLY_POSITIVE] and not chosen.alert:
         console.print("Nobody was alerted; the same command with --alert does it.")
-    return 1 if counts[rescreen.Outcome.FAILED] else 0
+    return 1 if counts[rescreen.Result.FAILED] else 0

@@ -5,7 +5,10 @@ each call at most `attempts x (connect + read) + back-off`, see `longest_wait`. 
 here, for a hiccup; waiting out a sick service is the queue's job.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -30,31 +33,38 @@ READ_SECONDS = {
 }
 
 
-class Clients(NamedTuple):
+@dataclass(frozen=True)
+class Clients:
     s3: "S3Client"
     endpoint: "SageMakerRuntimeClient"
     dynamodb: "DynamoDBClient"
     sns: "SNSClient"
+    make_sqs: Callable[[], "SQSClient"]  # only a failed film needs it, so only then is it made
+
+    def close(self) -> None:
+        for client in (self.s3, self.endpoint, self.dynamodb, self.sns):
+            client.close()
 
 
 # Fixed: botocore would put its own together twice for every call, a tenth of a warm film's CPU.
 _USER_AGENT = f"Boto3/{boto3.__version__} cxr-alert"
 
-_session = boto3.session.Session()
+
+@cache
+def _session() -> boto3.session.Session:
+    """One for all: each reads the descriptions of the services from disk anew."""
+    return boto3.session.Session()
 
 
 def make_clients() -> Clients:
+    session = _session()
     return Clients(
-        s3=_session.client("s3", config=_limits("s3")),
-        endpoint=_session.client("sagemaker-runtime", config=_limits("sagemaker-runtime")),
-        dynamodb=_session.client("dynamodb", config=_limits("dynamodb")),
-        sns=_session.client("sns", config=_limits("sns")),
+        s3=session.client("s3", config=_limits("s3")),
+        endpoint=session.client("sagemaker-runtime", config=_limits("sagemaker-runtime")),
+        dynamodb=session.client("dynamodb", config=_limits("dynamodb")),
+        sns=session.client("sns", config=_limits("sns")),
+        make_sqs=lambda: session.client("sqs", config=_limits("sqs")),
     )
-
-
-def make_sqs_client() -> "SQSClient":
-    """Only a failed film needs it, so only then is it made."""
-    return _session.client("sqs", config=_limits("sqs"))
 
 
 def longest_wait(service: str) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from screening.formats import format_of
 from screening.judgement import Answer, read_probability
 from screening.refusals import Rejected, TryAgain
 
@@ -43,7 +44,7 @@ class Endpoint:
             response = self.client.invoke_endpoint(
                 EndpointName=self.name,
                 Body=film,
-                ContentType=content_type(film),
+                ContentType=_content_type(film),
                 Accept="application/json",
             )
             with response["Body"]:  # `as` would give the raw stream, with other errors
@@ -62,13 +63,10 @@ class Endpoint:
         )
 
 
-def content_type(film: bytes) -> str:
-    """Return the media type that the first bytes show; file names are not to be trusted."""
-    if film.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if film.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    return "application/octet-stream"
+def _content_type(film: bytes) -> str:
+    """By its first bytes: file names are not to be trusted."""
+    known = format_of(film)
+    return known.content_type if known else "application/octet-stream"
 
 
 def _sort(error: ClientError) -> Rejected | NotAnswered:

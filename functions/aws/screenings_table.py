@@ -1,8 +1,9 @@
-"""The screening records in DynamoDB."""
+"""The screening records in DynamoDB: their only reader and their only writer."""
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -10,35 +11,45 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from screening.clock import stamp
 from screening.judgement import Finding
-from screening.record import AlertState, Claim, Record
+from screening.record import (
+    AlertState,
+    Claim,
+    Record,
+    attributes,
+    judgement_attributes,
+    record_from,
+)
 from screening.refusals import TryAgain
-from screening.upload import Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
-_ATTRIBUTES = frozenset(field.name for field in fields(Record))
+_LATEST_FINDINGS = "latest-findings"  # the table's index, by finding and time
 
 
 @dataclass(frozen=True)
 class Screenings:
     """Each write is conditional, so however often a film is delivered it leaves one record.
 
-    A write that took effect though its answer was lost is repeated by botocore and then meets its
-    own record; who made the claim tells it from another's.
+    screening/record.py draws the way of an alert, from write to write. When a write takes effect
+    and its answer is lost, botocore repeats it, and the second meets the first one's record: who
+    made the claim tells that record from another invocation's.
+
+    What the function calls raises TryAgain. What only an operator calls (`of_key`, `latest`, `all`)
+    raises AWS's own errors, which say more to whoever can mend it.
     """
 
     client: "DynamoDBClient"
     table: str
-    retention_days: int  # 0: records have no end
+    retention_days: int = 0  # 0: records have no end
 
-    def find(self, upload: Upload) -> Record | None:
-        """Return the upload's record as it stands, if there is one."""
+    def find(self, key: str, version: str) -> Record | None:
+        """Return an upload's record as it stands, if there is one."""
         try:
             found = self.client.get_item(
-                TableName=self.table, Key=_key(upload), ConsistentRead=True
+                TableName=self.table, Key=_key(key, version), ConsistentRead=True
             )
         except (ClientError, BotoCoreError) as error:
             raise _sort(error, "read") from None
@@ -60,19 +71,12 @@ class Screenings:
             raise _sort(error, "written") from None
         return record
 
-    def _end(self, record: Record) -> dict[str, Any]:
-        """When DynamoDB may delete the item, as its time to live takes it: in epoch seconds."""
-        if not self.retention_days:
-            return {}
-        end = datetime.fromisoformat(record.classified) + timedelta(days=self.retention_days)
-        return {"expires": _to_dynamodb(int(end.timestamp()))}
-
     def claim(self, record: Record, claim: Claim, now: datetime) -> Record:
         """Take over a pending alert that nobody holds any more; return the record as it stands."""
         try:
             updated = self.client.update_item(
                 TableName=self.table,
-                Key=_key(record),
+                Key=_key(record.key, record.version),
                 UpdateExpression="SET claimed_by = :by, claimed_until = :until",
                 ConditionExpression="alert = :pending AND "
                 "(attribute_not_exists(claimed_until) OR claimed_until < :now)",
@@ -105,11 +109,84 @@ class Screenings:
             _values(sent=AlertState.SENT, pending=AlertState.PENDING, now=stamp(now)),
         )
 
+    def rejudge(self, before: Record, after: Record) -> bool:
+        """Replace the judgement and the alert's state, unless another did since `before` was read.
+
+        Returns whether they were replaced.
+        """
+        new = judgement_attributes(after.judgement) | {"alert": after.alert.value}
+        gone = judgement_attributes(before.judgement).keys() - new.keys()
+        sets = ", ".join(f"#{name} = :{name}" for name in new)
+        removes = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
+        values = {
+            **new,
+            "earlier": [judgement_attributes(each) for each in after.earlier],
+            "seen": before.judgement.classified,
+            "seen_alert": before.alert.value,
+        }
+        try:
+            self.client.update_item(
+                TableName=self.table,
+                Key=_key(before.key, before.version),
+                UpdateExpression=f"SET {sets}, earlier = :earlier{removes}",
+                ConditionExpression="#classified = :seen AND #alert = :seen_alert",
+                ExpressionAttributeNames={f"#{name}": name for name in {*new, *gone}},
+                ExpressionAttributeValues={
+                    f":{name}": _to_dynamodb(value) for name, value in values.items()
+                },
+            )
+        except (ClientError, BotoCoreError) as error:
+            if _condition_failed(error):
+                return False
+            raise _sort(error, "updated") from None
+        return True
+
+    def of_key(self, key: str) -> list[Record]:
+        """Return the records of an object key, one for each version, the newest last."""
+        found = self._read(
+            "query",
+            KeyConditionExpression="#key = :key",
+            ExpressionAttributeNames={"#key": "key"},
+            ExpressionAttributeValues={":key": {"S": key}},
+            ConsistentRead=True,
+        )
+        return sorted(found, key=lambda record: record.uploaded)
+
+    def latest(self, finding: Finding, count: int) -> list[Record]:
+        """Return the last `count` records with a finding, the newest first."""
+        found = self._read(
+            "query",
+            IndexName=_LATEST_FINDINGS,
+            KeyConditionExpression="finding = :finding",
+            ExpressionAttributeValues={":finding": {"S": finding.value}},
+            ScanIndexForward=False,
+            Limit=count,
+        )
+        return list(islice(found, count))
+
+    def all(self) -> Iterator[Record]:
+        """Read the whole table, in no order."""
+        return self._read("scan", ConsistentRead=True)
+
+    def _read(self, operation: Any, **how: Any) -> Iterator[Record]:  # noqa: ANN401
+        pages: Any = self.client.get_paginator(operation).paginate(TableName=self.table, **how)
+        for page in pages:
+            yield from map(_record, page["Items"])
+
+    def _end(self, record: Record) -> dict[str, Any]:
+        """When DynamoDB may delete the item, as its time to live takes it: in epoch seconds."""
+        if not self.retention_days:
+            return {}
+        end = datetime.fromisoformat(record.judgement.classified) + timedelta(
+            days=self.retention_days
+        )
+        return {"expires": _to_dynamodb(int(end.timestamp()))}
+
     def _finish(self, record: Record, update: str, condition: str, values: dict[str, Any]) -> None:
         try:
             self.client.update_item(
                 TableName=self.table,
-                Key=_key(record),
+                Key=_key(record.key, record.version),
                 UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
@@ -119,8 +196,8 @@ class Screenings:
                 raise _sort(error, "updated") from None
 
 
-def _key(of: Upload | Record) -> dict[str, Any]:
-    return {"key": {"S": of.key}, "version": {"S": of.version}}
+def _key(key: str, version: str) -> dict[str, Any]:
+    return {"key": {"S": key}, "version": {"S": version}}
 
 
 def _values(**values: str) -> dict[str, Any]:
@@ -128,19 +205,11 @@ def _values(**values: str) -> dict[str, Any]:
 
 
 def _item(record: Record) -> dict[str, Any]:
-    return {
-        name: _to_dynamodb(str(value) if isinstance(value, StrEnum) else value)
-        for name, value in asdict(record).items()
-        if value is not None
-    }
+    return {name: _to_dynamodb(value) for name, value in attributes(record).items()}
 
 
-def _record(item: dict[str, Any]) -> Record:
-    values = {name: _from_dynamodb(value) for name, value in item.items() if name in _ATTRIBUTES}
-    values["finding"] = Finding(values["finding"])
-    values["alert"] = AlertState(values["alert"])
-    values["size"] = int(values["size"])
-    return Record(**values)
+def _record(item: Mapping[str, Any]) -> Record:
+    return record_from({name: _from_dynamodb(value) for name, value in item.items()})
 
 
 def _condition_failed(error: ClientError | BotoCoreError) -> bool:

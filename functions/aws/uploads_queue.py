@@ -1,15 +1,15 @@
-"""The queue that the uploads come from: how long a failed one waits for its next try."""
+"""The queue that the uploads come from: when a failed one is tried again, and one told of anew."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
-from aws.clients import make_sqs_client
+from screening.upload import Upload, event_of
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from mypy_boto3_sqs import SQSClient
 
 LONGEST_WAIT_SECONDS = 900
@@ -22,31 +22,38 @@ def wait_seconds(first_wait: int, tries: int) -> int:
 
 @dataclass(frozen=True)
 class UploadsQueue:
-    """Left alone, a failed message stays hidden for the queue's visibility timeout: too long after
-    a hiccup, too short for an outage.
-    """
-
+    make_client: Callable[[], "SQSClient"]  # called when it is first needed
     url: str
-    first_wait: int
 
     @cached_property
-    def client(self) -> "SQSClient":
-        return make_sqs_client()
+    def _client(self) -> "SQSClient":
+        return self.make_client()
 
-    def postpone(self, records: Sequence[SQSRecord]) -> None:
-        """Have each delivered again after a wait that grows with its tries."""
-        if not records:
+    def announce(self, upload: Upload) -> None:
+        """Tell the function of an upload once more, as S3 does.
+
+        It screens nothing twice; a pending alert that it finds, it sends.
+        """
+        self._client.send_message(QueueUrl=self.url, MessageBody=json.dumps(event_of(upload)))
+
+    def postpone(self, messages: Sequence["SQSRecord"], first_wait: int) -> None:
+        """Have each delivered again after a wait that grows with its tries.
+
+        Left alone, a failed message stays hidden for the queue's visibility timeout: too long after
+        a hiccup, too short for an outage.
+        """
+        if not messages:
             return
-        self.client.change_message_visibility_batch(
+        self._client.change_message_visibility_batch(
             QueueUrl=self.url,
             Entries=[
                 {
                     "Id": str(number),
-                    "ReceiptHandle": record.receipt_handle,
+                    "ReceiptHandle": message.receipt_handle,
                     "VisibilityTimeout": wait_seconds(
-                        self.first_wait, int(record.attributes.approximate_receive_count)
+                        first_wait, int(message.attributes.approximate_receive_count)
                     ),
                 }
-                for number, record in enumerate(records)
+                for number, message in enumerate(messages)
             ],
         )

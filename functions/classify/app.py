@@ -1,94 +1,9 @@
-"""The handler: messages of uploads in, the failed ones out; batch.py tells what happens between."""
+"""What Lambda loads: the handler, made as the process starts from its environment."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.exceptions import BotoCoreError, ClientError
-
-from aws.alerts_topic import Alerts
-from aws.clients import BATCH_SIZE, make_clients
-from aws.endpoint import Endpoint
-from aws.screenings_table import Screenings
-from aws.uploads_bucket import Films
-from aws.uploads_queue import UploadsQueue
-from classify import observe
-from classify.batch import Services, screen_and_alert
-from screening.clock import now, stamp
+from aws.clients import make_clients
+from classify.handler import make_handler
 from screening.config import read_config
-from screening.record import Claim
-from screening.upload import MalformedMessage, Upload, read_upload
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
-CLOCKS_DIFFER = timedelta(seconds=5)  # at most, from one machine to another
-
-config = read_config(os.environ)
-clients = make_clients()
-services = Services(
-    films=Films(clients.s3),
-    endpoint=Endpoint(clients.endpoint, config.endpoint_name),
-    screenings=Screenings(clients.dynamodb, config.screenings_table, config.record_retention_days),
-    alerts=Alerts(clients.sns, config.alerts_topic_arn),
-    cutoff=config.cutoff,
-)
-queue = UploadsQueue(config.uploads_queue_url, config.retry_seconds)
-pool = ThreadPoolExecutor(BATCH_SIZE, thread_name_prefix="film")
-
-
-@observe.logger.inject_lambda_context
-@observe.metrics.log_metrics
-def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-    messages = [SQSRecord(record) for record in event["Records"]]
-    uploads, failures = _read(messages)
-    # Several messages may tell of one upload; it is screened once.
-    outcomes = screen_and_alert(dict.fromkeys(uploads.values()), services, _claim(context), pool)
-    observe.report_outcomes(outcomes)
-    failed = {outcome.upload: outcome.failure for outcome in outcomes if outcome.failure}
-    failures |= {name: failed[upload] for name, upload in uploads.items() if upload in failed}
-
-    def settle(record: SQSRecord) -> None:
-        if failure := failures.get(record.message_id):
-            observe.report_failure(record, uploads.get(record.message_id), failure)
-            raise failure
-
-    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-    with processor(records=event["Records"], handler=settle):
-        processor.process()
-    _postpone([message for message in messages if message.message_id in failures])
-    return processor.response()
-
-
-def _read(messages: list[SQSRecord]) -> tuple[dict[str, Upload], dict[str, BaseException]]:
-    """Return the uploads, and what is wrong with other messages, by the message's id."""
-    uploads: dict[str, Upload] = {}
-    failures: dict[str, BaseException] = {}
-    for message in messages:
-        try:
-            upload = read_upload(message.body)
-        except MalformedMessage as malformed:
-            failures[message.message_id] = malformed
-            continue
-        if upload is None:
-            observe.report_ignored(message)
-        else:
-            uploads[message.message_id] = upload
-    return uploads, failures
-
-
-def _claim(context: "LambdaContext") -> Claim:
-    remaining = timedelta(milliseconds=context.get_remaining_time_in_millis())
-    return Claim(by=context.aws_request_id, until=stamp(now() + remaining + CLOCKS_DIFFER))
-
-
-def _postpone(messages: list[SQSRecord]) -> None:
-    try:
-        queue.postpone(messages)
-    except (ClientError, BotoCoreError) as error:
-        # The messages come back all the same, when the queue's visibility timeout is over.
-        observe.report_not_postponed(error)
+handler = make_handler(read_config(os.environ), make_clients())

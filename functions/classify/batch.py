@@ -10,10 +10,11 @@ from aws.alerts_topic import Alerts
 from aws.endpoint import Endpoint
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Films
+from classify.examine import examine
 from screening.clock import now
 from screening.messages import people_message, program_message
-from screening.record import AlertState, Claim, Record, rejected, screened
-from screening.refusals import Rejected, TryAgain
+from screening.record import AlertState, Claim, Record, screened
+from screening.refusals import TryAgain
 from screening.upload import Upload
 
 WAIT_FOR_OTHERS_SECONDS = 2
@@ -33,14 +34,14 @@ class Services:
 class Outcome:
     """What became of one upload.
 
-    Its record, if it got that far; whether this batch made the record, and sent the alert; and
-    what failed, if the queue has to deliver the upload again.
+    `record` is there if it got that far, `new` if this batch made it; `alert_sent` tells whether
+    this batch sent its alert. With a `failure` the queue has to deliver the upload again.
     """
 
     upload: Upload
     record: Record | None = None
     new: bool = False
-    alerted: bool = False
+    alert_sent: bool = False
     failure: BaseException | None = None
 
 
@@ -58,33 +59,30 @@ def screen_and_alert(
 
 
 def _screen(outcome: Outcome, services: Services, claim: Claim) -> Outcome:
-    # A read first: it costs a hundredth of asking the endpoint, which a redelivery, or a
-    # dead-letter queue driven back, would otherwise do again for every film that has its record.
-    record, made = services.screenings.find(outcome.upload), None
+    # Read first. A redelivery, or a redrive of the dead-letter queue, brings many films that have
+    # their record; to read it costs a hundredth of asking the endpoint again.
+    record, made = _find(outcome.upload, services), None
     if record is None:
-        made = _examine(outcome.upload, services, claim)
+        judgement = examine(outcome.upload, services.films, services.endpoint, services.cutoff)
+        made = screened(outcome.upload, judgement, claim)
         record = _add(made, services, claim)
     if record.alert is AlertState.PENDING and not record.awaits_alert_of(claim):
         record = services.screenings.claim(record, claim, now())
     return replace(outcome, record=record, new=record is made)
 
 
+def _find(upload: Upload, services: Services) -> Record | None:
+    return services.screenings.find(upload.key, upload.version)
+
+
 def _add(made: Record, services: Services, claim: Claim) -> Record:
     try:
         return services.screenings.add(made)
     except TryAgain:
-        # It may stand all the same, and would keep its alert from every try until the claim ends.
+        # It may have been written all the same, with a claim that keeps every try from its alert.
         if made.awaits_alert_of(claim):
             services.screenings.release(made, claim)
         raise
-
-
-def _examine(upload: Upload, services: Services, claim: Claim) -> Record:
-    try:
-        answer = services.endpoint.ask(services.films.read(upload))
-    except Rejected as rejection:
-        return rejected(upload, str(rejection), services.cutoff, now())
-    return screened(upload, answer, services.cutoff, now(), claim)
 
 
 def _alert(
@@ -96,7 +94,7 @@ def _alert(
     *programs, people = services.alerts.publish(
         [*(program_message(record) for record in ours), people_message(ours)]
     )
-    # People saw none of the films if their one message failed, so each needs another.
+    # If the one message for people failed, they saw none of the films: every alert has failed.
     failures = {
         (record.key, record.version): failed or people
         for record, failed in zip(ours, programs, strict=True)
@@ -110,15 +108,15 @@ def _alert(
             services.screenings.release(record, claim)
             return replace(outcome, failure=failure)
         services.screenings.mark_sent(record, now())
-        return replace(outcome, record=replace(record, alert=AlertState.SENT), alerted=True)
+        return replace(outcome, record=replace(record, alert=AlertState.SENT), alert_sent=True)
 
     return _each(pool, note, outcomes)
 
 
 def _wait_for_another(outcome: Outcome, services: Services) -> Outcome:
-    """Give another delivery of the same upload, at work elsewhere, a moment to send the alert.
+    """Where another delivery of the upload holds the claim, give it a moment to send the alert.
 
-    Ours are sent by now, so no two batches wait for each other.
+    This batch has sent its own alerts by now, so no two batches wait for each other.
     """
     deadline = time.monotonic() + WAIT_FOR_OTHERS_SECONDS
     record = outcome.record
@@ -126,7 +124,7 @@ def _wait_for_another(outcome: Outcome, services: Services) -> Outcome:
         if time.monotonic() > deadline:
             raise TryAgain("Another delivery of the upload has yet to send its alert.")
         time.sleep(_POLL_SECONDS)
-        record = services.screenings.find(outcome.upload)
+        record = _find(outcome.upload, services)
     return replace(outcome, record=record)
 
 

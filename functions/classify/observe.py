@@ -1,7 +1,7 @@
 """What the function tells of itself: log lines and metrics, none of which hold an object key.
 
-Each line carries what it tells in that line alone; nothing is appended to the logger, so nothing of
-one film can show up with the next.
+Nothing is appended to the logger: each line is given all that it holds, so nothing of one film can
+show up in the line of the next.
 """
 
 import traceback
@@ -15,29 +15,34 @@ from screening.judgement import Finding
 from screening.refusals import TryAgain
 from screening.upload import MalformedMessage, Upload
 
-logger = Logger()
-metrics = Metrics()
+# template.yaml's alarms and dashboard look the metrics up under these names.
+SERVICE = "classify"
+NAMESPACE = "CxrAlert"
+
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
 
 def report_outcomes(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.new and (record := outcome.record):
+            judgement = record.judgement
             logger.info(
                 "Film screened",
-                film=outcome.upload.film,
-                finding=record.finding,
-                probability=record.probability,
-                reason=record.reason,
-                model=record.model,
+                film=outcome.upload.log_id,
+                finding=judgement.finding,
+                probability=judgement.probability,
+                reason=judgement.reason,
+                model=judgement.model,
                 size=record.size,
             )
-        if outcome.alerted:
-            logger.info("Alert sent", film=outcome.upload.film)
-    findings = [one.record.finding for one in outcomes if one.new and one.record]
+        if outcome.alert_sent:
+            logger.info("Alert sent", film=outcome.upload.log_id)
+    findings = [one.record.judgement.finding for one in outcomes if one.new and one.record]
     _count("FilmsScreened", len(findings))
     _count("PossiblePneumonia", findings.count(Finding.PNEUMONIA))
     _count("FilmsRejected", findings.count(Finding.REJECTED))
-    _count("AlertsSent", sum(one.alerted for one in outcomes))
+    _count("AlertsSent", sum(one.alert_sent for one in outcomes))
 
 
 def report_ignored(message: SQSRecord) -> None:
@@ -46,14 +51,14 @@ def report_ignored(message: SQSRecord) -> None:
 
 
 def report_failure(message: SQSRecord, upload: Upload | None, failure: BaseException) -> None:
-    """Quote our own errors only: what others say may hold the key."""
+    """Log the failure; in its own words only if they are ours, since others may quote the key."""
     ours = isinstance(failure, TryAgain | MalformedMessage)
     log = logger.warning if ours else logger.error
     log(
         "Message failed; the queue delivers it again",
         message_id=message.message_id,
         tries=message.attributes.approximate_receive_count,
-        film=upload.film if upload else None,
+        film=upload.log_id if upload else None,
         error=str(failure) if ours else type(failure).__name__,
         where=None if ours else _where(failure),
     )

@@ -3,9 +3,11 @@
 import json
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from screening.clock import stamp
 from screening.refusals import TryAgain
 
 
@@ -22,6 +24,23 @@ class Answer:
     probability: Decimal
     model: str | None
     variant: str | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found on a film, when, by which network and with which cutoff.
+
+    A rejected film has a reason, and perhaps a code for it, in place of a probability.
+    """
+
+    finding: Finding
+    cutoff: Decimal
+    classified: str
+    probability: Decimal | None = None
+    model: str | None = None
+    variant: str | None = None
+    reason: str | None = None
+    code: str | None = None
 
 
 # Room for the rounding of an 8-bit network and of its JSON; wider, and it is no softmax.
@@ -46,9 +65,24 @@ def read_probability(answer: bytes) -> Decimal:
     return Decimal(f"{values[1]:.6f}")
 
 
-def judge(probability: Decimal, cutoff: Decimal) -> Finding:
+def finding_of(probability: Decimal, cutoff: Decimal) -> Finding:
     """The cutoff itself counts as pneumonia."""
     return Finding.PNEUMONIA if probability >= cutoff else Finding.NORMAL
+
+
+def judge(answer: Answer, cutoff: Decimal, at: datetime) -> Judgement:
+    return Judgement(
+        finding=finding_of(answer.probability, cutoff),
+        cutoff=cutoff,
+        classified=stamp(at),
+        probability=answer.probability,
+        model=answer.model,
+        variant=answer.variant,
+    )
+
+
+def reject(reason: str, cutoff: Decimal, at: datetime) -> Judgement:
+    return Judgement(Finding.REJECTED, cutoff, stamp(at), reason=reason)
 
 
 def _is_probability(value: object) -> bool:

@@ -7,10 +7,13 @@ it keep the two apart on one topic. Never a diagnosis.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from screening.record import Record
+from screening.record import Record, attributes
+
+# How the alert itself fares, and what was thought before, is nothing to tell.
+_OURS = {"alert", "alerted", "claimed_by", "claimed_until", "earlier", "expires"}
 
 NOT_A_DIAGNOSIS = (
     "A computer screened these X-rays. This is not a diagnosis: a doctor has to look at them."
@@ -31,7 +34,8 @@ class Message:
 
 def program_message(record: Record) -> Message:
     """Return the message for programs: the record as JSON, with what filter policies go by."""
-    if record.probability is None:
+    probability = record.judgement.probability
+    if probability is None:
         raise ValueError("Only a film with a probability has an alert.")
     words = f"{_sentence(record)}: {printable(record.key)}"
     return Message(
@@ -39,15 +43,15 @@ def program_message(record: Record) -> Message:
         texts={"default": json.dumps(_facts(record)), "email": words, "sms": words},
         attributes={
             "audience": "program",
-            "finding": record.finding.value,
-            "probability": record.probability,
+            "finding": record.judgement.finding.value,
+            "probability": probability,
         },
     )
 
 
 def people_message(records: Sequence[Record]) -> Message:
     """Return the one message for people about all of `records`, the most probable first."""
-    ranked = sorted(records, key=lambda record: record.probability or 0, reverse=True)
+    ranked = sorted(records, key=lambda record: record.judgement.probability or 0, reverse=True)
     if len(ranked) == 1:
         films, summary = "1 film", f"{_sentence(ranked[0])}."
         mail = [summary, *_details(ranked[0])]
@@ -58,7 +62,8 @@ def people_message(records: Sequence[Record]) -> Message:
         for record in ranked:
             mail += [_sentence(record), *_details(record)]
     mail.append(NOT_A_DIAGNOSIS)
-    facts = {"finding": ranked[0].finding.value, "films": [_facts(record) for record in ranked]}
+    finding = ranked[0].judgement.finding.value
+    facts = {"finding": finding, "films": [_facts(record) for record in ranked]}
     return Message(
         subject=f"Possible pneumonia: {films} to review",
         texts={
@@ -66,7 +71,7 @@ def people_message(records: Sequence[Record]) -> Message:
             "email": "\n".join(mail),
             "sms": summary,
         },
-        attributes={"audience": "people", "finding": ranked[0].finding.value},
+        attributes={"audience": "people", "finding": finding},
     )
 
 
@@ -85,7 +90,8 @@ def _details(record: Record) -> list[str]:
 
 
 def _odds(record: Record) -> str:
-    return f"probability {percent(record.probability)} (cutoff {_exact(record.cutoff)})"
+    judgement = record.judgement
+    return f"probability {percent(judgement.probability)} (cutoff {_exact(judgement.cutoff)})"
 
 
 def percent(probability: Decimal | None) -> str:
@@ -107,11 +113,8 @@ def printable(key: str) -> str:
 
 
 def _facts(record: Record) -> dict[str, str | int | float]:
-    facts = asdict(record)
-    for state in ("alert", "alerted", "claimed_by", "claimed_until"):
-        del facts[state]
     return {
         name: float(value) if isinstance(value, Decimal) else value
-        for name, value in facts.items()
-        if value is not None
+        for name, value in attributes(record).items()
+        if name not in _OURS
     }

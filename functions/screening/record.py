@@ -1,13 +1,27 @@
-"""The screening record: what is known of one film, and whether its alert went out."""
+"""The screening record: what is known of one upload, and whether its alert went out.
 
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from decimal import Decimal
+The way of a record's alert. Each arrow is one conditional write of aws/screenings_table.py:
+
+    NORMAL, REJECTED ── add ──> NOT_NEEDED ── rejudge: positive, to be alerted ──┐
+                                                                                 v
+    PNEUMONIA ── add ──> PENDING, claimed ── release: it could not be sent ──> PENDING, free
+                          │   │   ^                                              │
+                          │   │   └──────────── claim: the next delivery ────────┤
+                          │   └── the claim's end is past: its holder died ──────┘
+                          └── mark_sent ──> SENT, for good
+
+Whoever holds the claim sends the alert; others leave it alone. An alert that went out before its
+holder died is sent again by the next holder: twice is better than never.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from screening.clock import stamp
-from screening.judgement import Answer, Finding, judge
+from screening.judgement import Finding, Judgement
 from screening.upload import Upload
 
 
@@ -31,55 +45,114 @@ class Claim:
 
 @dataclass(frozen=True)
 class Record:
+    """One upload's. Times are stamps; `alerted` is when the alert was marked as sent.
+
+    `earlier` are the judgements before the last one, the oldest first. `expires` is set by the
+    table as it writes the record.
+    """
+
     key: str
     version: str
     bucket: str
     etag: str
     size: int
     uploaded: str
-    classified: str
-    finding: Finding
-    cutoff: Decimal
+    judgement: Judgement
     alert: AlertState
-    probability: Decimal | None = None
-    model: str | None = None
-    variant: str | None = None
-    reason: str | None = None
     alerted: str | None = None
-    claimed_by: str | None = None
-    claimed_until: str | None = None
+    claim: Claim | None = None
+    earlier: tuple[Judgement, ...] = ()
+    expires: str | None = field(default=None, compare=False)
 
     def awaits_alert_of(self, claim: Claim) -> bool:
-        return self.alert is AlertState.PENDING and self.claimed_by == claim.by
+        return (
+            self.alert is AlertState.PENDING
+            and self.claim is not None
+            and self.claim.by == claim.by
+        )
+
+    @property
+    def upload(self) -> Upload:
+        """The upload that it tells of."""
+        return Upload.of(
+            key=self.key,
+            version=self.version,
+            bucket=self.bucket,
+            etag=self.etag,
+            size=self.size,
+            uploaded=self.uploaded,
+        )
 
 
-def screened(upload: Upload, answer: Answer, cutoff: Decimal, at: datetime, claim: Claim) -> Record:
-    finding = judge(answer.probability, cutoff)
-    record = _record(upload, finding, cutoff, at)
-    record |= asdict(answer)
-    if finding is Finding.PNEUMONIA:
-        record |= {
-            "alert": AlertState.PENDING,
-            "claimed_by": claim.by,
-            "claimed_until": claim.until,
-        }
-    return Record(**record)
+def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
+    """Return an upload's first record; a positive is claimed from the start."""
+    positive = judgement.finding is Finding.PNEUMONIA
+    return Record(
+        key=upload.key,
+        version=upload.version,
+        bucket=upload.bucket,
+        etag=upload.etag,
+        size=upload.size,
+        uploaded=upload.uploaded,
+        judgement=judgement,
+        alert=AlertState.PENDING if positive else AlertState.NOT_NEEDED,
+        claim=claim if positive else None,
+    )
 
 
-def rejected(upload: Upload, reason: str, cutoff: Decimal, at: datetime) -> Record:
-    return Record(**_record(upload, Finding.REJECTED, cutoff, at), reason=reason)
+def rejudged(record: Record, judgement: Judgement, *, alert: bool) -> Record:
+    """Return the record with a new judgement before the old ones.
+
+    With `alert`, a positive that nobody was alerted to gets a pending alert, free to be claimed.
+    What was alerted once stays so, whatever is found now.
+    """
+    unheard = judgement.finding is Finding.PNEUMONIA and record.alert is AlertState.NOT_NEEDED
+    return replace(
+        record,
+        judgement=judgement,
+        alert=AlertState.PENDING if unheard and alert else record.alert,
+        earlier=(*record.earlier, record.judgement),
+    )
 
 
-def _record(upload: Upload, finding: Finding, cutoff: Decimal, at: datetime) -> dict[str, Any]:
-    return {
-        "key": upload.key,
-        "version": upload.version,
-        "bucket": upload.bucket,
-        "etag": upload.etag,
-        "size": upload.size,
-        "uploaded": upload.uploaded,
-        "classified": stamp(at),
-        "finding": finding,
-        "cutoff": cutoff,
-        "alert": AlertState.NOT_NEEDED,
-    }
+# --- the flat form: the table's items, the messages for programs, what `look-up` shows ---
+
+_PLAIN = ("key", "version", "bucket", "etag", "uploaded", "alerted")
+_JUDGEMENT = tuple(each.name for each in fields(Judgement))
+
+
+def attributes(record: Record) -> dict[str, Any]:
+    """Return the record as names and plain values, without what is not known."""
+    flat: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
+    flat |= {"size": record.size, "alert": record.alert.value, "expires": record.expires}
+    flat |= judgement_attributes(record.judgement)
+    if record.claim:
+        flat |= {"claimed_by": record.claim.by, "claimed_until": record.claim.until}
+    if record.earlier:
+        flat["earlier"] = [judgement_attributes(each) for each in record.earlier]
+    return {name: value for name, value in flat.items() if value is not None}
+
+
+def judgement_attributes(judgement: Judgement) -> dict[str, Any]:
+    flat = vars(judgement) | {"finding": judgement.finding.value}
+    return {name: value for name, value in flat.items() if value is not None}
+
+
+def record_from(flat: Mapping[str, Any]) -> Record:
+    """Return the record of an item; names of others are left out."""
+    end = flat.get("expires")
+    return Record(
+        **{name: flat[name] for name in _PLAIN if name in flat},
+        size=int(flat["size"]),
+        judgement=_judgement_from(flat),
+        alert=AlertState(flat["alert"]),
+        claim=Claim(flat["claimed_by"], flat["claimed_until"]) if "claimed_by" in flat else None,
+        earlier=tuple(_judgement_from(each) for each in flat.get("earlier", ())),
+        # DynamoDB wants this one in epoch seconds.
+        expires=None if end is None else stamp(datetime.fromtimestamp(int(end), UTC)),
+    )
+
+
+def _judgement_from(flat: Mapping[str, Any]) -> Judgement:
+    values = {name: flat[name] for name in _JUDGEMENT if name in flat}
+    return Judgement(**values | {"finding": Finding(flat["finding"])})

@@ -8,6 +8,9 @@ from typing import Any
 
 from screening.clock import stamp
 
+_SOURCE = "aws.s3"
+_DETAIL_TYPE = "Object Created"
+
 
 class MalformedMessage(Exception):
     """The message is no event that could be understood; someone has to look at it."""
@@ -30,10 +33,33 @@ class Upload:
     size: int = field(compare=False)
     uploaded: str = field(compare=False)
 
+    @classmethod
+    def of(
+        cls, *, key: str, version: str, bucket: str, etag: str, size: int, uploaded: str
+    ) -> "Upload":
+        """Return the upload that these tell of; `version` says whether S3 knows it by an id."""
+        version_id = None if version.startswith(f"{etag}#") else version
+        return cls(key, version, bucket, version_id, etag, size, uploaded)
+
     @property
-    def film(self) -> str:
+    def log_id(self) -> str:
         """What the log calls it: keys may carry a patient's name."""
         return hashlib.sha256(self.key.encode()).hexdigest()[:12]
+
+
+def event_of(upload: Upload) -> dict[str, Any]:
+    """Return the event with which S3 tells of an upload, as far as `read_upload` reads it."""
+    told: dict[str, Any] = {"key": upload.key, "size": upload.size, "etag": upload.etag}
+    if upload.version_id is None:
+        told["sequencer"] = upload.version.removeprefix(f"{upload.etag}#")
+    else:
+        told["version-id"] = upload.version_id
+    return {
+        "source": _SOURCE,
+        "detail-type": _DETAIL_TYPE,
+        "time": upload.uploaded,
+        "detail": {"bucket": {"name": upload.bucket}, "object": told},
+    }
 
 
 def read_upload(body: str) -> Upload | None:
@@ -48,7 +74,7 @@ def read_upload(body: str) -> Upload | None:
         raise MalformedMessage("The message is not JSON.") from None
     if not isinstance(event, dict):
         raise MalformedMessage("The message is not a JSON object.")
-    if (event.get("source"), event.get("detail-type")) != ("aws.s3", "Object Created"):
+    if (event.get("source"), event.get("detail-type")) != (_SOURCE, _DETAIL_TYPE):
         return None
     try:
         return _upload(event)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from local import mail, watch
 from local.processes import ROOT
 from local.stack import Stack
+from screening.record import Record
 
 T = TypeVar("T")
 
@@ -38,14 +39,14 @@ class Application:
         version: str = self.stack.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
         return version
 
-    def records(self, key: str) -> list[dict[str, Any]]:
-        return watch.records(self.stack, key)
+    def records(self, key: str) -> list[Record]:
+        return watch.screenings(self.stack).of_key(key)
 
-    def record(self, key: str, alert: str | None = None) -> dict[str, Any]:
+    def record(self, key: str, alert: str | None = None) -> Record:
         """Wait for the one record of a key (in an alert state)."""
 
-        def found() -> list[dict[str, Any]]:
-            return [each for each in self.records(key) if alert in (None, each["alert"])]
+        def found() -> list[Record]:
+            return [each for each in self.records(key) if alert in (None, each.alert)]
 
         (record,) = wait_until(found, f"a record of {key} with alert {alert}")
         return record

@@ -34,7 +34,7 @@ def test_look_up_latest_and_waiting(application: Application) -> None:
 
     status, out, _ = operate(application, "look-up", "op [1]/positive.jpeg")
     assert status == 0
-    assert re.search(rf"^version +{record['version']}$", out, re.MULTILINE)
+    assert re.search(rf"^version +{record.version}$", out, re.MULTILINE)
     assert re.search(r"^alert +SENT$", out, re.MULTILINE)
 
     assert "op [1]/positive.jpeg" in operate(application, "positives", "--count", "1")[1]
@@ -79,7 +79,7 @@ def test_rescreen_alerts_the_newly_positive_only_when_asked_and_nothing_twice(
     # As if an older network had missed it.
     stack.dynamodb.update_item(
         TableName=stack.outputs["ScreeningsTableName"],
-        Key={"key": {"S": missed["key"]}, "version": {"S": missed["version"]}},
+        Key={"key": {"S": missed.key}, "version": {"S": missed.version}},
         UpdateExpression="SET finding = :normal, alert = :none, probability = :low, model = :old",
         ExpressionAttributeValues={
             ":normal": {"S": "NORMAL"},
@@ -96,8 +96,8 @@ def test_rescreen_alerts_the_newly_positive_only_when_asked_and_nothing_twice(
     assert "1  possible pneumonia that nobody was alerted to" in out
     assert "--alert" in out
     record = application.record("again/missed.jpeg")
-    assert (record["finding"], record["alert"]) == ("PNEUMONIA", "NOT_NEEDED")
-    assert record["earlier"][0]["model"] == "an older network"
+    assert (record.judgement.finding, record.alert) == ("PNEUMONIA", "NOT_NEEDED")
+    assert record.earlier[0].model == "an older network"
     assert len(application.alerts("again/missed.jpeg")) == already
 
     assert operate(application, "rescreen", "again/", "--alert")[0] == 0

@@ -65,7 +65,7 @@ def test_without_permission_to_publish_the_record_awaits_its_alert(
     with denied(application, "sns:Publish"):
         application.drop("unpublished.jpeg", POSITIVE)
         application.wait_for_failed_try()
-        assert application.record("unpublished.jpeg")["alert"] == "PENDING"
+        assert application.record("unpublished.jpeg").alert == "PENDING"
         assert application.alerts("unpublished.jpeg") == []
 
     application.record("unpublished.jpeg", alert="SENT")

@@ -2,9 +2,13 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import pytest
 
+from screening.config import DEFAULT_CUTOFF
+from screening.judgement import Finding
+from screening.upload import Upload, event_of
 from tests.e2e.application import NEGATIVE, POSITIVE, SAMPLES, Application, wait_until
 
 
@@ -18,12 +22,16 @@ def test_every_sample_has_one_record_and_every_positive_one_alert(
     application.settle()
 
     for film, record in records.items():
-        positive = record["finding"] == "PNEUMONIA"
-        assert positive == (record["probability"] >= record["cutoff"])
+        judgement = record.judgement
+        positive = judgement.finding is Finding.PNEUMONIA
+        assert judgement.probability is not None
+        assert positive == (judgement.probability >= judgement.cutoff)
         assert len(application.alerts(film.name)) == positive
         assert len(application.mails(film.name)) == positive
-        assert application.record(film.name)["alert"] == ("SENT" if positive else "NOT_NEEDED")
-    positives = [film for film, record in records.items() if record["finding"] == "PNEUMONIA"]
+        assert application.record(film.name).alert == ("SENT" if positive else "NOT_NEEDED")
+    positives = [
+        film for film, record in records.items() if record.judgement.finding is Finding.PNEUMONIA
+    ]
     assert sum(film.parent.name == "PNEUMONIA" for film in positives) == 12
     assert sum(film.parent.name == "NORMAL" for film in positives) <= 2
 
@@ -32,15 +40,16 @@ def test_record_says_what_was_screened_when_and_by_what(application: Application
     version = application.drop("whole.jpeg", POSITIVE)
     record = application.record("whole.jpeg", alert="SENT")
 
-    assert record["version"] == version
-    assert record["bucket"] == application.stack.outputs["UploadsBucketName"]
-    assert record["size"] == len(POSITIVE)
-    assert record["cutoff"] == 0.1
-    assert record["model"]
-    assert record["uploaded"] < record["classified"] < record["alerted"]
+    assert record.version == version
+    assert record.bucket == application.stack.outputs["UploadsBucketName"]
+    assert record.size == len(POSITIVE)
+    assert record.judgement.cutoff == DEFAULT_CUTOFF
+    assert record.judgement.model
+    assert record.alerted
+    assert record.uploaded < record.judgement.classified < record.alerted
     (alert,) = application.alerts("whole.jpeg")
     assert alert["version"] == version
-    assert alert["probability"] == record["probability"]
+    assert Decimal(str(alert["probability"])) == record.judgement.probability
 
 
 def test_alert_mail_asks_for_review_and_is_no_diagnosis(application: Application) -> None:
@@ -60,28 +69,18 @@ def test_the_same_event_ten_times_at_once_is_one_record_and_one_alert(
     version = application.drop("again.jpeg", POSITIVE)
     bucket = stack.outputs["UploadsBucketName"]
     head = stack.s3.head_object(Bucket=bucket, Key="again.jpeg", VersionId=version)
-    film = {"key": "again.jpeg", "size": len(POSITIVE), "etag": head["ETag"].strip('"')}
-    event = {
-        "version": "0",
-        "id": "6f1c0a4e-2f0e-4b7c-9d3f-0a8a6f2f5f11",
-        "detail-type": "Object Created",
-        "source": "aws.s3",
-        "account": "000000000000",
-        "time": "2026-11-01T12:00:00Z",
-        "region": "us-east-1",
-        "resources": [f"arn:aws:s3:::{bucket}"],
-        "detail": {
-            "version": "0",
-            "bucket": {"name": bucket},
-            "object": {**film, "version-id": version, "sequencer": "0065D3B6F0A1B2C3D4"},
-            "reason": "PutObject",
-        },
-    }
+    upload = Upload.of(
+        key="again.jpeg",
+        version=version,
+        bucket=bucket,
+        etag=head["ETag"].strip('"'),
+        size=len(POSITIVE),
+        uploaded="2026-11-01T12:00:00.000Z",
+    )
+    body = json.dumps(event_of(upload))
 
     def send(_: int) -> None:
-        stack.sqs.send_message(
-            QueueUrl=stack.outputs["UploadsQueueUrl"], MessageBody=json.dumps(event)
-        )
+        stack.sqs.send_message(QueueUrl=stack.outputs["UploadsQueueUrl"], MessageBody=body)
 
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(send, range(10)))
@@ -110,9 +109,10 @@ def test_what_is_no_image_is_rejected_with_its_reason(
     # Hidden for nine minutes if it were given back, so it is gone at once or not at all.
     application.settle(seconds=5)
 
-    assert record["finding"] == "REJECTED"
-    assert len(record["reason"].split()) >= 3
-    assert record["alert"] == "NOT_NEEDED"
+    assert record.judgement.finding == "REJECTED"
+    assert record.judgement.reason
+    assert len(record.judgement.reason.split()) >= 3
+    assert record.alert == "NOT_NEEDED"
     assert application.alerts(key) == []
     assert application.mails(key) == []
     assert application.waiting("UploadsDeadLetterQueueUrl") == 0
@@ -134,7 +134,7 @@ def test_odd_keys_are_recorded_and_alerted_as_they_are(application: Application,
     version = application.drop(key, POSITIVE)
     record = application.record(key, alert="SENT")
 
-    assert record["version"] == version
+    assert record.version == version
     assert len(application.alerts(key)) == 1
 
 
@@ -145,7 +145,7 @@ def test_overwritten_key_is_two_versions_with_a_record_each(application: Applica
     application.settle()
 
     records = application.records("overwritten.jpeg")
-    assert {each["version"]: each["finding"] for each in records} == {
+    assert {each.version: each.judgement.finding for each in records} == {
         first: "NORMAL",
         second: "PNEUMONIA",
     }

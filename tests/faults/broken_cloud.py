@@ -12,6 +12,7 @@ import psutil
 from local import processes, stack
 from local.container import NAME as CONTAINER
 from operate.application import Application
+from screening.upload import Upload
 from tests.e2e.application import wait_until
 from tests.faults.ledger import Film, Ledger
 from tests.faults.proxy import SERVICES, Proxy
@@ -35,29 +36,27 @@ class BrokenCloud:
         """Wait until every message is dealt with."""
         wait_until(lambda: self.waiting() == 0, "an empty uploads queue", seconds)
 
+    def tell(self, upload: Upload) -> None:
+        """Tell of an upload by hand, as S3 does."""
+        self.operator().uploads_queue.announce(upload)
+
     def send(self, body: str) -> None:
         """Put a message into the uploads queue by hand."""
         url = self.stack.outputs["UploadsQueueUrl"]
         self.stack.sqs.send_message(QueueUrl=url, MessageBody=body)
 
-    def event(self, film: Film) -> str:
-        """The event with which S3 tells of a film."""
+    def upload(self, film: Film) -> Upload:
+        """A film as S3 knows it."""
+        key, version = film
         bucket = self.stack.outputs["UploadsBucketName"]
-        head = self.stack.s3.head_object(Bucket=bucket, Key=film[0], VersionId=film[1])
-        found = {
-            "key": film[0],
-            "version-id": film[1],
-            "size": head["ContentLength"],
-            "etag": head["ETag"].strip('"'),
-            "sequencer": "0065D3B6F0A1B2C3D4",
-        }
-        return json.dumps(
-            {
-                "source": "aws.s3",
-                "detail-type": "Object Created",
-                "time": "2026-11-01T12:00:00Z",
-                "detail": {"bucket": {"name": bucket}, "object": found},
-            }
+        head = self.stack.s3.head_object(Bucket=bucket, Key=key, VersionId=version)
+        return Upload.of(
+            key=key,
+            version=version,
+            bucket=bucket,
+            etag=head["ETag"].strip('"'),
+            size=head["ContentLength"],
+            uploaded="2026-11-01T12:00:00.000Z",
         )
 
     @property

@@ -3,10 +3,12 @@
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from local import watch
 from local.stack import Stack
+from screening.judgement import Finding
+from screening.record import Record
+from screening.upload import read_upload
 
 Film = tuple[str, str]  # key and version
 
@@ -37,6 +39,7 @@ class Ledger:
     told: Counter[Film] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self._screenings = watch.screenings(self.stack)
         self._programs = watch.subscribe(self.stack, "ledger-programs", '{"audience": ["program"]}')
         self._people = watch.subscribe(self.stack, "ledger-people", '{"audience": ["people"]}')
 
@@ -46,16 +49,11 @@ class Ledger:
         self.dropped.add((key, version))
         return key, version
 
-    def records(self) -> dict[Film, dict[str, Any]]:
-        pages = self.stack.dynamodb.get_paginator("scan").paginate(
-            TableName=self.stack.outputs["ScreeningsTableName"], ConsistentRead=True
-        )
-        items = [watch.plain(item) for page in pages for item in page["Items"]]
-        return {(item["key"], item["version"]): item for item in items}
+    def records(self) -> dict[Film, Record]:
+        return {(each.key, each.version): each for each in self._screenings.all()}
 
-    def record(self, film: Film) -> dict[str, Any] | None:
-        found = watch.records(self.stack, film[0])
-        return next((each for each in found if each["version"] == film[1]), None)
+    def record(self, film: Film) -> Record | None:
+        return self._screenings.find(*film)
 
     def collect(self) -> None:
         """Take what the subscribers got since the last time."""
@@ -79,8 +77,8 @@ class Ledger:
         ).get("Messages"):
             for message in found:
                 handles.append(message["ReceiptHandle"])
-                film = json.loads(message["Body"])["detail"]["object"]
-                films.add((film["key"], film["version-id"]))
+                if upload := read_upload(message["Body"]):
+                    films.add((upload.key, upload.version))
         for handle in handles:
             self.stack.sqs.change_message_visibility(
                 QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0
@@ -92,7 +90,11 @@ class Ledger:
         self.collect()
         records = self.records()
         dead = self.dead()
-        positive = {film for film, one in records.items() if one["finding"] == "PNEUMONIA"}
+        positive = {
+            film
+            for film, record in records.items()
+            if record.judgement.finding is Finding.PNEUMONIA
+        }
         alerted = set(self.alerts) & set(self.told)
         return Audit(
             lost=self.dropped - set(records) - dead,

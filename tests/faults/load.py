@@ -19,12 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 from rich.console import Console
 
 from local import container
+from screening.record import Record
 from tests.e2e.application import NEGATIVE, POSITIVE
 from tests.faults.broken_cloud import BrokenCloud, running
 from tests.faults.ledger import Film
@@ -129,8 +129,8 @@ def load(cloud: BrokenCloud, prefix: str, films: int, rate: float | None = None)
     return measured
 
 
-def _done(record: dict[str, Any]) -> float:
-    return datetime.fromisoformat(record.get("alerted") or record["classified"]).timestamp()
+def _done(record: Record) -> float:
+    return datetime.fromisoformat(record.alerted or record.judgement.classified).timestamp()
 
 
 def _billed(cloud: BrokenCloud) -> list[int]:

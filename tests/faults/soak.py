@@ -124,7 +124,7 @@ def soak(cloud: BrokenCloud, uploads: int, seed: int, console: Console) -> tuple
             progress.advance(dropping)
         twice = chance.sample(sorted(cloud.ledger.dropped), uploads // 20)
         for film in twice:
-            cloud.send(cloud.event(film))
+            cloud.tell(cloud.upload(film))
         # The faults go on while films are waiting, then they end, and what is left must come right.
         _watch(cloud, lambda: progress.update(screening, completed=_done(cloud, uploads)), 20)
         over.set()

@@ -50,7 +50,7 @@ def test_a_backfill_that_was_cut_short_can_be_run_again(cloud: BrokenCloud) -> N
     assert said.splitlines()[-1].startswith("AWS did not do it: ")
     record = cloud.ledger.record(film)
     assert record
-    assert record["alert"] == "PENDING"
+    assert record.alert == "PENDING"
 
     for _ in range(2):
         assert rescreen(cloud, film[0], "--alert")[0] == 0

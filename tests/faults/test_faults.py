@@ -24,7 +24,7 @@ def test_a_positive_film_survives(cloud: BrokenCloud, fault: Fault) -> None:
         if waits_in_queue:
             wait_until(lambda: cloud.given_back > given_back, "a failed try", 60)
             during = ledger.record(film)
-            assert during is None or during["alert"] == "PENDING"
+            assert during is None or during.alert == "PENDING"
             assert cloud.waiting() == 1
         else:
             cloud.settle()
@@ -35,11 +35,11 @@ def test_a_positive_film_survives(cloud: BrokenCloud, fault: Fault) -> None:
     assert record
     ledger.collect()
     if fault.expected == REJECTED:
-        assert record["finding"] == "REJECTED"
-        assert record["reason"]
+        assert record.judgement.finding == "REJECTED"
+        assert record.judgement.reason
         assert ledger.alerts[film] == ledger.told[film] == 0
     else:
-        assert (record["finding"], record["alert"]) == ("PNEUMONIA", "SENT")
+        assert (record.judgement.finding, record.alert) == ("PNEUMONIA", "SENT")
         most = 5 if fault.expected == REPEATED else 1
         assert 1 <= ledger.alerts[film] <= most
         assert 1 <= ledger.told[film] <= most

@@ -47,7 +47,7 @@ def test_the_function_is_killed(
         cloud.settle()
     record = cloud.ledger.record(film)
     assert record
-    assert record["alert"] == "SENT"
+    assert record.alert == "SENT"
     cloud.ledger.collect()
     repeated = operation == "PublishBatch"
     assert cloud.ledger.alerts[film] == cloud.ledger.told[film] == 1 + repeated
@@ -83,7 +83,7 @@ def test_a_film_that_fails_every_time_ends_in_the_dead_letter_queue(cloud: Broke
     cloud.settle()
     record = cloud.ledger.record(film)
     assert record
-    assert record["alert"] == "SENT"
+    assert record.alert == "SENT"
     report("endpoint: 503 for good", "in the dead-letter queue, whose count its alarm watches")
 
 
@@ -113,7 +113,7 @@ def test_the_same_message_is_delivered_twice_at_once(cloud: BrokenCloud) -> None
     with cloud.proxy.fault("InvokeEndpoint", meet) as met:
         film = cloud.ledger.drop(key(), POSITIVE)
         wait_until(lambda: met, "the first question")
-        cloud.send(cloud.event(film))
+        cloud.tell(cloud.upload(film))
         cloud.settle()
     cloud.ledger.collect()
     assert len(met) == 2
@@ -134,8 +134,8 @@ def test_versions_come_out_of_order(cloud: BrokenCloud) -> None:
     older, newer = (cloud.ledger.record(film) for film in films)
     assert older
     assert newer
-    assert (older["finding"], newer["finding"]) == ("PNEUMONIA", "NORMAL")
-    assert newer["classified"] < older["classified"]
+    assert (older.judgement.finding, newer.judgement.finding) == ("PNEUMONIA", "NORMAL")
+    assert newer.judgement.classified < older.judgement.classified
     report("messages out of order", "each version its own record")
 
 
@@ -157,10 +157,10 @@ def test_the_film_is_deleted_or_replaced_before_it_is_read(cloud: BrokenCloud) -
         cloud.settle()
     record = cloud.ledger.record(gone)
     assert record
-    assert record["reason"] == "The file was deleted before it could be read."
+    assert record.judgement.reason == "The file was deleted before it could be read."
     record = cloud.ledger.record(first)
     assert record
-    assert record["finding"] == "PNEUMONIA"
+    assert record.judgement.finding == "PNEUMONIA"
     report("S3: deleted before it is read", "rejected with its reason, no alert")
     report("S3: replaced before it is read", "each version its own record")
 

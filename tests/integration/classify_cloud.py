@@ -3,24 +3,30 @@
 import base64
 import contextlib
 import hashlib
+import io
 import json
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
 
+from classify.batch import Services
+from classify.handler import Handler
+from screening.upload import Upload, event_of
+
 REGION = "us-east-1"
 JPEG = b"\xff\xd8\xff\xe0 a film"
 
 
 @dataclass
-class Answer:
+class Reply:
     """What the stub says; with `sent` fewer bytes than promised, it hangs up in the middle."""
 
     status: int = 200
@@ -43,14 +49,14 @@ class Stub:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self._connections: list[socket.socket] = []
-        self.answer: Callable[[Request], Answer] = lambda _: Answer()
+        self.answer: Callable[[Request], Reply] = lambda _: Reply()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def says(self, answer: Answer) -> None:
+    def says(self, answer: Reply) -> None:
         self.answer = lambda _: answer
 
     def stop(self) -> None:
@@ -94,28 +100,28 @@ class Stub:
         return Handler
 
 
-class Endpoint(Stub):
+class EndpointStub(Stub):
     """Stands in for SageMaker, answering as it does."""
 
     def finds(self, pneumonia: float) -> None:
         self.says(self.probabilities([1 - pneumonia, pneumonia]))
 
     @staticmethod
-    def probabilities(values: object) -> Answer:
+    def probabilities(values: object) -> Reply:
         headers = {
             "Content-Type": "application/json",
             "X-Amzn-SageMaker-Custom-Attributes": "model=cxr-test-1",
             "x-Amzn-Invoked-Production-Variant": "AllTraffic",
         }
-        return Answer(200, json.dumps(values).encode(), headers)
+        return Reply(200, json.dumps(values).encode(), headers)
 
     @staticmethod
-    def error(status: int, code: str, **members: object) -> Answer:
+    def error(status: int, code: str, **members: object) -> Reply:
         body = json.dumps({"message": f"{code} it is", **members}).encode()
-        return Answer(status, body, {"x-amzn-errortype": code, "Content-Type": "application/json"})
+        return Reply(status, body, {"x-amzn-errortype": code, "Content-Type": "application/json"})
 
     @classmethod
-    def model_error(cls, status: int, message: str) -> Answer:
+    def model_error(cls, status: int, message: str) -> Reply:
         return cls.error(
             424,
             "ModelError",
@@ -136,6 +142,16 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return 120_000
+
+
+@dataclass(frozen=True)
+class Function:
+    """The function as Lambda has it, and what it works with and writes."""
+
+    handler: Handler
+    services: Services
+    pool: Executor
+    log: io.StringIO
 
 
 @dataclass
@@ -192,21 +208,15 @@ class Cloud:
     def drop(self, key: str, body: bytes = JPEG) -> dict[str, Any]:
         """Put an object; return the record with which the queue tells of it."""
         put = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
-        found = {
-            "key": key,
-            "size": len(body),
-            "etag": put["ETag"].strip('"'),
-            "version-id": put["VersionId"],
-            "sequencer": "00617F08299329D189",
-        }
-        return self.message(
-            {
-                "source": "aws.s3",
-                "detail-type": "Object Created",
-                "time": "2026-11-22T10:15:30Z",
-                "detail": {"bucket": {"name": self.bucket}, "object": found},
-            }
+        upload = Upload.of(
+            key=key,
+            version=put["VersionId"],
+            bucket=self.bucket,
+            etag=put["ETag"].strip('"'),
+            size=len(body),
+            uploaded="2026-11-22T10:15:30.000Z",
         )
+        return self.message(event_of(upload))
 
     def message(self, body: object) -> dict[str, Any]:
         text = body if isinstance(body, str) else json.dumps(body)

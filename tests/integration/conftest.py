@@ -1,19 +1,20 @@
 """Fixtures for the classify function: see classify_cloud.py for what they hand out."""
 
-import importlib
 import io
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
-import classify
-from tests.integration.classify_cloud import REGION, Cloud, Endpoint, Stub
+from aws.clients import BATCH_SIZE, make_clients
+from classify import observe
+from classify.handler import make_handler, make_services
+from screening.config import DEFAULT_CUTOFF, Config
+from tests.integration.classify_cloud import REGION, Cloud, EndpointStub, Function, Stub
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def stub() -> Iterator[Stub]:
 
 
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    server = Endpoint()
+def endpoint() -> Iterator[EndpointStub]:
+    server = EndpointStub()
     yield server
     server.stop()
 
@@ -60,39 +61,29 @@ def _locked(write: Callable[..., Any], lock: threading.Lock) -> Callable[..., An
 
 
 @pytest.fixture
-def app(
-    cloud: Cloud,
-    endpoint: Endpoint,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[ModuleType]:
-    """The handler's module as Lambda would load it, afresh."""
-    for name, value in {
-        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": endpoint.url,
-        "ENDPOINT_NAME": "cxr-alert",
-        "CUTOFF": "0.1",
-        "SCREENINGS_TABLE": cloud.table,
-        "ALERTS_TOPIC_ARN": cloud.topic,
-        "UPLOADS_QUEUE_URL": cloud.queue,
-        "RETRY_SECONDS": "1",
-        "RECORD_RETENTION_DAYS": "0",
-        "POWERTOOLS_SERVICE_NAME": "classify",
-        "POWERTOOLS_METRICS_NAMESPACE": "CxrAlert",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for name in ("app", "observe", "clients", "uploads_queue"):
-        monkeypatch.delitem(sys.modules, f"classify.{name}", raising=False)
-        monkeypatch.delattr(classify, name, raising=False)
-    module = importlib.import_module("classify.app")
+def function(
+    cloud: Cloud, endpoint: EndpointStub, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Function]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", endpoint.url)
+    config = Config(
+        endpoint_name="cxr-alert",
+        cutoff=DEFAULT_CUTOFF,
+        screenings_table=cloud.table,
+        alerts_topic_arn=cloud.topic,
+        uploads_queue_url=cloud.queue,
+        retry_seconds=1,
+        record_retention_days=0,
+    )
+    clients = make_clients()
+    log = io.StringIO()
     # The logger is the same for the whole process, and holds on to the first test's stdout.
-    module.observe.logger.handlers[0].setStream(io.StringIO())
-    yield module
-    module.pool.shutdown()
-    for client in module.clients:
-        client.close()
+    observe.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(BATCH_SIZE) as pool:
+        yield Function(make_handler(config, clients), make_services(config, clients), pool, log)
+    clients.close()
 
 
 @pytest.fixture
-def log(app: ModuleType) -> io.StringIO:
+def log(function: Function) -> io.StringIO:
     """What the function logs."""
-    stream: io.StringIO = app.observe.logger.handlers[0].stream
-    return stream
+    return function.log

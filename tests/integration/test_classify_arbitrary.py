@@ -1,13 +1,13 @@
 """The handler on whatever the queue may hold: it never raises, and gives back or settles all."""
 
 import json
-from types import ModuleType
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.classify_cloud import Answer, Cloud, Context, Endpoint
+from screening.upload import Upload, event_of
+from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function, Reply
 
 ARBITRARY = settings(
     max_examples=150,
@@ -35,21 +35,9 @@ def with_some_replaced(whole: dict[str, Any]) -> st.SearchStrategy[dict[str, Any
     return replaced(whole)
 
 
-EVENT = {
-    "source": "aws.s3",
-    "detail-type": "Object Created",
-    "time": "2026-11-22T10:15:30Z",
-    "detail": {
-        "bucket": {"name": "uploads"},
-        "object": {
-            "key": "a.jpeg",
-            "size": 10,
-            "etag": "e",
-            "version-id": "v",
-            "sequencer": "00",
-        },
-    },
-}
+EVENT = event_of(
+    Upload("a.jpeg", "v", "uploads", "v", "e", 10, uploaded="2026-11-22T10:15:30.000Z")
+)
 bodies = st.one_of(
     st.text(max_size=50),
     json_values.map(json.dumps),
@@ -60,11 +48,11 @@ bodies = st.one_of(
 @ARBITRARY
 @given(st.lists(bodies, min_size=1, max_size=5))
 def test_any_messages_are_settled_or_given_back(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint, messages: list[str]
+    function: Function, cloud: Cloud, endpoint: EndpointStub, messages: list[str]
 ) -> None:
     endpoint.finds(0.93)
     records = [cloud.message(body) for body in messages]
-    response = app.handler({"Records": records}, Context())
+    response = function.handler({"Records": records}, Context())
     failed = {each["itemIdentifier"] for each in response["batchItemFailures"]}
     assert failed <= {record["messageId"] for record in records}
 
@@ -72,12 +60,12 @@ def test_any_messages_are_settled_or_given_back(
 @ARBITRARY
 @given(st.binary(max_size=60) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_any_answer_of_the_endpoint_is_a_record_or_a_try_again(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint, body: bytes
+    function: Function, cloud: Cloud, endpoint: EndpointStub, body: bytes
 ) -> None:
-    endpoint.says(Answer(200, body, {"Content-Type": "application/json"}))
+    endpoint.says(Reply(200, body, {"Content-Type": "application/json"}))
     message = cloud.drop("a.jpeg")
     before = len(cloud.records())
-    response = app.handler({"Records": [message]}, Context())
+    response = function.handler({"Records": [message]}, Context())
     assert len(response["batchItemFailures"]) + len(cloud.records()) - before == 1
     assert all(record["finding"] in ("NORMAL", "PNEUMONIA") for record in cloud.records())
 
@@ -85,10 +73,10 @@ def test_any_answer_of_the_endpoint_is_a_record_or_a_try_again(
 @ARBITRARY
 @given(st.text(min_size=1, max_size=40).filter(lambda key: "\x00" not in key))
 def test_no_key_reaches_the_log(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint, log: Any, key: str
+    function: Function, cloud: Cloud, endpoint: EndpointStub, log: Any, key: str
 ) -> None:
     endpoint.finds(0.93)
     event = json.loads(json.dumps(EVENT))
     event["detail"]["object"]["key"] = f"patient-{key}"
-    app.handler({"Records": [cloud.message(event)]}, Context())
+    function.handler({"Records": [cloud.message(event)]}, Context())
     assert "patient-" not in log.getvalue()

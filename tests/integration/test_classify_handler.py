@@ -5,24 +5,24 @@ import json
 import time
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from aws.endpoint import Endpoint as Asked
-from screening.clock import stamp
-from screening.judgement import Answer as Found
+from aws.endpoint import Endpoint
+from screening.clock import now, stamp
+from screening.config import DEFAULT_CUTOFF
+from screening.judgement import Answer, judge
 from screening.record import Claim, screened
 from screening.upload import Upload, read_upload
-from tests.integration.classify_cloud import JPEG, Answer, Cloud, Context, Endpoint
+from tests.integration.classify_cloud import JPEG, Cloud, Context, EndpointStub, Function, Reply
 
 EVENTS = Path(__file__).parents[2] / "events"
 
 
-def run(app: ModuleType, *messages: dict[str, Any]) -> list[str]:
+def run(function: Function, *messages: dict[str, Any]) -> list[str]:
     """Return the ids of the messages that the queue has to deliver again."""
-    response = app.handler({"Records": list(messages)}, Context())
+    response = function.handler({"Records": list(messages)}, Context())
     return [failed["itemIdentifier"] for failed in response["batchItemFailures"]]
 
 
@@ -33,12 +33,12 @@ def metrics(printed: str) -> dict[str, list[float]]:
 
 
 def test_a_positive_is_recorded_and_alerted_once_to_programs_and_people(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.93)
     message = cloud.drop("ward-7/Müller +1.jpeg")
 
-    assert run(app, message) == []
+    assert run(function, message) == []
 
     (record,) = cloud.records()
     assert record == {
@@ -58,7 +58,7 @@ def test_a_positive_is_recorded_and_alerted_once_to_programs_and_people(
         "alerted": record["alerted"],
     }
     assert message["body"].count(record["version"]) == 1
-    assert record["uploaded"] < record["classified"] <= record["alerted"] <= stamp(app.now())
+    assert record["uploaded"] < record["classified"] <= record["alerted"] <= stamp(now())
 
     (program,) = cloud.alerts("program")
     assert program["MessageAttributes"] == {
@@ -79,10 +79,10 @@ def test_a_positive_is_recorded_and_alerted_once_to_programs_and_people(
 
 
 def test_a_negative_is_recorded_and_alerts_nobody(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.0999)
-    assert run(app, cloud.drop("a.jpeg")) == []
+    assert run(function, cloud.drop("a.jpeg")) == []
     (record,) = cloud.records()
     assert (record["finding"], record["alert"]) == ("NORMAL", "NOT_NEEDED")
     assert "claimed_by" not in record
@@ -90,10 +90,10 @@ def test_a_negative_is_recorded_and_alerts_nobody(
 
 
 def test_a_batch_of_positives_is_one_message_to_people_and_one_for_each_to_programs(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.5)
-    assert run(app, *(cloud.drop(f"{number}.jpeg") for number in range(10))) == []
+    assert run(function, *(cloud.drop(f"{number}.jpeg") for number in range(10))) == []
     assert len(cloud.alerts("program")) == 10
     (people,) = cloud.alerts("people")
     assert people["Subject"] == "Possible pneumonia: 10 films to review"
@@ -101,16 +101,16 @@ def test_a_batch_of_positives_is_one_message_to_people_and_one_for_each_to_progr
 
 
 def test_one_bad_message_fails_alone(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+    function: Function, cloud: Cloud, endpoint: EndpointStub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = cloud.drop("good.jpeg"), cloud.drop("bad.jpeg", JPEG + b" bad")
     broken = cloud.message("no JSON")
 
-    def answer(request: Any) -> Answer:
-        return Answer(500) if b"bad" in request.body else Endpoint.probabilities([0.5, 0.5])
+    def answer(request: Any) -> Reply:
+        return Reply(500) if b"bad" in request.body else EndpointStub.probabilities([0.5, 0.5])
 
     endpoint.answer = answer
-    assert run(app, good, bad, broken) == [bad["messageId"], broken["messageId"]]
+    assert run(function, good, bad, broken) == [bad["messageId"], broken["messageId"]]
     assert [record["key"] for record in cloud.records()] == ["good.jpeg"]
     assert metrics(capsys.readouterr().out) == {
         "FilmsScreened": [1.0],
@@ -122,32 +122,32 @@ def test_one_bad_message_fails_alone(
 
 
 def test_a_whole_batch_that_fails_raises_nothing(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
-    endpoint.says(Endpoint.model_error(500, "out of memory"))
+    endpoint.says(EndpointStub.model_error(500, "out of memory"))
     messages = [cloud.drop("a.jpeg"), cloud.drop("b.jpeg")]
-    assert run(app, *messages) == [message["messageId"] for message in messages]
+    assert run(function, *messages) == [message["messageId"] for message in messages]
     assert cloud.records() == []
 
 
 def test_the_same_event_ten_times_leaves_one_record_one_alert_and_one_question(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.93)
     message = cloud.drop("a.jpeg")
     copies = [message | {"messageId": f"copy-{number}"} for number in range(5)]
-    assert run(app, *copies) == []
+    assert run(function, *copies) == []
     for copy in copies:
-        assert run(app, copy) == []
+        assert run(function, copy) == []
     assert len(cloud.records()) == len(cloud.alerts("program")) == len(endpoint.requests) == 1
     assert len(cloud.alerts("people")) == 1
 
 
 def test_two_versions_of_one_key_are_two_films(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.93)
-    assert run(app, cloud.drop("a.jpeg"), cloud.drop("a.jpeg", JPEG + b"2")) == []
+    assert run(function, cloud.drop("a.jpeg"), cloud.drop("a.jpeg", JPEG + b"2")) == []
     assert len(cloud.records()) == len(cloud.alerts("program")) == 2
     assert {request.body for request in endpoint.requests} == {JPEG, JPEG + b"2"}
 
@@ -155,17 +155,17 @@ def test_two_versions_of_one_key_are_two_films(
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Endpoint.model_error(415, "This is\na PDF, no image."), "This is a PDF, no image."),
-        (Endpoint.model_error(422, ""), "The endpoint refused the image (status 422)."),
-        (Endpoint.error(400, "ValidationError", message="Body is odd"), "Body is odd"),
+        (EndpointStub.model_error(415, "This is\na PDF, no image."), "This is a PDF, no image."),
+        (EndpointStub.model_error(422, ""), "The endpoint refused the image (status 422)."),
+        (EndpointStub.error(400, "ValidationError", message="Body is odd"), "Body is odd"),
     ],
 )
 def test_a_film_that_the_endpoint_refuses_is_rejected_for_good(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint, answer: Answer, reason: str
+    function: Function, cloud: Cloud, endpoint: EndpointStub, answer: Reply, reason: str
 ) -> None:
     endpoint.says(answer)
     message = cloud.drop("a.pdf", b"%PDF-1.7")
-    assert run(app, message) == run(app, message) == []
+    assert run(function, message) == run(function, message) == []
     (record,) = cloud.records()
     assert (record["finding"], record["alert"], record["reason"]) == (
         "REJECTED",
@@ -179,78 +179,80 @@ def test_a_film_that_the_endpoint_refuses_is_rejected_for_good(
 
 
 def test_empty_and_oversized_films_are_rejected_unread(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
-    assert run(app, *json.loads((EVENTS / "rejects.json").read_text())["Records"]) == []
+    assert run(function, *json.loads((EVENTS / "rejects.json").read_text())["Records"]) == []
     reasons = {record["key"]: record["reason"] for record in cloud.records()}
     assert reasons["empty.jpeg"].startswith("The file is empty.")
     assert reasons["huge.png"].startswith("The file has 25.0 MB; at most 25 MB can be screened.")
     assert endpoint.requests == []
 
 
-def test_a_film_that_is_gone_is_rejected(app: ModuleType, cloud: Cloud, endpoint: Endpoint) -> None:
+def test_a_film_that_is_gone_is_rejected(
+    function: Function, cloud: Cloud, endpoint: EndpointStub
+) -> None:
     message = cloud.drop("a.jpeg")
     upload = read_upload(message["body"])
     assert upload
     assert upload.version_id
     cloud.s3.delete_object(Bucket=cloud.bucket, Key="a.jpeg", VersionId=upload.version_id)
-    assert run(app, message) == []
+    assert run(function, message) == []
     (record,) = cloud.records()
     assert record["reason"] == "The file was deleted before it could be read."
 
 
 def test_a_film_behind_a_delete_marker_is_still_screened(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.93)
     message = cloud.drop("a.jpeg")
     cloud.s3.delete_object(Bucket=cloud.bucket, Key="a.jpeg")
-    assert run(app, message) == []
+    assert run(function, message) == []
     assert cloud.records()[0]["finding"] == "PNEUMONIA"
 
 
 def test_foreign_events_are_consumed_and_malformed_ones_kept(
-    app: ModuleType, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+    function: Function, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     foreign = json.loads((EVENTS / "foreign.json").read_text())["Records"]
     malformed = json.loads((EVENTS / "malformed.json").read_text())["Records"]
-    assert run(app, *foreign) == []
+    assert run(function, *foreign) == []
     assert metrics(capsys.readouterr().out)["EventsIgnored"] == [1.0] * len(foreign)
-    assert run(app, *malformed) == [message["messageId"] for message in malformed]
+    assert run(function, *malformed) == [message["messageId"] for message in malformed]
 
 
 def test_odd_keys_are_read_and_recorded_as_they_are(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.93)
     events = json.loads((EVENTS / "odd-keys.json").read_text())["Records"]
     keys = [json.loads(event["body"])["detail"]["object"]["key"] for event in events]
-    assert run(app, *(cloud.drop(key) for key in keys)) == []
+    assert run(function, *(cloud.drop(key) for key in keys)) == []
     assert {record["key"] for record in cloud.records()} == set(keys)
     assert {json.loads(alert["Message"])["key"] for alert in cloud.alerts("program")} == set(keys)
 
 
 def test_logs_never_hold_a_key(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint, log: io.StringIO
+    function: Function, cloud: Cloud, endpoint: EndpointStub, log: io.StringIO
 ) -> None:
     endpoint.finds(0.93)
     good, lost = cloud.drop("Jane-Miller.jpeg"), cloud.drop("Jane-Miller-2.jpeg")
-    run(app, good)
+    run(function, good)
     endpoint.stop()
-    run(app, lost)
+    run(function, lost)
     printed = log.getvalue()
     assert "Miller" not in printed
     lines = [json.loads(line) for line in printed.splitlines()]
     films = [line["film"] for line in lines if line.get("film")]
     upload = read_upload(good["body"])
     assert upload
-    assert films[:2] == [upload.film, upload.film]
-    assert films[2] != upload.film
+    assert films[:2] == [upload.log_id, upload.log_id]
+    assert films[2] != upload.log_id
     assert "EndpointConnectionError" in lines[-1]["error"]
 
 
 def test_an_error_of_our_own_making_tells_where_but_quotes_nothing(
-    app: ModuleType,
+    function: Function,
     cloud: Cloud,
     monkeypatch: pytest.MonkeyPatch,
     log: io.StringIO,
@@ -258,72 +260,72 @@ def test_an_error_of_our_own_making_tells_where_but_quotes_nothing(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("Jane-Miller.jpeg")
 
-    monkeypatch.setattr(Asked, "ask", fail)
+    monkeypatch.setattr(Endpoint, "ask", fail)
     message = cloud.drop("Jane-Miller.jpeg")
-    assert run(app, message) == [message["messageId"]]
+    assert run(function, message) == [message["messageId"]]
     assert "Miller" not in log.getvalue()
     (line,) = map(json.loads, log.getvalue().splitlines())
     assert (line["level"], line["error"]) == ("ERROR", "ZeroDivisionError")
     assert line["where"][-1].endswith(" fail")
 
 
-def pending(cloud: Cloud, app: ModuleType, message: dict[str, Any], until: str) -> Upload:
+def pending(cloud: Cloud, function: Function, message: dict[str, Any], until: str) -> Upload:
     """Leave the record that an invocation leaves which dies before it alerts."""
     upload = read_upload(message["body"])
     assert upload
-    answer = Found(Decimal("0.93"), "cxr-test-1", "AllTraffic")
-    record = screened(upload, answer, Decimal("0.1"), app.now(), Claim("the dead", until))
-    app.services.screenings.add(record)
+    answer = Answer(Decimal("0.93"), "cxr-test-1", "AllTraffic")
+    record = screened(upload, judge(answer, DEFAULT_CUTOFF, now()), Claim("the dead", until))
+    function.services.screenings.add(record)
     return upload
 
 
 def test_a_crash_between_record_and_alert_loses_no_alert(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     message = cloud.drop("a.jpeg")
-    pending(cloud, app, message, until="2026-01-01T00:00:00.000Z")
-    assert run(app, message) == []
+    pending(cloud, function, message, until="2026-01-01T00:00:00.000Z")
+    assert run(function, message) == []
     assert [record["alert"] for record in cloud.records()] == ["SENT"]
     assert len(cloud.alerts("program")) == len(cloud.alerts("people")) == 1
     assert endpoint.requests == []
 
 
 def test_an_alert_that_another_is_sending_is_left_to_it_and_the_message_kept(
-    app: ModuleType, cloud: Cloud
+    function: Function, cloud: Cloud
 ) -> None:
     message = cloud.drop("a.jpeg")
-    pending(cloud, app, message, until="2999-01-01T00:00:00.000Z")
-    assert run(app, message) == [message["messageId"]]
+    pending(cloud, function, message, until="2999-01-01T00:00:00.000Z")
+    assert run(function, message) == [message["messageId"]]
     assert cloud.records()[0]["alert"] == "PENDING"
     assert cloud.alerts("program") == cloud.alerts("people") == []
 
 
 def test_an_alert_that_failed_is_sent_by_the_next_delivery(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.93)
     normal, positive = cloud.drop("normal.jpeg"), cloud.drop("a.jpeg")
     cloud.close_topic()
-    assert run(app, positive) == [positive["messageId"]]
+    assert run(function, positive) == [positive["messageId"]]
     (record,) = cloud.records()
     assert record["alert"] == "PENDING"
     assert "claimed_by" not in record
 
     cloud.open_topic()
-    assert run(app, positive, normal) == []
+    assert run(function, positive, normal) == []
     assert {record["alert"] for record in cloud.records()} == {"SENT"}
     assert len(endpoint.requests) == 2
 
 
 def test_a_failed_message_comes_back_after_its_own_wait_not_the_queues(
-    app: ModuleType, cloud: Cloud, endpoint: Endpoint
+    function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
-    endpoint.says(Answer(503))
+    endpoint.says(Reply(503))
     body = cloud.drop("a.jpeg")["body"]
     cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=body)
     message = cloud.receive()
     assert message
-    assert run(app, message) == [message["messageId"]]
+    assert run(function, message) == [message["messageId"]]
     deadline = time.monotonic() + 30
     while not (again := cloud.receive()):
         assert time.monotonic() < deadline, "the message stayed hidden"

@@ -18,7 +18,7 @@ from PIL import Image
 
 from imaging.refusals import NotReadable
 from serving.shipped import SHIPPED_NETWORK
-from tests.integration.classify_cloud import Answer, Endpoint, Request
+from tests.integration.classify_cloud import EndpointStub, Reply, Request
 from tests.integration.serving_container import (
     SAGEMAKER,
     Container,
@@ -94,7 +94,9 @@ def at_container(
 
 
 @pytest.fixture
-def at_stub(aws_environment: None, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
+def at_stub(
+    aws_environment: None, endpoint: EndpointStub, monkeypatch: pytest.MonkeyPatch
+) -> EndpointStub:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", endpoint.url)
     return endpoint
 
@@ -304,7 +306,7 @@ def test_an_endpoint_that_is_not_there_is_said(at_container: None, data: Path) -
     ],
 )
 def test_what_aws_needs_is_said(
-    at_stub: Endpoint,
+    at_stub: EndpointStub,
     monkeypatch: pytest.MonkeyPatch,
     missing: Sequence[str],
     complaint: str,
@@ -324,15 +326,15 @@ def test_what_aws_needs_is_said(
 @pytest.mark.parametrize(
     "passing",
     [
-        Endpoint.error(400, "ThrottlingException"),
-        Endpoint.error(429, "ModelNotReadyException"),
-        Endpoint.model_error(500, "out of memory"),
+        EndpointStub.error(400, "ThrottlingException"),
+        EndpointStub.error(429, "ModelNotReadyException"),
+        EndpointStub.model_error(500, "out of memory"),
     ],
 )
-def test_what_passes_is_waited_for(at_stub: Endpoint, tmp_path: Path, passing: Answer) -> None:
+def test_what_passes_is_waited_for(at_stub: EndpointStub, tmp_path: Path, passing: Reply) -> None:
     asked: Counter[bytes] = Counter()
 
-    def refuses_each_film_for_longer_than_the_sdk_waits(request: Request) -> Answer:
+    def refuses_each_film_for_longer_than_the_sdk_waits(request: Request) -> Reply:
         asked[request.body] += 1
         return at_stub.probabilities([0.25, 0.75]) if asked[request.body] > 3 else passing
 
@@ -344,20 +346,20 @@ def test_what_passes_is_waited_for(at_stub: Endpoint, tmp_path: Path, passing: A
     assert list(asked.values()) == [4] * 3
 
 
-def test_what_stays_wrong_is_not_tried_for_long(at_stub: Endpoint) -> None:
+def test_what_stays_wrong_is_not_tried_for_long(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.error(400, "AccessDeniedException"))
     with pytest.raises(NoAnswer, match=r"does not let endpoint cxr-alert be asked \(AccessDenied"):
         connect("cxr-alert").predictor.classify(b"film")
     assert len(at_stub.requests) == 1
 
 
-def test_an_endpoint_that_answers_nonsense_is_said(at_stub: Endpoint) -> None:
+def test_an_endpoint_that_answers_nonsense_is_said(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.probabilities([0.9, 0.9]))
     with pytest.raises(NoAnswer, match="two probabilities do not add up"):
         connect("cxr-alert").predictor.classify(b"film")
 
 
-def test_the_bytes_tell_the_endpoint_what_they_are(at_stub: Endpoint, tmp_path: Path) -> None:
+def test_the_bytes_tell_the_endpoint_what_they_are(at_stub: EndpointStub, tmp_path: Path) -> None:
     at_stub.finds(0.5)
     draw(tmp_path / "film.png", 7)
     (tmp_path / "film.png").rename(tmp_path / "film.jpeg")
@@ -365,7 +367,7 @@ def test_the_bytes_tell_the_endpoint_what_they_are(at_stub: Endpoint, tmp_path: 
     assert at_stub.requests[0].headers["Content-Type"] == "image/png"
 
 
-def test_a_rejected_film_is_not_asked_about_again(at_stub: Endpoint) -> None:
+def test_a_rejected_film_is_not_asked_about_again(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.model_error(400, "That is a cat."))
     with pytest.raises(NotReadable, match="That is a cat"):
         connect("cxr-alert").predictor.classify(b"cat")

@@ -11,7 +11,7 @@ import pytest
 from moto.s3.models import FakeKey
 from PIL import Image
 
-from tests.integration.classify_cloud import Answer, Stub
+from tests.integration.classify_cloud import Reply, Stub
 from tests.integration.sagemaker_cloud import BUCKET, ROOT, Account, account
 from training.dataset.folder import BadDataset
 from training.dataset.prepare import prepare as prepare_here
@@ -275,7 +275,7 @@ def test_what_s3_refuses_is_one_sentence(
     assert "There is no bucket nowhere" in refused("s3://nowhere/here")
     nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     assert "No AWS credentials were found" in refused(f"s3://{BUCKET}", **nobody)
-    stub.says(Answer(403, b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"))
+    stub.says(Reply(403, b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"))
     denied = refused(f"s3://{BUCKET}/here", AWS_ENDPOINT_URL=stub.url)
     assert f"Access to s3://{BUCKET}/here is denied (ListObjectsV2)" in denied
     assert not (tmp_path / "out").exists()

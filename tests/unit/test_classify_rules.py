@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -13,49 +13,57 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aws.alerts_topic import MOST_BYTES, MOST_MESSAGES, _calls, _entry
-from aws.endpoint import content_type
 from aws.uploads_queue import wait_seconds
 from screening.clock import stamp
-from screening.config import WrongConfiguration, read_config
-from screening.judgement import Answer, Finding, judge, read_probability
+from screening.config import DEFAULT_CUTOFF, Config, WrongConfiguration, environment_of, read_config
+from screening.formats import Format, format_of
+from screening.judgement import (
+    Answer,
+    Finding,
+    Judgement,
+    finding_of,
+    judge,
+    read_probability,
+    reject,
+)
 from screening.messages import Message, people_message, percent, program_message
-from screening.record import AlertState, Claim, Record, rejected, screened
+from screening.record import AlertState, Claim, Record, attributes, record_from, rejudged, screened
 from screening.refusals import TryAgain
-from screening.upload import MalformedMessage, Upload, read_upload
+from screening.upload import MalformedMessage, Upload, event_of, read_upload
 
 EVENTS = Path(__file__).parents[2] / "events"
 AT = datetime(2026, 11, 22, 10, 15, 31, 123456, UTC)
 CLAIM = Claim("this invocation", "2026-11-22T10:17:31.123Z")
 UPLOAD = Upload("ward-7/a.jpeg", "v1", "uploads", "v1", "e1", 100, "2026-11-22T10:15:30.000Z")
-CONFIGURATION = {
-    "ENDPOINT_NAME": "cxr-alert",
-    "CUTOFF": "0.1",
-    "SCREENINGS_TABLE": "screenings",
-    "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
-    "UPLOADS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
-    "RETRY_SECONDS": "15",
-    "RECORD_RETENTION_DAYS": "365",
-}
+CONFIG = Config(
+    endpoint_name="cxr-alert",
+    cutoff=DEFAULT_CUTOFF,
+    screenings_table="screenings",
+    alerts_topic_arn="arn:aws:sns:us-east-1:123456789012:alerts",
+    uploads_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
+    retry_seconds=15,
+    record_retention_days=365,
+)
+ENVIRONMENT = environment_of(CONFIG)
 
 
 def positive(key: str = UPLOAD.key, probability: str = "0.93") -> Record:
     upload = Upload(key, "v1", "uploads", "v1", "e1", 100, UPLOAD.uploaded)
     answer = Answer(Decimal(probability), "cxr-test-1", "AllTraffic")
-    return screened(upload, answer, Decimal("0.1"), AT, CLAIM)
+    return screened(upload, judge(answer, DEFAULT_CUTOFF, AT), CLAIM)
 
 
 # --- configuration ---
 
 
 def test_the_configuration_is_read_once_and_typed() -> None:
-    config = read_config(CONFIGURATION)
-    assert (config.cutoff, config.retry_seconds) == (Decimal("0.1"), 15)
-    assert config.record_retention_days == 365
+    assert ENVIRONMENT["RECORD_RETENTION_DAYS"] == "365"
+    assert read_config(ENVIRONMENT) == CONFIG
 
 
-@pytest.mark.parametrize("name", CONFIGURATION)
+@pytest.mark.parametrize("name", ENVIRONMENT)
 def test_a_missing_variable_is_named(name: str) -> None:
-    environment = {key: value for key, value in CONFIGURATION.items() if key != name}
+    environment = {key: value for key, value in ENVIRONMENT.items() if key != name}
     with pytest.raises(WrongConfiguration, match=f"^{name} is not set: it must be .+\\.$"):
         read_config(environment)
 
@@ -69,6 +77,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("CUTOFF", "10 %"),
         ("CUTOFF", "nan"),
         ("ENDPOINT_NAME", "arn:aws:sagemaker:x"),
+        ("ENDPOINT_NAME", "Upper-Case"),
         ("ALERTS_TOPIC_ARN", "alerts"),
         ("SCREENINGS_TABLE", "a table"),
         ("UPLOADS_QUEUE_URL", "uploads"),
@@ -79,7 +88,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
 )
 def test_a_wrong_variable_is_named_with_its_value(name: str, value: str) -> None:
     with pytest.raises(WrongConfiguration, match=f"^{name} is '{value}': it must be"):
-        read_config(CONFIGURATION | {name: value})
+        read_config(ENVIRONMENT | {name: value})
 
 
 # --- events ---
@@ -102,6 +111,21 @@ def test_an_upload_is_understood() -> None:
         "size": 1234567,
         "uploaded": "2026-11-22T10:15:30.000Z",
     }
+
+
+@pytest.mark.parametrize("version", ["v1", "e1#0061"])
+def test_the_event_of_an_upload_is_read_as_that_upload(version: str) -> None:
+    upload = Upload.of(
+        key="a+b%.jpeg",
+        version=version,
+        bucket="uploads",
+        etag="e1",
+        size=100,
+        uploaded=UPLOAD.uploaded,
+    )
+    read = read_upload(json.dumps(event_of(upload)))
+    assert read
+    assert asdict(read) == asdict(upload)
 
 
 def test_keys_are_taken_as_they_stand() -> None:
@@ -164,7 +188,7 @@ def test_whatever_an_event_holds_it_is_an_upload_or_malformed(part: str, value: 
 
 
 def test_the_log_names_a_film_by_a_short_stable_hash() -> None:
-    assert UPLOAD.film == hashlib.sha256(b"ward-7/a.jpeg").hexdigest()[:12]
+    assert UPLOAD.log_id == hashlib.sha256(b"ward-7/a.jpeg").hexdigest()[:12]
 
 
 # --- answers and findings ---
@@ -199,37 +223,76 @@ def test_any_other_answer_is_the_endpoints_fault(body: bytes) -> None:
     ("probability", "finding"), [("0.099999", "NORMAL"), ("0.1", "PNEUMONIA"), ("1", "PNEUMONIA")]
 )
 def test_the_cutoff_itself_is_a_finding(probability: str, finding: str) -> None:
-    assert judge(Decimal(probability), Decimal("0.1")) == finding
+    assert finding_of(Decimal(probability), DEFAULT_CUTOFF) == finding
 
 
 def test_a_positive_record_is_claimed_from_the_start() -> None:
     record = positive()
-    assert (record.finding, record.alert) == (Finding.PNEUMONIA, AlertState.PENDING)
+    assert (record.judgement.finding, record.alert) == (Finding.PNEUMONIA, AlertState.PENDING)
     assert record.awaits_alert_of(CLAIM)
     assert not record.awaits_alert_of(Claim("another", CLAIM.until))
-    assert record.classified == "2026-11-22T10:15:31.123Z"
+    assert record.judgement.classified == "2026-11-22T10:15:31.123Z"
 
 
 def test_other_records_need_no_alert() -> None:
     for record in (
         positive(probability="0.01"),
-        rejected(UPLOAD, "no image", Decimal("0.1"), AT),
+        screened(UPLOAD, reject("no image", DEFAULT_CUTOFF, AT), CLAIM),
     ):
         assert record.alert is AlertState.NOT_NEEDED
-        assert record.claimed_by is None
+        assert record.claim is None
+
+
+JUDGEMENTS = st.builds(
+    Judgement,
+    finding=st.sampled_from(Finding),
+    cutoff=st.decimals("0.01", 1, places=2),
+    classified=st.just("2026-11-22T10:15:31.123Z"),
+    probability=st.none() | st.decimals(0, 1, places=6),
+    model=st.none() | st.text(min_size=1),
+    variant=st.none() | st.text(min_size=1),
+    reason=st.none() | st.text(min_size=1),
+    code=st.none() | st.text(min_size=1),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    judgement=JUDGEMENTS,
+    earlier=st.lists(JUDGEMENTS, max_size=3).map(tuple),
+    claim=st.none() | st.just(CLAIM),
+    alert=st.sampled_from(AlertState),
+    alerted=st.none() | st.just("2026-11-22T10:15:32.123Z"),
+)
+def test_a_record_is_read_as_it_was_written(**known: Any) -> None:
+    upload = {name: value for name, value in asdict(UPLOAD).items() if name != "version_id"}
+    record = Record(**upload, **known)
+    assert record_from(attributes(record)) == record
+    assert record.upload == UPLOAD
+
+
+def test_a_new_judgement_keeps_the_old_ones_and_no_alert_goes_out_twice() -> None:
+    missed = positive(probability="0.01")
+    found = positive().judgement
+    assert rejudged(missed, found, alert=False).alert is AlertState.NOT_NEEDED
+    again = rejudged(missed, found, alert=True)
+    assert (again.alert, again.claim) == (AlertState.PENDING, None)
+    assert (again.judgement, again.earlier) == (found, (missed.judgement,))
+    sent = replace(again, alert=AlertState.SENT)
+    assert rejudged(sent, found, alert=True).alert is AlertState.SENT
 
 
 @pytest.mark.parametrize(
-    ("film", "media_type"),
+    ("film", "found"),
     [
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"\x89PNG\r\n\x1a\n", "image/png"),
-        (b"%PDF", "application/octet-stream"),
-        (b"", "application/octet-stream"),
+        (b"\xff\xd8\xff\xe0", Format.JPEG),
+        (b"\x89PNG\r\n\x1a\n", Format.PNG),
+        (b"%PDF", None),
+        (b"", None),
     ],
 )
-def test_the_bytes_say_what_a_film_is(film: bytes, media_type: str) -> None:
-    assert content_type(film) == media_type
+def test_the_bytes_say_what_a_film_is(film: bytes, found: Format | None) -> None:
+    assert format_of(film) is found
 
 
 def test_times_sort_as_text_whatever_their_zone() -> None:

@@ -9,10 +9,12 @@ from local import demo, table
 from local.demo import Screening
 from local.errors import LocalError
 
-POSITIVE = Screening("a.jpeg", "PNEUMONIA", 0.93, "PNEUMONIA", recorded=0.2, alerted=0.3)
-NEGATIVE = Screening("b.jpeg", "NORMAL", 0.01, "NORMAL", recorded=0.1)
+POSITIVE = Screening(
+    "a.jpeg", "PNEUMONIA", 0.93, "PNEUMONIA", record_seconds=0.2, alert_seconds=0.3
+)
+NEGATIVE = Screening("b.jpeg", "NORMAL", 0.01, "NORMAL", record_seconds=0.1)
 UNRECORDED = Screening("c.jpeg", "NORMAL")
-UNALERTED = Screening("d.jpeg", "PNEUMONIA", 0.9, "PNEUMONIA", recorded=0.4)
+UNALERTED = Screening("d.jpeg", "PNEUMONIA", 0.9, "PNEUMONIA", record_seconds=0.4)
 
 
 def test_missing_records_and_alerts_are_shortcomings() -> None:

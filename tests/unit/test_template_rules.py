@@ -1,6 +1,8 @@
 """What the template promises that no linter checks."""
 
 import json
+from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import yaml
 
 from aws.clients import BATCH_SIZE, READ_SECONDS, longest_wait
 from aws.uploads_bucket import DOWNLOAD_SECONDS
+from classify import observe
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
+from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, RETENTION_DAYS, Config
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
@@ -56,6 +60,24 @@ def test_every_wait_together_ends_before_the_function() -> None:
         longest_wait("sqs"),
     ]
     assert sum(waits) < properties("ClassifyFunction")["Timeout"]
+
+
+def test_the_function_gets_the_variables_that_it_reads_and_no_others() -> None:
+    variables = properties("ClassifyFunction")["Environment"]["Variables"]
+    assert set(variables) == {field.name.upper() for field in fields(Config)}
+
+
+def test_the_templates_parameters_follow_the_functions_rules() -> None:
+    parameters = _TEMPLATE["Parameters"]
+    assert Decimal(str(parameters["Cutoff"]["Default"])) == DEFAULT_CUTOFF
+    assert parameters["EndpointName"]["AllowedPattern"] == ENDPOINT_NAME
+    assert tuple(parameters["RecordRetentionDays"]["AllowedValues"]) == RETENTION_DAYS
+
+
+def test_alarms_look_for_the_metrics_where_the_function_puts_them() -> None:
+    text = TEMPLATE.read_text()
+    assert f"Namespace: {observe.NAMESPACE}\n" in text
+    assert f'["{observe.NAMESPACE}", "FilmsScreened", "service", "{observe.SERVICE}"]' in text
 
 
 def test_messages_stay_hidden_while_the_function_works() -> None:
