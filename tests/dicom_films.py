@@ -109,15 +109,15 @@ def dicom(
         stored = samples.astype(">u2" if syntax == ExplicitVRBigEndian else "<u2")
         dataset.PixelData = stored.tobytes()
         dataset["PixelData"].VR = "OW"
+    if syntax == RLELossless:
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.compress(RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)
     for name, value in (tags or {}).items():
         if value is None:
             delattr(dataset, name)
         else:
             setattr(dataset, name, value)
-    if syntax == RLELossless:
-        dataset.file_meta = FileMetaDataset()
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.compress(RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)
     return written(dataset, syntax)
 
 

@@ -147,17 +147,16 @@ def _of_runs(stream: bytes, layout: Layout) -> Samples:
     for start, end in zip(offsets[:planes], ends, strict=True):
         if len(imagecodecs.packbits_decode(stream[start:end], out=plane.data)) != len(plane):
             raise Refused("broken")
-        if planes > 1:
-            samples <<= 8
-        samples |= plane
-    return samples.reshape(layout.rows, layout.columns)
+        np.left_shift(samples, 8, out=samples)
+        np.bitwise_or(samples, plane, out=samples)
+    found: Samples = samples if planes > 1 else plane
+    return found.reshape(layout.rows, layout.columns)
 
 
 def _as_stored(samples: Samples, layout: Layout) -> Samples:
     """A stream's samples lie in the low bits; the header may say that the file's do not."""
     shift = layout.high_bit + 1 - layout.stored
-    samples <<= shift
-    return samples
+    return np.left_shift(samples, shift, out=samples)
 
 
 def _plain(dataset: Dataset, syntax: str, layout: Layout) -> Samples:

@@ -2,27 +2,30 @@
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
+from numpy.typing import NDArray
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     JPEGExtended12Bit,
     JPEGLosslessSV1,
     JPEGLSLossless,
-    UID,
 )
 
 from imaging.dicom import Refused, patient_of, read_film
 from imaging.dicom.header import read_header
 from imaging.dicom.refused import SENTENCES
 from imaging.dicom.samples import decode, read_layout
+from imaging.grey import Grey
 from imaging.network_input import network_input
 from imaging.readers import read_grey
 from imaging.refusals import NotReadable, TooLarge
@@ -62,19 +65,33 @@ def shipped() -> Network:
     return Network(ROOT / "model" / "cxr-resnet18.onnx", threads=1)
 
 
-@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.name)
-def test_every_sample_has_the_probability_of_its_jpeg(shipped: Network, syntax: UID) -> None:
+@dataclass(frozen=True)
+class Sample:
+    grey: Grey
+    expected: NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def samples(shipped: Network) -> list[Sample]:
+    """Each film no larger than the network needs: at full size, each syntax would take minutes."""
     assert len(SAMPLES) == 24
+    greys = [network_input(read_grey(path.read_bytes()), 448) for path in SAMPLES]
+    return [
+        Sample(grey, shipped.probabilities(network_input(grey, shipped.size))) for grey in greys
+    ]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.name)
+def test_every_sample_has_the_probability_of_its_jpeg(
+    shipped: Network, samples: list[Sample], syntax: UID
+) -> None:
     tolerance = NEAR if syntax in LOSSY else EXACT
-    for number, sample in enumerate(SAMPLES):
-        # As large as a film need be for the network: each syntax would take minutes at full size.
-        grey = network_input(read_grey(sample.read_bytes()), 640)
-        expected = shipped.probabilities(network_input(grey, shipped.size))
+    for number, sample in enumerate(samples):
         for monochrome1 in (False, True):
             # Every third says nothing of how it is to be shown.
-            data = dicom(grey, syntax, monochrome1=monochrome1, window=number % 3 != 0)
+            data = dicom(sample.grey, syntax, monochrome1=monochrome1, window=number % 3 != 0)
             found = shipped.probabilities(network_input(read_grey(data), shipped.size))
-            assert found == pytest.approx(expected, abs=tolerance), sample.name
+            assert found == pytest.approx(sample.expected, abs=tolerance), SAMPLES[number].name
 
 
 @pytest.mark.parametrize("syntax", [s for s in SYNTAXES if s not in LOSSY], ids=lambda u: u.name)
