@@ -2,8 +2,3 @@
 
 The formats and their signatures are a rule of screening, so the functions' folder is on the path.
 """
-
-import sys
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).parents[1] / "functions"))

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from cxr_alert.errors import Failure
 from local import watch
-from local.errors import LocalError
 from local.stack import Stack
 
 # The first film without an answer is given time for a slow machine; those after it, little.
@@ -89,7 +89,7 @@ def films(samples: Path) -> list[tuple[Path, str]]:
         for folder in (samples / "NORMAL", samples / "PNEUMONIA")
     ]
     if not all(by_label):
-        raise LocalError(f"There are no films in {samples}/NORMAL and {samples}/PNEUMONIA.")
+        raise Failure(f"There are no films in {samples}/NORMAL and {samples}/PNEUMONIA.")
     longest = max(len(films) for films in by_label)
     return [films[i] for i in range(longest) for films in by_label if i < len(films)]
 

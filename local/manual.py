@@ -33,7 +33,7 @@ Drop an X-ray:
   {aws} s3 cp {_short(film)} s3://{stack.outputs["UploadsBucketName"]}/
 
 Watch alerts as they arrive:
-  .venv/bin/python -m local alerts
+  .venv/bin/cxr-alert alerts
 or fetch them with the CLI, from a queue that is subscribed to the topic:
   {aws} sqs receive-message --endpoint-url {stack.endpoint_url} --wait-time-seconds 20 \\
     --queue-url {queue}
@@ -49,7 +49,7 @@ Look up the film's record, and the latest positives:
 
 
 def settings(stack: Stack) -> dict[str, str]:
-    """The variables that point the AWS CLI, and `python -m operate`, at a stack."""
+    """The variables that point the AWS CLI, and the operator's commands, at a stack."""
     return {
         **environment.aws(stack.endpoint_url),
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": stack.container_url,

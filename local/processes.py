@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from local.errors import LocalError
+from cxr_alert.errors import Failure
 
 MARK = "CXR_ALERT_LOCAL"
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +45,7 @@ def start(
                 start_new_session=True,
             )
         except OSError as error:
-            raise LocalError(
+            raise Failure(
                 f"Can't start the {name}: {error}. `make demo` installs what it needs."
             ) from error
 
@@ -57,7 +57,7 @@ def log_file(state: Path, name: str) -> Path:
 def wait_until_serving(
     name: str, process: subprocess.Popen[bytes], port: int, path: str, state: Path, seconds: float
 ) -> None:
-    """Return once `GET path` answers 200; a process that ends or stays silent is a `LocalError`."""
+    """Return once `GET path` answers 200; a process that ends or stays silent is a `Failure`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -66,29 +66,29 @@ def wait_until_serving(
             return
         time.sleep(0.05)
     log = log_file(state, name)
-    raise LocalError(f"The {name} did not answer within {seconds:.0f} s; its output is in {log}.")
+    raise Failure(f"The {name} did not answer within {seconds:.0f} s; its output is in {log}.")
 
 
 def wait_until_done(
     name: str, process: subprocess.Popen[bytes], state: Path, seconds: float
 ) -> None:
-    """Wait for a command to succeed; raise `LocalError` with its last words if it fails."""
+    """Wait for a command to succeed; raise `Failure` with its last words if it fails."""
     try:
         status = process.wait(seconds)
     except subprocess.TimeoutExpired:
         log = log_file(state, name)
-        raise LocalError(f"{name} took over {seconds:.0f} s; its output is in {log}.") from None
+        raise Failure(f"{name} took over {seconds:.0f} s; its output is in {log}.") from None
     if status:
         raise failure(f"{name} failed", name, status, state)
 
 
-def failure(what: str, name: str, status: int, state: Path) -> LocalError:
+def failure(what: str, name: str, status: int, state: Path) -> Failure:
     """The sentence for a program that ended when it should not have."""
     log = log_file(state, name)
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("Error", "error", "ERROR"))]
     last = (errors or lines or ["it printed nothing"])[-1]
-    return LocalError(
+    return Failure(
         f"{what} (exit status {status}): {last.rstrip('.')}. All its output is in {log}."
     )
 
@@ -126,7 +126,7 @@ def stop(processes: Iterable[psutil.Process], grace: float = 3.0) -> None:
             time.sleep(0.02)
     if alive:
         pids = " ".join(str(process.pid) for process in alive)
-        raise LocalError(f"Some programs don't end; stop them with `kill -9 {pids}`.")
+        raise Failure(f"Some programs don't end; stop them with `kill -9 {pids}`.")
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from botocore.client import BaseClient
 
+from cxr_alert.errors import Failure, Mistake
 from local import container, deploy, emulator, environment, mail, processes
-from local.errors import LocalError
 from serving.shipped import SHIPPED_NETWORK
 
 if TYPE_CHECKING:
@@ -172,10 +172,10 @@ def _record(state: Path) -> Path:
 def _start(settings: Settings, children: Children, say: Say) -> Stack:
     state = settings.state
     if not settings.model.is_file():
-        raise LocalError(f"There is no network at {settings.model}; name one with --model FILE.")
+        raise Mistake(f"There is no network at {settings.model}; name one with --model FILE.")
     for tool in (emulator.HOME, deploy.SAM):
         if not tool.exists():
-            raise LocalError(f"{tool} is missing; `make demo` and `make up` install it.")
+            raise Failure(f"{tool} is missing; `make demo` and `make up` install it.")
     (state / "tmp").mkdir()
     shutil.rmtree(mail.directory(state), ignore_errors=True)
     ports = processes.free_ports(2)
@@ -216,7 +216,7 @@ def _owned(state: Path) -> Iterator[None]:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner.seek(0)
-            raise LocalError(
+            raise Failure(
                 f"Process {owner.read()} is at work in {state}; let it end or stop it first."
             ) from None
         owner.truncate(0)

@@ -13,16 +13,13 @@ from aws.endpoint import Endpoint
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Films
 from aws.uploads_queue import UploadsQueue
+from cxr_alert.errors import Mistake
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
     from mypy_boto3_sqs import SQSClient
-
-
-class OperateError(Exception):
-    """One sentence: what was wrong, where, what to do."""
 
 
 @dataclass
@@ -80,7 +77,7 @@ def find(stack_name: str) -> Application:
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
-        raise OperateError(
+        raise Mistake(
             f"There is no stack {stack_name} in {client.meta.region_name}; "
             "name another with --stack, or set AWS_REGION or AWS_PROFILE."
         ) from None

@@ -8,7 +8,8 @@ one that is driven back twice is possible and harmless: the function screens an 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from operate.application import Application, OperateError
+from cxr_alert.errors import Failure
+from operate.application import Application
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -65,7 +66,7 @@ def _move(application: Application, source: str, messages: list["MessageTypeDef"
             ],
         )
     if failed := sent.get("Failed"):
-        raise OperateError(
+        raise Failure(
             f"SQS refused {len(failed)} messages ({failed[0]['Code']}); they stay where they are. "
             "Run the command again in a minute."
         )

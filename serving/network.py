@@ -44,7 +44,7 @@ class Network:
         except RuntimeError as error:
             raise BadNetwork(
                 f"{path} is no ONNX network, or is damaged. Copy it again, "
-                "or export it again with `python -m training train`."
+                "or export it again with `cxr-alert train`."
             ) from error
         self.size = _checked_input_size(model, path)
         # From fewer pixels, a probability was 0.011 off a full decode's; from these, 0.001.

@@ -1,4 +1,4 @@
-"""`python -m local`, as people run it: what it prints can be typed, and nothing stays behind."""
+"""`demo`, `up` and `down`, as people run them: what they print can be typed, nothing stays."""
 
 import os
 import re
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cxr_alert.errors import Failure
 from local import processes, stack
-from local.errors import LocalError
 from tests.e2e.application import SAMPLES, wait_until
 from tests.e2e.conftest import USERS_OWN
 
@@ -19,13 +19,14 @@ PROGRAM = """
 import signal
 import sys
 from pathlib import Path
-from local import cli
-cli.UP = cli.DEMO = Path(sys.argv[1])
-cli.RESULT = cli.UP / "demo.json"
-cli._short = lambda path: path
+from cxr_alert.program import main
+from local import commands
+commands.UP = commands.DEMO = Path(sys.argv[1])
+commands.RESULT = commands.UP / "demo.json"
+commands._short = lambda path: path
 # A shell has what it starts in the background ignore Ctrl-C; the tests may have been started so.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(cli.main(sys.argv[2:]))
+sys.exit(main(sys.argv[2:]))
 """
 
 
@@ -78,13 +79,13 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
         assert film in shell(receive)
         assert '"PNEUMONIA"' in shell(look_up)
         assert film in shell(latest)
-        assert follow.endswith("-m local alerts")
+        assert follow.endswith("cxr-alert alerts")
     finally:
         status, out, err = run(tmp_path, "down")
     assert (status, out, err) == (0, "Stopped.\n", "")
     assert processes.belonging_to(tmp_path) == []
     assert run(tmp_path, "down") == (0, "Nothing was running.\n", "")
-    assert run(tmp_path, "alerts")[0] == 1
+    assert run(tmp_path, "alerts")[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_a_network_that_is_none_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert processes.belonging_to(state) == []
 
     status, _, err = run(state, "demo", "--model", str(tmp_path / "missing.onnx"))
-    assert (status, err.count("\n")) == (1, 1)
+    assert (status, err.count("\n")) == (2, 1)
     assert "missing.onnx; name one with --model FILE." in err
 
 
@@ -140,7 +141,7 @@ def test_one_command_at_a_time_in_a_state_directory(tmp_path: Path) -> None:
     process = start(tmp_path, "up")
     try:
         wait_until(lambda: processes.belonging_to(tmp_path), "a first program")
-        with pytest.raises(LocalError, match=f"Process {process.pid} is at work"):
+        with pytest.raises(Failure, match=f"Process {process.pid} is at work"):
             stack.stop(tmp_path)
     finally:
         process.send_signal(signal.SIGINT)

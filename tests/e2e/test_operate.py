@@ -1,4 +1,4 @@
-"""`python -m operate`, as an operator types it, against the deployed application."""
+"""The operator's commands, as an operator types it, against the deployed application."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 def operate(application: Application, *arguments: str) -> tuple[int, str, str]:
     stack = application.stack
     process = subprocess.run(
-        [sys.executable, "-m", "operate", *arguments],
+        [sys.executable, "-m", "cxr_alert", *arguments],
         cwd=processes.ROOT,
         env={
             **environment.base(stack.settings.state),
@@ -46,10 +46,10 @@ def test_look_up_latest_and_waiting(application: Application) -> None:
 def test_mistakes_are_told_in_a_sentence(application: Application) -> None:
     for arguments, sentence in (
         (("look-up", "nobody.jpeg"), "There is no record of nobody.jpeg"),
-        (("--stack", "other", "waiting"), "There is no stack other in us-east-1"),
+        (("waiting", "--stack", "other"), "There is no stack other in us-east-1"),
     ):
         status, out, err = operate(application, *arguments)
-        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert (status, out, err.count("\n")) == (2, "", 1)
         assert err.startswith(sentence)
 
 

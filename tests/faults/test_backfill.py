@@ -1,4 +1,4 @@
-"""Screening again, with `python -m operate rescreen`, while things break."""
+"""Screening again, with `cxr-alert rescreen`, while things break."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ NETWORK_MISSES = probabilities("[0.99, 0.01]")
 def rescreen(cloud: BrokenCloud, *arguments: str) -> tuple[int, str]:
     """Run the command with the proxy before its services; returns status and output."""
     process = subprocess.run(
-        [sys.executable, "-m", "operate", "rescreen", *arguments],
+        [sys.executable, "-m", "cxr_alert", "rescreen", *arguments],
         cwd=processes.ROOT,
         env={**os.environ, **manual.settings(cloud.stack), **cloud.proxy.environment},
         stdout=subprocess.PIPE,

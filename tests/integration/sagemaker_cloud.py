@@ -47,9 +47,9 @@ class Account:
         return session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
 
     def training(self, *arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
-        """`python -m training ARGUMENTS` in this account."""
+        """`cxr-alert ARGUMENTS` in this account."""
         return subprocess.run(
-            [sys.executable, "-m", "training", *map(str, arguments)],
+            [sys.executable, "-m", "cxr_alert", *map(str, arguments)],
             cwd=ROOT,
             env={**self.environment, **changes},
             capture_output=True,
@@ -70,7 +70,9 @@ class Account:
             film.parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", (40, 40), 100 * (number % 2) + number).save(film)
         prepared = folder / "prepared"
-        sent = self.training("prepare", folder / "films", "--out", prepared, "--upload", DATA)
+        sent = self.training(
+            "prepare", "--data", folder / "films", "--out", prepared, "--upload", DATA
+        )
         assert sent.returncode == 0, sent.stderr
 
 

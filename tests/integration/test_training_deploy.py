@@ -1,4 +1,4 @@
-"""`python -m training deploy`: endpoints made, changed, failed and removed."""
+"""`cxr-alert deploy`: endpoints made, changed, failed and removed."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -47,7 +47,7 @@ LEVELS = {
 def run(
     *arguments: str | Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "training", *map(str, arguments)]
+    command = [sys.executable, "-m", "cxr_alert", *map(str, arguments)]
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -172,7 +172,7 @@ def test_the_report_needs_nothing_else_and_shows_the_mistakes(
     # 100 of 1,000 ill: two thirds found, a third of the 900 others alarms.
     assert "100 (10 %) 367 67 (" in page.words
     assert "brightness-1" in page.words
-    assert "python -m training evaluate --data" in page.words
+    assert "cxr-alert evaluate --data" in page.words
     figures = sorted(path.stem for path in (out / "figures").iterdir())
     assert figures == ["decision", "precision-recall", "reliability", "roc"]
 

@@ -1,6 +1,7 @@
-"""`python -m training train --on sagemaker` in an account on loopback, and what its jobs run."""
+"""`cxr-alert train --on sagemaker` in an account on loopback, and what its jobs run."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -30,6 +31,7 @@ from tests.integration.sagemaker_cloud import (
 from tests.integration.serving_container import SAGEMAKER, running
 from training.learning.recipe import Recipe
 from training.sagemaker.follow import LOG_GROUP, follow
+from training.sagemaker.jobs import PROJECT
 
 SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
 
@@ -169,9 +171,14 @@ def test_the_sdk_tells_nobody_of_the_job(aws: Account) -> None:
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         way_out = f"http://127.0.0.1:{proxy.getsockname()[1]}"
         result = subprocess.run(
-            [SDK / "bin" / "python", "-m", "training", *command],
+            [SDK / "bin" / "python", "-m", "cxr_alert", *command],
             cwd=ROOT,
-            env={**aws.environment, "HTTPS_PROXY": way_out, "NO_PROXY": "127.0.0.1"},
+            env={
+                **aws.environment,
+                "HTTPS_PROXY": way_out,
+                "NO_PROXY": "127.0.0.1",
+                "PYTHONPATH": os.pathsep.join(PROJECT),
+            },
             capture_output=True,
             text=True,
             check=False,

@@ -1,4 +1,4 @@
-"""`python -m training prepare`, as a user types it, on small films."""
+"""`cxr-alert prepare`, as a user types it, on small films."""
 
 import csv
 import json
@@ -63,7 +63,7 @@ def s3(aws: Account) -> Any:
 @pytest.fixture
 def prepare(aws: Account) -> Run:
     def run(*arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
-        return aws.training("prepare", *arguments, COLUMNS="200", **changes)
+        return aws.training("prepare", "--data", *arguments, COLUMNS="200", **changes)
 
     return run
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(command: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "training", command, *map(str, arguments)]
+    line = [sys.executable, "-m", "cxr_alert", command, *map(str, arguments)]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

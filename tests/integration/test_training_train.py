@@ -17,7 +17,7 @@ SMALL = Recipe(epochs=3, batch_size=8, first_size=32, size=32, folds=3)
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "training", "train", *map(str, arguments)]
+    command = [sys.executable, "-m", "cxr_alert", "train", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

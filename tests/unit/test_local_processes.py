@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cxr_alert.errors import Failure
 from local import processes
-from local.errors import LocalError
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_who_does_not_end_when_asked_is_made_to(state: Path) -> None:
 def test_a_program_that_ends_while_it_starts_is_told_with_its_last_words(state: Path) -> None:
     process = start(state, "print('hello'); raise SystemExit('Error: no film in the camera.')")
 
-    with pytest.raises(LocalError, match=r"The program ended.*\(exit status 1\): Error: no film"):
+    with pytest.raises(Failure, match=r"The program ended.*\(exit status 1\): Error: no film"):
         processes.wait_until_serving("program", process, 1, "/ping", state, seconds=10)
 
 
@@ -71,14 +71,14 @@ def test_a_program_that_stays_silent_is_told(state: Path) -> None:
     (port,) = processes.free_ports(1)
     process = start(state, "import time; time.sleep(60)")
 
-    with pytest.raises(LocalError, match="did not answer within 0 s"):
+    with pytest.raises(Failure, match="did not answer within 0 s"):
         processes.wait_until_serving("program", process, port, "/ping", state, seconds=0.2)
     processes.stop(processes.family(process.pid))
     reap(process)
 
 
 def test_a_missing_program_is_told(state: Path) -> None:
-    with pytest.raises(LocalError, match=r"Can't start the emulator: .*make demo"):
+    with pytest.raises(Failure, match=r"Can't start the emulator: .*make demo"):
         processes.start("emulator", ["/no/such/program"], {}, state)
 
 

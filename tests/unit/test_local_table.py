@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cxr_alert.errors import Failure
 from local import demo, table
 from local.demo import Screening
-from local.errors import LocalError
 
 POSITIVE = Screening(
     "a.jpeg", "PNEUMONIA", 0.93, "PNEUMONIA", record_seconds=0.2, alert_seconds=0.3
@@ -88,5 +88,5 @@ def test_films_take_turns_by_label(tmp_path: Path) -> None:
 
 
 def test_no_films_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="There are no films in"):
+    with pytest.raises(Failure, match="There are no films in"):
         demo.films(tmp_path)

@@ -57,7 +57,7 @@ def import_alone(folder: Path, modules: list[str]) -> subprocess.CompletedProces
         f"sys.path.insert(0, {str(folder)!r})\n"
         "import importlib\n"
         f"for name in {modules!r}: importlib.import_module(name)\n"
-        "ours = ('imaging', 'serving', 'screening', 'training')\n"
+        "ours = ('cxr_alert', 'imaging', 'serving', 'screening', 'training')\n"
         "for name, module in list(sys.modules.items()):\n"
         "    if name.partition('.')[0] in ours and module.__file__:\n"
         f"        assert module.__file__.startswith({str(folder)!r}), module.__file__\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.mistake import Mistake
+from cxr_alert.errors import Mistake
 
 CLASSES = ("NORMAL", "PNEUMONIA")
 SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})

@@ -1,4 +1,4 @@
-"""`python -m training prepare`: from a folder of films to what a training job reads."""
+"""`cxr-alert prepare`: from a folder of films to what a training job reads."""
 
 import csv
 import json

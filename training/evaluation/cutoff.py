@@ -1,4 +1,4 @@
-"""`python -m training cutoff`: from which probability on to alert, chosen on validation films."""
+"""`cxr-alert cutoff`: from which probability on to alert, chosen on validation films."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""`python -m training evaluate`: what a network makes of labelled films, as it is served."""
+"""`cxr-alert evaluate`: what a network makes of labelled films, as it is served."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""`python -m training predict`: the probability of each class, for any images."""
+"""`cxr-alert predict`: the probability of each class, for any images."""
 
 import json
 from collections.abc import Sequence

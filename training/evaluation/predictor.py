@@ -10,9 +10,9 @@ from typing import Protocol, TypeAlias
 from rich.console import Console
 from rich.progress import track
 
+from cxr_alert.errors import Mistake
 from imaging.refusals import NotReadable
 from serving.network import Network
-from training.mistake import Mistake
 
 Probabilities: TypeAlias = tuple[float, float]  # normal, pneumonia
 

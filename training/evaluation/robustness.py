@@ -1,4 +1,4 @@
-"""`python -m training robustness`: how a network takes films that were rendered otherwise."""
+"""`cxr-alert robustness`: how a network takes films that were rendered otherwise."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from training.evaluation.rerender import RENDERINGS, rerender
 def robustness(data: Path, model: Path, out: Path, cutoff: float, only: Path | None = None) -> Json:
     """Measure the network in `model` on the films below `data`, once for each rendering.
 
-    Prints a table, leaves `robustness.json` in `out` (for each rendering what
+    Leaves `robustness.json` in `out` (for each rendering what
     `metrics.measure` gives), and returns what that holds. `only` as in `chosen_films`.
     """
     films = chosen_films(data, only)
@@ -36,7 +36,6 @@ def robustness(data: Path, model: Path, out: Path, cutoff: float, only: Path | N
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / "robustness.json").write_text(json.dumps(result, indent=2) + "\n")
-    _print(result, f"{cutoff:g}")
     return result
 
 
@@ -57,12 +56,14 @@ def _probabilities(network: Network, films: Sequence[Film], threads: int) -> Flo
         return np.array(list(rows))
 
 
-def _print(result: Json, cutoff: str) -> None:
-    table = Table(caption=f"Recall and specificity at {cutoff}, with 95 % Wilson intervals.")
+def show(result: Json, cutoff: float) -> None:
+    """Print a table with a row for each rendering."""
+    called = f"{cutoff:g}"
+    table = Table(caption=f"Recall and specificity at {called}, with 95 % Wilson intervals.")
     for column in ("films", "AUC", "Brier", "recall", "specificity"):
         table.add_column(column, no_wrap=True)
     for name, measured in result.items():
-        at = measured["at"][cutoff]
+        at = measured["at"][called]
         table.add_row(
             name,
             f"{measured['auc']:.3f}",

@@ -1,4 +1,4 @@
-"""`python -m training train`: a folder of films in, a network for `serving` out."""
+"""`cxr-alert train`: a folder of films in, a network for `serving` out."""
 
 from pathlib import Path
 

@@ -10,7 +10,7 @@ import boto3
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from training.mistake import Mistake
+from cxr_alert.errors import Mistake
 
 Client = Any  # boto3 makes its clients while it runs
 

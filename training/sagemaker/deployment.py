@@ -1,4 +1,4 @@
-"""`python -m training deploy`: a network becomes an endpoint, or an endpoint goes."""
+"""`cxr-alert deploy`: a network becomes an endpoint, or an endpoint goes."""
 
 import json
 import tarfile

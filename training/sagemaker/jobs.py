@@ -1,4 +1,4 @@
-"""`python -m training train --on sagemaker`: the training job, through SageMaker's SDK."""
+"""`cxr-alert train --on sagemaker`: the training job, through SageMaker's SDK."""
 
 import dataclasses
 import importlib.util
@@ -51,8 +51,12 @@ NEXT_INSTANCE = "ml.g5.xlarge"
 PYTORCH = {"version": "2.10.0", "py_version": "py313"}  # the newest that the SDK knows
 CHECKPOINTS = "/opt/ml/checkpoints"  # where training/sagemaker/entry.py looks
 
+PROJECT = (str(ROOT), str(ROOT / "functions"))
+
 # The packages of a job's code, whole.
-CODE = tuple(ROOT / name for name in ("training", "serving", "imaging", "functions/screening"))
+CODE = tuple(
+    ROOT / name for name in ("training", "serving", "imaging", "cxr_alert", "functions/screening")
+)
 NOT_CODE = shutil.ignore_patterns("__pycache__")
 
 console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -95,7 +99,10 @@ def go_on_with_sdk() -> None:
     if not SDK_PYTHON.exists():
         raise CloudError("SageMaker's SDK is not installed: run `make cloud` first.")
     sys.stdout.flush()
-    os.execv(SDK_PYTHON, [str(SDK_PYTHON), "-m", "training", *sys.argv[1:]])  # noqa: S606
+    # The project is not installed there, so it is named by its two roots.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(PROJECT)}
+    program = [str(SDK_PYTHON), "-m", "cxr_alert", *sys.argv[1:]]
+    os.execve(SDK_PYTHON, program, environment)  # noqa: S606
 
 
 def train_on_sagemaker(asked: TrainingRequest) -> None:
@@ -322,7 +329,7 @@ def _conclude(session: boto3.Session, description: dict[str, Any]) -> None:
     saved = f", {1 - billed / ran:.0%} saved by spot" if billed < ran else ""
     console.print(f"Trained in {ran:,} s ({billed:,} s billed{saved}).")
     console.print(f"The network: {description['ModelArtifacts']['S3ModelArtifacts']}")
-    console.print(f"Next: python -m training deploy --job {name} (see --help)")
+    console.print(f"Next: cxr-alert deploy --job {name} (see --help)")
 
 
 def _most_it_costs(request: dict[str, Any]) -> str:
@@ -342,7 +349,7 @@ def _require_objects(session: boto3.Session, place: Address) -> list[str]:
     if not found:
         raise CloudError(
             f"Nothing lies under {place}: fill it by "
-            f"`python -m training prepare DIR --upload {place}`."
+            f"`cxr-alert prepare --data DIR --out DIR --upload {place}`."
         )
     return [each["Key"] for each in found]
 

@@ -1,17 +1,22 @@
-"""`python -m training prepare`."""
+"""`cxr-alert prepare`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from training.sagemaker.cloud import CloudError, address
+from cxr_alert.errors import Mistake
+from cxr_alert.options import Commands, add_command, add_out
 
 
-def add(command: argparse.ArgumentParser) -> None:
+def add_to(commands: Commands) -> None:
+    command = add_command(commands, "prepare", "check, split and draw a folder of films", _run)
     command.add_argument(
-        "data", type=Path, metavar="DIR", help="folder with train, val, test or bare class folders"
+        "--data",
+        type=Path,
+        required=True,
+        help="folder with train, val, test or bare class folders",
     )
-    command.add_argument("--out", type=Path, required=True, help="where the result is left")
+    add_out(command)
     command.add_argument(
         "--split",
         choices=("patients", "report"),
@@ -25,16 +30,16 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dry-run", action="store_true", help="with --upload: say what would be sent"
     )
-    command.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     from training.dataset.prepare import prepare
+    from training.sagemaker.cloud import address
     from training.sagemaker.upload import connect, list_objects, upload
 
     if not options.upload:
         if options.dry_run:
-            raise CloudError("--dry-run goes with --upload: nothing is sent without it.")
+            raise Mistake("--dry-run goes with --upload: nothing is sent without it.")
         prepare(options.data, options.out, options.split, options.keep_out)
         return
     # Looked at first: whoever may not write there should not wait for the films to be read.

@@ -1,6 +1,5 @@
-"""`python -m benchmarks run` measures, `python -m benchmarks report` writes it into the docs."""
+"""What `cxr-alert bench` does: measure, or write what was measured into the docs."""
 
-import argparse
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ from rich.console import Console
 from benchmarks import report
 from benchmarks.inputs import ROOT, WORK
 from benchmarks.rows import Row, row_of
+from cxr_alert.errors import Mistake
 from serving.shipped import SHIPPED_NETWORK
 
 if TYPE_CHECKING:
@@ -20,50 +20,37 @@ if TYPE_CHECKING:
 
 OUT = ROOT / "build" / "bench.json"
 DOCUMENT = ROOT / "docs" / "performance.md"
-PARTS = ("endpoint", "machine", "function", "flow", "training", "money")
-INTERRUPTED = 130
 WIDTH = 170  # of the table where no terminal says how wide it is
 
 
-def main() -> int:
-    """Run a command; what the user can mend is one sentence and exit status 1 or 2."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-    options = _parser().parse_args()
-    if options.command == "report":
-        if not OUT.exists():
-            return _fail(f"There is no {OUT} to report; measure first with `make bench`.")
-        measured = [row_of(facts) for facts in json.loads(OUT.read_text())]
-        DOCUMENT.write_text(report.replaced(DOCUMENT.read_text(), measured))
-        console.print(f"{DOCUMENT.relative_to(ROOT)} has the table of {OUT.relative_to(ROOT)}.")
-        return 0
+def run(parts: Sequence[str], rounds: int, *, long: bool) -> None:
+    """Measure, print the table and leave it in build/bench.json."""
     if not SHIPPED_NETWORK.exists():
-        return _fail(f"There is no network at {SHIPPED_NETWORK}.")
+        raise Mistake(f"There is no network at {SHIPPED_NETWORK}.")
+    console = _console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, too
     OUT.parent.mkdir(exist_ok=True)
     rows: list[Row] = []
-    try:
-        with console.status("Starting") as status:
-            for part in _measure(options.only, options.rounds, options.long, status.update):
-                rows += part
-                # After each part: an interrupted run leaves what it has.
-                OUT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
-    except KeyboardInterrupt:
-        _fail("Interrupted.")
-        return INTERRUPTED
+    with console.status("Starting") as status:
+        for part in _measure(parts, rounds, long, status.update):
+            rows += part
+            # After each part: an interrupted run leaves what it has.
+            OUT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
     console.print(report.table(rows))
     console.print(f"Results: {OUT.relative_to(ROOT)}")
-    return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
-    run = commands.add_parser("run", help="measure, print the table, write build/bench.json")
-    run.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some parts only")
-    run.add_argument("--rounds", type=int, default=5, help="rounds of each part (%(default)s)")
-    run.add_argument("--long", action="store_true", help="5,000 uploads besides")
-    commands.add_parser("report", help="put the last run's table into docs/performance.md")
-    return parser
+def write_report() -> None:
+    """Put the last run's table into docs/performance.md."""
+    if not OUT.exists():
+        raise Mistake(f"There is no {OUT} to report; measure first with `make bench`.")
+    measured = [row_of(facts) for facts in json.loads(OUT.read_text())]
+    DOCUMENT.write_text(report.replaced(DOCUMENT.read_text(), measured))
+    _console().print(f"{DOCUMENT.relative_to(ROOT)} has the table of {OUT.relative_to(ROOT)}.")
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 def _measure(
@@ -127,12 +114,3 @@ def _on_a_stack(
             yield flow.measure(running, min(rounds, 3), say)
         if long:
             yield flow.measure_long(running, say)
-
-
-def _fail(sentence: str) -> int:
-    sys.stderr.write(f"{sentence}\n")
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

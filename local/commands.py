@@ -1,81 +1,46 @@
-"""The commands: `python -m local demo|up|down|alerts`."""
+"""The commands `demo`, `up`, `down` and `alerts`."""
 
-import argparse
 import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from cxr_alert.errors import Mistake
 from local import demo, mail, manual, processes, stack, table, watch
-from local.errors import LocalError
 from serving.shipped import SHIPPED_NETWORK
 
 UP = processes.ROOT / "build" / "local"
 DEMO = UP / "demo"
 RESULT = processes.ROOT / "build" / "demo.json"
 SAMPLES = processes.ROOT / "samples"
-INTERRUPTED = 130
 
 console = Console(highlight=False)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
-    chosen = _parser().parse_args(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        status: int = chosen.run(chosen)
-    except LocalError as error:
-        print(f"{error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for run, name, purpose in (
-        (_demo, "demo", "drop the sample films, show what happens, stop everything"),
-        (_up, "up", "start the application and leave it running"),
-        (_down, "down", "stop what `up` started"),
-        (_alerts, "alerts", "print the alerts of the running application as they arrive"),
-    ):
-        command = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".")
-        command.set_defaults(run=run)
-        if run in (_demo, _up):
-            command.add_argument(
-                "--model",
-                type=lambda text: Path(text).resolve(),
-                default=SHIPPED_NETWORK,
-                metavar="FILE",
-                help="the network to serve, as ONNX (default: the shipped one)",
-            )
-    return parser
 
 
 def _say(line: str) -> None:
     console.print(f"{line} ...", style="dim")
 
 
-def _settings(state: Path, model: Path) -> stack.Settings:
-    return stack.Settings(state, model, parameters={"NotificationEmail": mail.ADDRESS})
+def _ends_in_order() -> None:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: it stops what it started."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
-def _demo(chosen: argparse.Namespace) -> int:
+def _settings(state: Path, model: Path | None) -> stack.Settings:
+    chosen = model.resolve() if model else SHIPPED_NETWORK
+    return stack.Settings(state, chosen, parameters={"NotificationEmail": mail.ADDRESS})
+
+
+def demonstrate(model: Path | None) -> int:
+    """Run the demo; returns 1 where a film did not become what it should."""
+    _ends_in_order()
     began = time.monotonic()
     total = len(demo.films(SAMPLES))
-    with stack.running(_settings(DEMO, chosen.model), _say) as running:
+    with stack.running(_settings(DEMO, model), _say) as running:
         started = time.monotonic()
         console.print(f"Ready after {started - began:.1f} s. Dropping {total} films.\n")
         observer = demo.Observer(running)
@@ -109,21 +74,22 @@ def _show_mail(screenings: list[demo.Screening]) -> None:
             )
 
 
-def _up(chosen: argparse.Namespace) -> int:
-    running = stack.start(_settings(UP, chosen.model), _say)
+def up(model: Path | None) -> None:
+    _ends_in_order()
+    running = stack.start(_settings(UP, model), _say)
     print(manual.write(running, SAMPLES))
-    return 0
 
 
-def _down(_: argparse.Namespace) -> int:
+def down() -> None:
+    _ends_in_order()
     print("Stopped." if stack.stop(UP) else "Nothing was running.")
-    return 0
 
 
-def _alerts(_: argparse.Namespace) -> int:
+def alerts() -> None:
+    _ends_in_order()
     running = stack.attach(UP)
     if running is None:
-        raise LocalError("The application is not running; start it with `make up`.")
+        raise Mistake("The application is not running; start it with `make up`.")
     name = f"alerts-{os.getpid()}"
     with watch.subscribed(running, name, "{}") as queue:
         print("Waiting for alerts; Ctrl-C ends this.", flush=True)

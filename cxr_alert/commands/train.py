@@ -1,16 +1,17 @@
-"""`python -m training train`."""
+"""`cxr-alert train`."""
 
 import argparse
 import dataclasses
 import sys
 from pathlib import Path
 
-from training.dataset.folder import BadDataset
+from cxr_alert.errors import Mistake
+from cxr_alert.options import Commands, add_command
 from training.learning.recipe import Recipe, load_recipe
-from training.sagemaker.cloud import CloudError
 
 
-def add(command: argparse.ArgumentParser) -> None:
+def add_to(commands: Commands) -> None:
+    command = add_command(commands, "train", "train a ResNet-18, here or on SageMaker", _run)
     command.add_argument(
         "--data",
         required=True,
@@ -31,7 +32,6 @@ def add(command: argparse.ArgumentParser) -> None:
         "--on", choices=["here", "sagemaker"], default="here", help="default: %(default)s"
     )
     _add_sagemaker(command.add_argument_group("with --on sagemaker"))
-    command.set_defaults(run=_run)
 
 
 def _add_sagemaker(group: argparse._ArgumentGroup) -> None:
@@ -82,15 +82,13 @@ def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
     """A choice that would go unheeded is better refused than paid for."""
     builtin = options.algorithm == "builtin"
     if options.on == "here" and (builtin or options.dry_run or options.detach):
-        raise CloudError("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
+        raise Mistake("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
     if options.on == "sagemaker" and options.start:
-        raise CloudError("--start goes with --on here; a job goes on from its --checkpoints.")
+        raise Mistake("--start goes with --on here; a job goes on from its --checkpoints.")
     if builtin and (options.recipe or options.seed is not None or options.keep_out):
-        raise CloudError("The built-in algorithm takes no --recipe, --seed or --keep-out.")
+        raise Mistake("The built-in algorithm takes no --recipe, --seed or --keep-out.")
     if not builtin and options.hyperparameter:
-        raise CloudError(
-            "--hyperparameter goes with --algorithm builtin; the resnet has a --recipe."
-        )
+        raise Mistake("--hyperparameter goes with --algorithm builtin; the resnet has a --recipe.")
 
 
 def _train_on_sagemaker(options: argparse.Namespace) -> None:
@@ -123,7 +121,7 @@ def _hyperparameters(options: argparse.Namespace) -> dict[str, str]:
     for given in options.hyperparameter:
         name, equals, value = given.partition("=")
         if not equals:
-            raise CloudError(f"--hyperparameter must be NAME=VALUE; it is {given}.")
+            raise Mistake(f"--hyperparameter must be NAME=VALUE; it is {given}.")
         found[name] = value
     if options.algorithm == "builtin" and options.epochs is not None:
         found["epochs"] = str(options.epochs)
@@ -134,7 +132,7 @@ def _train_here(options: argparse.Namespace) -> None:
     from training.learning.train import train
 
     if options.out is None:
-        raise BadDataset("--out is missing: name the folder where the network is to be left.")
+        raise Mistake("--out is missing: name the folder where the network is to be left.")
     kept_out = Path(options.keep_out) if options.keep_out else None
     try:
         train(Path(options.data), options.out, _recipe(options), kept_out, options.start)

@@ -1,16 +1,18 @@
-"""`python -m training deploy`."""
+"""`cxr-alert deploy`."""
 
 import argparse
 import sys
-from pathlib import Path
 
-from training.sagemaker.cloud import CloudError
+from cxr_alert.errors import Mistake
+from cxr_alert.options import Commands, add_command, add_json, add_model
 
 
-def add(command: argparse.ArgumentParser) -> None:
+def add_to(commands: Commands) -> None:
+    command = add_command(commands, "deploy", "make a SageMaker endpoint of a network", _run)
+    add_json(command)
     command.add_argument("--endpoint", default="cxr-alert", help="its name (default: %(default)s)")
     network = command.add_mutually_exclusive_group(required=True)
-    network.add_argument("--model", type=Path, help="a network of this machine, an ONNX file")
+    add_model(network, "a network of this machine, an ONNX file")
     network.add_argument("--artefact", help="a job's artefact, s3://.../model.tar.gz")
     network.add_argument("--job", help="a completed training job, by name")
     network.add_argument(
@@ -44,7 +46,6 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     instances.add_argument("--capture", help="s3://... to keep all films and answers under")
     instances.add_argument("--kms-key", help="KMS key that encrypts what is captured")
-    command.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -53,11 +54,9 @@ def _run(options: argparse.Namespace) -> None:
     from training.sagemaker.hosting import Instances, Serverless
 
     if options.capture and not options.kms_key:
-        raise CloudError("Films are patients' data: --capture needs a --kms-key to encrypt them.")
+        raise Mistake("Films are patients' data: --capture needs a --kms-key to encrypt them.")
     if options.capture and options.serverless:
-        raise CloudError(
-            "A serverless endpoint can't capture: leave --capture or --serverless out."
-        )
+        raise Mistake("A serverless endpoint can't capture: leave --capture or --serverless out.")
     runs_on: Serverless | Instances
     if options.serverless:
         runs_on = Serverless(options.memory, options.concurrency)

@@ -1,0 +1,20 @@
+"""`completion`: let the shell complete commands and options."""
+
+import argparse
+
+from cxr_alert.options import Commands, add_command
+
+
+def add_to(commands: Commands) -> None:
+    command = add_command(
+        commands, "completion", "print what makes a shell complete this program's words", _run
+    )
+    command.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+
+
+def _run(options: argparse.Namespace) -> None:
+    import shtab
+
+    from cxr_alert.program import parser
+
+    print(shtab.complete(parser(), options.shell))

@@ -1,0 +1,87 @@
+"""What an operator types: `look-up`, `positives`, `rejects`, `waiting`, `redrive`, `rescreen`.
+
+docs/runbook.md says when.
+"""
+
+import argparse
+
+from cxr_alert.options import Commands, Run, add_command, add_json, whole_number
+
+_LISTED = 20
+
+
+def add_to(commands: Commands) -> None:
+    look_up = _add(commands, "look-up", "show a film's records", _look_up)
+    look_up.add_argument("key", help="the film's object key")
+
+    for name, purpose, run in (
+        ("positives", "list the latest positives", _positives),
+        ("rejects", "list the latest rejects, with their reasons", _rejects),
+    ):
+        latest = _add(commands, name, purpose, run)
+        latest.add_argument(
+            "--count",
+            type=whole_number,
+            default=_LISTED,
+            metavar="N",
+            help="(default: %(default)s)",
+        )
+
+    _add(commands, "waiting", "count what waits in each queue", _waiting)
+    _add(commands, "redrive", "drive failed uploads back to be screened", _redrive)
+
+    again = _add(commands, "rescreen", "screen films again, with the network of now", _rescreen)
+    again.add_argument("prefix", help="the films whose keys begin so")
+    again.add_argument(
+        "--at-once", type=whole_number, default=2, metavar="N", help="films at a time (default: 2)"
+    )
+    again.add_argument("--alert", action="store_true", help="alert the newly positive")
+
+
+def _add(commands: Commands, name: str, purpose: str, run: Run) -> argparse.ArgumentParser:
+    command = add_command(commands, name, purpose, run)
+    command.add_argument(
+        "--stack", default="cxr-alert", metavar="NAME", help="the stack (default: %(default)s)"
+    )
+    add_json(command)
+    return command
+
+
+def _look_up(options: argparse.Namespace) -> None:
+    from operate import commands
+
+    commands.look_up(options.stack, options.key, as_json=options.json)
+
+
+def _positives(options: argparse.Namespace) -> None:
+    from operate import commands
+    from screening.judgement import Finding
+
+    commands.latest(options.stack, Finding.PNEUMONIA, options.count, as_json=options.json)
+
+
+def _rejects(options: argparse.Namespace) -> None:
+    from operate import commands
+    from screening.judgement import Finding
+
+    commands.latest(options.stack, Finding.REJECTED, options.count, as_json=options.json)
+
+
+def _waiting(options: argparse.Namespace) -> None:
+    from operate import commands
+
+    commands.waiting(options.stack, as_json=options.json)
+
+
+def _redrive(options: argparse.Namespace) -> None:
+    from operate import commands
+
+    commands.drive_back(options.stack, as_json=options.json)
+
+
+def _rescreen(options: argparse.Namespace) -> int:
+    from operate import commands
+
+    return commands.screen_again(
+        options.stack, options.prefix, options.at_once, alert=options.alert, as_json=options.json
+    )

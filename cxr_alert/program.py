@@ -1,0 +1,55 @@
+"""`cxr-alert`: screen chest X-rays for pneumonia, here and in the cloud."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from cxr_alert.commands import bench, completion, deploy, evaluate, local, operate, prepare, train
+from cxr_alert.errors import Failure, Mistake
+
+FAILED = 1
+MISTAKEN = 2  # as argparse ends where an option is wrong
+INTERRUPTED = 130
+
+_COMMANDS = (local, prepare, train, evaluate, deploy, operate, bench, completion)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    try:
+        options = parser().parse_args(arguments)
+        status: int | None = options.run(options)
+    except _mistakes() as error:
+        return _end(error, MISTAKEN)
+    except Failure as error:
+        return _end(error, FAILED)
+    except KeyboardInterrupt:
+        return _end("Interrupted.", INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status or 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options; what a command works with is imported when it is run."""
+    program = argparse.ArgumentParser(prog="cxr-alert", description=__doc__)
+    commands = program.add_subparsers(required=True, metavar="COMMAND")
+    for module in _COMMANDS:
+        module.add_to(commands)
+    return program
+
+
+def _mistakes() -> tuple[type[Exception], ...]:
+    """What a user's mistake is raised as, by what was imported so far.
+
+    The container's image holds no `cxr_alert`, so its error for a bad network is none of ours.
+    """
+    network = sys.modules.get("serving.network")
+    return (Mistake, network.BadNetwork) if network else (Mistake,)
+
+
+def _end(sentence: object, status: int) -> int:
+    print(sentence, file=sys.stderr)
+    return status

@@ -1,7 +1,0 @@
-"""`python -m operate`."""
-
-import sys
-
-from operate.cli import main
-
-sys.exit(main())
