@@ -35,6 +35,8 @@ CONFIG = Config(
     screenings_table="screenings",
     alerts_topic_arn="arn:aws:sns:us-east-1:123456789012:alerts",
     uploads_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
+    renditions_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/renditions",
+    renditions_bucket="renditions",
     retry_seconds=15,
     record_retention_days=0,
 )
@@ -144,6 +146,8 @@ def _warm_environment(stack: Stack) -> dict[str, str]:
         screenings_table=stack.outputs["ScreeningsTableName"],
         alerts_topic_arn=stack.outputs["AlertsTopicArn"],
         uploads_queue_url=stack.outputs["UploadsQueueUrl"],
+        renditions_queue_url=stack.outputs["RenditionsQueueUrl"],
+        renditions_bucket=stack.outputs["RenditionsBucketName"],
     )
     return {
         **ENVIRONMENT,

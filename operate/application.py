@@ -46,7 +46,7 @@ class Application:
 
     @property
     def films(self) -> Films:
-        return Films(self.s3)
+        return Films(self.s3, self.outputs["RenditionsBucketName"])
 
     @property
     def endpoint(self) -> Endpoint:

@@ -1,4 +1,7 @@
-"""The queue that the uploads come from: when a failed one is tried again, and one told of anew."""
+"""A queue of uploads: when a failed one is tried again, and one told of anew.
+
+There are two: that of uploads to screen, and that of those to render first.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,6 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from screening.refusals import TryAgain
 from screening.upload import Upload, event_of
 
 if TYPE_CHECKING:
@@ -34,7 +40,14 @@ class UploadsQueue:
 
         It screens nothing twice; a pending alert that it finds, it sends.
         """
-        self._client.send_message(QueueUrl=self.url, MessageBody=json.dumps(event_of(upload)))
+        try:
+            self._client.send_message(QueueUrl=self.url, MessageBody=json.dumps(event_of(upload)))
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise TryAgain(f"The upload could not be passed on: {code}.") from None
+        except BotoCoreError as error:
+            name = type(error).__name__
+            raise TryAgain(f"The upload was perhaps not passed on: {name}.") from None
 
     def postpone(self, messages: Sequence["SQSRecord"], first_wait: int) -> None:
         """Have each delivered again after a wait that grows with its tries.

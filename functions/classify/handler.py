@@ -34,7 +34,8 @@ Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 def make_services(config: Config, clients: Clients) -> Services:
     return Services(
-        films=Films(clients.s3),
+        films=Films(clients.s3, config.renditions_bucket),
+        renditions=UploadsQueue(clients.make_sqs, config.renditions_queue_url),
         endpoint=Endpoint(clients.endpoint, config.endpoint_name),
         screenings=Screenings(
             clients.dynamodb, config.screenings_table, config.record_retention_days
@@ -55,8 +56,8 @@ def make_handler(config: Config, clients: Clients) -> Handler:
     def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
         messages = [SQSRecord(record) for record in event["Records"]]
         uploads, failures = _read(messages)
-        # Several messages may tell of one upload; it is screened once.
-        chosen = dict.fromkeys(uploads.values())
+        # Several messages may tell of one upload; it is screened once, by one that has more to say.
+        chosen = dict.fromkeys(sorted(uploads.values(), key=lambda one: one.rendered is None))
         outcomes = screen_and_alert(chosen, services, _claim(context), pool)
         observe.report_outcomes(outcomes)
         failed = {outcome.upload: outcome.failure for outcome in outcomes if outcome.failure}

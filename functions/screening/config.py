@@ -18,6 +18,7 @@ RETENTION_DAYS = (0, 30, 60, 90, 180, 365, 731, 1827, 3653)
 ENDPOINT_NAME = "[a-z0-9](-*[a-z0-9]){0,62}"
 _PROBABILITY = r"0?\.\d*[1-9]\d*|1(\.0*)?"
 _TABLE = r"[a-zA-Z0-9_.-]{3,255}"
+_BUCKET = r"[a-z0-9.-]{3,63}"
 _TOPIC = r"arn:[a-z-]+:sns:[a-z0-9-]+:\d+:[a-zA-Z0-9_-]+"
 _URL = r"https?://\S+"
 _SECONDS = r"[1-9]\d?|[1-8]\d\d|900"
@@ -43,6 +44,8 @@ class Config:
     screenings_table: Annotated[str, _Variable(_TABLE, "the name of a DynamoDB table")]
     alerts_topic_arn: Annotated[str, _Variable(_TOPIC, "the ARN of an SNS topic")]
     uploads_queue_url: Annotated[str, _Variable(_URL, "the URL of an SQS queue")]
+    renditions_queue_url: Annotated[str, _Variable(_URL, "the URL of an SQS queue")]
+    renditions_bucket: Annotated[str, _Variable(_BUCKET, "the name of an S3 bucket")]
     retry_seconds: Annotated[int, _Variable(_SECONDS, "whole seconds from 1 to 900")]
     record_retention_days: Annotated[
         int, _Variable(_DAYS, f"0 for no end, or days: {', '.join(map(str, RETENTION_DAYS[1:]))}")

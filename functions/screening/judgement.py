@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from screening.clock import stamp
-from screening.refusals import TryAgain
+from screening.refusals import Rejected, TryAgain
 
 
 class Finding(StrEnum):
@@ -81,8 +81,10 @@ def judge(answer: Answer, cutoff: Decimal, at: datetime) -> Judgement:
     )
 
 
-def reject(reason: str, cutoff: Decimal, at: datetime) -> Judgement:
-    return Judgement(Finding.REJECTED, cutoff, stamp(at), reason=reason)
+def reject(rejection: Rejected, cutoff: Decimal, at: datetime) -> Judgement:
+    return Judgement(
+        Finding.REJECTED, cutoff, stamp(at), reason=str(rejection), code=rejection.code
+    )
 
 
 def _is_probability(value: object) -> bool:

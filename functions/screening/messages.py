@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from screening.record import Record, attributes
 
@@ -85,6 +86,7 @@ def _details(record: Record) -> list[str]:
         f"  bucket    {record.bucket}",
         f"  version   {record.version}",
         f"  uploaded  {record.uploaded}",
+        *([f"  note      {record.facts.note}"] if record.facts and record.facts.note else []),
         "",
     ]
 
@@ -112,9 +114,10 @@ def printable(key: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in key)
 
 
-def _facts(record: Record) -> dict[str, str | int | float]:
-    return {
+def _facts(record: Record) -> dict[str, Any]:
+    told = {"facts": record.facts.told} if record.facts else {}
+    return told | {
         name: float(value) if isinstance(value, Decimal) else value
         for name, value in attributes(record).items()
-        if name not in _OURS
+        if name not in _OURS and name not in told
     }

@@ -142,8 +142,8 @@ def _of_runs(stream: bytes, layout: Layout) -> Samples:
     if count != planes:
         raise Refused("broken")
     ends = [*offsets[1:planes], len(stream)]
-    samples: Samples = np.zeros(layout.rows * layout.columns, np.uint16 if planes > 1 else np.uint8)
-    plane = np.empty(len(samples), np.uint8)
+    plane = np.empty(layout.rows * layout.columns, np.uint8)
+    samples = np.zeros_like(plane, dtype=np.uint16)
     for start, end in zip(offsets[:planes], ends, strict=True):
         if len(imagecodecs.packbits_decode(stream[start:end], out=plane.data)) != len(plane):
             raise Refused("broken")

@@ -71,6 +71,8 @@ def function(
         screenings_table=cloud.table,
         alerts_topic_arn=cloud.topic,
         uploads_queue_url=cloud.queue,
+        renditions_queue_url=cloud.renditions_queue,
+        renditions_bucket=cloud.renditions_bucket,
         retry_seconds=1,
         record_retention_days=0,
     )

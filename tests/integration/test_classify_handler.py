@@ -184,7 +184,7 @@ def test_empty_and_oversized_films_are_rejected_unread(
     assert run(function, *json.loads((EVENTS / "rejects.json").read_text())["Records"]) == []
     reasons = {record["key"]: record["reason"] for record in cloud.records()}
     assert reasons["empty.jpeg"].startswith("The file is empty.")
-    assert reasons["huge.png"].startswith("The file has 25.0 MB; at most 25 MB can be screened.")
+    assert reasons["huge.png"].startswith("The file has 64.0 MB; at most 64 MB can be screened.")
     assert endpoint.requests == []
 
 

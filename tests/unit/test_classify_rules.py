@@ -28,7 +28,7 @@ from screening.judgement import (
 )
 from screening.messages import Message, people_message, percent, program_message
 from screening.record import AlertState, Claim, Record, attributes, record_from, rejudged, screened
-from screening.refusals import TryAgain
+from screening.refusals import Rejected, TryAgain
 from screening.upload import MalformedMessage, Upload, event_of, read_upload
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -41,6 +41,8 @@ CONFIG = Config(
     screenings_table="screenings",
     alerts_topic_arn="arn:aws:sns:us-east-1:123456789012:alerts",
     uploads_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
+    renditions_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/renditions",
+    renditions_bucket="renditions",
     retry_seconds=15,
     record_retention_days=365,
 )
@@ -81,6 +83,8 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("ALERTS_TOPIC_ARN", "alerts"),
         ("SCREENINGS_TABLE", "a table"),
         ("UPLOADS_QUEUE_URL", "uploads"),
+        ("RENDITIONS_QUEUE_URL", "renditions"),
+        ("RENDITIONS_BUCKET", "no bucket"),
         ("RETRY_SECONDS", "0"),
         ("RETRY_SECONDS", "901"),
         ("RECORD_RETENTION_DAYS", "1"),
@@ -237,7 +241,7 @@ def test_a_positive_record_is_claimed_from_the_start() -> None:
 def test_other_records_need_no_alert() -> None:
     for record in (
         positive(probability="0.01"),
-        screened(UPLOAD, reject("no image", DEFAULT_CUTOFF, AT), CLAIM),
+        screened(UPLOAD, reject(Rejected("no image"), DEFAULT_CUTOFF, AT), CLAIM),
     ):
         assert record.alert is AlertState.NOT_NEEDED
         assert record.claim is None

@@ -1,0 +1,246 @@
+"""DICOM films, and others too large for an endpoint, on their way through both functions."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aws.clients import make_clients
+from classify.examine import ENDPOINT_BYTES
+from imaging.cell import Cell
+from imaging.dicom.refused import SENTENCES
+from render import handler as render_handler
+from render.handler import make_handler
+from screening.facts import ADULT_REASON, OLDER_CHILD_NOTE
+from screening.refusals import TryAgain
+from tests.dicom_films import SECRETS, dicom, film
+from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function
+
+
+@pytest.fixture(scope="module")
+def cell() -> Iterator[Cell]:
+    cell = Cell()
+    yield cell
+    cell.close()
+
+
+@dataclass
+class Application:
+    """Both functions and their queues; `log` is what the two wrote."""
+
+    classify: Function
+    render: Any
+    cloud: Cloud
+    render_log: io.StringIO
+
+    def settle(self, message: dict[str, Any]) -> list[str]:
+        """Carry an upload's message on until no queue has more; return which function had it."""
+        trail, waiting = [], [("classify", message)]
+        while waiting:
+            name, message = waiting.pop()
+            trail.append(name)
+            if name == "classify":
+                answer = self.classify.handler({"Records": [message]}, Context())
+                assert answer == {"batchItemFailures": []}
+            else:
+                self.render({"Records": [message]}, Context(function_name="render"))
+            for receiver, queue in (
+                ("render", self.cloud.renditions_queue),
+                ("classify", self.cloud.queue),
+            ):
+                while found := self.cloud.receive(queue):
+                    handle = found["receiptHandle"]
+                    self.cloud.sqs.delete_message(QueueUrl=queue, ReceiptHandle=handle)
+                    waiting.append((receiver, found))
+        return trail
+
+    @property
+    def record(self) -> dict[str, Any]:
+        (record,) = self.cloud.records()
+        return record
+
+    @property
+    def log(self) -> str:
+        return self.classify.log.getvalue() + self.render_log.getvalue()
+
+
+@pytest.fixture
+def application(function: Function, cloud: Cloud, cell: Cell) -> Iterator[Application]:
+    log = io.StringIO()
+    render_handler.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
+    environment = {"RENDITIONS_BUCKET": cloud.renditions_bucket, "UPLOADS_QUEUE_URL": cloud.queue}
+    clients = make_clients()
+    yield Application(function, make_handler(environment, clients, cell), cloud, log)
+    clients.close()
+
+
+def renditions(cloud: Cloud) -> list[str]:
+    listed = cloud.s3.list_objects_v2(Bucket=cloud.renditions_bucket)
+    return [each["Key"] for each in listed.get("Contents", [])]
+
+
+def test_a_dicom_film_is_screened_as_its_rendition(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.9)
+    message = cloud.drop("ward 3/film.dcm", dicom(film()))
+    assert application.settle(message) == ["classify", "render", "classify"]
+    (request,) = endpoint.requests
+    assert request.headers["Content-Type"] == "image/png"
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(request.body))), film())
+    record = application.record
+    assert (record["key"], record["finding"], record["alert"]) == (
+        "ward 3/film.dcm",
+        "PNEUMONIA",
+        "SENT",
+    )
+    assert record["facts"] == {
+        "modality": "DX",
+        "rendering": "window",
+        "study_uid": SECRETS["StudyInstanceUID"],
+        "series_uid": SECRETS["SeriesInstanceUID"],
+        "instance_uid": SECRETS["SOPInstanceUID"],
+        "accession_number": SECRETS["AccessionNumber"],
+        "view": "AP",
+        "body_part": "CHEST",
+        "age": "004Y",
+    }
+    # It is the version that was dropped.
+    (version,) = cloud.s3.list_object_versions(Bucket=cloud.bucket)["Versions"]
+    assert record["version"] == version["VersionId"]
+
+
+def test_nothing_that_leaves_says_who_the_patient_is(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.9)
+    for number, tags in enumerate(
+        ({}, {"PatientAge": "009Y"}, {"PatientAge": "040Y"}, {"Modality": "MR"}, {"Rows": 0})
+    ):
+        application.settle(cloud.drop(f"{number}.dcm", dicom(film(), tags=tags)))
+    alerts = cloud.alerts("program") + cloud.alerts("people")
+    assert len(alerts) == 4
+    left = application.log + json.dumps(alerts) + "".join(renditions(cloud))
+    assert "Film rendered" in left
+    assert "Film refused" in left
+    for name, value in SECRETS.items():
+        for part in value.split("^"):
+            assert part not in left, name
+
+
+def test_an_adult_is_rejected_without_asking_the_endpoint(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    application.settle(cloud.drop("a.dcm", dicom(film(), tags={"PatientAge": "018Y"})))
+    record = application.record
+    assert (record["finding"], record["code"], record["reason"]) == (
+        "REJECTED",
+        "adult",
+        ADULT_REASON,
+    )
+    assert record["facts"]["age"] == "018Y"
+    assert endpoint.requests == []
+
+
+def test_an_older_child_is_screened_and_record_and_alerts_say_so(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.9)
+    application.settle(cloud.drop("a.dcm", dicom(film(), tags={"PatientAge": "011Y"})))
+    assert application.record["note"] == OLDER_CHILD_NOTE
+    (program,) = cloud.alerts("program")
+    told = json.loads(program["Message"])
+    assert (told["note"], told["facts"]["age"]) == (OLDER_CHILD_NOTE, "011Y")
+    (people,) = cloud.alerts("people")
+    assert OLDER_CHILD_NOTE in people["Message"]
+
+
+@pytest.mark.parametrize(
+    ("code", "tags"),
+    [
+        ("modality", {"Modality": "CT"}),
+        ("lateral", {"ViewPosition": "LL"}),
+        ("broken", {"Rows": 0}),
+    ],
+)
+def test_a_refusal_is_a_rejection_with_its_code(
+    application: Application, cloud: Cloud, code: str, tags: dict[str, Any]
+) -> None:
+    assert application.settle(cloud.drop("a.dcm", dicom(film(), tags=tags)))[-1] == "classify"
+    record = application.record
+    assert (record["finding"], record["code"]) == ("REJECTED", code)
+    assert record["reason"] == SENTENCES[code]
+
+
+def test_a_jpeg_larger_than_an_endpoint_takes_goes_the_same_way(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (2600, 2600), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "JPEG", quality=95)
+    assert len(file.getvalue()) > ENDPOINT_BYTES
+    endpoint.finds(0.02)
+    trail = application.settle(cloud.drop("large.jpeg", file.getvalue()))
+    assert trail == ["classify", "render", "classify"]
+    assert len(endpoint.requests[0].body) < ENDPOINT_BYTES
+    assert application.record["finding"] == "NORMAL"
+    assert "facts" not in application.record
+
+
+def test_however_often_it_is_delivered_there_is_one_record_and_one_alert(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.9)
+    message = cloud.drop("a.dcm", dicom(film()))
+    application.settle(message)
+    assert application.settle(message) == ["classify"]
+    assert len(cloud.alerts("program")) == len(cloud.records()) == len(renditions(cloud)) == 1
+
+
+def test_a_rendition_that_is_gone_is_made_again(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.02)
+    message = cloud.drop("a.dcm", dicom(film()))
+    application.classify.handler({"Records": [message]}, Context())
+    to_render = cloud.receive(cloud.renditions_queue)
+    application.render({"Records": [to_render]}, Context())
+    (key,) = renditions(cloud)
+    cloud.s3.delete_object(Bucket=cloud.renditions_bucket, Key=key)
+    back = cloud.receive()
+    assert back is not None
+    assert application.settle(back)[-2:] == ["render", "classify"]
+    assert application.record["finding"] == "NORMAL"
+
+
+def test_without_a_bucket_for_renditions_nothing_is_lost(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    message = cloud.drop("a.dcm", dicom(film()))
+    application.classify.handler({"Records": [message]}, Context())
+    to_render = cloud.receive(cloud.renditions_queue)
+    cloud.s3.delete_bucket(Bucket=cloud.renditions_bucket)
+    with pytest.raises(TryAgain, match="S3 refused the rendition"):
+        application.render({"Records": [to_render]}, Context())
+    assert cloud.receive() is None
+    assert cloud.records() == []
+
+
+def test_a_film_deleted_before_it_was_rendered_is_rejected(
+    application: Application, cloud: Cloud
+) -> None:
+    message = cloud.drop("a.dcm", dicom(film()))
+    application.classify.handler({"Records": [message]}, Context())
+    (version,) = cloud.s3.list_object_versions(Bucket=cloud.bucket)["Versions"]
+    cloud.s3.delete_object(Bucket=cloud.bucket, Key="a.dcm", VersionId=version["VersionId"])
+    to_render = cloud.receive(cloud.renditions_queue)
+    application.render({"Records": [to_render]}, Context())
+    back = cloud.receive()
+    assert back is not None
+    application.settle(back)
+    assert "deleted" in application.record["reason"]
