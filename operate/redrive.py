@@ -14,7 +14,11 @@ from operate.application import Application
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-SOURCES = ("UploadsDeadLetterQueueUrl", "UndeliveredEventsQueueUrl")
+SOURCES = (
+    "UploadsDeadLetterQueueUrl",
+    "UndeliveredEventsQueueUrl",
+    "RenditionsDeadLetterQueueUrl",
+)
 _HIDDEN_SECONDS = 60
 _BATCH = 10
 

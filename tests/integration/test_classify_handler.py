@@ -116,6 +116,7 @@ def test_one_bad_message_fails_alone(
         "FilmsScreened": [1.0],
         "PossiblePneumonia": [1.0],
         "FilmsRejected": [0.0],
+        "FilmsSentToRender": [0.0],
         "AlertsSent": [1.0],
         "RecordsFailed": [1.0, 1.0],
     }

@@ -119,9 +119,14 @@ def test_nothing_that_leaves_says_who_the_patient_is(
     application: Application, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.9)
-    for number, tags in enumerate(
-        ({}, {"PatientAge": "009Y"}, {"PatientAge": "040Y"}, {"Modality": "MR"}, {"Rows": 0})
-    ):
+    changes: list[dict[str, Any]] = [
+        {},
+        {"PatientAge": "009Y"},
+        {"PatientAge": "040Y"},
+        {"Modality": "MR"},
+        {"Rows": 0},
+    ]
+    for number, tags in enumerate(changes):
         application.settle(cloud.drop(f"{number}.dcm", dicom(film(), tags=tags)))
     alerts = cloud.alerts("program") + cloud.alerts("people")
     assert len(alerts) == 4

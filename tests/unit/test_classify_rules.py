@@ -16,6 +16,7 @@ from aws.alerts_topic import MOST_BYTES, MOST_MESSAGES, _calls, _entry
 from aws.uploads_queue import wait_seconds
 from screening.clock import stamp
 from screening.config import DEFAULT_CUTOFF, Config, WrongConfiguration, environment_of, read_config
+from screening.facts import Facts
 from screening.formats import Format, format_of
 from screening.judgement import (
     Answer,
@@ -29,6 +30,7 @@ from screening.judgement import (
 from screening.messages import Message, people_message, percent, program_message
 from screening.record import AlertState, Claim, Record, attributes, record_from, rejudged, screened
 from screening.refusals import Rejected, TryAgain
+from screening.rendition import NotRendered, Rendered
 from screening.upload import MalformedMessage, Upload, event_of, read_upload
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -114,7 +116,33 @@ def test_an_upload_is_understood() -> None:
         "etag": "b2aa20462631e74dd6edd3296c22ba47",
         "size": 1234567,
         "uploaded": "2026-11-22T10:15:30.000Z",
+        "rendered": None,
     }
+
+
+FACTS = Facts(modality="DX", rendering="window", study_uid="1.2.3", age="011Y")
+
+
+@pytest.mark.parametrize(
+    "rendered",
+    [Rendered(), Rendered(FACTS), NotRendered("It is no film.", "modality"), NotRendered("No.")],
+)
+def test_an_upload_comes_back_with_what_was_made_of_it(rendered: Rendered | NotRendered) -> None:
+    read = read_upload(json.dumps(event_of(replace(UPLOAD, rendered=rendered))))
+    assert read is not None
+    assert (read, read.rendered) == (UPLOAD, rendered)
+
+
+@pytest.mark.parametrize(
+    "rendered",
+    [[], "x", {}, {"facts": 1}, {"facts": {"modality": "DX"}}, {"refused": {"reason": 1}}]
+    + [{"facts": {"modality": "DX", "rendering": "x" * 100}}],
+)
+def test_a_message_that_tells_nonsense_of_a_rendition_is_malformed(rendered: Any) -> None:
+    event = event_of(UPLOAD)
+    event["detail"]["rendered"] = rendered
+    with pytest.raises(MalformedMessage):
+        read_upload(json.dumps(event))
 
 
 @pytest.mark.parametrize("version", ["v1", "e1#0061"])
@@ -247,6 +275,7 @@ def test_other_records_need_no_alert() -> None:
         assert record.claim is None
 
 
+NOT_IN_RECORD = ("version_id", "rendered")
 JUDGEMENTS = st.builds(
     Judgement,
     finding=st.sampled_from(Finding),
@@ -267,9 +296,10 @@ JUDGEMENTS = st.builds(
     claim=st.none() | st.just(CLAIM),
     alert=st.sampled_from(AlertState),
     alerted=st.none() | st.just("2026-11-22T10:15:32.123Z"),
+    facts=st.none() | st.builds(Facts, st.just("CR"), st.just("window"), age=st.none() | st.text()),
 )
 def test_a_record_is_read_as_it_was_written(**known: Any) -> None:
-    upload = {name: value for name, value in asdict(UPLOAD).items() if name != "version_id"}
+    upload = {name: value for name, value in asdict(UPLOAD).items() if name not in NOT_IN_RECORD}
     record = Record(**upload, **known)
     assert record_from(attributes(record)) == record
     assert record.upload == UPLOAD

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from aws.clients import BATCH_SIZE, READ_SECONDS, longest_wait
-from aws.uploads_bucket import DOWNLOAD_SECONDS
+from aws.uploads_bucket import DOWNLOAD_SECONDS, LARGEST_BYTES
 from classify import observe
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
+from imaging.cell import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, RETENTION_DAYS, Config
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -109,7 +110,7 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "guarded"),
-    [("AWS::S3::BucketPolicy", 1), ("AWS::SQS::QueuePolicy", 3), ("AWS::SNS::TopicPolicy", 2)],
+    [("AWS::S3::BucketPolicy", 2), ("AWS::SQS::QueuePolicy", 5), ("AWS::SNS::TopicPolicy", 2)],
 )
 def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> None:
     targets = 0
@@ -135,6 +136,41 @@ def test_the_functions_policies_name_their_resources() -> None:
     assert "Policies" not in properties("ClassifyFunction")
 
 
+def test_the_function_that_renders_has_time_for_a_film_and_its_queue_more() -> None:
+    function = properties("RenderFunction")
+    waits = [
+        START_SECONDS,
+        SECONDS,
+        longest_wait("s3"),
+        DOWNLOAD_SECONDS + READ_SECONDS["s3"],
+        longest_wait("s3"),
+        longest_wait("sqs"),
+    ]
+    assert sum(waits) < function["Timeout"]
+    assert properties("RenditionsQueue")["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert function["Events"]["Renditions"]["Properties"]["BatchSize"] == 1
+    # The film, its bytes on the way to the child, and what the child may take.
+    assert function["MemorySize"] * 1024**2 > 3 * LARGEST_BYTES + 2 * MEMORY_BYTES
+    for name in ("RenditionsQueue", "RenditionsDeadLetterQueue"):
+        assert properties(name)["KmsMasterKeyId"] == {"GetAtt": "Key.Arn"}
+
+
+def test_the_renditions_bucket_is_private_encrypted_and_emptied() -> None:
+    bucket = properties("RenditionsBucket")
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    key = rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]
+    assert key == {"GetAtt": "Key.Arn"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    expiries = [each.get("ExpirationInDays") for each in bucket["LifecycleConfiguration"]["Rules"]]
+    assert 30 in expiries
+
+
+def test_the_render_functions_policies_name_their_resources() -> None:
+    statements = properties("RenderPolicy")["PolicyDocument"]["Statement"]
+    assert [s["Sid"] for s in statements if s["Resource"] == "*"] == ["WriteTraces"]
+    assert all("*" not in "".join(statement["Action"]) for statement in statements)
+
+
 def test_mail_goes_to_people_only_and_only_if_wanted() -> None:
     assert RESOURCES["NotificationSubscription"]["Condition"] == "HasNotificationEmail"
     assert properties("NotificationSubscription")["FilterPolicy"] == {"audience": ["people"]}
@@ -150,7 +186,7 @@ def test_every_alarm_is_told_and_has_its_page_in_the_runbook() -> None:
     runbook = (TEMPLATE.parent / "docs" / "runbook.md").read_text()
     dashboard = properties("Dashboard")["DashboardBody"]["Sub"]
     alarms = of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 11
+    assert len(alarms) == 14
     for name in alarms:
         alarm = properties(name)
         topic = [{"Ref": "OperationsTopic"}]
