@@ -5,14 +5,24 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cxr_alert.commands import bench, completion, deploy, evaluate, local, operate, prepare, train
+from cxr_alert.commands import (
+    bench,
+    completion,
+    deploy,
+    evaluate,
+    local,
+    operate,
+    prepare,
+    receive,
+    train,
+)
 from cxr_alert.errors import Failure, Mistake
 
 FAILED = 1
 MISTAKEN = 2  # as argparse ends where an option is wrong
 INTERRUPTED = 130
 
-_COMMANDS = (local, prepare, train, evaluate, deploy, operate, bench, completion)
+_COMMANDS = (local, prepare, train, evaluate, deploy, operate, receive, bench, completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,8 @@ from PIL import Image
 from imaging.dicom import read_film
 from imaging.grey import Grey
 from imaging.readers import read_grey
-from screening.facts import Facts
+from imaging.refusals import NotReadable
+from screening.facts import ADULT_REASON, Facts
 from screening.formats import Format, format_of
 
 SHORT_SIDE = 1024  # over four times the network's input, and a tenth of a serverless body
@@ -28,6 +29,19 @@ def render(data: bytes) -> Rendition:
         film = read_film(data)
         return Rendition(_png(film.grey), film.facts)
     return Rendition(_png(read_grey(data, SHORT_SIDE)), None)
+
+
+def for_an_endpoint(data: bytes) -> bytes:
+    """Return what an endpoint is asked about: the file itself, or a DICOM film's rendition.
+
+    Raises NotReadable, as the application rejects the film.
+    """
+    if format_of(data) is not Format.DICOM:
+        return data
+    rendition = render(data)
+    if rendition.facts is not None and rendition.facts.adult:
+        raise NotReadable(ADULT_REASON)
+    return rendition.png
 
 
 def _png(grey: Grey) -> bytes:

@@ -135,8 +135,10 @@ def test_an_upload_comes_back_with_what_was_made_of_it(rendered: Rendered | NotR
 
 @pytest.mark.parametrize(
     "rendered",
-    [[], "x", {}, {"facts": 1}, {"facts": {"modality": "DX"}}, {"refused": {"reason": 1}}]
-    + [{"facts": {"modality": "DX", "rendering": "x" * 100}}],
+    [
+        *([], "x", {}, {"facts": 1}, {"facts": {"modality": "DX"}}, {"refused": {"reason": 1}}),
+        {"facts": {"modality": "DX", "rendering": "x" * 100}},
+    ],
 )
 def test_a_message_that_tells_nonsense_of_a_rendition_is_malformed(rendered: Any) -> None:
     event = event_of(UPLOAD)
