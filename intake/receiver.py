@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydicom.uid import AllTransferSyntaxes
-from pynetdicom import AE, evt
-from pynetdicom.sop_class import (
+from pydicom.uid import (
+    AllTransferSyntaxes,
     ComputedRadiographyImageStorage,
     DigitalXRayImageStorageForPresentation,
-    Verification,
 )
+from pynetdicom import AE, evt
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,6 +33,7 @@ FIRST_WAIT_SECONDS = 0.5
 SENDERS_AT_ONCE = 10
 
 _TAKEN = (ComputedRadiographyImageStorage, DigitalXRayImageStorageForPresentation)
+_VERIFICATION = "1.2.840.10008.1.1"
 _THERE_ALREADY = {"PreconditionFailed", "412"}
 _SUFFIX = ".dcm"
 
@@ -76,7 +76,7 @@ class Receiver:
         entity.require_called_aet = True
         entity.require_calling_aet = list(self.settings.senders)
         entity.maximum_associations = SENDERS_AT_ONCE
-        entity.add_supported_context(Verification)
+        entity.add_supported_context(_VERIFICATION)
         for storage in _TAKEN:
             entity.add_supported_context(storage, AllTransferSyntaxes)
         self._server = entity.start_server(
@@ -94,7 +94,8 @@ class Receiver:
             self._server = None
 
     def _store(self, event: evt.Event) -> int:
-        key = object_key(self.settings.prefix, str(event.request.AffectedSOPInstanceUID))
+        request: Any = event.request  # a C-STORE
+        key = object_key(self.settings.prefix, str(request.AffectedSOPInstanceUID))
         data = event.encoded_dataset()
         size = len(data)
         if not self._reserve(size):

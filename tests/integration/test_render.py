@@ -19,7 +19,7 @@ from render.handler import make_handler
 from screening.facts import ADULT_REASON, OLDER_CHILD_NOTE
 from screening.refusals import TryAgain
 from tests.dicom_films import SECRETS, dicom, film
-from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function
+from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function, Reply, Request
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +195,26 @@ def test_a_jpeg_larger_than_an_endpoint_takes_goes_the_same_way(
     assert len(endpoint.requests[0].body) < ENDPOINT_BYTES
     assert application.record["finding"] == "NORMAL"
     assert "facts" not in application.record
+
+
+@pytest.mark.parametrize("largest", [4 * 1024 * 1024, 25 * 1024 * 1024])
+def test_a_film_of_15_mb_is_screened_by_an_endpoint_that_takes_little(
+    application: Application, cloud: Cloud, endpoint: EndpointStub, largest: int
+) -> None:
+    """As a serverless endpoint by size, and as SageMaker's built-in algorithm by format."""
+
+    def answer(request: Request) -> Reply:
+        if len(request.body) > largest:
+            return endpoint.error(413, "ValidationError")
+        if request.headers["Content-Type"] not in ("image/jpeg", "image/png"):
+            return endpoint.model_error(415, "Unsupported content type")
+        return endpoint.probabilities([0.1, 0.9])
+
+    endpoint.answer = answer
+    data = dicom(film(2500, 3000))
+    assert len(data) > 14_000_000
+    application.settle(cloud.drop("a.dcm", data))
+    assert application.record["finding"] == "PNEUMONIA"
 
 
 def test_however_often_it_is_delivered_there_is_one_record_and_one_alert(
