@@ -101,6 +101,9 @@ def read_header(data: bytes) -> tuple[Dataset, str]:
         is_little_endian=syntax != ExplicitVRBigEndian,
         specific_tags=_TAGS,  # type: ignore[arg-type]
     )
+    if not len(dataset):
+        # What pydicom leaves of a file that ends in the middle of its pixels.
+        raise Refused("broken")
     return dataset, syntax
 
 
