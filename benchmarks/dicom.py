@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from PIL import Image
-from pydicom.pixels import apply_modality_lut, apply_voi_lut
+from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.uid import (
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -43,7 +43,7 @@ SYNTAXES = (
     JPEGLSLossless,
     JPEG2000Lossless,
 )
-_SAMPLE = Path(__file__).parents[1] / "samples" / "PNEUMONIA" / "person1011_bacteria_2942.jpeg"
+SAMPLE = Path(__file__).parents[1] / "samples" / "PNEUMONIA" / "person1011_bacteria_2942.jpeg"
 
 
 def ours(data: bytes) -> bytes:
@@ -78,7 +78,7 @@ CONTESTANTS: Mapping[str, Callable[[bytes], bytes]] = {
 
 
 def main() -> None:
-    grey = Image.fromarray(read_grey(_SAMPLE.read_bytes())).resize((WIDTH, HEIGHT))
+    grey = Image.fromarray(read_grey(SAMPLE.read_bytes())).resize((WIDTH, HEIGHT))
     table = Table("syntax", title=f"{WIDTH} x {HEIGHT}, 12 bits: median of {RUNS}, ms (CPU ms)")
     for name in CONTESTANTS:
         table.add_column(name, justify="right")
