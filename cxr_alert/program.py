@@ -13,6 +13,7 @@ from cxr_alert.commands import (
     local,
     operate,
     prepare,
+    receive,
     train,
     worklist,
 )
@@ -22,7 +23,18 @@ FAILED = 1
 MISTAKEN = 2  # as argparse ends where an option is wrong
 INTERRUPTED = 130
 
-_COMMANDS = (local, prepare, train, evaluate, deploy, operate, worklist, bench, completion)
+_COMMANDS = (
+    local,
+    prepare,
+    train,
+    evaluate,
+    deploy,
+    operate,
+    worklist,
+    receive,
+    bench,
+    completion,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,7 +15,8 @@ from classify.examine import examine
 from operate.application import Application
 from screening.judgement import Judgement
 from screening.record import AlertState, Record, rejudged, unheard
-from screening.refusals import TryAgain
+from screening.refusals import NeedsRendition, TryAgain
+from screening.rendition import Rendered
 
 _WAITS_SECONDS = (1, 4, 16)
 
@@ -98,7 +99,15 @@ def _judge_patiently(application: Application, record: Record) -> Judgement:
 
 
 def _examine(application: Application, record: Record) -> Judgement:
-    return examine(record.upload, application.films, application.endpoint, application.cutoff)
+    tools = (application.films, application.endpoint, application.cutoff)
+    try:
+        return examine(record.upload, *tools)
+    except NeedsRendition:
+        pass
+    try:
+        return examine(replace(record.upload, rendered=Rendered(record.facts)), *tools)
+    except NeedsRendition:
+        raise TryAgain("There is no rendition of it (any more): drop the film again.") from None
 
 
 def _differ(before: Record, after: Record) -> bool:

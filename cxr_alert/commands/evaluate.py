@@ -83,14 +83,16 @@ def _robustness(options: argparse.Namespace) -> None:
 def _add_predict(commands: Commands) -> None:
     command = add_command(commands, "predict", "probabilities for images", _predict)
     add_json(command)
-    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="JPEG or PNG")
+    command.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="JPEG, PNG or DICOM; or a folder"
+    )
     _add_asked(command, required=False)
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from training.evaluation.predict import predict_images
+    from training.evaluation.predict import films_below, predict_images
 
-    predict_images(options.images, _asked(options), as_json=options.json)
+    predict_images(films_below(options.images), _asked(options), as_json=options.json)
 
 
 def _add_cutoff(commands: Commands) -> None:

@@ -29,9 +29,14 @@ _CODED = re.compile(r"([a-z_]{1,40}): (.+)")
 _STATUS_CODES = {413: Code.TOO_LARGE, 415: Code.FORMAT}
 _LONGEST_REASON = 300
 
+LARGEST_MB = 25  # what a real-time endpoint takes; a serverless one takes 4
 BUSY_SECONDS = 60  # of one film, all waits together
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 2.0  # so that it is never idle while some wait
+
+
+class Oversize(Rejected):
+    """SageMaker takes no body of this size for this endpoint."""
 
 
 class NotAnswered(TryAgain):
@@ -56,6 +61,7 @@ class _Busy(NotAnswered):
 class Endpoint:
     client: "SageMakerRuntimeClient"
     name: str
+    largest_mb: int = LARGEST_MB
     busy_seconds: float = BUSY_SECONDS
 
     def ask(self, film: bytes) -> Answer:
@@ -119,7 +125,7 @@ def _sort(error: ClientError, size: int) -> Rejected | NotAnswered:
     if code in _BUSY:
         return _Busy(f"The endpoint is busy: {code}.", code, words)
     if code in _OVERSIZE_CODES or _OVERSIZE.search(words):
-        return Rejected(
+        return Oversize(
             Code.TOO_LARGE,
             f"The file has {size / 1024**2:.1f} MB, more than the endpoint takes (a serverless one "
             "4 MB, others 25 MB). Export the film smaller and drop it again.",

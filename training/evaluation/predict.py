@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cxr_alert.errors import Mistake
+from training.dataset.folder import is_film
 from training.evaluation.predictor import (
     NotAllRead,
     ParallelPredictor,
@@ -16,6 +18,20 @@ from training.evaluation.predictor import (
 )
 
 PLACES = 6
+
+
+def films_below(paths: Sequence[Path]) -> list[Path]:
+    """The files among `paths` as they are, and for each folder the films in it, at any depth."""
+    films: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            films.append(path)
+            continue
+        below = [each for each in sorted(path.rglob("*")) if is_film(each)]
+        if not below:
+            raise Mistake(f"There is no JPEG, PNG or DICOM film in {path}.")
+        films += below
+    return films
 
 
 def predict_images(images: Sequence[Path], asked: ParallelPredictor, *, as_json: bool) -> None:
