@@ -8,7 +8,7 @@ CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help lock-function demo up down test pictures faults soak load fuzz prepare train cloud job bench lint format lock clean
+.PHONY: help lock-function demo up down test pictures faults soak load fuzz fuzzdicom prepare train cloud job bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,6 +36,9 @@ load: build/.dev build/.emulator build/.sam ## many films at once, and as many a
 
 fuzz: build/.dev ## mutated films and headers against the container: make fuzz INPUTS=200000
 	@$(APP) -m tests.faults.fuzz --inputs $(INPUTS)
+
+fuzzdicom: build/.dev ## mutated DICOM files against the decoder: make fuzzdicom INPUTS=50000
+	@$(APP) -m tests.faults.fuzz_dicom --inputs $(INPUTS)
 
 pictures: build/.dev build/.emulator build/.sam ## take the pictures of docs/worklist.md
 	@$(APP) -m tests.e2e.pictures

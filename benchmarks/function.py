@@ -39,6 +39,8 @@ CONFIG = Config(
     most_tries=100,
     largest_body_mb=25,
     stack_name="cxr-alert",
+    renditions_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/renditions",
+    renditions_bucket="renditions",
     retry_seconds=15,
     record_retention_days=0,
 )
@@ -148,6 +150,8 @@ def _warm_environment(stack: Stack) -> dict[str, str]:
         screenings_table=stack.outputs["ScreeningsTableName"],
         alerts_topic_arn=stack.outputs["AlertsTopicArn"],
         uploads_queue_url=stack.outputs["UploadsQueueUrl"],
+        renditions_queue_url=stack.outputs["RenditionsQueueUrl"],
+        renditions_bucket=stack.outputs["RenditionsBucketName"],
     )
     return {
         **ENVIRONMENT,

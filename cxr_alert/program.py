@@ -14,6 +14,7 @@ from cxr_alert.commands import (
     network,
     operate,
     prepare,
+    receive,
     train,
     worklist,
 )
@@ -23,7 +24,19 @@ FAILED = 1
 MISTAKEN = 2  # as argparse ends where an option is wrong
 INTERRUPTED = 130
 
-_COMMANDS = (local, prepare, train, network, evaluate, deploy, operate, worklist, bench, completion)
+_COMMANDS = (
+    local,
+    prepare,
+    train,
+    network,
+    evaluate,
+    deploy,
+    operate,
+    worklist,
+    receive,
+    bench,
+    completion,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 A new format is a module with its reader, and one line in READERS.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeAlias
 
 from imaging import jpeg, png
@@ -13,13 +13,26 @@ from screening.formats import Format, format_of
 
 Reader: TypeAlias = Callable[[bytes, int | None], Grey]  # as `read_grey`, for files of one format
 
+
+def _read_dicom(data: bytes, smallest: int | None) -> Grey:
+    # Imported late: the model container reads no DICOM, and goes without the libraries.
+    from imaging import dicom
+
+    return dicom.read(data, smallest)
+
+
 READERS: Mapping[Format, Reader] = {
     Format.JPEG: jpeg.read,
     Format.PNG: png.read,
+    Format.DICOM: _read_dicom,
 }
+# What an endpoint is sent, whichever it is: SageMaker's built-in algorithm reads no others.
+ENDPOINT_FORMATS = (Format.JPEG, Format.PNG)
 
 
-def read_grey(data: bytes, smallest: int | None = None) -> Grey:
+def read_grey(
+    data: bytes, smallest: int | None = None, formats: Collection[Format] = tuple(READERS)
+) -> Grey:
     """Read the film in an image file as grey levels 0..255, uint8 [height, width], upright.
 
     With `smallest`, a reader may decode at a fraction of the film's size, as long as both sides
@@ -29,11 +42,11 @@ def read_grey(data: bytes, smallest: int | None = None) -> Grey:
     """
     if not data:
         raise NotReadable("The file is empty. Upload the image again.")
-    reader = READERS.get(found) if (found := format_of(data)) else None
-    if reader is None:
-        names = [each.name for each in READERS]
+    found = format_of(data)
+    if found is None or found not in formats:
+        names = [each.name for each in formats]
         raise UnsupportedFormat(
             f"The file is neither a {' nor a '.join(names)} image. "
             f"Export the X-ray as {' or '.join(names)}."
         )
-    return reader(data, smallest)
+    return READERS[found](data, smallest)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from cxr_alert.errors import Failure
 from local import mail, watch
+from local.dicom_samples import as_dicom
 from local.stack import Stack
 
 # The first film without an answer is given time for a slow machine; those after it, little.
 PATIENCE = 30.0
 LITTLE_PATIENCE = 2.0
+DICOM_FILMS = 2
 
 _PAUSE = 0.02
 _NO_FILM = "discharge-letter.pdf"
@@ -55,19 +57,20 @@ class Observer:
         self._records = watch.screenings(stack)
         self._programs = watch.subscribe(stack, "demo-programs", '{"finding": ["PNEUMONIA"]}')
 
-    def screen(self, film: Path, label: str, patience: float) -> Screening:
+    def screen(self, film: Path, label: str, patience: float, *, dicom: bool) -> Screening:
         """Drop one film and wait until its screening is complete or patience ends."""
-        screening = Screening(film.name, label)
+        key = film.with_suffix(".dcm").name if dicom else film.name
+        screening = Screening(key, label)
         stack = self._stack
-        body = film.read_bytes()
+        body = as_dicom(film) if dicom else film.read_bytes()
         bucket = stack.outputs["UploadsBucketName"]
         dropped = time.monotonic()
-        version = stack.s3.put_object(Bucket=bucket, Key=film.name, Body=body)["VersionId"]
+        version = stack.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
         while not screening.complete and time.monotonic() < dropped + patience:
             time.sleep(_PAUSE)
             # The alert first: once it is there, so is the record.
-            alerted = screening.alert_seconds is None and self._has_alert(film.name)
-            record = None if screening.record_seconds else self._records.find(film.name, version)
+            alerted = screening.alert_seconds is None and self._has_alert(key)
+            record = None if screening.record_seconds else self._records.find(key, version)
             now = time.monotonic() - dropped
             if alerted:
                 screening.alert_seconds = now
@@ -108,8 +111,11 @@ def films(samples: Path) -> list[tuple[Path, str]]:
 def screen_all(observer: Observer, samples: Path) -> Iterator[Screening]:
     """Screen each film alone, so that its seconds are its own."""
     patience = PATIENCE
-    for film, label in films(samples):
-        screening = observer.screen(film, label, patience)
+    dropped = films(samples)
+    for number, (film, label) in enumerate(dropped):
+        # The last one of each label comes as hospitals have it.
+        dicom = number >= len(dropped) - DICOM_FILMS
+        screening = observer.screen(film, label, PATIENCE if dicom else patience, dicom=dicom)
         if not screening.complete:
             patience = LITTLE_PATIENCE
         yield screening

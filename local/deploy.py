@@ -1,6 +1,7 @@
 """Build and deploy the real template into the emulator with the SAM CLI, as one would to AWS."""
 
 import json
+import platform
 import subprocess
 import time
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import boto3
 from local import emulator, environment, processes
 
 STACK_NAME = "cxr-alert"
+_ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 SAM = processes.ROOT / ".venv-sam" / "bin" / "sam"
 
 
@@ -22,7 +24,8 @@ def start_build(state: Path) -> subprocess.Popen[bytes]:
     (home / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}))
     runtime = emulator.python_runtime()
     options: list[str | Path] = ["--template-file", processes.ROOT / "template.yaml"]
-    options += ["--build-dir", state / "build", "--cache-dir", state / "cache", "--cached"]
+    # Without SAM's cache: it does not see changes in rooms that a Makefile copies.
+    options += ["--build-dir", state / "build", "--parallel"]
     options += ["--parameter-overrides", f"PythonRuntime={runtime}"]
     # SAM keeps dependencies below the directory it is called in, and removes those of other builds.
     return processes.start("sam build", [SAM, "build", *options], _environment(state), state, state)
@@ -34,7 +37,11 @@ def wait_build(process: subprocess.Popen[bytes], state: Path) -> None:
 
 def deploy(endpoint_url: str, state: Path, parameters: Mapping[str, str]) -> dict[str, str]:
     """Deploy the built template with profile `local`; returns the stack's outputs by name."""
-    given = {"PythonRuntime": emulator.python_runtime(), **parameters}
+    given = {
+        "PythonRuntime": emulator.python_runtime(),
+        "Architecture": _ARCHITECTURE,
+        **parameters,
+    }
     options: list[str | Path] = ["--template-file", state / "build" / "template.yaml"]
     options += ["--config-file", processes.ROOT / "samconfig.toml", "--config-env", "local"]
     options += ["--stack-name", STACK_NAME, "--no-confirm-changeset"]
@@ -60,6 +67,9 @@ def _environment(state: Path) -> dict[str, str]:
         # SAM builds with the interpreter that the runtime names: the emulator's.
         "PATH": f"{emulator.HOME / 'bin'}:{base.get('PATH', '')}",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # What functions/render/Makefile fetches compiled libraries for: this machine.
+        "PYTHON_RUNTIME": emulator.python_runtime(),
+        "ARCHITECTURE": _ARCHITECTURE,
         "SAM_CLI_TELEMETRY": "0",
         "__SAM_CLI_APP_DIR": str(state / "sam"),
     }

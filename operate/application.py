@@ -61,11 +61,13 @@ class Application:
 
     @property
     def films(self) -> Films:
-        return Films(self.s3, int(self.settings["LARGEST_BODY_MB"]))
+        return Films(self.s3, self.outputs["RenditionsBucketName"])
 
     @property
     def endpoint(self) -> Endpoint:
-        return Endpoint(self.sagemaker, self.outputs["EndpointName"])
+        return Endpoint(
+            self.sagemaker, self.outputs["EndpointName"], int(self.settings["LARGEST_BODY_MB"])
+        )
 
     @property
     def screenings(self) -> Screenings:

@@ -10,6 +10,8 @@ QUEUES = {
     "UploadsQueueUrl": "films to be screened",
     "UploadsDeadLetterQueueUrl": "films given up",
     "UndeliveredEventsQueueUrl": "uploads that EventBridge could not deliver",
+    "RenditionsQueueUrl": "films to be rendered",
+    "RenditionsDeadLetterQueueUrl": "films that could not be rendered",
     "PeopleQueueUrl": "alerts that people are yet to be told of",
     "PeopleDeadLetterQueueUrl": "alerts that people could not be told of",
 }

@@ -1,4 +1,4 @@
-"""Drive failed uploads back into the uploads queue, and failed alerts into that of people.
+"""Drive what failed back into the queue that it came from: uploads, films to render, alerts.
 
 By hand and not by SQS's own StartMessageMoveTask: that one takes dead letters of queues only, and
 the events that EventBridge could not deliver wait too. A message is deleted after it was sent, so
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SOURCES = {
     "UploadsDeadLetterQueueUrl": "UploadsQueueUrl",
     "UndeliveredEventsQueueUrl": "UploadsQueueUrl",
+    "RenditionsDeadLetterQueueUrl": "RenditionsQueueUrl",
     "PeopleDeadLetterQueueUrl": "PeopleQueueUrl",
 }
 _HIDDEN_SECONDS = 60

@@ -16,7 +16,8 @@ from classify.examine import examine
 from operate.application import Application
 from screening.judgement import Judgement
 from screening.record import AlertState, Record, rejudged, unheard
-from screening.refusals import TryAgain
+from screening.refusals import NeedsRendition, TryAgain
+from screening.rendition import Rendered
 
 _WAITS_SECONDS = (1, 4, 16)
 
@@ -109,13 +110,16 @@ def _judge_patiently(application: Application, record: Record, *, gated: bool) -
 
 
 def _examine(application: Application, record: Record, *, gated: bool) -> Judgement:
-    return examine(
-        record.upload,
-        application.films,
-        application.endpoint,
-        application.cutoff,
-        gated=gated,
-    )
+    tools = (application.films, application.endpoint, application.cutoff)
+    try:
+        return examine(record.upload, *tools, gated=gated)
+    except NeedsRendition:
+        pass
+    try:
+        rendered = replace(record.upload, rendered=Rendered(record.facts))
+        return examine(rendered, *tools, gated=gated)
+    except NeedsRendition:
+        raise TryAgain("There is no rendition of it (any more): drop the film again.") from None
 
 
 def _differ(before: Record, after: Record) -> bool:

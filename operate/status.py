@@ -8,8 +8,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws.alarms import Alarm, alarms
 from aws.subscriptions import Subscriptions, subscriptions
 from operate.application import Application
-from operate.queues import Waiting, waiting
+from operate.queues import QUEUES, Waiting, waiting
+from operate.redrive import SOURCES
 from screening.judgement import Finding
+
+_FAILED = {QUEUES[source] for source in SOURCES}
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def troubles(found: Status) -> list[str]:
         said.append("Nobody gets the alarms: set OperationsEmail, and confirm the mail.")
     said += [
         f"{each.ready + each.being_tried} {each.what}: see docs/runbook.md."
-        for each in found.queues[1:3] + found.queues[4:]
-        if each.ready + each.being_tried
+        for each in found.queues
+        if each.what in _FAILED and each.ready + each.being_tried
     ]
     return said

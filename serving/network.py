@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from imaging.grey import Grey
 from imaging.network_input import network_input
-from imaging.readers import read_grey
+from imaging.readers import ENDPOINT_FORMATS, read_grey
 from serving.gate import KINDS, refuse_strangers
 
 _UNFIT_FOR_A_HEADER = re.compile(r"[^\x21-\x7e]|[,;]")
@@ -97,7 +97,9 @@ class Network:
         gate.Refused for one that the gate takes for none that the network knows.
         """
         with self._counted():
-            grey = network_input(read_grey(film, smallest=self.least_decoded_side), self.size)
+            grey = network_input(
+                read_grey(film, self.least_decoded_side, ENDPOINT_FORMATS), self.size
+            )
             # A count of 1 is this film itself. Films that enter from now on count 2 or more, and so
             # leave this copy alone until this film is done.
             alone = self._films == 1

@@ -92,7 +92,9 @@ def _robustness(options: argparse.Namespace) -> None:
 def _add_predict(commands: Commands) -> None:
     command = add_command(commands, "predict", "what is found on images", _predict)
     add_json(command)
-    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="JPEG or PNG")
+    command.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="JPEG, PNG or DICOM; or a folder"
+    )
     _add_asked(command, required=False)
     command.add_argument(
         "--cutoff", type=share, default=float(DEFAULT_CUTOFF), help="default: %(default)s"
@@ -103,10 +105,10 @@ def _add_predict(commands: Commands) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from training.evaluation.predict import predict_images
+    from training.evaluation.predict import films_below, predict_images
 
     predict_images(
-        options.images,
+        films_below(options.images),
         _asked(options),
         options.cutoff,
         gated=not options.without_gate,

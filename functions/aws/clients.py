@@ -51,6 +51,12 @@ class Clients:
 
 
 @dataclass(frozen=True)
+class RenderClients:
+    s3: "S3Client"
+    make_sqs: Callable[[], "SQSClient"]
+
+
+@dataclass(frozen=True)
 class NotifyClients:
     sns: "SNSClient"
     make_sqs: Callable[[], "SQSClient"]
@@ -86,6 +92,14 @@ def make_clients() -> Clients:
         endpoint=session.client("sagemaker-runtime", config=_limits("sagemaker-runtime")),
         dynamodb=session.client("dynamodb", config=_limits("dynamodb")),
         sns=session.client("sns", config=_limits("sns")),
+        make_sqs=lambda: session.client("sqs", config=_limits("sqs")),
+    )
+
+
+def make_render_clients() -> RenderClients:
+    session = _session()
+    return RenderClients(
+        s3=session.client("s3", config=_limits("s3")),
         make_sqs=lambda: session.client("sqs", config=_limits("sqs")),
     )
 

@@ -30,9 +30,14 @@ _GATE_OFF = "gate=off"
 _STATUS_CODES = {413: Code.TOO_LARGE, 415: Code.FORMAT}
 _LONGEST_REASON = 300
 
+LARGEST_MB = 25  # what a real-time endpoint takes; a serverless one takes 4
 BUSY_SECONDS = 60  # of one film, all waits together
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 2.0  # so that it is never idle while some wait
+
+
+class Oversize(Rejected):
+    """SageMaker takes no body of this size for this endpoint."""
 
 
 class NotAnswered(TryAgain):
@@ -57,6 +62,7 @@ class _Busy(NotAnswered):
 class Endpoint:
     client: "SageMakerRuntimeClient"
     name: str
+    largest_mb: int = LARGEST_MB
     busy_seconds: float = BUSY_SECONDS
 
     def ask(self, film: bytes, *, gated: bool = True) -> Answer:
@@ -126,7 +132,7 @@ def _sort(error: ClientError, size: int) -> Rejected | NotAnswered:
     if code in _BUSY:
         return _Busy(f"The endpoint is busy: {code}.", code, words)
     if code in _OVERSIZE_CODES or _OVERSIZE.search(words):
-        return Rejected(
+        return Oversize(
             Code.TOO_LARGE,
             f"The file has {size / 1024**2:.1f} MB, more than the endpoint takes (a serverless one "
             "4 MB, others 25 MB). Export the film smaller and drop it again.",

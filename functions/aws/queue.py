@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from screening.refusals import TryAgain
 from screening.upload import Upload, event_of
 
 if TYPE_CHECKING:
@@ -61,6 +64,19 @@ class Queue:
         It screens nothing twice; a pending alert that it finds, it sends.
         """
         self._send([json.dumps(event_of(upload)) for upload in uploads])
+
+    def hand_on(self, upload: Upload) -> None:
+        """Send one upload to the function that this queue is for; raises TryAgain."""
+        try:
+            self.announce([upload])
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise TryAgain(f"The upload could not be handed on: {code}.") from None
+        except BotoCoreError as error:
+            name = type(error).__name__
+            raise TryAgain(f"The upload was perhaps not handed on: {name}.") from None
+        except NotSent as refusal:
+            raise TryAgain(str(refusal)) from None
 
     def bury(self, messages: Sequence["SQSRecord"]) -> None:
         """Put copies of messages of another queue here, a dead-letter queue.

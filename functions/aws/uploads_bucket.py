@@ -1,4 +1,4 @@
-"""The films in S3."""
+"""The films in S3, and the renditions of those that an endpoint can't be sent as they are."""
 
 import time
 from collections.abc import Iterator
@@ -9,12 +9,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from screening.clock import stamp
 from screening.refusals import Code, Rejected, TryAgain
+from screening.rendition import rendition_key
 from screening.upload import Upload
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
+LARGEST_MB = 64  # twice the largest radiographs that detectors write
 DOWNLOAD_SECONDS = 10  # for the whole body: a socket's time limit starts anew with every byte
 _CHUNK_BYTES = 1024 * 1024
 
@@ -25,20 +27,24 @@ _REPLACED = {"PreconditionFailed", "412"}
 @dataclass(frozen=True)
 class Films:
     client: "S3Client"
-    largest_mb: int  # what the endpoint takes
+    renditions_bucket: str
 
-    def read(self, upload: Upload) -> bytes:
-        """Return the bytes of exactly the upload that the event named."""
+    def check_size(self, upload: Upload) -> None:
+        """Raise Rejected for a file that is no film by its size alone."""
         if upload.size == 0:
             raise Rejected(
                 Code.EMPTY, "The file is empty. Export the film again and drop it again."
             )
-        if upload.size > self.largest_mb * 1024**2:
+        if upload.size > LARGEST_MB * 1024**2:
             raise Rejected(
                 Code.TOO_LARGE,
-                f"The file has {upload.size / 1024**2:.1f} MB; at most {self.largest_mb} MB can be "
+                f"The file has {upload.size / 1024**2:.1f} MB; at most {LARGEST_MB} MB can be "
                 "screened. Export the film smaller and drop it again.",
             )
+
+    def read(self, upload: Upload) -> bytes:
+        """Return the bytes of exactly the upload that the event named."""
+        self.check_size(upload)
         try:
             if upload.version_id is None:
                 found = self.client.get_object(
@@ -63,6 +69,35 @@ class Films:
         # botocore's own messages hold the address, and with it the key.
         except BotoCoreError as error:
             raise TryAgain(f"The film could not be read: {type(error).__name__}.") from None
+
+    def rendition(self, upload: Upload) -> bytes | None:
+        """Return the bytes of the upload's rendition; None if there is none, or none any more."""
+        try:
+            found = self.client.get_object(
+                Bucket=self.renditions_bucket, Key=rendition_key(upload.key, upload.version)
+            )
+            return _read_all(found["Body"])
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _GONE:
+                return None
+            raise TryAgain(f"S3 refused to hand out the rendition: {code}.") from None
+        except BotoCoreError as error:
+            raise TryAgain(f"The rendition could not be read: {type(error).__name__}.") from None
+
+    def put_rendition(self, upload: Upload, png: bytes) -> None:
+        try:
+            self.client.put_object(
+                Bucket=self.renditions_bucket,
+                Key=rendition_key(upload.key, upload.version),
+                Body=png,
+                ContentType="image/png",
+            )
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise TryAgain(f"S3 refused the rendition: {code}.") from None
+        except BotoCoreError as error:
+            raise TryAgain(f"The rendition was not kept: {type(error).__name__}.") from None
 
 
 def _read_all(body: "StreamingBody") -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from aws.endpoint import Endpoint
+from aws.queue import Queue
 from aws.screenings_table import Screenings
 from aws.topic import Topic
 from aws.uploads_bucket import Films
@@ -14,7 +15,7 @@ from classify.examine import examine
 from screening.clock import now
 from screening.messages import alert_message
 from screening.record import AlertState, Claim, Record, screened
-from screening.refusals import TryAgain
+from screening.refusals import NeedsRendition, TryAgain
 from screening.upload import Upload
 
 WAIT_FOR_OTHERS_SECONDS = 2
@@ -24,6 +25,7 @@ _POLL_SECONDS = 0.1
 @dataclass(frozen=True)
 class Services:
     films: Films
+    renditions: Queue
     endpoint: Endpoint
     screenings: Screenings
     alerts: Topic
@@ -35,12 +37,14 @@ class Outcome:
     """What became of one upload.
 
     `record` is there if it got that far, `new` if this batch made it; `alert_sent` tells whether
-    this batch sent its alert. With a `failure` the queue has to deliver the upload again.
+    this batch sent its alert. One `sent_to_render` has no record yet: it comes back. With a
+    `failure` the queue has to deliver the upload again.
     """
 
     upload: Upload
     record: Record | None = None
     new: bool = False
+    sent_to_render: bool = False
     alert_sent: bool = False
     failure: BaseException | None = None
 
@@ -63,7 +67,11 @@ def _screen(outcome: Outcome, services: Services, claim: Claim) -> Outcome:
     # their record; to read it costs a hundredth of asking the endpoint again.
     record, made = _find(outcome.upload, services), None
     if record is None:
-        judgement = examine(outcome.upload, services.films, services.endpoint, services.cutoff)
+        try:
+            judgement = examine(outcome.upload, services.films, services.endpoint, services.cutoff)
+        except NeedsRendition:
+            services.renditions.hand_on(replace(outcome.upload, rendered=None))
+            return replace(outcome, sent_to_render=True)
         made = screened(outcome.upload, judgement, claim)
         record = _add(made, services, claim)
     if record.alert is AlertState.PENDING and not record.awaits_alert_of(claim):

@@ -34,8 +34,9 @@ Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 def make_services(config: Config, clients: Clients) -> Services:
     return Services(
-        films=Films(clients.s3, config.largest_body_mb),
-        endpoint=Endpoint(clients.endpoint, config.endpoint_name),
+        films=Films(clients.s3, config.renditions_bucket),
+        renditions=Queue(clients.make_sqs, config.renditions_queue_url),
+        endpoint=Endpoint(clients.endpoint, config.endpoint_name, config.largest_body_mb),
         screenings=Screenings(
             clients.dynamodb, config.screenings_table, config.record_retention_days
         ),
@@ -58,8 +59,8 @@ def make_handler(config: Config, clients: Clients) -> Handler:
         messages = [SQSRecord(record) for record in event["Records"]]
         uploads, failures = _read(messages)
         failures = _give_up(dead_letters, messages, failures)
-        # Several messages may tell of one upload; it is screened once.
-        chosen = dict.fromkeys(uploads.values())
+        # Several messages may tell of one upload; it is screened once, by one that has more to say.
+        chosen = dict.fromkeys(sorted(uploads.values(), key=lambda one: one.rendered is None))
         outcomes = screen_and_alert(chosen, services, _claim(context), pool)
         observe.report_outcomes(outcomes)
         failed = {outcome.upload: outcome.failure for outcome in outcomes if outcome.failure}

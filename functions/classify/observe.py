@@ -39,12 +39,15 @@ def report_outcomes(outcomes: list[Outcome]) -> None:
                 model=judgement.model,
                 size=record.size,
             )
+        if outcome.sent_to_render:
+            logger.info("Film sent to be rendered", film=outcome.upload.log_id)
         if outcome.alert_sent:
             logger.info("Alert sent", film=outcome.upload.log_id)
     findings = [one.record.judgement.finding for one in outcomes if one.new and one.record]
     _count("FilmsScreened", len(findings))
     _count("PossiblePneumonia", findings.count(Finding.PNEUMONIA))
     _count("FilmsRejected", findings.count(Finding.REJECTED))
+    _count("FilmsSentToRender", sum(one.sent_to_render for one in outcomes))
     _count("AlertsSent", sum(one.alert_sent for one in outcomes))
 
 

@@ -40,6 +40,7 @@ class Config:
     uploads_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
     screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     uploads_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    renditions_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     reconcile_days: Annotated[int, Variable(r"[1-9]|[12]\d", "whole days from 1 to 29")]
     grace_minutes: Annotated[int, Variable(r"\d{1,3}", "whole minutes from 0 to 999")]
     record_retention_days: Annotated[int, Variable(DAYS, "0 for no end, or days")]
@@ -50,6 +51,7 @@ def make_handler(config: Config, clients: ReconcileClients) -> Handler:
     versions = Versions(clients.s3, config.uploads_bucket)
     records = Screenings(clients.dynamodb, config.screenings_table)
     queue = Queue(lambda: clients.sqs, config.uploads_queue_url)
+    to_render = Queue(lambda: clients.sqs, config.renditions_queue_url)
     metrics.set_default_dimensions(stack=config.stack_name)
 
     @logger.inject_lambda_context
@@ -63,7 +65,7 @@ def make_handler(config: Config, clients: ReconcileClients) -> Handler:
             config.record_retention_days,
         )
         # Before the listing, so that a film which comes meanwhile counts as neither.
-        waiting = queue.depth().total
+        waiting = queue.depth().total + to_render.depth().total
         tally = Tally()
         try:
             for so_far in compare(

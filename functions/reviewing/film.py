@@ -10,7 +10,7 @@ from reviewing.review import Review, as_shown
 from screening.record import Record, attributes
 
 # Of a film to be read without its score, a reader sees these alone.
-_NEUTRAL = ("uploaded", "size", "facts")
+_NEUTRAL = ("uploaded", "size", "facts", "note")
 _SHOWN = (*_NEUTRAL, "classified", "model", "variant", "reason", "gate", "earlier", "alert")
 
 

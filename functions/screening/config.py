@@ -56,6 +56,8 @@ class Config:
     alerts_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
     uploads_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     dead_letter_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    renditions_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    renditions_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
     retry_seconds: Annotated[int, Variable(SECONDS, "whole seconds from 1 to 900")]
     most_tries: Annotated[int, Variable(TRIES, "the uploads queue's maxReceiveCount")]
     largest_body_mb: Annotated[int, Variable(MEGABYTES, "whole MB from 1 to 25")]

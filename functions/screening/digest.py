@@ -34,6 +34,7 @@ class Alert:
     probability: Decimal | None = None
     code: str | None = None
     reason: str | None = None
+    note: str | None = None
 
 
 def read_alert(body: str) -> Alert:
@@ -126,12 +127,14 @@ def _details(alert: Alert, worklist: str) -> list[str]:
     rejected = alert.finding is Finding.REJECTED
     name, said = ("reason  ", alert.reason or "") if rejected else ("found   ", odds(alert))
     name_there = film_name(alert.key, alert.version)
+    note = [f"  note      {printable(alert.note)}"] if alert.note else []
     link = [f"  look at   {worklist}/#film/{name_there}"] if worklist else []
     return [
         f"  film      {printable(alert.key)}",
         f"  {name}  {printable(said)}",
         f"  uploaded  {alert.uploaded}",
         f"  version   {alert.version}",
+        *note,
         *link,
         "",
     ]

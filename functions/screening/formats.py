@@ -4,40 +4,67 @@ from enum import Enum
 
 from screening.refusals import Code, Rejected
 
+DICOM_PREFIX_BYTES = 132  # 128 of anything, and DICM
+_DICOM_PREFIX = b"DICM"
+_MOST_BYTES_OF_A_FIRST_TAG = 64
+
 
 class Format(Enum):
-    """A file format: its name, its media type, and its signature."""
+    """A file format: its media type, its signature, and how many bytes lie before that."""
 
-    JPEG = ("image/jpeg", b"\xff\xd8\xff")
-    PNG = ("image/png", b"\x89PNG\r\n\x1a\n")
+    JPEG = ("image/jpeg", b"\xff\xd8\xff", 0)
+    PNG = ("image/png", b"\x89PNG\r\n\x1a\n", 0)
+    DICOM = ("application/dicom", _DICOM_PREFIX, 128)
 
-    def __init__(self, content_type: str, signature: bytes) -> None:
+    def __init__(self, content_type: str, signature: bytes, offset: int) -> None:
         self.content_type = content_type
         self.signature = signature
+        self.offset = offset
 
 
 def format_of(data: bytes) -> Format | None:
     """Return the format that the file's first bytes say; None where it is none of these."""
-    return next((each for each in Format if data.startswith(each.signature)), None)
+    for each in Format:
+        if data.startswith(each.signature, each.offset):
+            return each
+    return Format.DICOM if _is_bare_dicom(data) else None
+
+
+def has_dicom_prefix(data: bytes) -> bool:
+    return data.startswith(_DICOM_PREFIX, Format.DICOM.offset)
+
+
+def _is_bare_dicom(data: bytes) -> bool:
+    """Tell whether it is DICOM without the prefix, as some archives hand it out.
+
+    Such files begin with the first tags of group 2 or 8, in little endian: four bytes of tag, then
+    a type of two letters, or else the length of a short value in four bytes.
+    """
+    group, element = data[:2], int.from_bytes(data[2:4], "little")
+    if len(data) < 8 or group not in (b"\x02\x00", b"\x08\x00") or element > 0x18:
+        return False
+    length = int.from_bytes(data[4:8], "little")
+    return data[4:6] in (b"UL", b"OB", b"CS", b"UI", b"DA") or (
+        group == b"\x08\x00" and length <= _MOST_BYTES_OF_A_FIRST_TAG
+    )
 
 
 # What is dropped by mistake, and what to do about it; `at` is where the signature stands.
 _OTHERS = (
     # (at, signature, what it is, what to do)
-    (128, b"DICM", "a DICOM file", "Export the film from it as JPEG or PNG"),
-    (0, b"%PDF", "a PDF document", "Export the film itself as JPEG or PNG"),
+    (0, b"%PDF", "a PDF document", "Export the film itself as JPEG, PNG or DICOM"),
     (0, b"PK\x03\x04", "a zip archive", "Unpack it and drop the films in it"),
     (0, b"\x1f\x8b", "a gzip archive", "Unpack it and drop the films in it"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it and drop the films in it"),
     (0, b"Rar!", "a RAR archive", "Unpack it and drop the films in it"),
     (257, b"ustar", "a tar archive", "Unpack it and drop the films in it"),
-    (0, b"II*\x00", "a TIFF image", "Export the film as JPEG or PNG"),
-    (0, b"MM\x00*", "a TIFF image", "Export the film as JPEG or PNG"),
-    (8, b"WEBP", "a WebP image", "Export the film as JPEG or PNG"),
-    (0, b"GIF8", "a GIF image", "Export the film as JPEG or PNG"),
-    (0, b"BM", "a BMP image", "Export the film as JPEG or PNG"),
-    (4, b"ftypheic", "a HEIC photo", "Export the film itself as JPEG or PNG"),
-    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image", "Export the film as JPEG or PNG"),
+    (0, b"II*\x00", "a TIFF image", "Export the film as JPEG, PNG or DICOM"),
+    (0, b"MM\x00*", "a TIFF image", "Export the film as JPEG, PNG or DICOM"),
+    (8, b"WEBP", "a WebP image", "Export the film as JPEG, PNG or DICOM"),
+    (0, b"GIF8", "a GIF image", "Export the film as JPEG, PNG or DICOM"),
+    (0, b"BM", "a BMP image", "Export the film as JPEG, PNG or DICOM"),
+    (4, b"ftypheic", "a HEIC photo", "Export the film itself as JPEG, PNG or DICOM"),
+    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image", "Export the film as JPEG, PNG or DICOM"),
 )
 
 

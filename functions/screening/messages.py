@@ -6,7 +6,7 @@ Programs get them as they are; what people get is made of them, see digest.py. N
 import json
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from screening.judgement import Finding
 from screening.record import Record
@@ -79,9 +79,10 @@ def printable(key: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in key)
 
 
-def _facts(record: Record) -> dict[str, str | int | float]:
-    return {
+def _facts(record: Record) -> dict[str, Any]:
+    told = {"facts": record.facts.told} if record.facts else {}
+    return told | {
         name: float(value) if isinstance(value, Decimal) else value
         for name, value in flat(record).items()
-        if name not in _OURS
+        if name not in _OURS and name not in told
     }

@@ -21,7 +21,9 @@ from enum import StrEnum
 from typing import Any
 
 from screening.clock import stamp
+from screening.facts import Facts, facts_from, plain
 from screening.judgement import Finding, Judgement
+from screening.rendition import Rendered
 from screening.upload import Upload
 
 
@@ -48,7 +50,7 @@ class Record:
     """One upload's. Times are stamps; `alerted` is when the alert was marked as sent.
 
     `earlier` are the judgements before the last one, the oldest first. `expires` is set by the
-    table as it writes the record.
+    table as it writes the record. `facts` are those of a DICOM file.
     """
 
     key: str
@@ -63,6 +65,7 @@ class Record:
     claim: Claim | None = None
     earlier: tuple[Judgement, ...] = ()
     expires: str | None = field(default=None, compare=False)
+    facts: Facts | None = None
 
     def awaits_alert_of(self, claim: Claim) -> bool:
         return (
@@ -74,7 +77,7 @@ class Record:
     @property
     def upload(self) -> Upload:
         """The upload that it tells of."""
-        return Upload.of(
+        upload = Upload.of(
             key=self.key,
             version=self.version,
             bucket=self.bucket,
@@ -82,6 +85,8 @@ class Record:
             size=self.size,
             uploaded=self.uploaded,
         )
+        # Its rendition, where it had one, is asked for as it was then.
+        return replace(upload, rendered=Rendered(self.facts)) if self.facts else upload
 
 
 def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
@@ -100,6 +105,7 @@ def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
         judgement=judgement,
         alert=AlertState.PENDING if told else AlertState.NOT_NEEDED,
         claim=claim if told else None,
+        facts=upload.rendered.facts if isinstance(upload.rendered, Rendered) else None,
     )
 
 
@@ -144,6 +150,8 @@ def attributes(record: Record) -> dict[str, Any]:
     flat: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
     flat |= {"size": record.size, "alert": record.alert.value, "expires": record.expires}
     flat |= judgement_attributes(record.judgement)
+    if record.facts:
+        flat |= {"facts": plain(record.facts), "note": record.facts.note}
     if record.claim:
         flat |= {"claimed_by": record.claim.by, "claimed_until": record.claim.until}
     if record.earlier:
@@ -163,6 +171,7 @@ def record_from(flat: Mapping[str, Any]) -> Record:
         **{name: flat[name] for name in _PLAIN if name in flat},
         size=int(flat["size"]),
         judgement=_judgement_from(flat),
+        facts=facts_from(flat["facts"]) if "facts" in flat else None,
         alert=AlertState(flat["alert"]),
         claim=Claim(flat["claimed_by"], flat["claimed_until"]) if "claimed_by" in flat else None,
         earlier=tuple(_judgement_from(each) for each in flat.get("earlier", ())),

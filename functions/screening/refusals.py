@@ -1,4 +1,4 @@
-"""The two ways in which a film is not screened. Messages are logged: they never hold a key."""
+"""Why a film is not screened, or not yet. Messages are logged: they never hold a key."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 class Code(StrEnum):
     """What programs know a rejection by. They stay as they are; the reasons' words may change.
 
-    What the container refuses has the container's own code where it names one, such as `adult`.
+    What the container refuses has the container's own code where it names one.
     """
 
     EMPTY = "empty"
@@ -15,6 +15,18 @@ class Code(StrEnum):
     REPLACED = "replaced"
     FORMAT = "format"
     UNREADABLE = "unreadable"
+    ADULT = "adult"
+    # Of DICOM files:
+    MODALITY = "modality"
+    REPORT = "report"
+    PDF = "pdf"
+    PROCESSING = "processing"
+    LATERAL = "lateral"
+    BODY_PART = "body_part"
+    NO_PIXELS = "no_pixels"
+    FRAMES = "frames"
+    KIND = "kind"
+    BROKEN = "broken"
 
 
 class Rejected(Exception):
@@ -27,3 +39,7 @@ class Rejected(Exception):
 
 class TryAgain(Exception):
     """Something else is at fault: the queue delivers the film again, later."""
+
+
+class NeedsRendition(Exception):
+    """The endpoint can't be sent the film as it is: `render` has to make a rendition first."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from screening.clock import stamp
+from screening.rendition import NotRendered, Rendered, rendered_from, told
 
 _SOURCE = "aws.s3"
 _DETAIL_TYPE = "Object Created"
@@ -22,7 +23,8 @@ class Upload:
 
     `version` tells it from every other upload under the same key, and the two together are what it
     is compared by, however often it is told of. `version_id` is what S3 reads it by: None in a
-    bucket that keeps no versions, where only the ETag tells what was uploaded.
+    bucket that keeps no versions, where only the ETag tells what was uploaded. `rendered` is what
+    `render` said of it, where it had to be asked.
     """
 
     key: str
@@ -32,6 +34,7 @@ class Upload:
     etag: str = field(compare=False)
     size: int = field(compare=False)
     uploaded: str = field(compare=False)
+    rendered: Rendered | NotRendered | None = field(default=None, compare=False)
 
     @classmethod
     def of(
@@ -53,17 +56,20 @@ class Upload:
 
 
 def event_of(upload: Upload) -> dict[str, Any]:
-    """Return the event with which S3 tells of an upload, as far as `read_upload` reads it."""
-    told: dict[str, Any] = {"key": upload.key, "size": upload.size, "etag": upload.etag}
+    """Return the event that tells of an upload, as far as `read_upload` reads it."""
+    film: dict[str, Any] = {"key": upload.key, "size": upload.size, "etag": upload.etag}
     if upload.version_id is None:
-        told["sequencer"] = upload.version.removeprefix(f"{upload.etag}#")
+        film["sequencer"] = upload.version.removeprefix(f"{upload.etag}#")
     else:
-        told["version-id"] = upload.version_id
+        film["version-id"] = upload.version_id
+    detail: dict[str, Any] = {"bucket": {"name": upload.bucket}, "object": film}
+    if upload.rendered is not None:
+        detail["rendered"] = told(upload.rendered)
     return {
         "source": _SOURCE,
         "detail-type": _DETAIL_TYPE,
         "time": upload.uploaded,
-        "detail": {"bucket": {"name": upload.bucket}, "object": told},
+        "detail": detail,
     }
 
 
@@ -94,6 +100,7 @@ def _upload(event: dict[str, Any]) -> Upload:
     # The version "null" of a bucket whose versioning is suspended is overwritten in place.
     version_id = _text(film["version-id"]) if film.get("version-id", "null") != "null" else None
     etag = _text(film["etag"])
+    rendered = event["detail"].get("rendered")
     return Upload(
         bucket=_text(event["detail"]["bucket"]["name"]),
         key=_text(film["key"]),
@@ -102,6 +109,7 @@ def _upload(event: dict[str, Any]) -> Upload:
         etag=etag,
         size=_size(film["size"]),
         uploaded=stamp(datetime.fromisoformat(event["time"])),
+        rendered=rendered_from(rendered) if rendered is not None else None,
     )
 
 

@@ -1,14 +1,18 @@
 """Films dropped into the deployed application, with the shipped network."""
 
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from screening.config import DEFAULT_CUTOFF
 from screening.judgement import Finding
 from screening.upload import Upload, event_of
+from tests.dicom_films import SECRETS, dicom
 from tests.e2e.application import NEGATIVE, POSITIVE, SAMPLES, Application, wait_until
 
 
@@ -153,3 +157,15 @@ def test_overwritten_key_is_two_versions_with_a_record_each(application: Applica
     }
     (alert,) = application.alerts("overwritten.jpeg")
     assert alert["version"] == second
+
+
+def test_a_dicom_film_of_15_mb_is_screened_with_its_facts(application: Application) -> None:
+    grey = np.asarray(Image.open(io.BytesIO(POSITIVE)).convert("L").resize((2500, 3000)))
+    film = dicom(grey)
+    assert len(film) > 14_000_000
+    application.drop("ward/film.dcm", film)
+    record = application.record("ward/film.dcm", alert="SENT")
+    assert record.facts is not None
+    assert record.facts.accession_number == SECRETS["AccessionNumber"]
+    (alert,) = application.alerts("ward/film.dcm")
+    assert SECRETS["AccessionNumber"] not in json.dumps(alert)

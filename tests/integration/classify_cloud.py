@@ -159,6 +159,7 @@ class Cloud:
     """Everything that the template makes, in moto, but for the function."""
 
     bucket: str = "uploads"
+    renditions_bucket: str = "renditions"
     table: str = "screenings"
 
     def __post_init__(self) -> None:
@@ -167,6 +168,7 @@ class Cloud:
         self.sns = boto3.client("sns", region_name=REGION)
         self.sqs = boto3.client("sqs", region_name=REGION)
         self.s3.create_bucket(Bucket=self.bucket)
+        self.s3.create_bucket(Bucket=self.renditions_bucket)
         self.s3.put_bucket_versioning(
             Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"}
         )
@@ -186,6 +188,7 @@ class Cloud:
             QueueName="uploads", Attributes={"VisibilityTimeout": "720"}
         )["QueueUrl"]
         self.dead_letters = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        self.renditions_queue = self.sqs.create_queue(QueueName="renditions")["QueueUrl"]
         self._subscriber = self.sqs.create_queue(QueueName="program")["QueueUrl"]
         self.open_topic()
 
@@ -227,10 +230,10 @@ class Cloud:
             "awsRegion": REGION,
         }
 
-    def receive(self) -> dict[str, Any] | None:
-        """Take a message from the uploads queue, as Lambda hands it to the function."""
+    def receive(self, queue: str | None = None) -> dict[str, Any] | None:
+        """Take a message from the uploads queue, or another, as Lambda hands it to the function."""
         found = self.sqs.receive_message(
-            QueueUrl=self.queue, AttributeNames=["ApproximateReceiveCount"]
+            QueueUrl=queue or self.queue, AttributeNames=["ApproximateReceiveCount"]
         ).get("Messages")
         if not found:
             return None

@@ -72,6 +72,8 @@ def function(
         alerts_topic_arn=cloud.topic,
         uploads_queue_url=cloud.queue,
         dead_letter_queue_url=cloud.dead_letters,
+        renditions_queue_url=cloud.renditions_queue,
+        renditions_bucket=cloud.renditions_bucket,
         retry_seconds=1,
         most_tries=100,
         largest_body_mb=25,

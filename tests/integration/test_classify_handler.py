@@ -112,6 +112,7 @@ def test_one_bad_message_fails_alone(
         "FilmsScreened": [1.0],
         "PossiblePneumonia": [1.0],
         "FilmsRejected": [0.0],
+        "FilmsSentToRender": [0.0],
         "AlertsSent": [1.0],
         "RecordsFailed": [1.0],
         "RecordsFailedLong": [0.0],
@@ -193,7 +194,7 @@ def test_empty_and_oversized_films_are_rejected_unread(
     assert run(function, *json.loads((EVENTS / "rejects.json").read_text())["Records"]) == []
     reasons = {record["key"]: record["reason"] for record in cloud.records()}
     assert reasons["empty.jpeg"].startswith("The file is empty.")
-    assert reasons["huge.png"].startswith("The file has 25.0 MB; at most 25 MB can be screened.")
+    assert reasons["huge.png"].startswith("The file has 64.0 MB; at most 64 MB can be screened.")
     assert endpoint.requests == []
 
 

@@ -49,7 +49,7 @@ def asked(
 def films(aws_environment: None, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Films]:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", stub.url)
     made = clients.make_clients()
-    yield Films(made.s3, 25)
+    yield Films(made.s3, "renditions")
     made.close()
 
 

@@ -140,7 +140,7 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (["--data", "nowhere"], "nowhere is not a folder"),
-        (["--data", "events"], "No JPEG or PNG lies in a folder NORMAL"),
+        (["--data", "events"], "No JPEG, PNG or DICOM film lies in a folder NORMAL"),
         (["--data", "samples", "--recipe", "README.md"], "README.md can't be read as a recipe"),
     ],
 )

@@ -17,6 +17,7 @@ from aws.topic import MOST_BYTES, MOST_MESSAGES, _calls, _entry
 from screening.clock import stamp
 from screening.config import DEFAULT_CUTOFF, Config, WrongConfiguration, environment_of, read_config
 from screening.digest import LISTED, Alert, digest_message, digests, read_alert
+from screening.facts import Facts
 from screening.film_name import film_name
 from screening.formats import Format, format_of
 from screening.judgement import (
@@ -31,6 +32,7 @@ from screening.judgement import (
 from screening.messages import Message, alert_message, percent
 from screening.record import AlertState, Claim, Record, attributes, record_from, rejudged, screened
 from screening.refusals import Code, Rejected, TryAgain
+from screening.rendition import NotRendered, Rendered
 from screening.upload import MalformedMessage, Upload, event_of, read_upload
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -44,6 +46,8 @@ CONFIG = Config(
     alerts_topic_arn="arn:aws:sns:us-east-1:123456789012:alerts",
     uploads_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/uploads",
     dead_letter_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
+    renditions_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/renditions",
+    renditions_bucket="renditions",
     retry_seconds=15,
     most_tries=100,
     largest_body_mb=25,
@@ -98,6 +102,8 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("ALERTS_TOPIC_ARN", "alerts"),
         ("SCREENINGS_TABLE", "a table"),
         ("UPLOADS_QUEUE_URL", "uploads"),
+        ("RENDITIONS_QUEUE_URL", "renditions"),
+        ("RENDITIONS_BUCKET", "no bucket"),
         ("RETRY_SECONDS", "0"),
         ("RETRY_SECONDS", "901"),
         ("RECORD_RETENTION_DAYS", "1"),
@@ -129,7 +135,35 @@ def test_an_upload_is_understood() -> None:
         "etag": "b2aa20462631e74dd6edd3296c22ba47",
         "size": 1234567,
         "uploaded": "2026-11-22T10:15:30.000Z",
+        "rendered": None,
     }
+
+
+FACTS = Facts(modality="DX", rendering="window", study_uid="1.2.3", age="011Y")
+
+
+@pytest.mark.parametrize(
+    "rendered",
+    [Rendered(), Rendered(FACTS), NotRendered("modality", "It is no film.")],
+)
+def test_an_upload_comes_back_with_what_was_made_of_it(rendered: Rendered | NotRendered) -> None:
+    read = read_upload(json.dumps(event_of(replace(UPLOAD, rendered=rendered))))
+    assert read is not None
+    assert (read, read.rendered) == (UPLOAD, rendered)
+
+
+@pytest.mark.parametrize(
+    "rendered",
+    [
+        *([], "x", {}, {"facts": 1}, {"facts": {"modality": "DX"}}, {"refused": {"reason": 1}}),
+        {"facts": {"modality": "DX", "rendering": "x" * 100}},
+    ],
+)
+def test_a_message_that_tells_nonsense_of_a_rendition_is_malformed(rendered: Any) -> None:
+    event = event_of(UPLOAD)
+    event["detail"]["rendered"] = rendered
+    with pytest.raises(MalformedMessage):
+        read_upload(json.dumps(event))
 
 
 @pytest.mark.parametrize("version", ["v1", "e1#0061"])
@@ -259,6 +293,7 @@ def test_a_normal_film_needs_no_alert_and_a_reject_does() -> None:
     assert (rejected().alert, rejected().claim) == (AlertState.PENDING, CLAIM)
 
 
+NOT_IN_RECORD = ("version_id", "rendered")
 JUDGEMENTS = st.builds(
     Judgement,
     finding=st.sampled_from(Finding),
@@ -279,9 +314,10 @@ JUDGEMENTS = st.builds(
     claim=st.none() | st.just(CLAIM),
     alert=st.sampled_from(AlertState),
     alerted=st.none() | st.just("2026-11-22T10:15:32.123Z"),
+    facts=st.none() | st.builds(Facts, st.just("CR"), st.just("window"), age=st.none() | st.text()),
 )
 def test_a_record_is_read_as_it_was_written(**known: Any) -> None:
-    upload = {name: value for name, value in asdict(UPLOAD).items() if name != "version_id"}
+    upload = {name: value for name, value in asdict(UPLOAD).items() if name not in NOT_IN_RECORD}
     record = Record(**upload, **known)
     assert record_from(attributes(record)) == record
     assert record.upload == UPLOAD

@@ -12,17 +12,21 @@ import yaml
 import notify.handler
 import notify.observe
 import reconcile.handler
+import render.handler
+import render.observe
 import watch.handler
 from aws.clients import BATCH_SIZE, READ_SECONDS, longest_wait
 from aws.endpoint import BUSY_SECONDS
 from aws.queue import wait_seconds
-from aws.uploads_bucket import DOWNLOAD_SECONDS
+from aws.uploads_bucket import DOWNLOAD_SECONDS, LARGEST_MB
 from classify import observe
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
+from imaging.cell import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
 
 FUNCTIONS: dict[str, Any] = {
     "ClassifyFunction": Config,
+    "RenderFunction": render.handler.Config,
     "NotifyFunction": notify.handler.Config,
     "ReconcileFunction": reconcile.handler.Config,
     "WatchFunction": watch.handler.Config,
@@ -95,6 +99,7 @@ def test_alarms_look_for_the_metrics_where_the_function_puts_them() -> None:
     assert f'["{NAMESPACE}", "FilmsScreened", "service", "{observe.SERVICE}", "stack",' in text
     services = {
         "classify",
+        render.observe.SERVICE,
         notify.observe.SERVICE,
         reconcile.handler.SERVICE,
         watch.handler.SERVICE,
@@ -159,7 +164,7 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "guarded"),
-    [("AWS::S3::BucketPolicy", 2), ("AWS::SQS::QueuePolicy", 5), ("AWS::SNS::TopicPolicy", 3)],
+    [("AWS::S3::BucketPolicy", 3), ("AWS::SQS::QueuePolicy", 7), ("AWS::SNS::TopicPolicy", 3)],
 )
 def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> None:
     targets = 0
@@ -183,6 +188,35 @@ def test_the_functions_policies_name_their_resources() -> None:
     (ask,) = [s for s in statements if s["Action"] == "sagemaker:InvokeEndpoint"]
     assert ask["Resource"]["Sub"].endswith(":endpoint/${EndpointName}")
     assert "Policies" not in properties("ClassifyFunction")
+
+
+def test_the_function_that_renders_has_time_for_a_film_and_its_queue_more() -> None:
+    function = properties("RenderFunction")
+    waits = [
+        START_SECONDS,
+        SECONDS,
+        longest_wait("s3"),
+        DOWNLOAD_SECONDS + READ_SECONDS["s3"],
+        longest_wait("s3"),
+        2 * longest_wait("sqs"),  # to hand the film on, or to postpone it
+    ]
+    assert sum(waits) < function["Timeout"]
+    assert properties("RenditionsQueue")["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert function["Events"]["Renditions"]["Properties"]["BatchSize"] == 1
+    # The film, its bytes on the way to the child, and what the child may take.
+    assert function["MemorySize"] * 1024**2 > 3 * LARGEST_MB * 1024**2 + 2 * MEMORY_BYTES
+    for name in ("RenditionsQueue", "RenditionsDeadLetterQueue"):
+        assert properties(name)["KmsMasterKeyId"] == {"GetAtt": "Key.Arn"}
+
+
+def test_the_renditions_bucket_is_private_encrypted_and_emptied() -> None:
+    bucket = properties("RenditionsBucket")
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    key = rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]
+    assert key == {"GetAtt": "Key.Arn"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    expiries = [each.get("ExpirationInDays") for each in bucket["LifecycleConfiguration"]["Rules"]]
+    assert 30 in expiries
 
 
 def test_people_get_digests_never_the_alerts_themselves_and_at_most_two_messages_a_second() -> None:
@@ -218,7 +252,7 @@ def test_every_alarm_is_told_and_has_its_page_in_the_runbook() -> None:
     runbook = (TEMPLATE.parent / "docs" / "runbook.md").read_text()
     dashboard = properties("Dashboard")["DashboardBody"]["Sub"]
     alarms = of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 20
+    assert len(alarms) == 22
     for name in alarms:
         alarm = properties(name)
         topic = [{"Ref": "OperationsTopic"}]

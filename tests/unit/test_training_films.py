@@ -65,7 +65,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_a_class_without_films_is_named(tmp_path: Path) -> None:
     touch(tmp_path, "NORMAL/a.jpeg")
-    with pytest.raises(BadDataset, match="No JPEG or PNG lies in a folder PNEUMONIA"):
+    with pytest.raises(BadDataset, match="No JPEG, PNG or DICOM film lies in a folder PNEUMONIA"):
         find_films(tmp_path)
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
+from imaging.grey import Grey
 from imaging.readers import read_grey
+from screening.formats import Format, format_of
 from training.dataset.folder import CLASSES, Film
 
 IMAGES = ("train", "validation")
@@ -19,6 +21,8 @@ CHANNELS = (*IMAGES, *LISTS)
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _QUALITY = 95
+_DICOM_BECOMES = "PNG"
+_READ_BY_THE_ALGORITHM = (".jpeg", ".jpg", ".png")
 
 
 def write_channels(
@@ -59,15 +63,21 @@ def as_rgb(data: bytes) -> bytes:
     """A film's file as the algorithm needs it: RGB, 8 bits a channel, upright.
 
     A file that is so already comes back unchanged; another is decoded as the endpoint would and
-    saved in its own format.
+    saved in its own format, but for DICOM: the algorithm reads only JPEG and PNG.
     """
+    if format_of(data) is Format.DICOM:
+        return _saved(read_grey(data), _DICOM_BECOMES)
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
         upright = image.getexif().get(_ORIENTATION, 1) == 1
         if image.mode == "RGB" and upright and not image.has_transparency_data:
             return data
         kind = image.format
+    return _saved(read_grey(data), kind)
+
+
+def _saved(grey: Grey, kind: str | None) -> bytes:
     saved = io.BytesIO()
-    Image.fromarray(read_grey(data)).convert("RGB").save(saved, kind, quality=_QUALITY)
+    Image.fromarray(grey).convert("RGB").save(saved, kind, quality=_QUALITY)
     return saved.getvalue()
 
 
@@ -78,6 +88,8 @@ def _placed(films: Sequence[Film], folder: Path) -> list[tuple[Film, Path]]:
     for film in films:
         name = re.sub(r"[\t\r\n]", "_", film.path.name)  # they end a field or a line of the list
         path = folder / CLASSES[film.label] / name
+        if path.suffix.lower() not in _READ_BY_THE_ALGORITHM:
+            path = path.with_name(f"{path.name}.{_DICOM_BECOMES.lower()}")
         number = 2
         while path in taken:
             path = path.with_name(f"{Path(name).stem}-{number}{path.suffix}")

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxr_alert.errors import Mistake
+from imaging.refusals import NotReadable
+from screening.formats import DICOM_PREFIX_BYTES, Format, format_of
 
 CLASSES = ("NORMAL", "PNEUMONIA")
-SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
+SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".dcm", ".dicom"})
 HELD_OUT_BY_REPORT = 46  # of 5,232 films: the split of the 2020 report
 
 _NUMBERED = ("0", "1")  # what the folders of CLASSES may be called instead
@@ -32,8 +34,9 @@ class BadDataset(Mistake):
 class Patient:
     """Who a film shows, told from its class folder and name.
 
-    `person1011_virus_1.jpeg` is number 1011 of series `person`. A name of another form is a patient
-    of its own, in the series without a name.
+    `person1011_virus_1.jpeg` is number 1011 of series `person`. Of a DICOM file by another name, it
+    is a hash of the patient's number in it. Any other film is a patient of its own. Both are in the
+    series without a name.
     """
 
     label: int
@@ -78,7 +81,7 @@ def find_films(folder: Path) -> list[Film]:
     for label, name in enumerate(_NUMBERED if numbered else CLASSES):
         if not any(film.label == label for film in films):
             raise BadDataset(
-                f"No JPEG or PNG lies in a folder {name} below {folder}: "
+                f"No JPEG, PNG or DICOM film lies in a folder {name} below {folder}: "
                 f"put the films of each class into folders {' and '.join(CLASSES)}."
             )
     return films
@@ -152,9 +155,21 @@ def _films_in(folder: Path, names: Sequence[str]) -> list[Film]:
         Film(path, label, _patient(path, label), _split(folder, path))
         for label, name in enumerate(names)
         for path in sorted(folder.rglob(f"{name}/*"))
-        # macOS leaves a "._film.jpeg" beside each film in an archive, which is none.
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
+        if is_film(path)
     ]
+
+
+def is_film(path: Path) -> bool:
+    """Tell by its name, or of a file without a suffix by its first bytes, as PACS export DICOM."""
+    # macOS leaves a "._film.jpeg" beside each film in an archive, which is none.
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    return path.suffix.lower() in SUFFIXES or (not path.suffix and _is_dicom(path))
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return format_of(file.read(DICOM_PREFIX_BYTES)) is Format.DICOM
 
 
 def _split(folder: Path, path: Path) -> str:
@@ -181,8 +196,20 @@ def _divide(films: Iterable[Film], held_out: set[Patient]) -> tuple[list[Film], 
     return training, validation
 
 
+def _patient_in(path: Path) -> str | None:
+    """The patient that a DICOM file names, by a hash; None where it names none or is broken."""
+    # Imported late: whoever has no DICOM films goes without the libraries.
+    from imaging.dicom import patient_of
+
+    try:
+        return patient_of(path.read_bytes())
+    except NotReadable:
+        return None
+
+
 def _patient(path: Path, label: int) -> Patient:
     published = _PUBLISHED_NAME.match(path.name)
     if published is None:
-        return Patient(label, series="", number=0, name=path.stem)
+        name = (_is_dicom(path) and _patient_in(path)) or path.stem
+        return Patient(label, series="", number=0, name=name)
     return Patient(label, published["series"], int(published["number"]))

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cxr_alert.errors import Mistake
 from screening.judgement import Finding, finding_of
+from training.dataset.folder import is_film
 from training.evaluation.predictor import (
     NotAllRead,
     ParallelPredictor,
@@ -18,6 +20,20 @@ from training.evaluation.predictor import (
 )
 
 PLACES = 6
+
+
+def films_below(paths: Sequence[Path]) -> list[Path]:
+    """The files among `paths` as they are, and for each folder the films in it, at any depth."""
+    films: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            films.append(path)
+            continue
+        below = [each for each in sorted(path.rglob("*")) if is_film(each)]
+        if not below:
+            raise Mistake(f"There is no JPEG, PNG or DICOM film in {path}.")
+        films += below
+    return films
 
 
 def predict_images(

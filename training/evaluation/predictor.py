@@ -12,6 +12,7 @@ from rich.progress import track
 
 from cxr_alert.errors import Mistake
 from imaging.refusals import NotReadable
+from imaging.rendition import for_an_endpoint
 from serving.gate import Refused
 from serving.network import Network
 
@@ -68,7 +69,7 @@ class ParallelPredictor:
 
         def one(image: Path) -> Probabilities | Unread:
             try:
-                return self.predictor.classify(image.read_bytes(), gated=gated)
+                return self.predictor.classify(for_an_endpoint(image.read_bytes()), gated=gated)
             except OSError as error:
                 return Unread(f"{error.strerror or error}.")
             except NotReadable as error:

@@ -1,0 +1,208 @@
+"""The stored samples of a film: decoded into an array whose size the checked header gives.
+
+A codec gets that array to write to, so a stream that claims another size is refused before it takes
+any memory. Codecs are called by name and never chosen by what the stream looks like.
+"""
+
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+
+from imaging.dicom.header import number, text
+from imaging.dicom.refused import Refused
+from imaging.limits import check_size
+from screening.refusals import Code
+
+# Bit patterns as they are stored, unsigned whatever the header says of their sign.
+Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+_Decode: TypeAlias = Callable[..., Any]
+
+PLAIN = frozenset(
+    {
+        ImplicitVRLittleEndian,
+        ExplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        DeflatedExplicitVRLittleEndian,
+    }
+)
+JPEGS: Mapping[str, _Decode] = {
+    JPEGBaseline8Bit: imagecodecs.jpeg8_decode,
+    JPEGExtended12Bit: imagecodecs.jpeg8_decode,
+    JPEGLossless: imagecodecs.ljpeg_decode,
+    JPEGLosslessSV1: imagecodecs.ljpeg_decode,
+    JPEGLSLossless: imagecodecs.jpegls_decode,
+    JPEGLSNearLossless: imagecodecs.jpegls_decode,
+}
+JPEG_2000S: Mapping[str, _Decode] = {
+    JPEG2000Lossless: imagecodecs.jpeg2k_decode,
+    JPEG2000: imagecodecs.jpeg2k_decode,
+    HTJ2KLossless: imagecodecs.htj2k_decode,
+    HTJ2KLosslessRPCL: imagecodecs.htj2k_decode,
+    HTJ2K: imagecodecs.htj2k_decode,
+}
+LOSSY = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, HTJ2K})
+_END = b"\xff\xd9"  # of a JPEG, JPEG-LS, JPEG 2000 and HTJ2K stream alike
+_PADDING = b"\x00\xff"
+_START_OF_2000 = re.compile(rb"\xff\x4f\xff\x51", re.DOTALL)
+# Markers that begin a frame, SOF0 to SOF15 and that of JPEG-LS, and those that have no length.
+_FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
+_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the header says that samples are stored."""
+
+    rows: int
+    columns: int
+    allocated: int
+    stored: int
+    high_bit: int
+    signed: bool
+
+
+def read_layout(dataset: Dataset) -> Layout:
+    """Return the layout; raise NotReadable for one that no radiograph has."""
+    rows, columns = number(dataset, "Rows"), number(dataset, "Columns")
+    allocated, stored = number(dataset, "BitsAllocated"), number(dataset, "BitsStored")
+    if not rows or not columns or not allocated:
+        raise Refused(Code.BROKEN)
+    stored = stored or allocated
+    high_bit = number(dataset, "HighBit")
+    high_bit = stored - 1 if high_bit is None else high_bit
+    if (
+        allocated not in (8, 16)
+        or not 1 < stored <= allocated
+        or not stored - 1 <= high_bit < allocated
+        or (number(dataset, "SamplesPerPixel") or 1) != 1
+        or text(dataset, "PhotometricInterpretation") not in ("MONOCHROME1", "MONOCHROME2")
+    ):
+        raise Refused(Code.KIND)
+    check_size(columns, rows)
+    signed = number(dataset, "PixelRepresentation") == 1
+    return Layout(rows, columns, allocated, stored, high_bit, signed)
+
+
+def decode(dataset: Dataset, syntax: str, layout: Layout) -> Samples:
+    """Return the samples of the only frame, [rows, columns]."""
+    if syntax in PLAIN:
+        return _plain(dataset, syntax, layout)
+    if not (syntax in JPEGS or syntax in JPEG_2000S or syntax == RLELossless):
+        raise Refused(Code.KIND)
+    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    if syntax == RLELossless:
+        return _of_runs(stream, layout)
+    end = stream.rfind(_END)
+    if end < 0 or stream[end + len(_END) :].strip(_PADDING):
+        raise Refused(Code.BROKEN)  # most codecs would decode half a film without a word
+    jpeg_2000 = syntax in JPEG_2000S
+    height, width, precision, signed = _of_2000(stream) if jpeg_2000 else _of_jpeg(stream)
+    if (height, width) != (layout.rows, layout.columns) or not 2 <= precision <= 16:
+        raise Refused(Code.BROKEN)
+    decoder = JPEG_2000S[syntax] if jpeg_2000 else JPEGS[syntax]
+    bits = 8 if precision <= 8 else 16
+    samples = np.empty((height, width), f"{'' if signed else 'u'}int{bits}")
+    decoder(stream, out=samples)
+    stored = samples.view(f"uint{bits}")
+    if syntax in LOSSY and not signed and precision > layout.stored:
+        # Loss can lift a white a little over the top, and its bits would be those of a black.
+        np.minimum(stored, 2**layout.stored - 1, out=stored)
+    return _as_stored(stored, layout)
+
+
+def _of_runs(stream: bytes, layout: Layout) -> Samples:
+    """DICOM's run lengths: a segment for each byte of the samples, the highest first."""
+    count, *offsets = struct.unpack_from("<16I", stream)
+    planes = layout.allocated // 8
+    if count != planes:
+        raise Refused(Code.BROKEN)
+    ends = [*offsets[1:planes], len(stream)]
+    plane = np.empty(layout.rows * layout.columns, np.uint8)
+    samples = np.zeros_like(plane, dtype=np.uint16)
+    for start, end in zip(offsets[:planes], ends, strict=True):
+        if len(imagecodecs.packbits_decode(stream[start:end], out=plane.data)) != len(plane):
+            raise Refused(Code.BROKEN)
+        np.left_shift(samples, 8, out=samples)
+        np.bitwise_or(samples, plane, out=samples)
+    found: Samples = samples if planes > 1 else plane
+    return found.reshape(layout.rows, layout.columns)
+
+
+def _as_stored(samples: Samples, layout: Layout) -> Samples:
+    """A stream's samples lie in the low bits; the header may say that the file's do not."""
+    shift = layout.high_bit + 1 - layout.stored
+    return np.left_shift(samples, shift, out=samples)
+
+
+def _plain(dataset: Dataset, syntax: str, layout: Layout) -> Samples:
+    size = layout.rows * layout.columns * layout.allocated // 8
+    pixels: bytes = dataset.PixelData
+    if len(pixels) < size:
+        raise Refused(Code.BROKEN)
+    big = syntax == ExplicitVRBigEndian
+    if layout.allocated == 16:
+        samples = np.frombuffer(pixels, ">u2" if big else "<u2", count=size // 2)
+        samples = samples.astype(np.uint16, copy=False)
+    else:
+        whole = np.frombuffer(pixels, np.uint8)
+        # Words of two samples, each the wrong way round.
+        swapped = big and dataset["PixelData"].VR == "OW" and not len(whole) % 2
+        samples = (whole.view(np.uint16).byteswap().view(np.uint8) if swapped else whole)[:size]
+    return samples.reshape(layout.rows, layout.columns)
+
+
+def _of_jpeg(stream: bytes) -> tuple[int, int, int, bool]:
+    """Height, width and precision in a JPEG or JPEG-LS stream, whose samples have no sign."""
+    place = 2
+    while stream[place : place + 1] == b"\xff":
+        marker = stream[place + 1]
+        if marker in _FRAMES:
+            precision, height, width, components = struct.unpack_from(">BHHB", stream, place + 4)
+            if components != 1:
+                raise Refused(Code.KIND)
+            return height, width, precision, False
+        if marker in _BARE:
+            place += 2
+        elif marker == 0xFF:
+            place += 1
+        else:
+            place += 2 + struct.unpack_from(">H", stream, place + 2)[0]
+    raise Refused(Code.BROKEN)
+
+
+def _of_2000(stream: bytes) -> tuple[int, int, int, bool]:
+    """Height, width, precision and whether there is a sign, in a JPEG 2000 stream."""
+    start = _START_OF_2000.search(stream, 0, 4096)
+    if start is None:
+        raise Refused(Code.BROKEN)
+    right, bottom, left, top = struct.unpack_from(">4I", stream, start.start() + 8)
+    components, depth = struct.unpack_from(">HB", stream, start.start() + 40)
+    if components != 1:
+        raise Refused(Code.KIND)
+    return bottom - top, right - left, (depth & 0x7F) + 1, bool(depth & 0x80)

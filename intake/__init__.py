@@ -1,0 +1,1 @@
+"""Films from a hospital's network into the uploads bucket."""

@@ -1,0 +1,329 @@
+"""DICOM films, and others too large for an endpoint, on their way through both functions."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aws.clients import make_render_clients
+from imaging.cell import Cell
+from imaging.dicom.refused import SENTENCES
+from render import observe
+from render.handler import Config, Handler, make_handler
+from screening.digest import digest_message, digests, read_alert
+from screening.facts import ADULT_REASON, OLDER_CHILD_NOTE
+from screening.refusals import Code
+from tests.dicom_films import SECRETS, dicom, film
+from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function, Reply, Request
+
+SERVERLESS_BYTES = 4 * 1024 * 1024
+REAL_TIME_BYTES = 25 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def cell() -> Iterator[Cell]:
+    cell = Cell()
+    yield cell
+    cell.close()
+
+
+@dataclass
+class Application:
+    """Both functions and their queues; `log` is what the two wrote."""
+
+    classify: Function
+    render: Handler
+    cloud: Cloud
+    render_log: io.StringIO
+
+    def settle(self, message: dict[str, Any]) -> list[str]:
+        """Carry an upload's message on until no queue has more; return which function had it."""
+        trail, waiting = [], [("classify", message)]
+        while waiting:
+            name, message = waiting.pop()
+            trail.append(name)
+            if name == "classify":
+                answer = self.classify.handler({"Records": [message]}, Context())
+            else:
+                answer = self.render({"Records": [message]}, Context(function_name="render"))
+            assert answer == {"batchItemFailures": []}
+            for receiver, queue in (
+                ("render", self.cloud.renditions_queue),
+                ("classify", self.cloud.queue),
+            ):
+                while found := self.cloud.receive(queue):
+                    handle = found["receiptHandle"]
+                    self.cloud.sqs.delete_message(QueueUrl=queue, ReceiptHandle=handle)
+                    waiting.append((receiver, found))
+        return trail
+
+    @property
+    def record(self) -> dict[str, Any]:
+        (record,) = self.cloud.records()
+        return record
+
+    @property
+    def log(self) -> str:
+        return self.classify.log.getvalue() + self.render_log.getvalue()
+
+
+@pytest.fixture
+def application(function: Function, cloud: Cloud, cell: Cell) -> Iterator[Application]:
+    log = io.StringIO()
+    observe.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
+    config = Config(
+        stack_name="cxr-alert",
+        renditions_bucket=cloud.renditions_bucket,
+        renditions_queue_url=cloud.renditions_queue,
+        renditions_dead_letter_queue_url=cloud.dead_letters,
+        uploads_queue_url=cloud.queue,
+        retry_seconds=1,
+        most_tries=100,
+    )
+    clients = make_render_clients()
+    yield Application(function, make_handler(config, clients, cell), cloud, log)
+    clients.s3.close()
+
+
+def people_get(alerts: list[dict[str, Any]]) -> str:
+    """Return all that digests of these alerts say."""
+    told = [read_alert(alert["Message"]) for alert in alerts]
+    return json.dumps([digest_message(each, "").texts for each in digests(told)])
+
+
+def renditions(cloud: Cloud) -> list[str]:
+    listed = cloud.s3.list_objects_v2(Bucket=cloud.renditions_bucket)
+    return [each["Key"] for each in listed.get("Contents", [])]
+
+
+def test_a_dicom_film_is_screened_as_its_rendition(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.9)
+    message = cloud.drop("ward 3/film.dcm", dicom(film()))
+    assert application.settle(message) == ["classify", "render", "classify"]
+    (request,) = endpoint.requests
+    assert request.headers["Content-Type"] == "image/png"
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(request.body))), film())
+    record = application.record
+    assert (record["key"], record["finding"], record["alert"]) == (
+        "ward 3/film.dcm",
+        "PNEUMONIA",
+        "SENT",
+    )
+    assert record["facts"] == {
+        "modality": "DX",
+        "rendering": "window",
+        "study_uid": SECRETS["StudyInstanceUID"],
+        "series_uid": SECRETS["SeriesInstanceUID"],
+        "instance_uid": SECRETS["SOPInstanceUID"],
+        "accession_number": SECRETS["AccessionNumber"],
+        "view": "AP",
+        "body_part": "CHEST",
+        "age": "004Y",
+    }
+    # It is the version that was dropped.
+    (version,) = cloud.s3.list_object_versions(Bucket=cloud.bucket)["Versions"]
+    assert record["version"] == version["VersionId"]
+
+
+def test_nothing_that_leaves_says_who_the_patient_is(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.9)
+    changes: list[dict[str, Any]] = [
+        {},
+        {"PatientAge": "009Y"},
+        {"PatientAge": "040Y"},
+        {"Modality": "MR"},
+        {"Rows": 0},
+    ]
+    for number, tags in enumerate(changes):
+        application.settle(cloud.drop(f"{number}.dcm", dicom(film(), tags=tags)))
+    alerts = cloud.alerts()
+    assert len(alerts) == len(changes)
+    told = json.dumps(alerts) + people_get(alerts)
+    left = application.log + told + "".join(renditions(cloud))
+    assert "Film rendered" in left
+    assert "Film refused" in left
+    for name, value in SECRETS.items():
+        for part in value.split("^"):
+            assert part not in left, name
+
+
+def test_an_adult_is_rejected_without_asking_the_endpoint(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    application.settle(cloud.drop("a.dcm", dicom(film(), tags={"PatientAge": "018Y"})))
+    record = application.record
+    assert (record["finding"], record["code"], record["reason"]) == (
+        "REJECTED",
+        "adult",
+        ADULT_REASON,
+    )
+    assert record["facts"]["age"] == "018Y"
+    assert endpoint.requests == []
+
+
+def test_an_older_child_is_screened_and_record_and_alerts_say_so(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.9)
+    application.settle(cloud.drop("a.dcm", dicom(film(), tags={"PatientAge": "011Y"})))
+    assert application.record["note"] == OLDER_CHILD_NOTE
+    (alert,) = cloud.alerts()
+    told = json.loads(alert["Message"])
+    assert (told["note"], told["facts"]["age"]) == (OLDER_CHILD_NOTE, "011Y")
+    assert OLDER_CHILD_NOTE in people_get([alert])
+
+
+@pytest.mark.parametrize(
+    ("code", "tags"),
+    [
+        (Code.MODALITY, {"Modality": "CT"}),
+        (Code.LATERAL, {"ViewPosition": "LL"}),
+        (Code.BROKEN, {"Rows": 0}),
+    ],
+)
+def test_a_refusal_is_a_rejection_with_its_code(
+    application: Application, cloud: Cloud, code: Code, tags: dict[str, Any]
+) -> None:
+    assert application.settle(cloud.drop("a.dcm", dicom(film(), tags=tags)))[-1] == "classify"
+    record = application.record
+    assert (record["finding"], record["code"]) == ("REJECTED", code)
+    assert record["reason"] == SENTENCES[code]
+
+
+def noise(side: int) -> bytes:
+    """Return a JPEG that is large for its pixels: a side of 2,600 takes over 4 MB."""
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def test_a_jpeg_larger_than_an_endpoint_takes_goes_the_same_way(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    large = noise(6000)
+    assert len(large) > REAL_TIME_BYTES
+    endpoint.finds(0.02)
+    trail = application.settle(cloud.drop("large.jpeg", large))
+    assert trail == ["classify", "render", "classify"]
+    (request,) = endpoint.requests
+    assert len(request.body) < SERVERLESS_BYTES
+    assert application.record["finding"] == "NORMAL"
+    assert "facts" not in application.record
+
+
+def test_a_jpeg_that_the_endpoint_calls_too_large_goes_the_same_way(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.answer = takes_at_most(endpoint, SERVERLESS_BYTES)
+    large = noise(2600)
+    assert SERVERLESS_BYTES < len(large) < REAL_TIME_BYTES
+    trail = application.settle(cloud.drop("large.jpeg", large))
+    assert trail == ["classify", "render", "classify"]
+    assert application.record["finding"] == "PNEUMONIA"
+
+
+def test_a_large_file_that_is_no_film_is_rejected_for_what_it_is(
+    application: Application, cloud: Cloud
+) -> None:
+    application.settle(cloud.drop("films.zip", b"PK\x03\x04" + bytes(REAL_TIME_BYTES)))
+    record = application.record
+    assert (record["code"], "zip archive" in record["reason"]) == (Code.FORMAT, True)
+
+
+def takes_at_most(endpoint: EndpointStub, largest: int) -> Callable[[Request], Reply]:
+    """Answer as an endpoint does that takes JPEG and PNG of so many bytes at most."""
+
+    def answer(request: Request) -> Reply:
+        if len(request.body) > largest:
+            return endpoint.error(413, "ValidationError", message="Request has oversize body.")
+        if request.headers["Content-Type"] not in ("image/jpeg", "image/png"):
+            return endpoint.model_error(415, "Unsupported content type")
+        return endpoint.probabilities([0.1, 0.9])
+
+    return answer
+
+
+@pytest.mark.parametrize("largest", [SERVERLESS_BYTES, REAL_TIME_BYTES])
+def test_a_film_of_15_mb_is_screened_by_an_endpoint_that_takes_little(
+    application: Application, cloud: Cloud, endpoint: EndpointStub, largest: int
+) -> None:
+    """As a serverless endpoint by size, and as SageMaker's built-in algorithm by format."""
+    endpoint.answer = takes_at_most(endpoint, largest)
+    data = dicom(film(2500, 3000))
+    assert len(data) > 14_000_000
+    application.settle(cloud.drop("a.dcm", data))
+    assert application.record["finding"] == "PNEUMONIA"
+
+
+def test_however_often_it_is_delivered_there_is_one_record_and_one_alert(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.9)
+    message = cloud.drop("a.dcm", dicom(film()))
+    application.settle(message)
+    assert application.settle(message) == ["classify"]
+    assert len(cloud.alerts()) == len(cloud.records()) == len(renditions(cloud)) == 1
+
+
+def test_a_rendition_that_is_gone_is_made_again(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.02)
+    message = cloud.drop("a.dcm", dicom(film()))
+    application.classify.handler({"Records": [message]}, Context())
+    to_render = cloud.receive(cloud.renditions_queue)
+    application.render({"Records": [to_render]}, Context())
+    (key,) = renditions(cloud)
+    cloud.s3.delete_object(Bucket=cloud.renditions_bucket, Key=key)
+    back = cloud.receive()
+    assert back is not None
+    assert application.settle(back)[-2:] == ["render", "classify"]
+    assert application.record["finding"] == "NORMAL"
+
+
+def test_without_a_bucket_for_renditions_nothing_is_lost(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    message = cloud.drop("a.dcm", dicom(film()))
+    application.classify.handler({"Records": [message]}, Context())
+    to_render = cloud.receive(cloud.renditions_queue)
+    cloud.s3.delete_bucket(Bucket=cloud.renditions_bucket)
+    assert to_render is not None
+    answer = application.render({"Records": [to_render]}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": to_render["messageId"]}]}
+    assert "S3 refused the rendition" in application.log
+    assert cloud.receive() is None
+    assert cloud.records() == []
+
+
+def test_a_film_deleted_before_it_was_rendered_is_rejected(
+    application: Application, cloud: Cloud
+) -> None:
+    message = cloud.drop("a.dcm", dicom(film()))
+    application.classify.handler({"Records": [message]}, Context())
+    (version,) = cloud.s3.list_object_versions(Bucket=cloud.bucket)["Versions"]
+    cloud.s3.delete_object(Bucket=cloud.bucket, Key="a.dcm", VersionId=version["VersionId"])
+    to_render = cloud.receive(cloud.renditions_queue)
+    application.render({"Records": [to_render]}, Context())
+    back = cloud.receive()
+    assert back is not None
+    application.settle(back)
+    assert "deleted" in application.record["reason"]
+
+
+def test_a_message_that_nobody_understands_is_set_aside(
+    application: Application, cloud: Cloud
+) -> None:
+    message = cloud.message("{")
+    assert application.render({"Records": [message]}, Context()) == {"batchItemFailures": []}
+    assert cloud.given_up() == ["{"]
