@@ -31,6 +31,15 @@ def add_data(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_patients(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--patients",
+        type=Path,
+        metavar="CSV",
+        help="whose films they are, where their names do not tell: columns film and patient",
+    )
+
+
 def add_out(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=folder, required=True, help="where the result is left")
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from cxr_alert.errors import Mistake
-from cxr_alert.options import Commands, add_command, add_out
+from cxr_alert.options import Commands, add_command, add_out, add_patients
 
 
 def add_to(commands: Commands) -> None:
@@ -26,6 +26,7 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--keep-out", type=Path, help="films whose patients are never trained on, like samples/"
     )
+    add_patients(command)
     command.add_argument("--upload", metavar="S3URL", help="send the result to s3://bucket/prefix")
     command.add_argument(
         "--dry-run", action="store_true", help="with --upload: say what would be sent"
@@ -40,12 +41,12 @@ def _run(options: argparse.Namespace) -> None:
     if not options.upload:
         if options.dry_run:
             raise Mistake("--dry-run goes with --upload: nothing is sent without it.")
-        prepare(options.data, options.out, options.split, options.keep_out)
+        prepare(options.data, options.out, options.split, options.keep_out, options.patients)
         return
     # Looked at first: whoever may not write there should not wait for the films to be read.
     place, s3 = address(options.upload, "--upload"), connect()
     there = list_objects(s3, place)
-    prepare(options.data, options.out, options.split, options.keep_out)
+    prepare(options.data, options.out, options.split, options.keep_out, options.patients)
     try:
         upload(s3, options.out, place, there, dry_run=options.dry_run)
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from cxr_alert.errors import Mistake
-from cxr_alert.options import Commands, add_command
+from cxr_alert.options import Commands, add_command, add_patients
 from training.learning.recipe import Recipe, load_recipe
 
 
@@ -22,13 +22,19 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--recipe", type=Path, help="default: that of the shipped network's first run"
     )
-    command.add_argument("--start", type=Path, help="begin with the network of this earlier --out")
+    command.add_argument(
+        "--start",
+        type=Path,
+        help="begin with the network of this earlier --out, with that of `model`, or with a .pth "
+        "file, also of torchvision's ResNet-18",
+    )
     command.add_argument("--teacher", type=Path, help="learn from the network in this folder")
     command.add_argument("--epochs", type=int, help="instead of the recipe's or the report's")
     command.add_argument("--seed", type=int, help="instead of the recipe's")
     command.add_argument(
         "--keep-out", help="films whose patients are never trained on, like samples/"
     )
+    add_patients(command)
     command.add_argument(
         "--on", choices=["here", "sagemaker"], default="here", help="default: %(default)s"
     )
@@ -84,8 +90,8 @@ def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
     builtin = options.algorithm == "builtin"
     if options.on == "here" and (builtin or options.dry_run or options.detach):
         raise Mistake("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
-    if options.on == "sagemaker" and (options.start or options.teacher):
-        raise Mistake("--start and --teacher go with --on here; a job has its --checkpoints.")
+    if options.on == "sagemaker" and (options.start or options.teacher or options.patients):
+        raise Mistake("--start, --teacher and --patients go with --on here.")
     if builtin and (options.recipe or options.seed is not None or options.keep_out):
         raise Mistake("The built-in algorithm takes no --recipe, --seed or --keep-out.")
     if not builtin and options.hyperparameter:
@@ -143,6 +149,7 @@ def _train_here(options: argparse.Namespace) -> None:
             kept_out,
             options.start,
             options.teacher,
+            options.patients,
         )
     except KeyboardInterrupt:
         print(f"\nThe same command goes on from {options.out}.", file=sys.stderr)

@@ -45,8 +45,7 @@ class Patient:
     name: str = ""
 
     def __str__(self) -> str:
-        number = f"{self.series}{self.number}" if self.series else self.name
-        return f"{CLASSES[self.label]} {number}"
+        return f"{CLASSES[self.label]} {self.series}{self.number}" if self.series else self.name
 
 
 @dataclass(frozen=True)

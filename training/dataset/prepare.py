@@ -27,6 +27,7 @@ from training.dataset.folder import (
     split_films,
     tell_shared_patients,
 )
+from training.dataset.patients import name_patients, tell_nameless
 from training.learning.recipe import Recipe
 
 Split: TypeAlias = Literal["patients", "report"]
@@ -65,20 +66,27 @@ class _Duplicates:
         ]
 
 
-def prepare(data: Path, out: Path, split: Split, kept_out: Path | None) -> Summary:
+def prepare(
+    data: Path, out: Path, split: Split, kept_out: Path | None, patients: Path | None = None
+) -> Summary:
     """Label, check, split and draw the films below `data`, and leave in `out` what a job reads.
 
     `films.csv` (every film: its label, part and patient), `duplicates.csv`, `summary.json`,
     `distribution.png`, `examples.png`, and the built-in algorithm's four channels (see
     channels.py). `split` is `patients`, the same blocks of patient numbers that `train` holds
     out, or `report`, 46 films held out as in the 2020 report. Films of a test split are checked and
-    counted but lie in no channel; films that can't be read are named and left out.
+    counted but lie in no channel; films that can't be read are named and left out. `patients` is a
+    table as `name_patients` takes it.
 
     Returns the summary. Raises BadDataset.
     """
     console = Console()
     _claim(out, data)
     found = find_films(data)
+    if patients:
+        found = name_patients(found, data, patients)
+    for sentence in tell_nameless(found):
+        console.print(sentence)
     apart = {film.patient for film in find_films(kept_out)} if kept_out else set()
     films, fingerprints, unreadable = _look_at(found)
     for one in unreadable:

@@ -1,5 +1,6 @@
 """The training loop: films and a recipe in, the averaged network out."""
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,16 @@ class Labelled:
 
     films: Tensor
     labels: Tensor
+
+
+def without_copies(training: Labelled) -> Labelled:
+    """The films without those that have the same pixels and the same label as an earlier one."""
+    seen: dict[tuple[bytes, int], int] = {}
+    for index, (film, label) in enumerate(zip(training.films, training.labels, strict=True)):
+        digest = hashlib.sha256(film.numpy().tobytes()).digest()
+        seen.setdefault((digest, int(label)), index)
+    kept = torch.tensor(list(seen.values()))
+    return Labelled(training.films[kept], training.labels[kept])
 
 
 def fit(

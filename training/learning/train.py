@@ -9,12 +9,13 @@ from scipy.special import expit
 
 from serving.shipped import NETWORK_FILE
 from training.dataset.folder import CLASSES, Film, find_films, split_films, tell_shared_patients
+from training.dataset.patients import name_patients, tell_nameless
 from training.dataset.pixels import load_films
 from training.evaluation.evaluate import evaluate_films, predict_films, save
 from training.evaluation.metrics import measure
 from training.evaluation.predictor import load_network
 from training.learning.augment import augment
-from training.learning.fit import Labelled, fit, predict_logits
+from training.learning.fit import Labelled, fit, predict_logits, without_copies
 from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
 from training.learning.recipe import BadRecipe, Recipe
@@ -27,7 +28,7 @@ from training.learning.run import (
 )
 from training.learning.serve import serve
 from training.learning.teacher import teacher_of
-from training.learning.weights import wake_norms, weights_of
+from training.learning.weights import foreign_weights, wake_norms, weights_of
 
 WOKEN_ON = 400  # films that the norms of a served network see before it is trained on
 
@@ -39,6 +40,7 @@ def train(
     kept_out: Path | None,
     start: Path | None = None,
     teacher: Path | None = None,
+    patients: Path | None = None,
 ) -> None:
     """Train by `recipe` on the films below `data`; leave in `out` what there is to serve and know.
 
@@ -46,22 +48,29 @@ def train(
     `recipe.json`, `validation.txt` (the films held out), `metrics.json` and `predictions.csv` (the
     served network on those), `checkpoint.pt` (from which an interrupted run goes on), `source.json`
     (what it learns from), `curve.csv` (how it went).
-    Patients that also appear below `kept_out` are never trained on. Begins with the network of the
-    run in the folder `start`, which must have held the same films out, as must the run of
-    `train_teacher` in the folder `teacher`, if there is one to learn from. Raises BadDataset, and
-    BadRecipe where `out` holds a run of another recipe, on other films, or from another start.
+    Patients that also appear below `kept_out` are never trained on; `patients` is a table as
+    `name_patients` takes it. Of films with the same pixels and label, one is trained on.
+    Begins with the network of the run in the folder `start`, which must have held the same films
+    out, as must the run of `train_teacher` in the folder `teacher`, if there is one to learn from.
+    Raises BadDataset, and BadRecipe where `out` holds a run of another recipe, on other films, or
+    from another start.
     """
     console = Console()
     films = find_films(data)
+    if patients:
+        films = name_patients(films, data, patients)
     apart = {film.patient for film in find_films(kept_out)} if kept_out else set()
     training, validation = split_films(films, recipe.fold, recipe.folds, apart)
     claim(out, recipe)
     held_out = "".join(f"{film.path.relative_to(data)}\n" for film in validation)
-    for sentence in tell_shared_patients(films):
+    for sentence in (*tell_shared_patients(films), *tell_nameless(films)):
         console.print(sentence)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
 
-    learned = Labelled(load_films(training, recipe.stored_size, "training"), class_labels(training))
+    stored = load_films(training, recipe.stored_size, "training")
+    learned = without_copies(Labelled(stored, class_labels(training)))
+    if copies := len(training) - len(learned.labels):
+        console.print(f"{copies} of the films to train on are copies of others, and left out.")
     held = load_films(validation, recipe.size, "held-out")
     first = network_to_start_from(start, held_out, learned.films, recipe) if start else None
     told = teacher_of(teacher, held_out) if teacher else None
@@ -103,8 +112,11 @@ def network_to_start_from(
 ) -> ResNet18:
     """The network of `run`, provided that it never saw the films held out here.
 
-    `run` is the folder that a training run left, or one with the served file alone, as `model/` is.
+    `run` is the folder that a training run left, or one with the served file alone, as `model/` is;
+    or a file of weights from elsewhere, see `foreign_weights`.
     """
+    if run.is_file():
+        return foreign_weights(run)
     checkpoint, served = run / "checkpoint.pt", run / NETWORK_FILE
     if not (checkpoint.is_file() or served.is_file()):
         raise BadRecipe(f"{run} is not the folder of a training run: name one that --out left.")

@@ -1,5 +1,6 @@
-"""The weights of a network that is served, as a network that can be trained on."""
+"""Weights to begin with: of a network that is served, or of torchvision's ResNet-18."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from training.learning.network import ResNet18
 from training.learning.recipe import BadRecipe
 
+CLASSES = 2
 _FOLDED = ".weight_bias"  # what the exporter calls the bias that a norm was folded into
 
 
@@ -50,6 +52,43 @@ def weights_of(path: Path) -> ResNet18:
             )
     network.load_state_dict(state)
     return network.eval()
+
+
+def foreign_weights(path: Path) -> ResNet18:
+    """The network whose weights PyTorch saved in `path`: ours, or torchvision's ResNet-18.
+
+    Of the latter, the first convolution's three colours are summed to grey, and the head stays as
+    it is drawn unless it has two classes. Raises BadRecipe.
+    """
+    network = ResNet18()
+    try:
+        given = torch.load(path, map_location="cpu", weights_only=True)
+        given = given.get("averaged", given)
+        if "conv1.weight" in given:
+            given = _renamed(given)
+        missing, unknown = network.load_state_dict(given, strict=False)
+    except Exception as error:  # PyTorch raises whatever its unpickler does
+        raise BadRecipe(f"{path} can't be read as the weights of a ResNet-18: {error}.") from error
+    if unknown or set(missing) - {"head.weight", "head.bias"}:
+        raise BadRecipe(f"{path} holds the weights of another network than a ResNet-18.")
+    return network
+
+
+def _renamed(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Torchvision's weights by our names; a head of other classes is left out."""
+    found = {}
+    for name, value in given.items():
+        if parts := re.fullmatch(r"layer(\d)\.(\d)\.(.+)", name):
+            block = 2 * (int(parts[1]) - 1) + int(parts[2])
+            rest = parts[3].replace("bn", "norm").replace("downsample", "shortcut")
+            found[f"blocks.{block}.{rest}"] = value
+        elif name == "conv1.weight":
+            found["stem.0.weight"] = value.sum(dim=1, keepdim=True)
+        elif name.startswith("bn1."):
+            found[name.replace("bn1", "stem.1")] = value
+        elif name.startswith("fc.") and len(value) == CLASSES:
+            found[name.replace("fc", "head")] = value
+    return found
 
 
 def norm_after(layer: str) -> str:

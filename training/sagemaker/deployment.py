@@ -54,6 +54,8 @@ def deploy(asked: DeploymentRequest, *, as_json: bool = False) -> None:
     session = sign_in()
     name = new_name(asked.endpoint)
     plan = _plan(session, asked, name)
+    if not as_json:
+        console.print(monthly_cost(asked.runs_on))
     with _bar(asked.endpoint) as tell, tempfile.TemporaryDirectory() as folder:
         hosting = Hosting(session, tell)
         update = hosting.is_there(plan)
@@ -72,7 +74,6 @@ def deploy(asked: DeploymentRequest, *, as_json: bool = False) -> None:
         console.print("Nothing was made.")
     else:
         console.print(f"Endpoint {asked.endpoint} is {'updated' if update else 'in service'}.")
-    console.print(monthly_cost(asked.runs_on))
     console.print(
         "Screen films with it; keep these in samconfig.toml, or the next `sam deploy` undoes them:"
     )

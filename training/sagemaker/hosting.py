@@ -106,7 +106,7 @@ def steps(plan: Plan, name: str, update: bool) -> list[Step]:
         last = _scaling(plan.endpoint, plan.runs_on)
         careful = {"DeploymentConfig": _canary(plan.endpoint, plan.runs_on.count)}
     if update:
-        change = Step("sagemaker", "update_endpoint", endpoint | careful)
+        change = Step("sagemaker", "update_endpoint", endpoint | careful | _kept(plan.runs_on))
     else:
         change = Step(
             "sagemaker",
@@ -115,6 +115,12 @@ def steps(plan: Plan, name: str, update: bool) -> list[Step]:
             ("delete_endpoint", {"EndpointName": plan.endpoint}),
         )
     return [*made, change, *last]
+
+
+def _kept(runs_on: Serverless | Instances) -> dict[str, Any]:
+    """An endpoint that scales keeps the instances that it has now: the load calls for them."""
+    scales = isinstance(runs_on, Instances) and runs_on.most > runs_on.count
+    return {"RetainAllVariantProperties": True} if scales else {}
 
 
 def _config(runs_on: Serverless | Instances, name: str) -> dict[str, Any]:

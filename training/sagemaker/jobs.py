@@ -115,13 +115,14 @@ def train_on_sagemaker(asked: TrainingRequest) -> None:
     make = _builtin_job if asked.algorithm == "builtin" else _resnet_job
     if asked.dry_run:
         _hold_back(session)  # before the SDK makes its clients from the session
+    Console(stderr=True).print(_most_it_costs(asked), style="dim")
     with tempfile.TemporaryDirectory() as code:
         trainer, channels = make(session, asked, data, output, role, Path(code))
         try:
             name = _start(session, trainer, channels)
         except _HeldBackError as held:
             console.print(json.dumps(held.request, indent=2))
-            Console(stderr=True).print(_most_it_costs(held.request), style="dim")
+            Console(stderr=True).print("Nothing was sent.", style="dim")
             return
     console.print(f"Training job {name} is started; its results go to {output}/{name}/output/.")
     told = f"aws logs tail {LOG_GROUP} --log-stream-name-prefix {name}/ --follow"
@@ -332,14 +333,15 @@ def _conclude(session: boto3.Session, description: dict[str, Any]) -> None:
     console.print(f"Next: cxr-alert deploy --job {name} (see --help)")
 
 
-def _most_it_costs(request: dict[str, Any]) -> str:
-    instance_type = request["ResourceConfig"]["InstanceType"]
-    hours = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 3600
+def _most_it_costs(asked: TrainingRequest) -> str:
+    usual = REPORTED_INSTANCE if asked.algorithm == "builtin" else TODAYS_INSTANCE
+    instance_type = asked.instance_type or usual
+    hours = asked.max_seconds / 3600
     price = read_prices()["instance_hour"].get(instance_type)
     if price is None:
-        return f"Nothing was sent. {instance_type} is not in training/sagemaker/prices.toml."
-    spot = ", less on a spot instance" if request.get("EnableManagedSpotTraining") else ""
-    return f"Nothing was sent. At most {hours:g} h, ${hours * price:.2f} in us-east-1{spot}."
+        return f"What {instance_type} costs is not in training/sagemaker/prices.toml."
+    spot = ", less on a spot instance" if asked.spot and asked.algorithm == "resnet" else ""
+    return f"At most {hours:g} h, ${hours * price:.2f} in us-east-1{spot}."
 
 
 def _require_objects(session: boto3.Session, place: Address) -> list[str]:
