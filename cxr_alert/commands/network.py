@@ -26,6 +26,7 @@ def add_to(commands: Commands) -> None:
         _add_gate,
         _add_assemble,
         _add_calibrate,
+        _add_crossfit,
         _add_compare,
         _add_faithfulness,
         _add_strangers,
@@ -138,6 +139,26 @@ def _calibrate(options: argparse.Namespace) -> None:
         return
     for name, scale in scales.items():
         print(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in scale.items()))
+
+
+def _add_crossfit(commands: Commands) -> None:
+    command = add_command(
+        commands, "crossfit", "what the scale is worth on films it was not fitted on", _crossfit
+    )
+    add_json(command)
+    add_data(command)
+    _add_only(command)
+    add_model(command, "default: the shipped network")
+    add_out(command)
+    _add_cutoff(command)
+
+
+def _crossfit(options: argparse.Namespace) -> None:
+    from training.evaluation.crossfit import crossfit, show
+
+    model = options.model or SHIPPED_NETWORK
+    measured = crossfit(options.data, model, options.out, options.cutoff, options.only)
+    print_json(measured) if options.json else show(measured, options.cutoff)
 
 
 def _add_compare(commands: Commands) -> None:
