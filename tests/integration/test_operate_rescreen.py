@@ -1,11 +1,19 @@
 """Screening again, on the records that the function wrote."""
 
+from dataclasses import replace
 from decimal import Decimal
+
+import pytest
 
 from operate.application import Application
 from operate.rescreen import Rescreened, Result, films, rescreen
 from screening.config import DEFAULT_CUTOFF
+from screening.facts import Facts
+from screening.rendition import Rendered, rendition_key
+from screening.upload import event_of, read_upload
 from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function
+
+PNG = b"\x89PNG\r\n\x1a\n a rendition"
 
 
 def again(cloud: Cloud, *, alert: bool) -> list[Rescreened]:
@@ -14,6 +22,7 @@ def again(cloud: Cloud, *, alert: bool) -> list[Rescreened]:
             "UploadsBucketName": cloud.bucket,
             "ScreeningsTableName": cloud.table,
             "UploadsQueueUrl": cloud.queue,
+            "RenditionsBucketName": cloud.renditions_bucket,
             "EndpointName": "cxr-alert",
         }
     )
@@ -58,3 +67,23 @@ def test_a_film_that_is_rejected_now_has_its_reason_and_no_probability(
     assert (item["finding"], item["reason"]) == ("REJECTED", "This is a PDF, no image.")
     assert "probability" not in item
     assert item["earlier"][0]["finding"] == "NORMAL"
+
+
+def test_a_dicom_film_is_screened_again_as_its_rendition_as_long_as_that_is_kept(
+    function: Function, cloud: Cloud, endpoint: EndpointStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operate.rescreen._WAITS_SECONDS", ())
+    endpoint.finds(0.01)
+    uploaded = read_upload(cloud.drop("ward-7/a.dcm")["body"])
+    assert uploaded
+    rendered = replace(uploaded, rendered=Rendered(Facts("DX", "window", age="004Y")))
+    function.services.films.put_rendition(rendered, PNG)
+    function.handler({"Records": [cloud.message(event_of(rendered))]}, Context())
+    endpoint.finds(0.93)
+    assert [film.result for film in again(cloud, alert=False)] == [Result.NEWLY_POSITIVE]
+    assert [request.body for request in endpoint.requests] == [PNG, PNG]
+
+    key = rendition_key(uploaded.key, uploaded.version)
+    cloud.s3.delete_object(Bucket=cloud.renditions_bucket, Key=key)
+    (film,) = again(cloud, alert=False)
+    assert (film.result, "drop the film again" in film.why) == (Result.FAILED, True)
