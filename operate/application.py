@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws.endpoint import Endpoint
-from aws.queue import Queue
+from aws.queue import Depth, Queue
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Films
 from cxr_alert.errors import Mistake
@@ -76,6 +76,10 @@ class Application:
     @property
     def uploads_queue(self) -> Queue:
         return self.queue("UploadsQueueUrl")
+
+    def films_waiting(self) -> Depth:
+        """About how many films are yet to be screened, those to be rendered first among them."""
+        return self.uploads_queue.depth() + self.queue("RenditionsQueueUrl").depth()
 
     def queue(self, output: str) -> Queue:
         return Queue(lambda: self.sqs, self.outputs[output])

@@ -48,7 +48,7 @@ def _dropped(found: Application, key: str) -> str | None:
 def look_up(stack: str, key: str, *, as_json: bool) -> None:
     with open_application(stack) as found:
         records = found.screenings.of_key(key)
-        depth = None if records else found.uploads_queue.depth()
+        depth = None if records else found.films_waiting()
         dropped = None if records else _dropped(found, key)
     if depth:
         if not dropped:

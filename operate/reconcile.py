@@ -22,6 +22,5 @@ def reconcile(
         application.uploads_queue,
         prefix=prefix,
         within=span(now(), grace, since, int(application.settings["RECORD_RETENTION_DAYS"])),
-        waiting=application.uploads_queue.depth().total
-        + application.queue("RenditionsQueueUrl").depth().total,
+        waiting=application.films_waiting().total,
     )

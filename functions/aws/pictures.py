@@ -32,11 +32,14 @@ class Piece:
 class Pictures:
     client: "S3Client"
 
-    def piece(self, bucket: str, key: str, version: str, first: int) -> Piece:
-        """Return the bytes of exactly that version from `first` on."""
-        which: dict[str, Any] = {"VersionId": version}
-        if "#" in version:  # of a bucket that keeps no versions, where the ETag tells
+    def piece(self, bucket: str, key: str, version: str | None, first: int) -> Piece:
+        """Return the bytes of exactly that version from `first` on; renditions have no versions."""
+        which: dict[str, Any] = {}
+        if version is not None and "#" in version:
+            # Of a bucket that keeps no versions, where the ETag tells.
             which = {"IfMatch": f'"{version.partition("#")[0]}"'}
+        elif version is not None:
+            which = {"VersionId": version}
         try:
             found = self.client.get_object(
                 Bucket=bucket,

@@ -37,6 +37,13 @@ class Depth:
     def total(self) -> int:
         return self.ready + self.being_tried + self.delayed
 
+    def __add__(self, other: "Depth") -> "Depth":
+        return Depth(
+            ready=self.ready + other.ready,
+            being_tried=self.being_tried + other.being_tried,
+            delayed=self.delayed + other.delayed,
+        )
+
 
 def wait_seconds(first_wait: int, tries: int, most_tries: int) -> int:
     """Return the wait after the try of that number: four times as long after each.

@@ -65,7 +65,7 @@ def make_handler(config: Config, clients: ReconcileClients) -> Handler:
             config.record_retention_days,
         )
         # Before the listing, so that a film which comes meanwhile counts as neither.
-        waiting = queue.depth().total + to_render.depth().total
+        waiting = (queue.depth() + to_render.depth()).total
         tally = Tally()
         try:
             for so_far in compare(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from aws.pictures import FilmGone, Pictures
+from aws.pictures import FilmGone, Pictures, Piece
 from aws.reviewed import read_cases
 from aws.reviews_table import ReviewsTable
 from aws.screenings_table import Screenings
@@ -26,6 +26,7 @@ from reviewing.review import Review, Submitted, WrongRequest, read_submitted
 from reviewing.rights import NoRight, Person, Right, person
 from screening.clock import now, stamp
 from screening.refusals import TryAgain
+from screening.rendition import rendition_key
 from worklist import clients
 from worklist.config import read_config
 from worklist.page_files import COMMON_HEADERS, page_headers, read_page_file
@@ -89,13 +90,12 @@ def one_film(name: str) -> Response[dict[str, Any]]:
 
 @app.get("/api/films/<name>/image")
 def image(name: str) -> Response[bytes]:
-    """Answer with a piece of the film's bytes; the page puts the pieces together."""
+    """Answer with a piece of the film or its rendition; the page puts the pieces together."""
     _caller(Right.LOOK)
     asked = _RANGE.fullmatch(app.current_event.headers.get("range", "bytes=0-"))
     if not asked:
         raise WrongRequest("A range of bytes is such as bytes=0-.")
-    entry = _entry(name)
-    piece = pictures.piece(config.uploads_bucket, entry.key, entry.version, first=int(asked[1]))
+    piece = _picture(_entry(name), first=int(asked[1]))
     last = piece.first + len(piece.body) - 1
     headers = {
         **_private_headers(),
@@ -189,6 +189,18 @@ def _entry(name: str) -> Entry:
     if entry is None:
         raise NoSuchFilm("No such film is in the worklist.")
     return entry
+
+
+def _picture(entry: Entry, first: int) -> Piece:
+    """Return a piece of what a browser can show: of a DICOM film, that is its rendition."""
+    record = screenings.find(entry.key, entry.version)
+    if record is None or record.facts is None:
+        return pictures.piece(config.uploads_bucket, entry.key, entry.version, first)
+    key = rendition_key(entry.key, entry.version)
+    try:
+        return pictures.piece(config.renditions_bucket, key, None, first)
+    except FilmGone:
+        raise FilmGone("The film's rendition is kept no longer; see the film itself.") from None
 
 
 def _film(entry: Entry, caller: Person) -> Response[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Config:
     uploads_bucket: str
+    renditions_bucket: str
     screenings_table: str
     worklist_table: str
     reviews_table: str
@@ -17,6 +18,7 @@ class Config:
 def read_config(environment: Mapping[str, str]) -> Config:
     return Config(
         uploads_bucket=environment["UPLOADS_BUCKET"],
+        renditions_bucket=environment["RENDITIONS_BUCKET"],
         screenings_table=environment["SCREENINGS_TABLE"],
         worklist_table=environment["WORKLIST_TABLE"],
         reviews_table=environment["REVIEWS_TABLE"],

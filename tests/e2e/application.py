@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from local import mail, watch
+from local.dicom_samples import as_dicom
 from local.processes import ROOT
 from local.stack import Stack
 from screening.record import Record
@@ -16,6 +17,9 @@ SAMPLES = ROOT / "samples"
 # The label is not what makes these good examples, but that the shipped network is sure of them.
 POSITIVE = (SAMPLES / "PNEUMONIA" / "person1923_bacteria_4831.jpeg").read_bytes()
 NEGATIVE = (SAMPLES / "NORMAL" / "IM-0482-0001.jpeg").read_bytes()
+DICOM = as_dicom(SAMPLES / "PNEUMONIA" / "person1923_bacteria_4831.jpeg")  # of the positive one
+# A film that has to be rendered goes from the first queue to the second, and back.
+FILMS_WAY = ("UploadsQueueUrl", "RenditionsQueueUrl", "UploadsQueueUrl")
 
 
 def wait_until(found: Callable[[], T], what: str, seconds: float = 30) -> T:
@@ -74,7 +78,7 @@ class Application:
 
     def settle(self, seconds: float = 30) -> None:
         """Wait until every message is dealt with: no alert can come after that."""
-        wait_until(lambda: self.waiting() == 0, "an empty uploads queue", seconds)
+        wait_until(lambda: not any(map(self.waiting, FILMS_WAY)), "films screened", seconds)
         wait_until(lambda: self.waiting("PeopleQueueUrl") == 0, "an empty people queue", seconds)
 
     def wait_for_failed_try(self) -> None:

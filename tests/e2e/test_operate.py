@@ -53,7 +53,7 @@ def test_status_tells_on_one_screen_what_is_not_as_it_should_be(application: App
     assert err == ""
     assert f"last screening  {record.judgement.classified}" in out
     assert "cutoff          0.1" in out
-    assert re.search(r"^alarms +0 of 20 are on$", out, re.M)
+    assert re.search(r"^alarms +0 of 22 are on$", out, re.M)
     assert "films to be screened" in out
     # Nobody gets the alarms of this stack, and that is worth a sentence and an exit status.
     assert (status, "Nobody gets the alarms" in out) == (1, True)

@@ -13,7 +13,7 @@ import pytest
 from aws.worklist_table import item, read_entry
 from local.processes import ROOT
 from screening.film_name import film_name
-from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
+from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, Application, wait_until
 from tests.e2e.worklist_api import Answer, Api, log_in
 
 SOME_FILM = "0" * 32
@@ -137,6 +137,15 @@ def test_the_film_comes_as_it_was_dropped(application: Application, reader: Api)
     part = reader.call("GET", f"api/films/{film}/image", Range="bytes=1000-")
     assert part.body == POSITIVE[1000:]
     assert part.headers["content-range"] == f"bytes 1000-{len(POSITIVE) - 1}/{len(POSITIVE)}"
+
+
+def test_of_a_dicom_film_its_rendition_comes(application: Application, reader: Api) -> None:
+    film = listed(application, reader, "worklist/film.dcm", DICOM)
+    shown = reader.call("GET", f"api/films/{film}/image")
+    assert (shown.status, shown.headers["content-type"]) == (206, "image/png")
+    assert shown.body.startswith(b"\x89PNG")
+    facts = reader.call("GET", f"api/films/{film}").json()["record"]["facts"]
+    assert (facts["modality"], facts["view"]) == ("DX", "AP")
 
 
 def test_a_film_larger_than_one_answer_comes_in_pieces(

@@ -13,7 +13,7 @@ from local import processes, stack
 from local.container import NAME as CONTAINER
 from operate.application import Application
 from screening.upload import Upload
-from tests.e2e.application import wait_until
+from tests.e2e.application import FILMS_WAY, wait_until
 from tests.faults.ledger import Film, Ledger
 from tests.faults.proxy import SERVICES, Proxy
 
@@ -34,7 +34,7 @@ class BrokenCloud:
 
     def settle(self, seconds: float = 60) -> None:
         """Wait until every message is dealt with, and people are told."""
-        wait_until(lambda: self.waiting() == 0, "an empty uploads queue", seconds)
+        wait_until(lambda: not any(map(self.waiting, FILMS_WAY)), "films screened", seconds)
         wait_until(lambda: self.waiting("PeopleQueueUrl") == 0, "an empty people queue", seconds)
 
     def tell(self, upload: Upload) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong between the function and the services that it calls, and what must come of it.
+"""What can go wrong between the functions and the services they call, and what must come of it.
 
 Each fault is one row of the table in docs/reliability.md.
 """
@@ -19,13 +19,17 @@ REPEATED = "tried again; the alert is repeated"
 
 @dataclass(frozen=True)
 class Fault:
-    """`expected` is what must become of a positive film while the fault lasts."""
+    """`expected` is what must become of a positive film while the fault lasts.
+
+    It is a JPEG, or else a DICOM film, which has to be rendered first.
+    """
 
     name: str
     operation: str
     act: Act
     expected: str = RETRIED
     slow: bool = False
+    dicom: bool = False
 
 
 def says(status: int, body: bytes = b"", **headers: str) -> Act:
@@ -107,8 +111,8 @@ def each_entry_failed(exchange: Exchange) -> Reply:
     return Reply(200, body.encode(), [("Content-Type", "text/xml")])
 
 
-def _all(operation: str, prefix: str, acts: dict[str, Any]) -> list[Fault]:
-    return [Fault(f"{prefix}: {what}", operation, act) for what, act in acts.items()]
+def _all(operation: str, prefix: str, acts: dict[str, Any], *, dicom: bool = False) -> list[Fault]:
+    return [Fault(f"{prefix}: {what}", operation, act, dicom=dicom) for what, act in acts.items()]
 
 
 _throttled = error(400, "ThrottlingException")
@@ -225,5 +229,31 @@ FAULTS: list[Fault] = [
     ),
     Fault(
         "DynamoDB, mark the alert sent: throttled once", "UpdateItem", once(_throttled), SHRUGGED
+    ),
+    *_all(
+        "PutObject",
+        "S3, write the rendition",
+        {"down": hang_up, "access denied": xml_error(403, "AccessDenied")},
+        dicom=True,
+    ),
+    Fault(
+        "S3, write the rendition: 500 once after it took effect",
+        "PutObject",
+        once(after(xml_error(500, "InternalError"))),
+        SHRUGGED,
+        dicom=True,
+    ),
+    *_all(
+        "SendMessageBatch",
+        "SQS, hand a film on",
+        {"down": hang_up, "access denied": error(403, "AccessDeniedException")},
+        dicom=True,
+    ),
+    Fault(
+        "SQS, hand a film on: 500 once after it took effect",
+        "SendMessageBatch",
+        once(after(error(500, "InternalFailure"))),
+        SHRUGGED,
+        dicom=True,
     ),
 ]

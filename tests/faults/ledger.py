@@ -11,19 +11,20 @@ from screening.record import Record
 from screening.upload import read_upload
 
 Film = tuple[str, str]  # key and version
+DEAD_LETTERS = ("UploadsDeadLetterQueueUrl", "RenditionsDeadLetterQueueUrl")
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What is wrong; each film counted once, in the dead-letter queue or not."""
+    """What is wrong; each film counted once, in a dead-letter queue or not."""
 
-    lost: set[Film]  # neither a record nor a message in the dead-letter queue
+    lost: set[Film]  # neither a record nor a message in a dead-letter queue
     invented: set[Film]  # a record of what nobody dropped
-    alerts_missing: set[Film]  # positive or rejected, not told of, not in the dead-letter queue
+    alerts_missing: set[Film]  # positive or rejected, not told of, not in a dead-letter queue
     alerts_unfounded: set[Film]  # normal, and told of
     rejects: set[Film]  # told of, as every film must be that nobody screened
     alerts_repeated: set[Film]  # more than once: allowed, since better than never
-    dead: set[Film]  # in the dead-letter queue
+    dead: set[Film]  # in a dead-letter queue
 
     @property
     def sound(self) -> bool:
@@ -32,7 +33,7 @@ class Audit:
 
 @dataclass
 class Ledger:
-    """Audits a stack by what its users can see: the table, a subscriber, the dead-letter queue."""
+    """Audits a stack by what its users can see: the table, a subscriber, the dead letters."""
 
     stack: Stack
     dropped: set[Film] = field(default_factory=set)
@@ -70,7 +71,10 @@ class Ledger:
 
     def dead(self) -> set[Film]:
         """Look at the dead letters, and leave them where they are."""
-        url = self.stack.outputs["UploadsDeadLetterQueueUrl"]
+        return set().union(*map(self._dead_in, DEAD_LETTERS))
+
+    def _dead_in(self, output: str) -> set[Film]:
+        url = self.stack.outputs[output]
         films: set[Film] = set()
         handles: list[str] = []
         while found := self.stack.sqs.receive_message(
@@ -87,7 +91,7 @@ class Ledger:
         return films
 
     def audit(self) -> Audit:
-        """Compare; only once the uploads queue is empty can it come out sound."""
+        """Compare; only once the queues of films are empty can it come out sound."""
         self.collect()
         records = self.records()
         dead = self.dead()

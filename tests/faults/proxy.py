@@ -53,7 +53,7 @@ def operation(service: str, method: str, headers: Message, body: bytes) -> str:
     if service == "sns":
         return parse_qs(body.decode())["Action"][0]
     if service == "s3":
-        return {"GET": "GetObject"}.get(method, method)
+        return {"GET": "GetObject", "PUT": "PutObject"}.get(method, method)
     return "InvokeEndpoint"
 
 

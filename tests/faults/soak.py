@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from local import container, watch
+from local.dicom_samples import as_dicom
 from operate.redrive import redrive
-from tests.e2e.application import SAMPLES
+from tests.e2e.application import FILMS_WAY, SAMPLES
 from tests.faults.broken_cloud import BrokenCloud, running
 from tests.faults.faults import FAULTS, REJECTED, Fault, hang_up
-from tests.faults.ledger import Audit
+from tests.faults.ledger import DEAD_LETTERS, Audit
 from tests.faults.throttle import Throttle
 
 ODD_KEYS = ("two  spaces", "plus+and%2B", "Müller, Jörg", "100%", "quote'\"<&>", "胸部", "a/b//c")
@@ -43,7 +44,7 @@ AT_ONCE = 2  # what the endpoint takes, in the end
 
 
 class Films:
-    """Bodies to upload: three in four a real film, a little altered, the rest no film at all."""
+    """Bodies to upload: three in four a real film, some in DICOM, the rest no film at all."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -58,6 +59,8 @@ class Films:
         if chance.random() < 0.25:
             return chance.choice(REJECTS)
         film = chance.choice(self._films)
+        if chance.random() < 0.1:
+            return as_dicom(film)
         if chance.random() < 0.5:
             return film.read_bytes()
         small = Image.open(film).convert("L").resize((512, 400))
@@ -105,6 +108,7 @@ def torment(cloud: BrokenCloud, chance: random.Random, over: threading.Event) ->
             next_kill = time.monotonic() + KILL_EVERY_SECONDS
             cloud.kill_function()
             cloud.kill_function("NotifyFunctionName")
+            cloud.kill_function("RenderFunctionName")
             if chance.random() < 0.5:
                 cloud.kill_container()
                 cloud.stack.start_container()
@@ -202,12 +206,12 @@ def _people_subscribed(cloud: BrokenCloud) -> int:
 
 
 def _done(cloud: BrokenCloud, uploads: int) -> int:
-    return uploads - min(uploads, cloud.waiting() + cloud.waiting("UploadsDeadLetterQueueUrl"))
+    return uploads - min(uploads, sum(map(cloud.waiting, (*FILMS_WAY[:2], *DEAD_LETTERS))))
 
 
 def _watch(cloud: BrokenCloud, show: Callable[[], object], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while cloud.waiting() and time.monotonic() < deadline:
+    while any(map(cloud.waiting, FILMS_WAY)) and time.monotonic() < deadline:
         show()
         cloud.ledger.collect()
         time.sleep(0.5)
@@ -219,7 +223,7 @@ def _finish(cloud: BrokenCloud, show: Callable[[], object]) -> int:
     deadline = time.monotonic() + 1800
     while time.monotonic() < deadline:
         _watch(cloud, show, 1800)
-        moved = sum(redrive(cloud.operator(), "UploadsDeadLetterQueueUrl"))
+        moved = sum(sum(redrive(cloud.operator(), source)) for source in DEAD_LETTERS)
         if not moved:
             break
         driven_back += moved
@@ -243,6 +247,7 @@ def main() -> int:
         # A killed function's messages come back after this, not after 13 minutes.
         cloud.short_lived_function(seconds=60),
         cloud.queue_attributes("PeopleQueueUrl", VisibilityTimeout="30"),
+        cloud.queue_attributes("RenditionsQueueUrl", VisibilityTimeout="60"),
     ):
         audit, figures = soak(cloud, chosen.uploads, chosen.seed, console)
     for figure in figures:

@@ -1,10 +1,10 @@
-"""Each service that the function calls fails in every way that it can, one at a time."""
+"""Each service that the functions call fails in every way that it can, one at a time."""
 
 import itertools
 
 import pytest
 
-from tests.e2e.application import POSITIVE, wait_until
+from tests.e2e.application import DICOM, POSITIVE, wait_until
 from tests.faults.broken_cloud import BrokenCloud
 from tests.faults.conftest import RESULTS
 from tests.faults.faults import FAULTS, REJECTED, REPEATED, SHRUGGED, WAITED, Fault
@@ -16,16 +16,17 @@ ROWS = [pytest.param(each, id=each.name, marks=[pytest.mark.slow] * each.slow) f
 @pytest.mark.parametrize("fault", ROWS)
 def test_a_positive_film_survives(cloud: BrokenCloud, fault: Fault) -> None:
     ledger = cloud.ledger
-    key = f"fault-{next(_numbers)}.jpeg"
+    name, body = f"fault-{next(_numbers)}", DICOM if fault.dicom else POSITIVE
+    key = f"{name}.dcm" if fault.dicom else f"{name}.jpeg"
     waits_in_queue = fault.expected not in (REJECTED, SHRUGGED, WAITED)
     given_back = cloud.given_back
     with cloud.proxy.fault(fault.operation, fault.act) as met:
-        film = ledger.drop(key, POSITIVE)
+        film = ledger.drop(key, body)
         if waits_in_queue:
             wait_until(lambda: cloud.given_back > given_back, "a failed try", 60)
             during = ledger.record(film)
             assert during is None or during.alert == "PENDING"
-            assert cloud.waiting() == 1
+            assert cloud.waiting() + cloud.waiting("RenditionsQueueUrl") == 1
         elif fault.expected == WAITED:
             wait_until(lambda: len(met) > 2, "a question asked again", 60)
         else:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from operate.redrive import redrive
-from tests.e2e.application import NEGATIVE, POSITIVE, wait_until
+from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, wait_until
 from tests.faults.broken_cloud import BrokenCloud
 from tests.faults.conftest import RESULTS
 from tests.faults.faults import after, error, hang_up, once, stall
@@ -53,6 +53,44 @@ def test_the_function_is_killed(
     assert cloud.ledger.alerts[film] == cloud.ledger.told[film] == 1 + repeated
     expected = "tried again; the alert is repeated" if repeated else "tried again by the queue"
     report(f"function killed {moment}", expected)
+
+
+@pytest.mark.parametrize(
+    ("moment", "operation", "takes_effect"),
+    [
+        ("before the rendition", "PutObject", False),
+        ("between rendition and handing the film back", "PutObject", True),
+        ("after it handed the film back", "SendMessageBatch", True),
+    ],
+)
+def test_the_function_that_renders_is_killed(
+    cloud: BrokenCloud, moment: str, operation: str, takes_effect: bool
+) -> None:
+    killed: list[str] = []
+
+    def kill(exchange: Exchange) -> Reply:
+        """Kill it once; the other function, which sends messages too, is let through."""
+        ours = operation == "PutObject" or b"rendered" in exchange.body
+        reply = exchange.forward() if takes_effect or not ours or killed else Reply(500)
+        if ours and not killed:
+            killed.append(moment)
+            cloud.kill_function("RenderFunctionName")
+        return reply
+
+    name = key().replace(".jpeg", ".dcm")
+    with (
+        cloud.queue_attributes("RenditionsQueueUrl", VisibilityTimeout="5"),
+        cloud.proxy.fault(operation, kill),
+    ):
+        film = cloud.ledger.drop(name, DICOM)
+        wait_until(lambda: killed, "the kill")
+        cloud.settle()
+    record = cloud.ledger.record(film)
+    assert record
+    assert (record.judgement.finding, record.alert) == ("PNEUMONIA", "SENT")
+    cloud.ledger.collect()
+    assert cloud.ledger.alerts[film] == cloud.ledger.told[film] == 1
+    report(f"render killed {moment}", "tried again by the queue")
 
 
 def test_the_function_reaches_its_time_out(cloud: BrokenCloud) -> None:

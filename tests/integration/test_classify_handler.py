@@ -232,7 +232,6 @@ def test_a_folder_marker_is_no_film(
 @pytest.mark.parametrize(
     ("name", "film"),
     [
-        ("DICOM", bytes(128) + b"DICM"),
         ("PDF", b"%PDF-1.7"),
         ("zip", b"PK\x03\x04..."),
         ("TIFF", b"II*\x00..."),
@@ -249,14 +248,13 @@ def test_what_was_dropped_by_mistake_is_named(
     assert endpoint.requests == []
 
 
-def test_a_film_larger_than_the_endpoint_takes_is_rejected_with_the_limit(
+def test_a_film_larger_than_the_endpoint_takes_is_sent_to_be_rendered(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.says(EndpointStub.error(400, "ValidationError", message="Request has oversize body."))
     assert run(function, cloud.drop("a.jpeg")) == []
-    (record,) = cloud.records()
-    assert record["code"] == "too_large"
-    assert "4 MB" in record["reason"]
+    assert cloud.records() == []
+    assert cloud.receive(cloud.renditions_queue)
 
 
 def test_an_error_that_nobody_knows_is_tried_again(

@@ -37,6 +37,7 @@ def config(cloud: Cloud) -> reconcile.Config:
         uploads_bucket=cloud.bucket,
         screenings_table=cloud.table,
         uploads_queue_url=cloud.queue,
+        renditions_queue_url=cloud.renditions_queue,
         reconcile_days=14,
         grace_minutes=0,
         record_retention_days=0,
@@ -90,6 +91,15 @@ def test_films_that_may_still_wait_are_not_announced_again_until_one_more_is_mis
     cloud.drop("lost.jpeg")
     run({}, Context())
     assert waiting(cloud) == ["lost.jpeg", "waits.jpeg", "waits.jpeg"]
+
+
+def test_a_film_that_waits_to_be_rendered_is_not_lost(
+    cloud: Cloud, config: reconcile.Config, clients: ReconcileClients
+) -> None:
+    body = cloud.drop("film.dcm")["body"]
+    cloud.sqs.send_message(QueueUrl=cloud.renditions_queue, MessageBody=body)
+    reconcile.make_handler(config, clients)({}, Context())
+    assert waiting(cloud) == []
 
 
 def test_the_function_counts_what_it_found(

@@ -3,12 +3,19 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from operate.application import Application
 from operate.rescreen import Rescreened, Result, films, rescreen
 from screening.config import DEFAULT_CUTOFF
+from screening.facts import Facts
+from screening.rendition import Rendered, rendition_key
+from screening.upload import event_of, read_upload
 from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+PNG = b"\x89PNG\r\n\x1a\n a rendition"
+
 
 
 def again(cloud: Cloud, *, alert: bool, gated: bool = True) -> list[Rescreened]:
@@ -17,6 +24,7 @@ def again(cloud: Cloud, *, alert: bool, gated: bool = True) -> list[Rescreened]:
             "UploadsBucketName": cloud.bucket,
             "ScreeningsTableName": cloud.table,
             "UploadsQueueUrl": cloud.queue,
+            "RenditionsBucketName": cloud.renditions_bucket,
             "EndpointName": "cxr-alert",
         }
     )
@@ -82,3 +90,23 @@ def test_a_person_overrules_the_gate_and_the_record_says_so(
     (judged,) = cloud.records()
     assert (judged["finding"], judged["gate"], judged["map"]) == ("PNEUMONIA", "off", "009942")
     assert judged["earlier"][0]["code"] == "adult"
+
+
+def test_a_dicom_film_is_screened_again_as_its_rendition_as_long_as_that_is_kept(
+    function: Function, cloud: Cloud, endpoint: EndpointStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operate.rescreen._WAITS_SECONDS", ())
+    endpoint.finds(0.01)
+    uploaded = read_upload(cloud.drop("ward-7/a.dcm")["body"])
+    assert uploaded
+    rendered = replace(uploaded, rendered=Rendered(Facts("DX", "window", age="004Y")))
+    function.services.films.put_rendition(rendered, PNG)
+    function.handler({"Records": [cloud.message(event_of(rendered))]}, Context())
+    endpoint.finds(0.93)
+    assert [film.result for film in again(cloud, alert=False)] == [Result.NEWLY_POSITIVE]
+    assert [request.body for request in endpoint.requests] == [PNG, PNG]
+
+    key = rendition_key(uploaded.key, uploaded.version)
+    cloud.s3.delete_object(Bucket=cloud.renditions_bucket, Key=key)
+    (film,) = again(cloud, alert=False)
+    assert (film.result, "drop the film again" in film.why) == (Result.FAILED, True)

@@ -232,6 +232,16 @@ def test_a_jpeg_that_the_endpoint_calls_too_large_goes_the_same_way(
     assert application.record["finding"] == "PNEUMONIA"
 
 
+def test_a_rendition_that_is_still_too_large_is_rejected_with_the_limit(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.answer = takes_at_most(endpoint, 10)
+    trail = application.settle(cloud.drop("a.dcm", dicom(film())))
+    assert trail == ["classify", "render", "classify"]
+    record = application.record
+    assert (record["code"], "4 MB" in record["reason"]) == (Code.TOO_LARGE, True)
+
+
 def test_a_large_file_that_is_no_film_is_rejected_for_what_it_is(
     application: Application, cloud: Cloud
 ) -> None:
