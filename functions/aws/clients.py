@@ -35,6 +35,7 @@ READ_SECONDS = {
 # Nobody waits for what runs on a schedule.
 PATIENT_ATTEMPTS = 5
 PATIENT_READ_SECONDS = 20
+WAITED_FOR_READ_SECONDS = 8
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,13 @@ class ReconcileClients:
 class WatchClients:
     sns: "SNSClient"
     cloudwatch: Any
+
+
+@dataclass(frozen=True)
+class WorklistClients:
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    sns: "SNSClient"
 
 
 # Fixed: botocore would put its own together twice for every call, a tenth of a warm film's CPU.
@@ -128,6 +136,17 @@ def make_watch_clients() -> WatchClients:
     return WatchClients(
         sns=session.client("sns", config=_limits("sns")),
         cloudwatch=session.client("cloudwatch", config=_limits("cloudwatch")),
+    )
+
+
+def make_worklist_clients() -> WorklistClients:
+    session = _session()
+    # A person waits, and API Gateway gives up after 30 seconds; a list takes longer than a record.
+    waited_for = {"read_seconds": WAITED_FOR_READ_SECONDS}
+    return WorklistClients(
+        dynamodb=session.client("dynamodb", config=_limits("dynamodb", **waited_for)),
+        s3=session.client("s3", config=_limits("s3", **waited_for)),
+        sns=session.client("sns", config=_limits("sns")),
     )
 
 

@@ -4,59 +4,71 @@ Told first and marked after: who crashes in between tells twice rather than neve
 """
 
 import json
-import os
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-import boto3
 from aws_lambda_powertools import Logger
 
+from aws.clients import WorklistClients
 from aws.worklist_table import Changed, WorklistTable
 from reviewing.entry import Entry
 from reviewing.overdue import is_overdue, overdue_since, subject, text
 from screening.clock import now, stamp
-from worklist import clients
+from screening.config import TABLE, TOPIC, URL, Variable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from mypy_boto3_sns import SNSClient
 
 _PARTS = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 _TRIES = 5
 
-logger = Logger()
-worklist = WorklistTable(clients.dynamodb, os.environ["WORKLIST_TABLE"])
-sns: "SNSClient" = boto3.client("sns")
-hours = int(os.environ["REVIEW_HOURS"])
+logger = Logger(service="remind")
+
+# The context is Lambda's own, or whatever has its members.
+Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, int]]
 
 
-def handler(_: dict[str, Any], __: "LambdaContext") -> dict[str, int]:
-    before = overdue_since(now(), hours)
-    waiting = [
-        entry
-        for part in _PARTS
-        for entry in worklist.part(part, "0", before)
-        if is_overdue(entry, before)
-    ]
-    if waiting:
-        _tell(waiting)
-        for entry in waiting:
-            _mark(entry)
-        logger.info("Told again of films that wait for a review", films=len(waiting))
-    return {"told": len(waiting)}
+@dataclass(frozen=True)
+class Config:
+    worklist_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
+    worklist_address: Annotated[str, Variable(URL, "the worklist's address")]
+    notifications_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
+    review_hours: Annotated[int, Variable(r"[1-9]\d{0,2}", "whole hours from 1 on")]
 
 
-def _tell(waiting: list[Entry]) -> None:
-    said = text(waiting, hours, os.environ["WORKLIST_ADDRESS"])
-    sns.publish(
-        TopicArn=os.environ["NOTIFICATIONS_TOPIC_ARN"],
-        Subject=subject(waiting),
-        Message=json.dumps({"default": said, "email": said, "sms": said.partition("\n")[0]}),
-        MessageStructure="json",
-    )
+def make_handler(config: Config, clients: WorklistClients) -> Handler:
+    """Return the function that Lambda calls on its schedule; it returns how many it told of."""
+    worklist = WorklistTable(clients.dynamodb, config.worklist_table)
+
+    def handler(_: dict[str, Any], __: "LambdaContext") -> dict[str, int]:
+        before = overdue_since(now(), config.review_hours)
+        waiting = [
+            entry
+            for part in _PARTS
+            for entry in worklist.part(part, "0", before)
+            if is_overdue(entry, before)
+        ]
+        if waiting:
+            tell(waiting)
+            for entry in waiting:
+                _mark(worklist, entry)
+            logger.info("Told again of films that wait for a review", films=len(waiting))
+        return {"told": len(waiting)}
+
+    def tell(waiting: list[Entry]) -> None:
+        said = text(waiting, config.review_hours, config.worklist_address)
+        clients.sns.publish(
+            TopicArn=config.notifications_topic_arn,
+            Subject=subject(waiting),
+            Message=json.dumps({"default": said, "email": said, "sms": said.partition("\n")[0]}),
+            MessageStructure="json",
+        )
+
+    return handler
 
 
-def _mark(told: Entry) -> None:
+def _mark(worklist: WorklistTable, told: Entry) -> None:
     entry: Entry | None = told
     for _ in range(_TRIES):
         if entry is None:

@@ -56,7 +56,7 @@ def review(api: Api, film: str, reading: str, **more: str) -> Answer:
 
 
 def test_the_paths_tried_here_are_all_there_are() -> None:
-    source = (ROOT / "functions" / "worklist" / "app.py").read_text()
+    source = (ROOT / "functions" / "worklist" / "api.py").read_text()
     routes = re.findall(r'@app\.(\w+)\("/(api/[^"]+)"\)', source)
     assert {(m.upper(), p.replace("<name>", SOME_FILM)) for m, p in routes} == set(PATHS)
 

@@ -17,7 +17,6 @@ ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 PNG = b"\x89PNG\r\n\x1a\n a rendition"
 
 
-
 def again(cloud: Cloud, *, alert: bool, gated: bool = True) -> list[Rescreened]:
     application = Application(
         {

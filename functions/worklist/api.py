@@ -1,0 +1,290 @@
+"""The handler of the worklist's API: it translates, the rules in `reviewing` decide.
+
+API Gateway lets only valid tokens through to `/api`; who may do what is asked again here, for each
+path. No address holds a film's key: a search comes in a body, and a film is called by its hash.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from aws.clients import WorklistClients
+from aws.pictures import FilmGone, Pictures, Piece
+from aws.reviewed import read_cases
+from aws.reviews_table import ReviewsTable
+from aws.screenings_table import Screenings
+from aws.worklist_table import Changed, WorklistTable
+from reviewing.entry import Entry, with_review
+from reviewing.film import film
+from reviewing.listing import read_wanted, row
+from reviewing.performance_tables import tables
+from reviewing.review import Review, Submitted, WrongRequest, read_submitted
+from reviewing.rights import NoRight, Person, Right, person
+from screening.clock import now, stamp
+from screening.config import BUCKET, TABLE, URL, Variable
+from screening.refusals import TryAgain
+from screening.rendition import rendition_key
+from worklist.page_files import COMMON_HEADERS, page_headers, read_page_file
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+COUNTED = 1000  # films in a part of the list; beyond, it is "1000 and more"
+_TRIES = 5
+_FILM = re.compile(r"[0-9a-f]{32}")
+_DAYS = re.compile(r"[1-9]\d{0,2}")
+_SHARE = re.compile(r"0\.\d{1,4}")
+_RANGE = re.compile(r"bytes=(\d{1,12})-\d*")
+
+logger = Logger(service="worklist")
+app = APIGatewayHttpResolver()
+
+# The context is Lambda's own, or whatever has its members.
+Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Config:
+    uploads_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
+    renditions_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
+    screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
+    worklist_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
+    reviews_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
+    login_address: Annotated[str, Variable(URL, "the address of the login page")]
+    login_client_id: Annotated[str, Variable(r"\w+", "the page's client of the user pool")]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the paths work with; powertools hands it to them as the resolver's context."""
+
+    config: Config
+    worklist: WorklistTable
+    reviews: ReviewsTable
+    screenings: Screenings
+    pictures: Pictures
+
+
+class NoSuchFilm(Exception):
+    """No film of that name is in the worklist."""
+
+
+def make_handler(config: Config, clients: WorklistClients) -> Handler:
+    """Return the function that API Gateway calls with each request."""
+    services = Services(
+        config,
+        WorklistTable(clients.dynamodb, config.worklist_table),
+        ReviewsTable(clients.dynamodb, config.reviews_table),
+        Screenings(clients.dynamodb, config.screenings_table),
+        Pictures(clients.s3),
+    )
+
+    def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        app.append_context(services=services)  # which it forgets after each request
+        return app.resolve(event, context)
+
+    return handler
+
+
+@app.get("/config.json")
+def page_config() -> Response[dict[str, str]]:
+    return _json({"login": _login_address(), "client": _services().config.login_client_id})
+
+
+@app.get("/api/me")
+def me() -> Response[dict[str, Any]]:
+    caller = _caller(Right.LOOK)
+    parts = ("to-review#PNEUMONIA", "to-review#HIDDEN", "to-review#REJECTED")
+    waiting = sum(_services().worklist.count(part, COUNTED) for part in parts)
+    return _json(
+        {"name": caller.name, "rights": sorted(caller.rights), "waiting": min(waiting, COUNTED)}
+    )
+
+
+@app.post("/api/list")
+def list_films() -> Response[dict[str, Any]]:
+    caller = _caller(Right.LOOK)
+    page = _services().worklist.page(read_wanted(_body()))
+    return _json(
+        {"films": [row(entry, caller.name) for entry in page.entries], "cursor": page.cursor}
+    )
+
+
+@app.get("/api/films/<name>")
+def one_film(name: str) -> Response[dict[str, Any]]:
+    caller = _caller(Right.LOOK)
+    return _film(_entry(name), caller)
+
+
+@app.get("/api/films/<name>/image")
+def image(name: str) -> Response[bytes]:
+    """Answer with a piece of the film or its rendition; the page puts the pieces together."""
+    _caller(Right.LOOK)
+    asked = _RANGE.fullmatch(app.current_event.headers.get("range", "bytes=0-"))
+    if not asked:
+        raise WrongRequest("A range of bytes is such as bytes=0-.")
+    piece = _picture(_entry(name), first=int(asked[1]))
+    last = piece.first + len(piece.body) - 1
+    headers = {
+        **_private_headers(),
+        "Content-Range": f"bytes {piece.first}-{last}/{piece.total}",
+        "Content-Disposition": "attachment",
+    }
+    return Response(206, piece.content_type or "application/octet-stream", piece.body, headers)
+
+
+@app.post("/api/films/<name>/reviews")
+def add_review(name: str) -> Response[dict[str, Any]]:
+    caller = _caller(Right.REVIEW)
+    submitted = read_submitted(_body())
+    for _ in range(_TRIES):
+        entry = _entry(name)
+        if entry.classified != submitted.answers:
+            raise Changed("The film was screened again meanwhile; look at it once more.")
+        review = _review(entry, submitted, caller)
+        try:
+            _services().reviews.add(review, _services().worklist.write(with_review(entry, review)))
+        except Changed:
+            continue
+        logger.info("Film reviewed", film=name, decision=review.decision, reader=caller.name)
+        return _film(_entry(name), caller)
+    raise Changed("Others review this film just now; send it again.")
+
+
+@app.get("/api/performance")
+def performance() -> Response[dict[str, Any]]:
+    _caller(Right.PERFORMANCE)
+    query = app.current_event.query_string_parameters
+    days, wanted = query.get("days", "90"), query.get("wanted", "0.95")
+    if not _DAYS.fullmatch(days) or not _SHARE.fullmatch(wanted):
+        raise WrongRequest("Ask for days from 1 to 999 and a wanted sensitivity such as 0.95.")
+    until = now()
+    cases = read_cases(
+        _services().worklist, _services().reviews, until - timedelta(days=int(days)), until
+    )
+    return _json({"tables": [asdict(table) for table in tables(cases, float(wanted))]})
+
+
+@app.get("/<name>")
+def page_file(name: str) -> Response[str]:
+    return _page(name)
+
+
+@app.get("/")
+def page_index() -> Response[str]:
+    return _page("")
+
+
+@app.exception_handler(NoRight)  # type: ignore[untyped-decorator]
+def no_right(error: NoRight) -> Response[dict[str, str]]:
+    return _json({"error": str(error)}, 403)
+
+
+@app.exception_handler(WrongRequest)  # type: ignore[untyped-decorator]
+def wrong_request(error: WrongRequest) -> Response[dict[str, str]]:
+    return _json({"error": str(error)}, 400)
+
+
+@app.exception_handler([NoSuchFilm, FilmGone])  # type: ignore[untyped-decorator]
+def not_there(error: Exception) -> Response[dict[str, str]]:
+    return _json({"error": str(error)}, 404)
+
+
+@app.exception_handler(TryAgain)  # type: ignore[untyped-decorator]
+def try_again(error: TryAgain) -> Response[dict[str, str]]:
+    return _json({"error": str(error)}, 503)
+
+
+@app.exception_handler(Changed)  # type: ignore[untyped-decorator]
+def changed(error: Changed) -> Response[dict[str, str]]:
+    return _json({"error": str(error)}, 409)
+
+
+def _services() -> Services:
+    services: Services = app.context["services"]
+    return services
+
+
+def _login_address() -> str:
+    return _services().config.login_address.rstrip("/")
+
+
+def _caller(right: Right) -> Person:
+    authorizer = app.current_event["requestContext"].get("authorizer", {})
+    caller = person(authorizer.get("jwt", {}).get("claims", {}))
+    caller.must(right)
+    return caller
+
+
+def _body() -> object:
+    try:
+        return app.current_event.json_body
+    except (TypeError, ValueError):
+        raise WrongRequest("The request's body is not JSON.") from None
+
+
+def _entry(name: str) -> Entry:
+    entry = _services().worklist.find(name) if _FILM.fullmatch(name) else None
+    if entry is None:
+        raise NoSuchFilm("No such film is in the worklist.")
+    return entry
+
+
+def _picture(entry: Entry, first: int) -> Piece:
+    """Return a piece of what a browser can show: of a DICOM film, that is its rendition."""
+    record = _services().screenings.find(entry.key, entry.version)
+    if record is None or record.facts is None:
+        return _services().pictures.piece(
+            _services().config.uploads_bucket, entry.key, entry.version, first
+        )
+    key = rendition_key(entry.key, entry.version)
+    try:
+        return _services().pictures.piece(_services().config.renditions_bucket, key, None, first)
+    except FilmGone:
+        raise FilmGone("The film's rendition is kept no longer; see the film itself.") from None
+
+
+def _film(entry: Entry, caller: Person) -> Response[dict[str, Any]]:
+    record = _services().screenings.find(entry.key, entry.version)
+    return _json(film(entry, record, _services().reviews.of_film(entry.film), caller.name))
+
+
+def _review(entry: Entry, submitted: Submitted, caller: Person) -> Review:
+    time = stamp(now())
+    return Review(
+        film=entry.film,
+        review=submitted.review,
+        month=time[:7],
+        reader=caller.name,
+        time=time,
+        reading=submitted.reading,
+        note=submitted.note,
+        score_seen=not entry.hides_score_from(caller.name),
+        finding=entry.finding,
+        cutoff=entry.cutoff,
+        probability=entry.probability,
+        model=entry.model,
+        uploaded=entry.uploaded,
+        classified=entry.classified,
+        hidden=entry.hidden,
+        group=entry.group,
+        chance=entry.chance,
+    )
+
+
+def _private_headers() -> dict[str, str]:
+    return {"Cache-Control": "no-store", **COMMON_HEADERS}
+
+
+def _json(body: Any, status: int = 200) -> Response[Any]:  # noqa: ANN401
+    return Response(status, "application/json", body, _private_headers())
+
+
+def _page(name: str) -> Response[str]:
+    content_type, text = read_page_file(name)
+    return Response(200, content_type, text, page_headers(_login_address()))
