@@ -85,7 +85,8 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
     )
 
     def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-        app.append_context(services=services)  # which it forgets after each request
+        # powertools forgets it after each request
+        app.append_context(services=services)  # type: ignore[no-untyped-call]
         return app.resolve(event, context)
 
     return handler
@@ -93,7 +94,8 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
 
 @app.get("/config.json")
 def page_config() -> Response[dict[str, str]]:
-    return _json({"login": _login_address(), "client": _services().config.login_client_id})
+    config = _services().config
+    return _json({"login": config.login_address, "client": config.login_client_id})
 
 
 @app.get("/api/me")
@@ -210,10 +212,6 @@ def _services() -> Services:
     return services
 
 
-def _login_address() -> str:
-    return _services().config.login_address.rstrip("/")
-
-
 def _caller(right: Right) -> Person:
     authorizer = app.current_event["requestContext"].get("authorizer", {})
     caller = person(authorizer.get("jwt", {}).get("claims", {}))
@@ -287,4 +285,4 @@ def _json(body: Any, status: int = 200) -> Response[Any]:  # noqa: ANN401
 
 def _page(name: str) -> Response[str]:
     content_type, text = read_page_file(name)
-    return Response(200, content_type, text, page_headers(_login_address()))
+    return Response(200, content_type, text, page_headers(_services().config.login_address))

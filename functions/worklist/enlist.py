@@ -32,7 +32,7 @@ Handler: TypeAlias = Callable[[dict[str, Any], Any], Failures]
 @dataclass(frozen=True)
 class Config:
     worklist_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
-    sample_share: Annotated[Decimal, Variable(r"0|1|0?\.\d+", "from 0 to 1")]
+    sample_share: Annotated[Decimal, Variable(r"0|1(\.0*)?|0?\.\d+", "from 0 to 1")]
 
 
 def make_handler(config: Config, clients: WorklistClients) -> Handler:

@@ -15,6 +15,9 @@ import reconcile.handler
 import render.handler
 import render.observe
 import watch.handler
+import worklist.api
+import worklist.enlist
+import worklist.remind
 from aws.clients import BATCH_SIZE, READ_SECONDS, longest_wait
 from aws.endpoint import BUSY_SECONDS
 from aws.queue import wait_seconds
@@ -30,6 +33,9 @@ FUNCTIONS: dict[str, Any] = {
     "NotifyFunction": notify.handler.Config,
     "ReconcileFunction": reconcile.handler.Config,
     "WatchFunction": watch.handler.Config,
+    "WorklistFunction": worklist.api.Config,
+    "EnlistFunction": worklist.enlist.Config,
+    "RemindFunction": worklist.remind.Config,
 }
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
