@@ -20,7 +20,7 @@ def add_to(commands: Commands) -> None:
     )
     command.add_argument("--out", type=Path, help="where the network is left (--on here)")
     command.add_argument(
-        "--recipe", type=Path, help="default: that of the shipped network's first run"
+        "--recipe", type=Path, help="default: from scratch, with the shipped network's variations"
     )
     command.add_argument(
         "--start",
