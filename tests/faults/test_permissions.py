@@ -164,6 +164,15 @@ def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> N
         )["EvaluationResults"]
         return bool(answer["EvalDecision"] == "allowed")
 
+    rendering = outputs["RenditionsQueueUrl"].rpartition("/")[2]
+    renditions = f"arn:aws:s3:::{outputs['RenditionsBucketName']}"
+    to_render = {
+        ("sqs:SendMessage", f"{queue.rpartition(':')[0]}:{rendering}"),
+        ("s3:GetObject", f"{renditions}/film.png"),
+        ("s3:ListBucket", renditions),
+    }
+    assert [one for one in to_render if not allowed(*one)] == []
+
     every = needed | tracing
     (policy,) = iam.list_role_policies(RoleName=role.rsplit("/", 1)[-1])["PolicyNames"]
     document = iam.get_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyName=policy)

@@ -186,11 +186,16 @@ def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> 
     assert targets == guarded
 
 
-def test_the_functions_policies_name_their_resources() -> None:
-    statements = properties("ClassifyPolicy")["PolicyDocument"]["Statement"]
+@pytest.mark.parametrize("policy", ["ClassifyPolicy", "RenderPolicy"])
+def test_the_functions_policies_name_their_resources(policy: str) -> None:
+    statements = properties(policy)["PolicyDocument"]["Statement"]
     assert [s["Sid"] for s in statements if s["Resource"] == "*"] == ["WriteTraces"]
     for statement in statements:
         assert "*" not in "".join(statement["Action"])
+
+
+def test_the_function_asks_its_endpoint_alone() -> None:
+    statements = properties("ClassifyPolicy")["PolicyDocument"]["Statement"]
     (ask,) = [s for s in statements if s["Action"] == "sagemaker:InvokeEndpoint"]
     assert ask["Resource"]["Sub"].endswith(":endpoint/${EndpointName}")
     assert "Policies" not in properties("ClassifyFunction")
