@@ -12,7 +12,7 @@ from local.stack import Stack
 
 
 @dataclasses.dataclass(frozen=True)
-class Alert:
+class PrintedAlert:
     """One message of the alerts topic, as a subscriber receives it."""
 
     subject: str
@@ -67,7 +67,7 @@ def _unsubscribe(stack: Stack, queue_name: str, url: str, topic: str) -> None:
     stack.sqs.delete_queue(QueueUrl=url)
 
 
-def receive(stack: Stack, queue_url: str, wait: int = 0) -> list[Alert]:
+def receive(stack: Stack, queue_url: str, wait: int = 0) -> list[PrintedAlert]:
     """Take what has arrived; with nothing there, wait up to `wait` seconds (at most 20)."""
     answer = stack.sqs.receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait
@@ -78,10 +78,10 @@ def receive(stack: Stack, queue_url: str, wait: int = 0) -> list[Alert]:
     return [_alert(message["Body"]) for message in arrived]
 
 
-def _alert(body: str) -> Alert:
+def _alert(body: str) -> PrintedAlert:
     notification = json.loads(body)
     attributes = notification.get("MessageAttributes", {})
-    return Alert(
+    return PrintedAlert(
         subject=notification.get("Subject", ""),
         message=notification["Message"],
         attributes={name: value["Value"] for name, value in attributes.items()},

@@ -103,7 +103,7 @@ def waiting(stack: str, *, as_json: bool) -> None:
     _show_queues(depths)
 
 
-def _show_queues(depths: list[queues.Waiting]) -> None:
+def _show_queues(depths: list[queues.QueueDepth]) -> None:
     console.print(f"{'ready':>8} {'being tried':>12} {'delayed':>8} {'oldest':>9}")
     for each in depths:
         age = "-" if each.oldest_seconds is None else f"{each.oldest_seconds} s"

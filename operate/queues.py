@@ -19,7 +19,7 @@ _RECENT = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueueDepth:
     """About how many messages; the oldest's age in seconds where CloudWatch knows it."""
 
     what: str
@@ -29,12 +29,12 @@ class Waiting:
     oldest_seconds: int | None
 
 
-def waiting(application: Application) -> list[Waiting]:
+def waiting(application: Application) -> list[QueueDepth]:
     found = []
     for output, what in QUEUES.items():
         depth = application.queue(output).depth()
         age = _oldest(application, output) if depth.total else None
-        found.append(Waiting(what, depth.ready, depth.being_tried, depth.delayed, age))
+        found.append(QueueDepth(what, depth.ready, depth.being_tried, depth.delayed, age))
     return found
 
 

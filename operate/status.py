@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws.alarms import Alarm, alarms
 from aws.subscriptions import Subscriptions, subscriptions
 from operate.application import Application
-from operate.queues import QUEUES, Waiting, waiting
+from operate.queues import QUEUES, QueueDepth, waiting
 from operate.redrive import SOURCES
 from screening.judgement import Finding
 
@@ -22,7 +22,7 @@ class Status:
     cutoff: str
     last_screening: str | None
     model: str | None
-    queues: list[Waiting]
+    queues: list[QueueDepth]
     people: Subscriptions
     programs: Subscriptions
     operations: Subscriptions

@@ -28,7 +28,7 @@ _FOLDERS = {Reading.PNEUMONIA: "PNEUMONIA", Reading.NORMAL: "NORMAL"}
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Unreviewed:
     """Positives that nobody has reviewed: how many, how many too long, and since when."""
 
     films: int
@@ -42,7 +42,7 @@ class Exported:
     left_out: list[tuple[str, str]]  # a film's key, and why it was left out
 
 
-def waiting(application: Application) -> Waiting:
+def waiting(application: Application) -> Unreviewed:
     """Return what waits for a review, for `status`."""
     before = overdue_since(datetime.now(UTC), int(_settings(application, "Remind")["REVIEW_HOURS"]))
     worklist = _worklist(application)
@@ -53,7 +53,7 @@ def waiting(application: Application) -> Waiting:
         if entry.finding == Reading.PNEUMONIA
     ]
     overdue = sum(entry.uploaded < before for entry in found)
-    return Waiting(len(found), overdue, min((each.uploaded for each in found), default=None))
+    return Unreviewed(len(found), overdue, min((each.uploaded for each in found), default=None))
 
 
 def performance(application: Application, days: int, wanted: float) -> list[Table]:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from imaging.refusals import NotReadable, TooLarge, UnsupportedFormat
 from serving.attributes import attributes
 from serving.budget import Budget
-from serving.gate import Refused
+from serving.gate import StrangePicture
 from serving.network import Network
 
 MAX_BODY = 25 * 2**20  # what SageMaker passes on
@@ -66,7 +66,7 @@ def make_app(network: Network, threads: int) -> Starlette:
             return JSONResponse(screened.probabilities, headers={_CUSTOM_ATTRIBUTES: said})
         except _Unanswered as error:
             return PlainTextResponse(str(error), error.status)
-        except Refused as refused:
+        except StrangePicture as refused:
             return PlainTextResponse(f"{refused.code}: {refused}", _NO_FILM_FOR_US)
         except NotReadable as error:
             return PlainTextResponse(str(error), _status(error))

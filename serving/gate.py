@@ -32,7 +32,7 @@ _REASONS = {
 }
 
 
-class Refused(Exception):
+class StrangePicture(Exception):
     """A picture that is not judged: `code` is for programs, the message for people."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 def refuse_strangers(kinds: Sequence[float]) -> None:
-    """Raise Refused where the probabilities of KINDS speak against a picture."""
+    """Raise StrangePicture where the probabilities of KINDS speak against a picture."""
     likeliest = KINDS[max(range(len(KINDS)), key=lambda index: kinds[index])]
     if likeliest != KINDS[0]:
-        raise Refused(likeliest, _REASONS[likeliest])
+        raise StrangePicture(likeliest, _REASONS[likeliest])

@@ -94,7 +94,7 @@ class Network:
         """What the network makes of the film in a JPEG or PNG file.
 
         Raises imaging.refusals.NotReadable for a file that is no film and, where it is `gated`,
-        gate.Refused for one that the gate takes for none that the network knows.
+        gate.StrangePicture for one that the gate takes for none that the network knows.
         """
         with self._counted():
             grey = network_input(

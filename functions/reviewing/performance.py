@@ -55,7 +55,7 @@ class Measures:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CutoffFor:
     """The highest cutoff with the wanted sensitivity, and its price."""
 
     cutoff: float
@@ -148,7 +148,7 @@ def readers_agree(chosen: Iterable[Case]) -> Estimate | None:
     return agreement([str(each) for each in case.readings.values()] for case in chosen)
 
 
-def cutoff_for(chosen: Sequence[Case], sensitivity: float) -> Wanted | None:
+def cutoff_for(chosen: Sequence[Case], sensitivity: float) -> CutoffFor | None:
     """Return the highest cutoff that would have found the wanted share of the ill."""
     weighted = _weighted(chosen)
     ill = sorted((case for case in weighted if case.ill), key=lambda case: -case.probability)
@@ -164,7 +164,7 @@ def cutoff_for(chosen: Sequence[Case], sensitivity: float) -> Wanted | None:
     films = sum(each.weight for each in weighted)
     alerts = sum(each.weight for each in weighted if each.probability >= cutoff)
     now = sum(case.positive for case in chosen)
-    return Wanted(
+    return CutoffFor(
         cutoff=cutoff,
         sensitivity=_sensitivity(weighted, lambda each: each.probability >= cutoff),
         alerts_per_thousand=1000 * alerts / films,

@@ -1,7 +1,7 @@
 import pytest
 
 from serving.attributes import attributes, packed
-from serving.gate import KINDS, Refused, refuse_strangers
+from serving.gate import KINDS, StrangePicture, refuse_strangers
 
 
 def test_a_childs_chest_film_is_not_refused() -> None:
@@ -10,7 +10,7 @@ def test_a_childs_chest_film_is_not_refused() -> None:
 
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_the_likeliest_kind_is_the_code_of_the_refusal(kind: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(StrangePicture) as refused:
         refuse_strangers([0.5 if each == kind else 0.1 for each in KINDS])
     assert refused.value.code == kind
     said = str(refused.value)

@@ -12,7 +12,7 @@ from aws.endpoint import Endpoint as FunctionsEndpoint
 from aws.endpoint import NotAnswered
 from imaging.refusals import NotReadable
 from screening.refusals import Code, Rejected, TryAgain
-from serving.gate import Refused
+from serving.gate import StrangePicture
 from training.evaluation.predictor import NoAnswer, ParallelPredictor, Probabilities
 
 AT_ONCE = 8
@@ -33,7 +33,7 @@ _CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetr
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class LiveEndpoint:
     asked: FunctionsEndpoint
     models: set[str] = field(default_factory=set)  # that have answered
 
@@ -46,15 +46,15 @@ class Endpoint:
         """The probabilities (normal, pneumonia) for the film in an image file.
 
         Waits longer each time while the endpoint is throttled, starts or fails. Raises NotReadable
-        with the endpoint's reason for an image that it rejects, Refused where its gate does, and
-        NoAnswer when it can't be asked.
+        with the endpoint's reason for an image that it rejects, StrangePicture where its gate does,
+        and NoAnswer when it can't be asked.
         """
         for attempt in range(ATTEMPTS):
             try:
                 answer = self.asked.ask(film, gated=gated)
             except Rejected as rejected:
                 if rejected.code not in set(Code):
-                    raise Refused(rejected.code, str(rejected)) from None
+                    raise StrangePicture(rejected.code, str(rejected)) from None
                 raise NotReadable(str(rejected)) from None
             except NotAnswered as problem:
                 # The function tries everything again; AWS's code says whether that helps.
@@ -104,5 +104,5 @@ def connect(name: str) -> ParallelPredictor:
         ) from None
     except BotoCoreError as error:
         raise NoAnswer(f"AWS can't be asked: {error}.") from None
-    endpoint = Endpoint(FunctionsEndpoint(client, name))
+    endpoint = LiveEndpoint(FunctionsEndpoint(client, name))
     return ParallelPredictor(endpoint, f"endpoint {name}", AT_ONCE)

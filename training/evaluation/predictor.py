@@ -13,7 +13,7 @@ from rich.progress import track
 from cxr_alert.errors import Mistake
 from imaging.refusals import NotReadable
 from imaging.rendition import for_an_endpoint
-from serving.gate import Refused
+from serving.gate import StrangePicture
 from serving.network import Network
 
 Probabilities: TypeAlias = tuple[float, float]  # normal, pneumonia
@@ -37,7 +37,7 @@ class Predictor(Protocol):
     def classify(self, film: bytes, *, gated: bool = False) -> Probabilities:
         """Answer about one film; raise NotReadable where it is none.
 
-        `gated`, it raises Refused where the network's gate takes it for none that it knows.
+        `gated`, it raises StrangePicture where the network's gate takes it for none that it knows.
         """
 
 
@@ -74,7 +74,7 @@ class ParallelPredictor:
                 return Unread(f"{error.strerror or error}.")
             except NotReadable as error:
                 return Unread(str(error))
-            except Refused as refused:
+            except StrangePicture as refused:
                 return Unread(str(refused), refused.code)
 
         bar = Console(stderr=True)

@@ -33,7 +33,7 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class Mistake:
+class Misjudged:
     name: str
     probability: float
     picture: str  # a data: address
@@ -151,14 +151,14 @@ def _subgroups(metrics: Json, cutoffs: list[str]) -> list[Subgroup]:
     ]
 
 
-def _worst(evaluation: Evaluation, cutoff: float, label: int) -> list[Mistake]:
+def _worst(evaluation: Evaluation, cutoff: float, label: int) -> list[Misjudged]:
     """The mistakes among the films of class `label` that were made with most conviction."""
     labels, probabilities = evaluation.labels, evaluation.probabilities
     wrong = np.flatnonzero((labels == label) & ((probabilities >= cutoff) != (label == 1)))
     doubt = probabilities[wrong] * (1 if label == 1 else -1)
     worst = wrong[np.argsort(doubt, kind="stable")][:WORST]
     return [
-        Mistake(
+        Misjudged(
             evaluation.films[each].path.name,
             float(probabilities[each]),
             _picture(evaluation.films[each]),

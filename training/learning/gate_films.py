@@ -21,7 +21,7 @@ _STORED = 224  # the side that pictures are varied at
 
 
 @dataclass(frozen=True)
-class Pictures:
+class GatePictures:
     """Grey levels uint8 [N, S, S], of what kind each is (an index of KINDS), and its source."""
 
     films: NDArray[np.uint8]
@@ -57,7 +57,7 @@ def pictures_in(folder: Path) -> list[Path]:
     return found
 
 
-def make_pictures(sources: Sources, size: int, counts: Counts, seed: int) -> Pictures:
+def make_pictures(sources: Sources, size: int, counts: Counts, seed: int) -> GatePictures:
     """Varied pictures [N, size, size] of all kinds; the same seed gives the same."""
     random = np.random.default_rng(seed)
     children, adults = read_all(sources.children, _STORED), read_all(sources.adults, _STORED)
@@ -67,7 +67,7 @@ def make_pictures(sources: Sources, size: int, counts: Counts, seed: int) -> Pic
         for film, kind, source in _draw(children, adults, others, counts, random)
     ]
     films, kinds, names = zip(*made, strict=True)
-    return Pictures(np.stack(films), list(kinds), list(names))
+    return GatePictures(np.stack(films), list(kinds), list(names))
 
 
 def read_all(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
