@@ -12,9 +12,8 @@ Run: TypeAlias = Callable[[argparse.Namespace], int | None]
 
 
 def add_command(commands: Commands, name: str, purpose: str, run: Run) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name, help=purpose, description=f"{purpose[:1].upper()}{purpose[1:]}."
-    )
+    sentence = f"{purpose[:1].upper()}{purpose[1:]}."
+    command = commands.add_parser(name, help=purpose, description=sentence)
     command.set_defaults(run=run)
     return command
 
