@@ -89,12 +89,16 @@ def test_the_same_seed_varies_in_the_same_way() -> None:
     assert not torch.equal(draw(3), draw(4))
 
 
+STILL = Recipe(
+    **dict.fromkeys(("rotation", "shear", "shift", "zoom", "aspect", "gamma", "noise"), 0.0),
+    **dict.fromkeys(("blurred", "erased", "sharpened", "framed", "contrast"), 0.0),
+    cropped=1.0,
+)
+
+
 def test_a_framed_film_is_black_along_its_edges_only() -> None:
     films = torch.full((200, 1, 64, 64), 200.0)
-    still = Recipe(
-        rotation=0, shear=0, shift=0, zoom=0, aspect=0, gamma=0, noise=0, blurred=0, erased=0
-    )
-    framed = augment(films, 64, dataclasses.replace(still, framed=1.0), torch.Generator())
+    framed = augment(films, 64, dataclasses.replace(STILL, framed=1.0), torch.Generator())
     assert torch.all(framed[:, :, 12:52, 12:52] == 200)
     assert bool((framed[:, :, 0, 0] == 0).any())
     # Corners alone hide letters; whole edges hide the collimator.
@@ -104,10 +108,7 @@ def test_a_framed_film_is_black_along_its_edges_only() -> None:
 def test_a_sharpened_film_keeps_its_flat_parts_and_raises_its_edges() -> None:
     film = torch.full((1, 1, 64, 64), 100.0)
     film[..., 32:] = 150
-    still = Recipe(
-        rotation=0, shear=0, shift=0, zoom=0, aspect=0, gamma=0, noise=0, blurred=0, erased=0
-    )
-    sharp = augment(film, 64, dataclasses.replace(still, sharpened=1.0), torch.Generator())
+    sharp = augment(film, 64, dataclasses.replace(STILL, sharpened=1.0), torch.Generator())
     step = (sharp[0, 0, 32, 30:34] - sharp[0, 0, 32, 30]).abs().max()
     assert float(step) > 50
     torch.testing.assert_close(sharp[..., :30].flip(-1), sharp[..., :30])
