@@ -60,9 +60,10 @@ def make_app(network: Network, threads: int) -> Starlette:
             async with bodies.hold(_most_to_hold(request)):
                 film = await _read(request)
                 loop = asyncio.get_running_loop()
-                gated = not _overruled(request)
+                gated = not _asks_for("gate=off", request)
                 screened = await loop.run_in_executor(workers, network.screen, film, gated)
-            said = attributes(network.name, gated, screened.cells)
+            cells = screened.cells if _asks_for("map=on", request) else []
+            said = attributes(network.name, gated, cells)
             return JSONResponse(screened.probabilities, headers={_CUSTOM_ATTRIBUTES: said})
         except _Unanswered as error:
             return PlainTextResponse(str(error), error.status)
@@ -84,10 +85,10 @@ def make_app(network: Network, threads: int) -> Starlette:
     )
 
 
-def _overruled(request: Request) -> bool:
-    """Whether a person has looked, and wants the film judged whatever the gate says."""
+def _asks_for(what: str, request: Request) -> bool:
+    """Whether the request says `gate=off`, since a person has looked, or `map=on`."""
     asked = request.headers.get(_CUSTOM_ATTRIBUTES, "")
-    return "gate=off" in re.split(r"[,;\s]+", asked)
+    return what in re.split(r"[,;\s]+", asked)
 
 
 def _most_to_hold(request: Request) -> int:

@@ -6,7 +6,7 @@ _FULL = 99  # the cell that speaks most for pneumonia; 0 speaks for nothing, or 
 
 
 def attributes(model: str, gated: bool, cells: Sequence[float]) -> str:
-    """`model=NAME`, then `gate=off` where a person overruled it, then `map=` where there are cells.
+    """`model=NAME`, then `gate=off` where a person overruled it, then `map=` if it was asked for.
 
     The map has two digits for each cell of a square grid, row by row: its share of the largest.
     """

@@ -47,8 +47,12 @@ def film(level: int) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_film_that_passes_comes_with_its_map(container: Container) -> None:
-    reply = container.post("/invocations", film(CHILD))
+def test_a_film_that_passes_comes_with_its_map_when_that_is_asked_for(
+    container: Container,
+) -> None:
+    unasked = container.post("/invocations", film(CHILD))
+    assert unasked.headers[ATTRIBUTES.lower()] == "model=gated"
+    reply = container.post("/invocations", film(CHILD), {ATTRIBUTES: "map=on"})
     assert reply.status == 200
     assert json.loads(reply.body) == pytest.approx(brightness(CHILD), abs=0.01)
     model, _, cells = reply.headers[ATTRIBUTES.lower()].partition(",map=")
@@ -71,7 +75,7 @@ def test_a_person_overrules_the_gate_and_the_answer_says_so(container: Container
     reply = container.post("/invocations", film(ADULT), asked)
     assert reply.status == 200
     assert json.loads(reply.body) == pytest.approx(brightness(ADULT), abs=0.01)
-    assert reply.headers[ATTRIBUTES.lower()].startswith("model=gated,gate=off,map=")
+    assert reply.headers[ATTRIBUTES.lower()] == "model=gated,gate=off"
 
 
 def test_only_gate_off_overrules(container: Container) -> None:

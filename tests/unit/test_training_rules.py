@@ -90,9 +90,19 @@ def test_the_same_seed_varies_in_the_same_way() -> None:
 
 
 STILL = Recipe(
-    **dict.fromkeys(("rotation", "shear", "shift", "zoom", "aspect", "gamma", "noise"), 0.0),
-    **dict.fromkeys(("blurred", "erased", "sharpened", "framed", "contrast"), 0.0),
-    cropped=1.0,
+    rotation=0,
+    shear=0,
+    shift=0,
+    zoom=0,
+    aspect=0,
+    gamma=0,
+    noise=0,
+    blurred=0,
+    erased=0,
+    sharpened=0,
+    framed=0,
+    contrast=0,
+    cropped=1,
 )
 
 

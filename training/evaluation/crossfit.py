@@ -76,14 +76,10 @@ def show(result: Json, cutoff: float) -> None:
     """Print a table with a row for each rendering."""
     called = f"{cutoff:g}"
     table = Table(caption=f"Recall and specificity at {called}; each block by the others' scale.")
-    for column in ("films", "refused", "AUC", "recall", "specificity", "slope", "intercept", "ECE"):
+    for column in ("films", "refused", "AUC", "recall", "specificity"):
         table.add_column(column, no_wrap=True)
     for name, row in result.items():
         at = row["at"][called]
-        numbers = (row["auc"], at["recall"], at["specificity"], row["slope"], row["intercept"])
-        table.add_row(
-            name,
-            f"{row['refused']:.3f}",
-            *(f"{number:.3f}" for number in (*numbers, row["ece"])),
-        )
+        numbers = (row["refused"], row["auc"], at["recall"], at["specificity"])
+        table.add_row(name, *(f"{number:.3f}" for number in numbers))
     Console(highlight=False, soft_wrap=True).print(table)

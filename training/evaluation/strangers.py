@@ -43,7 +43,7 @@ def strangers(folder: Path, model: Path, out: Path, cutoff: float) -> Json:
 def show(result: Json, cutoff: float) -> None:
     """Print a table with a row for each folder."""
     table = Table(caption="95 % Wilson intervals.")
-    for column in ("pictures", "number", "refused", "as", f"alarm at {cutoff:g}"):
+    for column in ("pictures", "number", "refused", f"alarm at {cutoff:g}"):
         table.add_column(column, no_wrap=True)
     for name, row in result.items():
         low, high = row["refused_interval"]
@@ -51,7 +51,6 @@ def show(result: Json, cutoff: float) -> None:
             name,
             f"{row['pictures']:,}",
             f"{row['refused']:.3f} ({low:.3f}-{high:.3f})",
-            ", ".join(f"{kind} {count}" for kind, count in row["as"].items()),
             f"{row['alarming']:.3f}",
         )
     Console(highlight=False, soft_wrap=True).print(table)
