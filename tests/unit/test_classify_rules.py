@@ -314,7 +314,8 @@ JUDGEMENTS = st.builds(
     claim=st.none() | st.just(CLAIM),
     alert=st.sampled_from(AlertState),
     alerted=st.none() | st.just("2026-11-22T10:15:32.123Z"),
-    facts=st.none() | st.builds(Facts, st.just("CR"), st.just("window"), age=st.none() | st.text()),
+    facts=st.none()
+    | st.builds(Facts, st.just("CR"), st.just("window"), age=st.none() | st.text(max_size=64)),
 )
 def test_a_record_is_read_as_it_was_written(**known: Any) -> None:
     upload = {name: value for name, value in asdict(UPLOAD).items() if name not in NOT_IN_RECORD}
