@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 from aws.endpoint import Endpoint as FunctionsEndpoint
 from aws.endpoint import NotAnswered
 from imaging.refusals import NotReadable
-from screening.refusals import Code, Rejected, TryAgain
-from serving.gate import StrangePicture
+from screening.refusals import Rejected, TryAgain
+from serving.gate import KINDS, StrangePicture
 from training.evaluation.predictor import NoAnswer, ParallelPredictor, Probabilities
 
 AT_ONCE = 8
@@ -53,7 +53,7 @@ class LiveEndpoint:
             try:
                 answer = self.asked.ask(film, gated=gated)
             except Rejected as rejected:
-                if rejected.code not in set(Code):
+                if rejected.code in KINDS:
                     raise StrangePicture(rejected.code, str(rejected)) from None
                 raise NotReadable(str(rejected)) from None
             except NotAnswered as problem:
