@@ -59,6 +59,9 @@ def _add_gate(commands: Commands) -> None:
     )
     command.add_argument("--adults", type=Path, required=True, help="chest films of adults")
     add_out(command)
+    command.add_argument(
+        "--leave-out", nargs="+", default=[], metavar="KIND", help="folders of --others not to use"
+    )
     command.add_argument("--recipe", type=Path, required=True, help="the network's")
     command.add_argument("--keep-out", type=Path, help="as for train")
     command.add_argument(
@@ -81,6 +84,7 @@ def _gate(options: argparse.Namespace) -> None:
         options.out,
         load_recipe(options.recipe),
         options.keep_out,
+        options.leave_out,
     )
 
 

@@ -54,7 +54,7 @@ def _measured(
 def show(result: Json, cutoff: float) -> None:
     """Print a table with a row for each rendering."""
     called = f"{cutoff:g}"
-    table = Table(caption=f"Recall and specificity at {called}, with 95 % Wilson intervals.")
+    table = Table(caption=f"Recall and specificity at {called}; robustness.json has intervals.")
     for column in ("films", "refused", "AUC", "Brier", "recall", "specificity"):
         table.add_column(column, no_wrap=True)
     for name, measured in result.items():
@@ -64,12 +64,8 @@ def show(result: Json, cutoff: float) -> None:
             cells = [
                 f"{measured['auc']:.3f}",
                 f"{measured['brier']:.3f}",
-                *(_with_interval(at, rate) for rate in ("recall", "specificity")),
+                f"{at['recall']:.3f}",
+                f"{at['specificity']:.3f}",
             ]
         table.add_row(name, f"{measured['refused']:.3f}", *cells)
     Console(highlight=False, soft_wrap=True).print(table)
-
-
-def _with_interval(at: Json, rate: str) -> str:
-    low, high = at[f"{rate}_interval"]
-    return f"{at[rate]:.2f} ({low:.2f}-{high:.2f})"

@@ -1,5 +1,6 @@
 """`cxr-alert gate`: pictures of all kinds in, a gate for a network's first half out."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -22,18 +23,24 @@ def train_gate(
     out: Path,
     recipe: Recipe,
     kept_out: Path | None,
+    left_out: Collection[str] = (),
     counts: Counts = Counts(),  # noqa: B008 - frozen
 ) -> Gate:
     """Train a gate that looks at what the first half of the served network `start` sees.
 
     `others` has a folder for each kind of picture that is no chest film; `adults` are chest films
     of adults; `data`, `kept_out` and the recipe's fold say which children's films are trained on,
-    as in `train`. Leaves `gate.pt` in `out`.
+    as in `train`. Kinds that are `left_out` are not learned from: what the gate makes of them shows
+    what it makes of pictures that nobody thought of. Leaves `gate.pt` in `out`.
     """
     films = find_films(data)
     apart = {film.patient for film in find_films(kept_out)} if kept_out else set()
     training, _ = split_films(films, recipe.fold, recipe.folds, apart)
-    by_kind = {folder.name: pictures_in(folder) for folder in sorted(others.iterdir())}
+    by_kind = {
+        folder.name: pictures_in(folder)
+        for folder in sorted(others.iterdir())
+        if folder.name not in left_out
+    }
     learned = [path for index, path in enumerate(pictures_in(adults)) if index % HELD_OUT]
     sources = Sources([film.path for film in training], learned, by_kind)
     console = Console()
