@@ -44,10 +44,10 @@ pictures: build/.dev build/.emulator build/.sam ## take the pictures of docs/wor
 	@$(APP) -m tests.e2e.pictures
 
 prepare: build/.dev ## check, split and draw a folder of films: make prepare DATA=folder OUT=folder
-	@$(CXR) prepare --data $(DATA) --out $(OUT) --keep-out samples
+	@$(if $(and $(DATA),$(OUT)),,echo "Say which: make prepare DATA=folder OUT=folder"; exit 2;) $(CXR) prepare --data $(DATA) --out $(OUT) --keep-out samples
 
 train: build/.dev ## train a network: make train DATA=folder OUT=folder
-	@$(CXR) train --data $(DATA) --out $(OUT) --keep-out samples
+	@$(if $(and $(DATA),$(OUT)),,echo "Say which: make train DATA=folder OUT=folder"; exit 2;) $(CXR) train --data $(DATA) --out $(OUT) --keep-out samples
 
 cloud: build/.app build/.cloud ## install SageMaker's SDK, for cxr-alert train --on sagemaker
 

@@ -32,7 +32,7 @@ def _add_evaluate(commands: Commands) -> None:
     command = add_command(commands, "evaluate", "measure a network on labelled films", _evaluate)
     add_json(command)
     add_data(command)
-    _add_asked(command, required=True)
+    _add_asked(command)
     _add_only(command)
     add_out(command)
     command.add_argument(
@@ -95,7 +95,7 @@ def _add_predict(commands: Commands) -> None:
     command.add_argument(
         "images", nargs="+", type=Path, metavar="IMAGE", help="JPEG, PNG or DICOM; or a folder"
     )
-    _add_asked(command, required=False)
+    _add_asked(command)
     command.add_argument(
         "--cutoff", type=share, default=float(DEFAULT_CUTOFF), help="default: %(default)s"
     )
@@ -120,7 +120,7 @@ def _add_cutoff(commands: Commands) -> None:
     command = add_command(commands, "cutoff", "choose the cutoff on validation films", _cutoff)
     add_json(command)
     add_data(command)
-    _add_asked(command, required=True)
+    _add_asked(command)
     _add_only(command)
     command.add_argument(
         "--sensitivity", type=share, default=0.97, help="share to be found (%(default)s)"
@@ -144,10 +144,9 @@ def _cutoff(options: argparse.Namespace) -> None:
     show(evaluation, options.sensitivity, options.prevalence, as_json=options.json)
 
 
-def _add_asked(command: argparse.ArgumentParser, *, required: bool) -> None:
-    asked = command.add_mutually_exclusive_group(required=required)
-    default = "" if required else "; default: the shipped network"
-    add_model(asked, f"a network, an ONNX file{default}")
+def _add_asked(command: argparse.ArgumentParser) -> None:
+    asked = command.add_mutually_exclusive_group()
+    add_model(asked, "a network, an ONNX file; default: the shipped network")
     asked.add_argument("--endpoint", metavar="NAME", help="a live SageMaker endpoint")
 
 

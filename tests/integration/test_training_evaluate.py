@@ -416,7 +416,6 @@ def test_a_cutoff_is_never_chosen_on_test_films(data: Path, network: Path) -> No
     [
         (["--data", "nowhere", "--model", "{network}"], "nowhere is not a folder"),
         (["--data", "{data}", "--model", "README.md"], "README.md is no ONNX network"),
-        (["--data", "{data}"], "one of the arguments --model --endpoint is required"),
         (["--data", "{data}", "--model", "x", "--endpoint", "y"], "not allowed with argument"),
         (["--data", "{data}", "--model", "{network}", "--cutoff", "10"], "10 is not between 0"),
         (["--data", "{data}", "--model", "{network}", "--only", "{normal}"], "one class only"),
@@ -437,9 +436,11 @@ def test_a_mistake_is_one_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_film_that_cannot_be_read_is_named(tmp_path: Path, data: Path, network: Path) -> None:
-    (data / "NORMAL" / "letter.jpeg").write_text("Dear doctor")
+def test_films_that_cannot_be_read_are_all_named(tmp_path: Path, data: Path, network: Path) -> None:
+    for name in ("letter", "list"):
+        (data / "NORMAL" / f"{name}.jpeg").write_text("Dear doctor")
     result = run("evaluate", "--data", data, "--model", network, "--out", tmp_path / "out")
     assert result.returncode == 2
     assert "letter.jpeg can't be read: The file is neither" in result.stderr
+    assert "list.jpeg can't be read" in result.stderr
     assert "Traceback" not in result.stderr

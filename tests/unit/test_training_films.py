@@ -8,6 +8,7 @@ from training.dataset.folder import (
     Film,
     Patient,
     find_films,
+    other_files,
     split_as_reported,
     split_films,
     tell_shared_patients,
@@ -184,3 +185,15 @@ def test_a_patient_in_two_splits_is_named() -> None:
         "2 patient(s) have films in train and in test, PNEUMONIA person1 for"
     )
     assert tell_shared_patients(numbered(1, "person", [1, 1, 2], "train")) == []
+
+
+def test_class_folders_in_small_letters_are_pointed_out(tmp_path: Path) -> None:
+    touch(tmp_path, "normal/a.jpeg", "pneumonia/b.jpeg")
+    with pytest.raises(BadDataset, match=r"Rename the folder .*normal to NORMAL, in capitals"):
+        find_films(tmp_path)
+
+
+def test_files_that_are_no_films_are_found_too(tmp_path: Path) -> None:
+    touch(tmp_path, "NORMAL/a.jpeg", "NORMAL/b.tiff", "train/PNEUMONIA/c.pdf", "notes.txt")
+    touch(tmp_path, "NORMAL/._a.jpeg")
+    assert [path.name for path in other_files(tmp_path)] == ["b.tiff", "c.pdf"]

@@ -179,3 +179,20 @@ def test_a_recipe_that_makes_no_sense_is_refused(
     path.write_text(content)
     with pytest.raises(BadRecipe, match=complaint):
         load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"epochs": 0}, "epochs above 0"),
+        ({"batch_size": 0}, "batch_size above 0"),
+        ({"learning_rate": -0.1}, "learning_rate above 0"),
+        ({"erased": 7.0}, "erased from 0 to 1; it is 7"),
+        ({"fold": 10}, "fold from 0 to 9"),
+    ],
+)
+def test_a_recipe_that_cannot_be_trained_by_is_refused(
+    values: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(BadRecipe, match=complaint):
+        Recipe(**values)

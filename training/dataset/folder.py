@@ -79,6 +79,9 @@ def find_films(folder: Path) -> list[Film]:
     films = films or numbered
     for label, name in enumerate(_NUMBERED if numbered else CLASSES):
         if not any(film.label == label for film in films):
+            other = next((each for each in folder.rglob("*") if _is_called(each, name)), None)
+            if other:
+                raise BadDataset(f"Rename the folder {other} to {name}, in capitals.")
             raise BadDataset(
                 f"No JPEG, PNG or DICOM film lies in a folder {name} below {folder}: "
                 f"put the films of each class into folders {' and '.join(CLASSES)}."
@@ -156,6 +159,20 @@ def _films_in(folder: Path, names: Sequence[str]) -> list[Film]:
         for path in sorted(folder.rglob(f"{name}/*"))
         if is_film(path)
     ]
+
+
+def other_files(folder: Path) -> list[Path]:
+    """The files in class folders below `folder` that are no film by their name."""
+    return [
+        path
+        for name in (*CLASSES, *_NUMBERED)
+        for path in sorted(folder.rglob(f"{name}/*"))
+        if path.is_file() and not path.name.startswith(".") and not is_film(path)
+    ]
+
+
+def _is_called(path: Path, name: str) -> bool:
+    return path.name != name and path.name.upper() == name and path.is_dir()
 
 
 def is_film(path: Path) -> bool:

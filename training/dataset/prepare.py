@@ -23,6 +23,7 @@ from training.dataset.folder import (
     BadDataset,
     Film,
     find_films,
+    other_files,
     split_as_reported,
     split_films,
     tell_shared_patients,
@@ -89,6 +90,8 @@ def prepare(
         console.print(sentence)
     apart = {film.patient for film in find_films(kept_out)} if kept_out else set()
     films, fingerprints, unreadable = _look_at(found)
+    for path in other_files(data):
+        console.print(f"Left out, since it is no JPEG, PNG or DICOM: {path}", markup=False)
     for one in unreadable:
         console.print(
             f"Left out, since it can't be read: {one.film.path}. {one.reason}", markup=False

@@ -82,14 +82,17 @@ def save(evaluation: Evaluation, data: Path, out: Path) -> None:
 def predict_films(asked: ParallelPredictor, films: Sequence[Film]) -> Floats:
     """Ask for the probability of pneumonia [N] of each film.
 
-    Raises BadDataset naming a film that can't be read.
+    Raises BadDataset naming the films that can't be read.
     """
     paths = [film.path for film in films]
-    probabilities = []
+    probabilities, unread = [], []
     for path, answer in zip(paths, asked.predict(paths), strict=True):
         if isinstance(answer, Unread):
-            raise BadDataset(f"{path} can't be read: {answer.why} Replace or remove it.")
-        probabilities.append(answer[1])
+            unread.append(f"{path} can't be read: {answer.why}")
+        else:
+            probabilities.append(answer[1])
+    if unread:
+        raise BadDataset("\n".join([*unread, "Replace or remove what can't be read."]))
     return np.array(probabilities)
 
 

@@ -11,6 +11,8 @@ _MARGIN = 1.4  # films are kept this much larger than the network takes them, to
 
 
 BLOCKS = 8  # of a ResNet-18
+VARIED = ("blurred", "erased", "sharpened", "framed")  # shares of films that are varied so
+_SHARES = (*VARIED, "label_smoothing", "ema_decay", "noise", "grown_after")
 STEP = 16  # of the sizes that films are trained at
 
 
@@ -61,8 +63,14 @@ class Recipe:
             raise BadRecipe(f"A recipe has frozen from 0 to {BLOCKS} and cropped above 0, up to 1.")
         if self.size % STEP or self.first_size % STEP:
             raise BadRecipe(f"A recipe has size and first_size that are multiples of {STEP}.")
-        if self.temperature <= 0:
-            raise BadRecipe("A recipe has a temperature above 0.")
+        for name in ("epochs", "batch_size", "folds", "learning_rate", "temperature"):
+            if not getattr(self, name) > 0:
+                raise BadRecipe(f"A recipe has {name} above 0; it is {getattr(self, name):g}.")
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadRecipe(f"A recipe has {name} from 0 to 1; it is {getattr(self, name):g}.")
+        if not 0 <= self.fold < self.folds:
+            raise BadRecipe(f"A recipe has fold from 0 to {self.folds - 1}, one less than folds.")
         if self.mixup and self.consistency:
             raise BadRecipe("A recipe has mixup or consistency: views of mixtures do not compare.")
 
@@ -79,9 +87,8 @@ class Recipe:
     def milder(self) -> "Recipe":
         """The same with variations of a quarter: films much as they are served."""
         lengths = ("rotation", "shear", "shift", "zoom", "aspect", "gamma", "noise", "contrast")
-        shares = ("blurred", "erased", "sharpened", "framed")
         return dataclasses.replace(
-            self, **{name: getattr(self, name) / 4 for name in (*lengths, *shares)}
+            self, **{name: getattr(self, name) / 4 for name in (*lengths, *VARIED)}
         )
 
     def save(self, path: Path) -> None:
