@@ -28,7 +28,7 @@ from rich.progress import Progress
 from serving.shipped import SHIPPED_NETWORK
 from tests.integration.serving_container import PATIENCE, SAGEMAKER, Container, running
 
-DOCUMENTED = {200, 400, 408, 413, 415}
+DOCUMENTED = {200, 400, 408, 413, 415, 422}
 MOST_MEGABYTES = 700
 CAP_BYTES = 2**30  # of the container's data: past it, it would be killed
 SENDERS = 4

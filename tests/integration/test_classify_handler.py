@@ -315,7 +315,7 @@ def test_an_error_of_our_own_making_tells_where_but_quotes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     log: io.StringIO,
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("Jane-Miller.jpeg")
 
     monkeypatch.setattr(Endpoint, "ask", fail)

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,13 @@ from imaging.rendition import render
 from tests.dicom_films import dicom, film
 
 LARGE = film(2000, 2400)
+
+
+@pytest.fixture
+def wardens() -> Callable[[], list[psutil.Process]]:
+    """What a test adds to the children of the process, which has run other tests before."""
+    before = set(psutil.Process().children())
+    return lambda: [child for child in psutil.Process().children() if child not in before]
 
 
 @pytest.fixture
@@ -59,21 +66,25 @@ def test_a_refusal_has_its_code_and_sentence(cell: Cell) -> None:
 @pytest.mark.parametrize(
     "limits", [Limits(memory_bytes=4 * 1024 * 1024), Limits(seconds=0.001)], ids=["memory", "time"]
 )
-def test_a_film_that_takes_too_much_is_refused_and_leaves_no_child(limits: Limits) -> None:
+def test_a_film_that_takes_too_much_is_refused_and_leaves_no_child(
+    wardens: Callable[[], list[psutil.Process]], limits: Limits
+) -> None:
     cell = Cell(limits)
     try:
         for _ in range(2):
             assert refused(cell, dicom(LARGE)).code == "too_large"
-        (warden,) = psutil.Process().children()
+        (warden,) = wardens()
         assert warden.children() == []
     finally:
         cell.close()
-    assert psutil.Process().children() == []
+    assert wardens() == []
 
 
-def test_a_warden_that_died_is_replaced(cell: Cell) -> None:
+def test_a_warden_that_died_is_replaced(
+    wardens: Callable[[], list[psutil.Process]], cell: Cell
+) -> None:
     cell.render(dicom(film()))
-    (warden,) = psutil.Process().children()
+    (warden,) = wardens()
     warden.suspend()
     os.kill(warden.pid, 9)
     with pytest.raises(CellBroke):
