@@ -16,6 +16,9 @@ def add_to(commands: Commands) -> None:
     network.add_argument("--artefact", help="a job's artefact, s3://.../model.tar.gz")
     network.add_argument("--job", help="a completed training job, by name")
     network.add_argument(
+        "--back", action="store_true", help="serve the version before the last update again"
+    )
+    network.add_argument(
         "--delete", action="store_true", help="remove the endpoint and all that was made for it"
     )
     command.add_argument("--bucket", help="S3 bucket to upload --model to")
@@ -50,7 +53,7 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from training.sagemaker.cloud import address, aws_in_a_sentence
-    from training.sagemaker.deployment import DeploymentRequest, delete, deploy
+    from training.sagemaker.deployment import DeploymentRequest, back, delete, deploy
     from training.sagemaker.hosting import Instances, Serverless
 
     if options.capture and not options.kms_key:
@@ -82,7 +85,9 @@ def _run(options: argparse.Namespace) -> None:
     )
     try:
         with aws_in_a_sentence():
-            if options.delete:
+            if options.back:
+                back(options.endpoint, dry_run=options.dry_run, as_json=options.json)
+            elif options.delete:
                 delete(options.endpoint, options.dry_run, as_json=options.json)
             else:
                 deploy(order, as_json=options.json)

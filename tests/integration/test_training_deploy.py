@@ -223,7 +223,7 @@ class Updates:
         return SimpleNamespace(status_code=200), {"EndpointArn": "arn"}
 
 
-def test_an_update_is_a_canary_with_alarms_and_replaces_what_was(
+def test_an_update_is_a_canary_with_alarms_and_keeps_the_version_before_to_go_back_to(
     session: boto3.Session, tmp_path: Path
 ) -> None:
     updates = Updates(session, well=True)
@@ -231,6 +231,7 @@ def test_an_update_is_a_canary_with_alarms_and_replaces_what_was(
     hosting.make(plan(tmp_path, SCALED), "eye-1")
     hosting.make(plan(tmp_path, SCALED, "2"), "eye-2")
     [update] = updates.requests
+    assert update["RetainAllVariantProperties"] is True, "the load may call for more than two now"
     policy = update["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
     assert policy["Type"] == "CANARY"
     assert policy["CanarySize"] == {"Type": "INSTANCE_COUNT", "Value": 1}
@@ -239,7 +240,26 @@ def test_an_update_is_a_canary_with_alarms_and_replaces_what_was(
     assert names <= set(left(session))
     assert "eye-2" in left(session)
     assert "eye/2/model.tar.gz" in left(session)
-    assert not {"eye-1", "eye/1/model.tar.gz"} & set(left(session))
+    assert {"eye-1", "eye/1/model.tar.gz"} <= set(left(session))
+
+    assert hosting.back("eye", dry_run=True) == ("eye-1", "eye-2")
+    assert len(updates.requests) == 1
+    assert hosting.back("eye", dry_run=False) == ("eye-1", "eye-2")
+    assert updates.requests[-1]["EndpointConfigName"] == "eye-1"
+    hosting.make(plan(tmp_path, SCALED, "3"), "eye-3")
+    assert {"eye-1", "eye-3", "eye/3/model.tar.gz"} <= set(left(session))
+    assert not {"eye-2", "eye/2/model.tar.gz"} & set(left(session))
+
+
+def test_there_is_nothing_to_go_back_to_after_the_first_deploy(
+    session: boto3.Session, tmp_path: Path
+) -> None:
+    hosting = Hosting(session, nobody)
+    hosting.make(plan(tmp_path, ONE), "eye-1")
+    with pytest.raises(CloudError, match="no version before eye-1 is kept"):
+        hosting.back("eye", dry_run=False)
+    with pytest.raises(CloudError, match="no endpoint ear that this command made"):
+        hosting.back("ear", dry_run=False)
 
 
 def test_an_update_that_rolls_back_leaves_what_was(session: boto3.Session, tmp_path: Path) -> None:

@@ -96,6 +96,19 @@ def _record(
     }
 
 
+def back(endpoint: str, *, dry_run: bool, as_json: bool = False) -> None:
+    """Have the endpoint serve the version that it served before."""
+    session = sign_in()
+    with _bar(endpoint) as tell:
+        former, now = Hosting(session, tell).back(endpoint, dry_run=dry_run)
+    if as_json:
+        record = {"endpoint": endpoint, "dry_run": dry_run, "serves": former, "before": now}
+        print(json.dumps(record, indent=2))
+        return
+    serves = "would serve" if dry_run else "serves"
+    console.print(f"Endpoint {endpoint} {serves} {former} again, instead of {now}.")
+
+
 def delete(endpoint: str, dry_run: bool, *, as_json: bool = False) -> None:
     """Remove the endpoint and all that `deploy` made for it."""
     session = sign_in()

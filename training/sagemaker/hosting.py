@@ -5,7 +5,7 @@ nothing else is ever removed.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -271,6 +271,7 @@ class Hosting:
         Raises CloudError with AWS's reason. Interrupted while it waits, it leaves AWS to go on.
         """
         update = self.is_there(plan)
+        former = self._sagemaker.describe_endpoint(EndpointName=plan.endpoint) if update else {}
         before = {alarm["AlarmName"] for alarm in self._alarms(plan.endpoint)}
         with ExitStack() as undo:
             if plan.upload:
@@ -289,7 +290,30 @@ class Hosting:
                         undo.pop_all()  # from here on the new parts are the endpoint's
             undo.pop_all()
         if update:
-            self._remove_what_was_before(plan, name)
+            kept = (name, former["EndpointConfigName"])
+            self._remove_what_was_before(plan, kept)
+
+    def back(self, endpoint: str, *, dry_run: bool) -> tuple[str, str]:
+        """Have the endpoint serve the version before again; returns that one's name, and today's.
+
+        The two change places: the same again comes forward. Raises CloudError.
+        """
+        found = self._describe(endpoint)
+        if found is None or self._tags(found["EndpointArn"]).get(OWNED) != endpoint:
+            raise CloudError(f"There is no endpoint {endpoint} that this command made.")
+        now = found["EndpointConfigName"]
+        kept = [
+            each for each, _ in self._owned("list_endpoint_configs", "EndpointConfig", endpoint)
+        ]
+        others = [each for each in kept if each != now]
+        if not others:
+            raise CloudError(f"Of endpoint {endpoint} no version before {now} is kept.")
+        former = others[-1]
+        if not dry_run:
+            self._sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=former)
+            with ExitStack() as nothing:
+                self._await_service(endpoint, former, nothing)
+        return former, now
 
     def delete(self, endpoint: str) -> list[str]:
         """Remove the endpoint and all that was made for it; returns what that was."""
@@ -361,12 +385,12 @@ class Hosting:
         except (ClientError, BotoCoreError) as error:
             self._tell(f"Not removed, {operation} {request}: {error}")
 
-    def _remove_what_was_before(self, plan: Plan, name: str) -> None:
+    def _remove_what_was_before(self, plan: Plan, kept: Collection[str]) -> None:
         if isinstance(plan.runs_on, Serverless):
             self._remove_alarms(plan.endpoint)
         elif plan.runs_on.most <= plan.runs_on.count:
             self._stop_scaling(plan.endpoint)
-        self._remove_parts(plan.endpoint, but=name)
+        self._remove_parts(plan.endpoint, but=kept)
 
     def _scales(self, endpoint: str) -> bool:
         found = self._session.client("application-autoscaling").describe_scalable_targets(
@@ -393,15 +417,15 @@ class Hosting:
             self._session.client("cloudwatch").delete_alarms(AlarmNames=names)
         return [f"alarm {name}" for name in names]
 
-    def _remove_parts(self, endpoint: str, but: str = "") -> list[str]:
-        """Remove the endpoint's configurations, models and uploads, except those named `but`."""
+    def _remove_parts(self, endpoint: str, but: Collection[str] = ()) -> list[str]:
+        """Remove the endpoint's configurations, models and uploads, except those in `but`."""
         removed = []
         for name, _ in self._owned("list_endpoint_configs", "EndpointConfig", endpoint):
-            if name != but:
+            if name not in but:
                 self._sagemaker.delete_endpoint_config(EndpointConfigName=name)
                 removed.append(f"endpoint configuration {name}")
         for name, tags in self._owned("list_models", "Model", endpoint):
-            if name != but:
+            if name not in but:
                 self._sagemaker.delete_model(ModelName=name)
                 removed.append(f"model {name}")
                 if UPLOADED in tags:
