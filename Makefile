@@ -34,16 +34,16 @@ soak: build/.dev build/.emulator build/.sam ## thousands of uploads under random
 load: build/.dev build/.emulator build/.sam ## many films at once, and as many a second as the endpoint takes
 	@$(APP) -m tests.faults.load
 
-fuzz: build/.dev ## mutated films and headers against the container: make fuzz INPUTS=200000
+fuzz: build/.dev ## mutated films against the container: make fuzz INPUTS=200000
 	@$(APP) -m tests.faults.fuzz --inputs $(INPUTS)
 
-fuzzdicom: build/.dev ## mutated DICOM files against the decoder: make fuzzdicom INPUTS=50000
+fuzzdicom: build/.dev ## mutated DICOM files: make fuzzdicom INPUTS=50000
 	@$(APP) -m tests.faults.fuzz_dicom --inputs $(INPUTS)
 
 pictures: build/.dev build/.emulator build/.sam ## take the pictures of docs/worklist.md
 	@$(APP) -m tests.e2e.pictures
 
-prepare: build/.dev ## check, split and draw a folder of films: make prepare DATA=folder OUT=folder
+prepare: build/.dev ## check, split and draw films: make prepare DATA=folder OUT=folder
 	@$(if $(and $(DATA),$(OUT)),,echo "Say which: make prepare DATA=folder OUT=folder"; exit 2;) $(CXR) prepare --data $(DATA) --out $(OUT) --keep-out samples
 
 train: build/.dev ## train a network: make train DATA=folder OUT=folder
