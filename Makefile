@@ -11,7 +11,7 @@ LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overr
 .PHONY: help lock-function demo up down test pictures faults soak load fuzz fuzzdicom prepare train cloud job bench lint format lock clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: build/.app build/.emulator build/.sam ## drop 24 X-rays into the local application and watch the alerts
 	@$(CXR) demo
