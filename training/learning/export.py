@@ -30,6 +30,8 @@ def export(classifier: Classifier, size: int, path: Path) -> None:
     if program is None:
         raise RuntimeError("PyTorch's exporter gave no ONNX program.")
     model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where on this machine each step was written
     told = classifier.scale.told()
     if classifier.gate:
         told["kinds"] = json.dumps(KINDS)
