@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
 
+from screening.config import DEFAULT_CUTOFF
+
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], int | None]
 
@@ -38,6 +40,16 @@ def add_patients(command: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="CSV",
         help="whose films they are, where their names do not tell: columns film and patient",
+    )
+
+
+def add_only(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--only", type=Path, help="list of films, like a run's validation.txt")
+
+
+def add_cutoff(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cutoff", type=share, default=float(DEFAULT_CUTOFF), help="default: %(default)s"
     )
 
 

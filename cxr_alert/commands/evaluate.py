@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from cxr_alert.options import (
     Commands,
     add_command,
+    add_cutoff,
     add_data,
     add_json,
     add_model,
+    add_only,
     add_out,
     print_json,
     share,
@@ -33,7 +35,7 @@ def _add_evaluate(commands: Commands) -> None:
     add_json(command)
     add_data(command)
     _add_asked(command)
-    _add_only(command)
+    add_only(command)
     add_out(command)
     command.add_argument(
         "--cutoff",
@@ -71,11 +73,9 @@ def _add_robustness(commands: Commands) -> None:
     add_json(command)
     add_data(command)
     add_model(command, "a network, an ONNX file; default: the shipped network")
-    _add_only(command)
+    add_only(command)
     add_out(command)
-    command.add_argument(
-        "--cutoff", type=share, default=float(DEFAULT_CUTOFF), help="default: %(default)s"
-    )
+    add_cutoff(command)
 
 
 def _robustness(options: argparse.Namespace) -> None:
@@ -96,9 +96,7 @@ def _add_predict(commands: Commands) -> None:
         "images", nargs="+", type=Path, metavar="IMAGE", help="JPEG, PNG or DICOM; or a folder"
     )
     _add_asked(command)
-    command.add_argument(
-        "--cutoff", type=share, default=float(DEFAULT_CUTOFF), help="default: %(default)s"
-    )
+    add_cutoff(command)
     command.add_argument(
         "--without-gate", action="store_true", help="judge even what the network's gate refuses"
     )
@@ -121,7 +119,7 @@ def _add_cutoff(commands: Commands) -> None:
     add_json(command)
     add_data(command)
     _add_asked(command)
-    _add_only(command)
+    add_only(command)
     command.add_argument(
         "--sensitivity", type=share, default=0.97, help="share to be found (%(default)s)"
     )
@@ -158,7 +156,3 @@ def _asked(options: argparse.Namespace) -> "ParallelPredictor":
 
         return connect(options.endpoint)
     return load_network(options.model or SHIPPED_NETWORK)
-
-
-def _add_only(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--only", type=Path, help="list of films, like a run's validation.txt")

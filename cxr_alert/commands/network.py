@@ -7,14 +7,15 @@ from pathlib import Path
 from cxr_alert.options import (
     Commands,
     add_command,
+    add_cutoff,
     add_data,
     add_json,
     add_model,
+    add_only,
     add_out,
     print_json,
     share,
 )
-from screening.config import DEFAULT_CUTOFF
 from serving.shipped import SHIPPED_NETWORK
 
 TEACHER_RECIPE = SHIPPED_NETWORK.with_name("recipe-teacher.json")
@@ -122,7 +123,7 @@ def _add_calibrate(commands: Commands) -> None:
     )
     add_json(command)
     add_data(command)
-    _add_only(command)
+    add_only(command)
     add_model(command, "default: the shipped network")
     command.add_argument("--out", type=Path, required=True, help="the network file to write")
     _add_prevalence(command)
@@ -151,10 +152,10 @@ def _add_crossfit(commands: Commands) -> None:
     )
     add_json(command)
     add_data(command)
-    _add_only(command)
+    add_only(command)
     add_model(command, "default: the shipped network")
     add_out(command)
-    _add_cutoff(command)
+    add_cutoff(command)
 
 
 def _crossfit(options: argparse.Namespace) -> None:
@@ -169,10 +170,10 @@ def _add_compare(commands: Commands) -> None:
     command = add_command(commands, "compare", "two networks on the same films", _compare)
     add_json(command)
     add_data(command)
-    _add_only(command)
+    add_only(command)
     command.add_argument("--model", type=Path, nargs=2, required=True, help="two network files")
     add_out(command)
-    _add_cutoff(command)
+    add_cutoff(command)
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -188,10 +189,10 @@ def _add_faithfulness(commands: Commands) -> None:
         commands, "faithfulness", "whether the map shows what the network goes by", _faithfulness
     )
     add_data(command)
-    _add_only(command)
+    add_only(command)
     add_model(command, "default: the shipped network")
     add_out(command)
-    _add_cutoff(command)
+    add_cutoff(command)
     command.add_argument("--most", type=int, default=200, help="films looked at (%(default)s)")
 
 
@@ -212,7 +213,7 @@ def _add_strangers(commands: Commands) -> None:
     command.add_argument("folder", type=Path, help="with a folder for each kind of picture")
     add_model(command, "default: the shipped network")
     add_out(command)
-    _add_cutoff(command)
+    add_cutoff(command)
 
 
 def _strangers(options: argparse.Namespace) -> None:
@@ -221,16 +222,6 @@ def _strangers(options: argparse.Namespace) -> None:
     model = options.model or SHIPPED_NETWORK
     measured = strangers(options.folder, model, options.out, options.cutoff)
     print_json(measured) if options.json else show(measured, options.cutoff)
-
-
-def _add_only(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--only", type=Path, help="list of films, like a run's validation.txt")
-
-
-def _add_cutoff(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--cutoff", type=share, default=float(DEFAULT_CUTOFF), help="default: %(default)s"
-    )
 
 
 def _add_prevalence(command: argparse.ArgumentParser) -> None:

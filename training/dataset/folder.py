@@ -89,6 +89,11 @@ def find_films(folder: Path) -> list[Film]:
     return films
 
 
+def patients_below(folder: Path | None) -> set[Patient]:
+    """Whose films lie below `folder`; nobody's without one."""
+    return {film.patient for film in find_films(folder)} if folder else set()
+
+
 def split_films(
     films: Sequence[Film], fold: int, folds: int, always_held_out: Iterable[Patient]
 ) -> tuple[list[Film], list[Film]]:

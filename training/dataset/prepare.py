@@ -24,6 +24,7 @@ from training.dataset.folder import (
     Film,
     find_films,
     other_files,
+    patients_below,
     split_as_reported,
     split_films,
     tell_shared_patients,
@@ -88,7 +89,7 @@ def prepare(
         found = name_patients(found, data, patients)
     for sentence in tell_nameless(found):
         console.print(sentence)
-    apart = {film.patient for film in find_films(kept_out)} if kept_out else set()
+    apart = patients_below(kept_out)
     films, fingerprints, unreadable = _look_at(found)
     for path in other_files(data):
         console.print(f"Left out, since it is no JPEG, PNG or DICOM: {path}", markup=False)

@@ -116,11 +116,16 @@ def fit(
                 "schedule": schedule.state_dict(),
                 "scaler": scaler.state_dict(),
             }
-            unfinished = checkpoint.with_suffix(".part")
-            torch.save(state, unfinished)
-            unfinished.replace(checkpoint)
+            save_state(state, checkpoint)
             after_epoch(epoch, total / shown, averaged)
     return averaged.cpu()
+
+
+def save_state(state: dict[str, Any], checkpoint: Path) -> None:
+    """Replace `checkpoint` whole: whoever is interrupted here keeps the one before."""
+    unfinished = checkpoint.with_suffix(".part")
+    torch.save(state, unfinished)
+    unfinished.replace(checkpoint)
 
 
 @torch.inference_mode()

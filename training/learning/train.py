@@ -2,16 +2,22 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 from scipy.special import expit
 
 from serving.shipped import NETWORK_FILE
-from training.dataset.folder import CLASSES, Film, find_films, split_films, tell_shared_patients
+from training.dataset.folder import (
+    CLASSES,
+    Film,
+    find_films,
+    patients_below,
+    split_films,
+    tell_shared_patients,
+)
 from training.dataset.patients import name_patients, tell_nameless
 from training.dataset.pixels import load_films
-from training.evaluation.evaluate import evaluate_films, predict_films, save
+from training.evaluation.evaluate import evaluate_films, labels_of, predict_films, save
 from training.evaluation.metrics import measure
 from training.evaluation.predictor import load_network
 from training.learning.augment import augment
@@ -59,7 +65,7 @@ def train(
     films = find_films(data)
     if patients:
         films = name_patients(films, data, patients)
-    apart = {film.patient for film in find_films(kept_out)} if kept_out else set()
+    apart = patients_below(kept_out)
     training, validation = split_films(films, recipe.fold, recipe.folds, apart)
     claim(out, recipe)
     held_out = "".join(f"{film.path.relative_to(data)}\n" for film in validation)
@@ -76,7 +82,7 @@ def train(
     told = teacher_of(teacher, held_out) if teacher else None
     claim_source(out, learned, held, first, told)
     (out / "validation.txt").write_text(held_out)
-    labels = class_labels(validation).numpy().astype(np.float64)
+    labels = labels_of(validation)
 
     done = epochs_done(out)
     if done == recipe.epochs and (out / NETWORK_FILE).exists():

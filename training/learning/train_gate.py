@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from training.dataset.folder import find_films, split_films
+from training.dataset.folder import find_films, patients_below, split_films
 from training.learning.gate import Gate, fit_gate, see
 from training.learning.gate_films import Counts, Sources, make_pictures, pictures_in
 from training.learning.recipe import Recipe
@@ -34,7 +34,7 @@ def train_gate(
     what it makes of pictures that nobody thought of. Leaves `gate.pt` in `out`.
     """
     films = find_films(data)
-    apart = {film.patient for film in find_films(kept_out)} if kept_out else set()
+    apart = patients_below(kept_out)
     training, _ = split_films(films, recipe.fold, recipe.folds, apart)
     by_kind = {
         folder.name: pictures_in(folder)

@@ -10,12 +10,12 @@ from scipy.special import expit
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.dataset.folder import find_films, split_films
+from training.dataset.folder import find_films, patients_below, split_films
 from training.dataset.pixels import load_films
 from training.evaluation.evaluate import labels_of
 from training.evaluation.metrics import measure
 from training.learning.augment import augment
-from training.learning.fit import Labelled, average
+from training.learning.fit import Labelled, average, save_state
 from training.learning.recipe import Recipe
 from training.learning.run import add_to_curve, claim, claim_source, epochs_done
 from training.learning.teacher import WEIGHTS, Teacher
@@ -35,7 +35,7 @@ def train_teacher(data: Path, out: Path, recipe: Recipe, kept_out: Path | None) 
     """
     console = Console()
     films = find_films(data)
-    apart = {film.patient for film in find_films(kept_out)} if kept_out else set()
+    apart = patients_below(kept_out)
     training, validation = split_films(films, recipe.fold, recipe.folds, apart)
     claim(out, recipe)
     learned = Labelled(load_films(training, recipe.stored_size, "training"), class_labels(training))
@@ -96,9 +96,7 @@ def train_teacher(data: Path, out: Path, recipe: Recipe, kept_out: Path | None) 
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
         }
-        unfinished = checkpoint.with_suffix(".part")
-        torch.save(state, unfinished)
-        unfinished.replace(checkpoint)
+        save_state(state, checkpoint)
     torch.save(averaged.state_dict(), out / WEIGHTS)
     console.print(f"{out / WEIGHTS}: `cxr-alert train --teacher {out}` learns from it.")
 
