@@ -22,7 +22,7 @@ def twin() -> Classifier:
     for module in network.modules():
         if isinstance(module, Block):
             nn.init.ones_(module.norm2.weight)  # else the second half of each block adds nothing
-    return Classifier(network.eval(), Scale(slope=2.0, intercept=0.5), Gate()).eval()
+    return Classifier(network.eval(), Gate()).eval()
 
 
 def twin_files(side: int) -> tuple[Path, Path]:
@@ -30,7 +30,7 @@ def twin_files(side: int) -> tuple[Path, Path]:
     WORK.mkdir(parents=True, exist_ok=True)
     full, eight_bits = WORK / f"twin-{side}.onnx", WORK / f"twin-{side}-int8.onnx"
     if not eight_bits.exists():
-        export(twin(), side, full)
+        export(twin(), Scale(), side, full)
         films = [network_input(read_grey(film.read_bytes()), side) for film in SAMPLES]
         quantize(full, torch.stack([torch.tensor(film)[None] for film in films]), eight_bits)
     return full, eight_bits

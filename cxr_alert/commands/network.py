@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cxr_alert.options import (
     Commands,
@@ -18,6 +19,9 @@ from cxr_alert.options import (
 )
 from serving.shipped import SHIPPED_NETWORK
 
+if TYPE_CHECKING:  # it brings PyTorch
+    from training.learning.train_gate import GateFolders
+
 TEACHER_RECIPE = SHIPPED_NETWORK.with_name("recipe-teacher.json")
 
 
@@ -25,6 +29,7 @@ def add_to(commands: Commands) -> None:
     for add in (
         _add_teacher,
         _add_gate,
+        _add_left_out,
         _add_assemble,
         _add_calibrate,
         _add_crossfit,
@@ -54,15 +59,30 @@ def _teacher(options: argparse.Namespace) -> None:
 
 def _add_gate(commands: Commands) -> None:
     command = add_command(commands, "gate", "train what refuses other pictures", _gate)
+    _add_gate_options(command)
+
+
+def _add_left_out(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "left-out",
+        "what gates make of kinds of pictures that they never saw",
+        _left_out,
+    )
+    _add_gate_options(command)
+    add_json(command)
+    command.add_argument(
+        "--at-once", type=int, default=2, help="kinds that each gate goes without (%(default)s)"
+    )
+
+
+def _add_gate_options(command: argparse.ArgumentParser) -> None:
     add_data(command)
     command.add_argument(
         "--others", type=Path, required=True, help="a folder for each kind of other picture"
     )
     command.add_argument("--adults", type=Path, required=True, help="chest films of adults")
     add_out(command)
-    command.add_argument(
-        "--leave-out", nargs="+", default=[], metavar="KIND", help="folders of --others not to use"
-    )
     command.add_argument("--recipe", type=Path, required=True, help="the network's")
     command.add_argument("--keep-out", type=Path, help="as for train")
     command.add_argument(
@@ -77,16 +97,22 @@ def _gate(options: argparse.Namespace) -> None:
     from training.learning.recipe import load_recipe
     from training.learning.train_gate import train_gate
 
-    train_gate(
-        options.data,
-        options.others,
-        options.adults,
-        options.start,
-        options.out,
-        load_recipe(options.recipe),
-        options.keep_out,
-        options.leave_out,
-    )
+    train_gate(_folders(options), options.start, options.out, load_recipe(options.recipe))
+
+
+def _left_out(options: argparse.Namespace) -> None:
+    from training.learning.left_out import left_out, show
+    from training.learning.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe)
+    measured = left_out(_folders(options), options.start, options.out, recipe, options.at_once)
+    print_json(measured) if options.json else show(measured)
+
+
+def _folders(options: argparse.Namespace) -> "GateFolders":
+    from training.learning.train_gate import GateFolders
+
+    return GateFolders(options.data, options.others, options.adults, options.keep_out)
 
 
 def _add_assemble(commands: Commands) -> None:

@@ -24,7 +24,6 @@ def add_to(commands: Commands) -> None:
     )
     command.add_argument(
         "--start",
-        type=Path,
         help="begin with the network of this earlier --out, with that of `model`, or with a .pth "
         "file, also of torchvision's ResNet-18",
     )
@@ -90,10 +89,12 @@ def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
     builtin = options.algorithm == "builtin"
     if options.on == "here" and (builtin or options.dry_run or options.detach):
         raise Mistake("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
-    if options.on == "sagemaker" and (options.start or options.teacher or options.patients):
-        raise Mistake("--start, --teacher and --patients go with --on here.")
-    if builtin and (options.recipe or options.seed is not None or options.keep_out):
-        raise Mistake("The built-in algorithm takes no --recipe, --seed or --keep-out.")
+    if options.on == "sagemaker" and options.teacher:
+        raise Mistake("--teacher goes with --on here.")
+    if builtin and (options.recipe or options.seed is not None or _sent(options)):
+        raise Mistake(
+            "The built-in algorithm takes no --recipe, --seed, --keep-out, --start or --patients."
+        )
     if not builtin and options.hyperparameter:
         raise Mistake("--hyperparameter goes with --algorithm builtin; the resnet has a --recipe.")
 
@@ -114,13 +115,19 @@ def _train_on_sagemaker(options: argparse.Namespace) -> None:
                 output=options.output,
                 instance_type=options.instance_type,
                 max_seconds=options.max_seconds,
-                keep_out=options.keep_out,
+                sent=_sent(options),
                 checkpoints=options.checkpoints,
                 spot=not options.on_demand,
                 detach=options.detach,
                 dry_run=options.dry_run,
             )
         )
+
+
+def _sent(options: argparse.Namespace) -> dict[str, str]:
+    """What a job gets beside the films, by the channel that brings it."""
+    given = {"keep_out": options.keep_out, "start": options.start, "patients": options.patients}
+    return {channel: str(place) for channel, place in given.items() if place}
 
 
 def _hyperparameters(options: argparse.Namespace) -> dict[str, str]:
@@ -147,7 +154,7 @@ def _train_here(options: argparse.Namespace) -> None:
             options.out,
             _recipe(options),
             kept_out,
-            options.start,
+            Path(options.start) if options.start else None,
             options.teacher,
             options.patients,
         )

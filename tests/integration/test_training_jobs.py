@@ -1,5 +1,6 @@
 """`cxr-alert train --on sagemaker` in an account on loopback, and what its jobs run."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -153,6 +154,7 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(aws: Account) -> None:
         (["--data", "s3://films/other", "--role", ROLE], "Nothing lies under s3://films/other"),
         (["--data", "s3://missing/cxr", "--role", ROLE], "NoSuchBucket"),
         (["--data", DATA], "--role is missing"),
+        (["--data", DATA, "--role", ROLE, "--start", "nowhere"], "nowhere is neither here nor"),
         (["--data", DATA, "--role", "nobody"], "Role nobody not found"),
         (["--data", DATA, "--hyperparameter", "epochs=3"], "goes with --algorithm builtin"),
         (["--data", DATA, "--algorithm", "builtin", "--seed", "3"], "takes no --recipe, --seed"),
@@ -325,6 +327,22 @@ def test_a_job_whose_instance_was_taken_away_goes_on(
         for each in (trained, container)
     )
     assert resumed == pytest.approx(straight, abs=1e-6)
+
+
+def test_a_job_begins_with_the_network_of_another(
+    aws: Account, trained: Container, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.json"
+    dataclasses.replace(SMALL, epochs=1).save(recipe)
+    job = started(aws, "--recipe", recipe, "--detach", "--start", trained.ml / "model")
+    container = Container(aws, job, tmp_path / "container")
+    result = container.run(Path(sys.executable), install=False)
+    assert result.returncode == 0, result.stderr
+    start, from_scratch = (
+        json.loads((each.ml / "checkpoints" / "source.json").read_text())["start"]
+        for each in (container, trained)
+    )
+    assert start != from_scratch
 
 
 def test_the_built_in_jobs_endpoint_runs_the_algorithms_image(aws: Account) -> None:

@@ -6,12 +6,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from serving.network import Network
+from training.learning.export import export
 from training.learning.fit import Labelled, fit, predict_logits
-from training.learning.network import ResNet18
+from training.learning.network import Classifier, ResNet18
 from training.learning.recipe import Recipe
+from training.learning.rescale import rescale, scale_of
+from training.learning.scale import Scale
 
 ROOT = Path(__file__).parents[2]
 SMALL = Recipe(epochs=3, batch_size=8, first_size=32, size=32, folds=3)
@@ -106,19 +111,20 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     assert goes_on.returncode == 0, goes_on.stderr
     served_alone = tmp_path / "served"
     served_alone.mkdir()
-    for name in ("cxr-resnet18.onnx", "validation.txt"):
+    for name in ("cxr-resnet18.onnx", "patients.txt"):
         (served_alone / name).write_bytes((tmp_path / "out" / name).read_bytes())
     onwards = ("--out", tmp_path / "onwards", *arguments[4:], "--start", served_alone)
     assert run(*arguments[:2], *onwards).returncode == 0
 
-    held_out = tmp_path / "out" / "validation.txt"
-    held_out.write_text(held_out.read_text().partition("\n")[2])
+    another_fold = tmp_path / "fold.json"
+    dataclasses.replace(SMALL, fold=1).save(another_fold)
+    folded = ("--recipe", another_fold)
     for folder, complaint in (
-        ("out", "held other films out"),
+        ("out", "has learned from the patients of"),
         ("", "not the folder of a training"),
     ):
         start = ("--start", tmp_path / folder)
-        refused = run(*arguments[:2], "--out", tmp_path / "third", *arguments[4:], *start)
+        refused = run(*arguments[:2], "--out", tmp_path / "third", *folded, *start)
         assert refused.returncode == 2
         assert complaint in refused.stderr
 
@@ -169,3 +175,15 @@ def test_a_folder_that_cant_be_trained_on_is_one_sentence(tmp_path: Path) -> Non
         (data / f"train/0/IM-000{number}-0001.jpeg").write_bytes(b"no film")
         (data / f"train/1/person{number}_virus_1.jpeg").write_bytes(b"no film")
     assert "can't be read: The file is neither a JPEG nor a PNG" in complaint()
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # PyTorch's exporter of itself
+def test_a_scale_like_other_numbers_of_the_network_can_be_changed(tmp_path: Path) -> None:
+    """As films that are all told apart give it: the exporter makes one of equal constants."""
+    file = tmp_path / "network.onnx"
+    scale = Scale(slope=1.0, intercept=0.0, prevalence=0.5)
+    export(Classifier(ResNet18()).eval(), scale, 32, file)
+    assert scale_of(file) == scale
+    film = np.zeros((32, 32), dtype=np.uint8)
+    rescale(file, file, Scale(slope=0.0, intercept=0.0, prevalence=0.25))
+    assert Network(file, threads=1).answers(film)["probabilities"][1] == pytest.approx(0.25)

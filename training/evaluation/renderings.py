@@ -18,7 +18,7 @@ from serving.gate import KINDS
 from serving.network import Network
 from training.dataset.folder import BadDataset, Film
 from training.evaluation.calibration import Floats
-from training.evaluation.rerender import Rendering, rerender
+from training.evaluation.rerender import RENDERINGS, UNSEEN, Rendering, rerender
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,13 @@ def ask(network: Network, grey: Grey) -> tuple[float, int]:
     found = network.answers(network_input(grey, network.size))
     kind = int(found["gate"].argmax()) if "gate" in found else KINDS.index("chest")
     return float(found["probabilities"][1]), kind
+
+
+def in_some_renderings(film: Film, index: int) -> list[Grey]:
+    """The film as it is, and in every third rendering; the next `index` goes with others."""
+    grey = read(film)
+    others = list((RENDERINGS | UNSEEN).values())[1:]
+    return [grey, *(rerender(grey, rendering) for rendering in others[index % 3 :: 3])]
 
 
 def read(film: Film) -> Grey:

@@ -1,5 +1,6 @@
 """`cxr-alert assemble`: runs of one recipe, averaged, with a gate, as the served file."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
 from training.learning.recipe import BadRecipe, load_recipe
 from training.learning.rescale import scale_of
+from training.learning.run import PATIENTS
 from training.learning.scale import PREVALENCE
 from training.learning.serve import serve
 from training.learning.train import network_to_start_from
@@ -36,18 +38,19 @@ def assemble(
     forgets less of what was known (Wortsman et al., 2022, arXiv:2109.01903).
 
     The scale and the gate's limits are settled on the films held out, on the file as it is served.
-    Leaves `cxr-resnet18.onnx`, `recipe.json`, `validation.txt`, `metrics.json` and
-    `predictions.csv` in `out`. Raises BadRecipe for runs that held out different films.
+    Leaves `cxr-resnet18.onnx`, `recipe.json`, `validation.txt`, `patients.txt`, `metrics.json`
+    and `predictions.csv` in `out`. Raises BadRecipe for runs that held out different films.
     """
     recipe = load_recipe(runs[0] / "recipe.json")
     training, validation = _split(data, runs)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "validation.txt").write_text((runs[0] / "validation.txt").read_text())
+    for name in ("validation.txt", PATIENTS):
+        shutil.copy(runs[0] / name, out)
     recipe.save(out / "recipe.json")
     network = averaged([run / "checkpoint.pt" for run in runs], recipe.frozen)
     if start and share:
         stored = load_films(training, recipe.stored_size, "training")
-        first = network_to_start_from(start, "\n".join(_held_out(runs[0])), stored, recipe)
+        first = network_to_start_from(start, validation, stored, recipe)
         blend(network, first, share, recipe.frozen)
     films = load_films(training, recipe.size, "training")
     settle_norms(network, films, recipe.seed, frozen=recipe.frozen)

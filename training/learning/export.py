@@ -8,10 +8,12 @@ import torch
 
 from serving.gate import KINDS
 from training.learning.network import Classifier
+from training.learning.rescale import rescale
+from training.learning.scale import Scale
 
 
-def export(classifier: Classifier, size: int, path: Path) -> None:
-    """Write `classifier` for films float32 [N, 1, size, size] to `path`, named after the file.
+def export(classifier: Classifier, scale: Scale, size: int, path: Path) -> None:
+    """Write `classifier` for films float32 [N, 1, size, size] to `path`, with its `scale`.
 
     The metadata say which prevalence the probabilities are for, and what kinds the gate knows.
     """
@@ -32,9 +34,9 @@ def export(classifier: Classifier, size: int, path: Path) -> None:
     model = program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]  # where on this machine each step was written
-    told = classifier.scale.told()
+    told = scale.told()
     if classifier.gate:
         told["kinds"] = json.dumps(KINDS)
     onnx.helper.set_model_props(model, told)
-    onnx.checker.check_model(model)
     onnx.save(model, path)
+    rescale(path, path, scale)

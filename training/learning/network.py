@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.learning.gate import Gate, lent, shrunk
-from training.learning.scale import Scale
 
 MAP_SIDE = 10  # cells of the map at each side
 HALF = 4  # blocks of the first half
@@ -90,14 +89,14 @@ def train_mode(network: ResNet18, frozen: int) -> None:
 class Classifier(nn.Module):
     """What is served: the network's logits as probabilities; what the gate says; the map."""
 
-    def __init__(self, network: ResNet18, scale: Scale, gate: Gate | None = None) -> None:
+    def __init__(self, network: ResNet18, gate: Gate | None = None) -> None:
         super().__init__()
         self.network = network
-        self.scale = scale
         self.gate = gate
-        # By these names in the file, `rescale` finds them again.
-        self.register_buffer("slope", torch.tensor(scale.slope))
-        self.register_buffer("offset", torch.tensor(scale.intercept + scale.shift))
+        # By these names in the file, `rescale` finds them. No other constant is like them: the
+        # exporter makes one of two that are equal, and drops a name.
+        self.register_buffer("slope", torch.tensor(1.0001))
+        self.register_buffer("offset", torch.tensor(0.0001))
 
     def forward(self, films: Tensor) -> tuple[Tensor, ...]:
         """Films [N, 1, S, S] of grey levels 0..255 -> probabilities, the gate's word, the map.

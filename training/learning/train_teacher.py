@@ -17,7 +17,7 @@ from training.evaluation.metrics import measure
 from training.learning.augment import augment
 from training.learning.fit import Labelled, average, save_state
 from training.learning.recipe import Recipe
-from training.learning.run import add_to_curve, claim, claim_source, epochs_done
+from training.learning.run import add_to_curve, claim, claim_source, epochs_done, note_split
 from training.learning.teacher import WEIGHTS, Teacher
 from training.learning.train import class_labels
 
@@ -28,9 +28,10 @@ HEAD_FASTER = 5  # times the learning rate of the body, which knows something al
 def train_teacher(data: Path, out: Path, recipe: Recipe, kept_out: Path | None) -> None:
     """Train a teacher by `recipe` on the films that `train` would train on.
 
-    Leaves `teacher.pt` (the averaged weights) in `out`, with `validation.txt`, `recipe.json`,
-    `curve.csv` and `checkpoint.pt`, from which an interrupted run goes on. The loss is adjusted for
-    the classes' shares (Menon et al., 2021, arXiv:2007.07314), so the logits are for even classes.
+    Leaves `teacher.pt` (the averaged weights) in `out`, with `validation.txt`, `patients.txt`,
+    `recipe.json`, `curve.csv` and `checkpoint.pt`, from which an interrupted run goes on. The loss
+    is adjusted for the classes' shares (Menon et al., 2021, arXiv:2007.07314), so the logits are
+    for even classes.
     Raises BadDataset, and BadRecipe as `train` does.
     """
     console = Console()
@@ -41,8 +42,7 @@ def train_teacher(data: Path, out: Path, recipe: Recipe, kept_out: Path | None) 
     learned = Labelled(load_films(training, recipe.stored_size, "training"), class_labels(training))
     held = load_films(validation, recipe.size, "held-out")
     claim_source(out, learned, held, None)
-    held_out = "".join(f"{film.path.relative_to(data)}\n" for film in validation)
-    (out / "validation.txt").write_text(held_out)
+    note_split(out, data, training, validation)
     labels = labels_of(validation)
 
     torch.manual_seed(recipe.seed)

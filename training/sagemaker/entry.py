@@ -15,9 +15,10 @@ from pathlib import Path
 from serving.shipped import NETWORK_FILE
 from training.dataset.folder import BadDataset
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
+from training.learning.run import PATIENTS
 
 CHECKPOINTS = "checkpoints"  # beside the model's folder; no variable names it
-WITH_THE_NETWORK = (NETWORK_FILE, "recipe.json", "metrics.json")
+WITH_THE_NETWORK = (NETWORK_FILE, "recipe.json", "metrics.json", PATIENTS)
 BESIDE_IT = ("full-precision.onnx", "validation.txt", "predictions.csv")
 
 
@@ -59,12 +60,23 @@ def _train(environment: Mapping[str, str]) -> None:
         run,
         _recipe(environment["SM_HPS"]),
         Path(kept_out) if kept_out else None,
+        _given(environment, "START"),
+        patients=_given(environment, "PATIENTS"),
     )
     for names, variable in ((WITH_THE_NETWORK, "SM_MODEL_DIR"), (BESIDE_IT, "SM_OUTPUT_DATA_DIR")):
         folder = Path(environment[variable])
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
             shutil.copy(run / name, folder)
+
+
+def _given(environment: Mapping[str, str], channel: str) -> Path | None:
+    """What lies in a channel: its one file, or the folder; None where the job has no such one."""
+    folder = environment.get(f"SM_CHANNEL_{channel}")
+    if not folder:
+        return None
+    files = list(Path(folder).iterdir())
+    return files[0] if len(files) == 1 else Path(folder)
 
 
 def _recipe(hyperparameters: str) -> Recipe:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,7 @@ class TrainingRequest:
     output: str | None = None
     instance_type: str | None = None
     max_seconds: int = REPORTED_SECONDS
-    keep_out: str | None = None
+    sent: dict[str, str] = field(default_factory=dict)  # what goes with the films, by its channel
     checkpoints: str | None = None
     spot: bool = True
     detach: bool = False
@@ -107,6 +107,9 @@ def go_on_with_sdk() -> None:
 
 def train_on_sagemaker(asked: TrainingRequest) -> None:
     """Start the job, and follow its log unless it is to be left alone."""
+    for place in asked.sent.values():
+        if not place.startswith("s3://") and not Path(place).exists():
+            raise CloudError(f"{place} is neither here nor an address s3://BUCKET/PREFIX.")
     session = sign_in()
     data = address(asked.data, "--data")
     _require_objects(session, data)
@@ -205,10 +208,8 @@ def _resnet_job(
         ),
         hyperparameters=dataclasses.asdict(asked.recipe),
     )
-    channels = [InputData(channel_name="films", data_source=f"{data}/")]
-    if asked.keep_out:
-        channels.append(InputData(channel_name="keep_out", data_source=asked.keep_out))
-    return trainer, channels
+    sent = {"films": f"{data}/", **asked.sent}
+    return trainer, [InputData(channel_name=name, data_source=at) for name, at in sent.items()]
 
 
 def copy_code(folder: Path) -> None:
