@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from training.dataset.folder import Film, find_films, patients_below, split_films
+from training.dataset.folder import BadDataset, Film, find_films, patients_below, split_films
 from training.learning.gate import Gate, Seen, fit_gate, see
 from training.learning.gate_films import Counts, Sources, make_pictures, pictures_in
 from training.learning.recipe import Recipe
@@ -31,7 +31,11 @@ class GateFolders:
 
     @property
     def kinds(self) -> list[str]:
-        return sorted(path.name for path in self.others.iterdir() if path.is_dir())
+        """The names of the folders in `others`; raises BadDataset where there is none."""
+        found = [path.name for path in self.others.glob("*") if path.is_dir()]
+        if not found:
+            raise BadDataset(f"No folder lies in {self.others}: put a folder for each kind there.")
+        return sorted(found)
 
 
 def train_gate(
