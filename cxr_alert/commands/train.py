@@ -7,7 +7,10 @@ from pathlib import Path
 
 from cxr_alert.errors import Mistake
 from cxr_alert.options import Commands, add_command, add_patients
+from serving.shipped import SHIPPED_NETWORK
 from training.learning.recipe import Recipe, load_recipe
+
+USUAL_RECIPE = SHIPPED_NETWORK.with_name("recipe.json")
 
 
 def add_to(commands: Commands) -> None:
@@ -20,13 +23,15 @@ def add_to(commands: Commands) -> None:
     )
     command.add_argument("--out", type=Path, help="where the network is left (--on here)")
     command.add_argument(
-        "--recipe", type=Path, help="default: from scratch, with the shipped network's variations"
+        "--recipe", type=Path, help="default: model/recipe.json; from scratch, the longer one"
     )
-    command.add_argument(
+    start = command.add_mutually_exclusive_group()
+    start.add_argument(
         "--start",
-        help="begin with the network of this earlier --out, with that of `model`, or with a .pth "
-        "file, also of torchvision's ResNet-18",
+        help="begin with the network of this earlier --out, or with a .pth file, also of "
+        "torchvision's ResNet-18 (default: the shipped network)",
     )
+    start.add_argument("--from-scratch", action="store_true", help="begin with no network")
     command.add_argument("--teacher", type=Path, help="learn from the network in this folder")
     command.add_argument("--epochs", type=int, help="instead of the recipe's or the report's")
     command.add_argument("--seed", type=int, help="instead of the recipe's")
@@ -91,9 +96,11 @@ def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
         raise Mistake("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
     if options.on == "sagemaker" and options.teacher:
         raise Mistake("--teacher goes with --on here.")
-    if builtin and (options.recipe or options.seed is not None or _sent(options)):
+    ours = ("recipe", "keep_out", "start", "from_scratch", "patients")
+    if builtin and (options.seed is not None or any(getattr(options, name) for name in ours)):
         raise Mistake(
-            "The built-in algorithm takes no --recipe, --seed, --keep-out, --start or --patients."
+            "The built-in algorithm takes no --recipe, --seed, --keep-out, --start, "
+            "--from-scratch or --patients."
         )
     if not builtin and options.hyperparameter:
         raise Mistake("--hyperparameter goes with --algorithm builtin; the resnet has a --recipe.")
@@ -115,7 +122,7 @@ def _train_on_sagemaker(options: argparse.Namespace) -> None:
                 output=options.output,
                 instance_type=options.instance_type,
                 max_seconds=options.max_seconds,
-                sent=_sent(options),
+                sent={} if options.algorithm == "builtin" else _sent(options),
                 checkpoints=options.checkpoints,
                 spot=not options.on_demand,
                 detach=options.detach,
@@ -126,7 +133,7 @@ def _train_on_sagemaker(options: argparse.Namespace) -> None:
 
 def _sent(options: argparse.Namespace) -> dict[str, str]:
     """What a job gets beside the films, by the channel that brings it."""
-    given = {"keep_out": options.keep_out, "start": options.start, "patients": options.patients}
+    given = {"keep_out": options.keep_out, "start": _start(options), "patients": options.patients}
     return {channel: str(place) for channel, place in given.items() if place}
 
 
@@ -154,7 +161,7 @@ def _train_here(options: argparse.Namespace) -> None:
             options.out,
             _recipe(options),
             kept_out,
-            Path(options.start) if options.start else None,
+            Path(start) if (start := _start(options)) else None,
             options.teacher,
             options.patients,
         )
@@ -163,7 +170,14 @@ def _train_here(options: argparse.Namespace) -> None:
         raise
 
 
+def _start(options: argparse.Namespace) -> str | None:
+    if options.from_scratch:
+        return None
+    return options.start or str(SHIPPED_NETWORK.parent)
+
+
 def _recipe(options: argparse.Namespace) -> Recipe:
-    recipe = load_recipe(options.recipe) if options.recipe else Recipe()
+    usual = Recipe() if options.from_scratch else load_recipe(USUAL_RECIPE)
+    recipe = load_recipe(options.recipe) if options.recipe else usual
     changes = {name: getattr(options, name) for name in ("epochs", "seed")}
     return dataclasses.replace(recipe, **{k: v for k, v in changes.items() if v is not None})

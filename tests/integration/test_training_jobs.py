@@ -61,7 +61,7 @@ def started(aws: Account, *arguments: str | Path) -> dict[str, Any]:
 def resnet_job(aws: Account, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     recipe = tmp_path_factory.mktemp("recipe") / "recipe.json"
     SMALL.save(recipe)
-    return started(aws, "--recipe", recipe, "--detach")
+    return started(aws, "--recipe", recipe, "--from-scratch", "--detach")
 
 
 @pytest.fixture(scope="module")

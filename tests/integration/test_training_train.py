@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from imaging.network_input import network_input
+from imaging.readers import read_grey
+from serving.gate import KINDS
 from serving.network import Network
 from training.learning.export import export
 from training.learning.fit import Labelled, fit, predict_logits
@@ -96,7 +99,7 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     recipe = tmp_path / "small.json"
     SMALL.save(recipe)
     arguments = ("--data", "samples", "--out", tmp_path / "out", "--recipe", recipe)
-    result = run(*arguments)
+    result = run(*arguments, "--from-scratch")
     assert result.returncode == 0, result.stderr
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["films"] == len((tmp_path / "out" / "validation.txt").read_text().splitlines())
@@ -105,6 +108,7 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     assert len(rows) == 1 + metrics["films"]
     assert (tmp_path / "out" / "cxr-resnet18.onnx").stat().st_size < 25_000_000
     assert "epoch   3/3" in result.stdout
+    assert "The network has no gate" in result.stdout
 
     second = tmp_path / "second"
     goes_on = run(*arguments[:2], "--out", second, *arguments[4:], "--start", tmp_path / "out")
@@ -140,6 +144,20 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     other_recipe = run(*arguments, "--seed", "2")
     assert other_recipe.returncode == 2
     assert "holds a run of another recipe" in other_recipe.stderr
+
+
+def test_it_begins_with_the_shipped_network_and_keeps_its_gate(tmp_path: Path) -> None:
+    result = run("--data", "samples", "--out", tmp_path, "--epochs", "1")
+    assert result.returncode == 0, result.stderr
+    assert "no gate" not in result.stdout
+    network = Network(tmp_path / "cxr-resnet18.onnx", threads=1)
+    film = next((ROOT / "samples" / "NORMAL").glob("*.jpeg")).read_bytes()
+    kinds = [
+        KINDS[network.answers(each)["gate"].argmax()]
+        for upright in [network_input(read_grey(film), network.size)]
+        for each in (upright, 255 - upright)
+    ]
+    assert kinds == ["chest", "inverted"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from training.evaluation.metrics import measure
 from training.evaluation.predictor import load_network
 from training.learning.augment import augment
 from training.learning.fit import Labelled, fit, predict_logits, without_copies
-from training.learning.network import ResNet18
+from training.learning.gate import Gate
+from training.learning.network import HALF, ResNet18
 from training.learning.norms import settle_norms
 from training.learning.recipe import BadRecipe, Recipe
 from training.learning.run import (
@@ -36,7 +37,7 @@ from training.learning.run import (
 )
 from training.learning.serve import serve
 from training.learning.teacher import teacher_of
-from training.learning.weights import foreign_weights, wake_norms, weights_of
+from training.learning.weights import foreign_weights, gate_of, wake_norms, weights_of
 
 WOKEN_ON = 400  # films that the norms of a served network see before it is trained on
 
@@ -106,7 +107,10 @@ def train(
     network = fit(learned, recipe, out / "checkpoint.pt", report, first, told)
     learned_at_size = load_films(training, recipe.size, "training")
     settle_norms(network, learned_at_size, recipe.seed, frozen=recipe.frozen)
-    serve(network, None, recipe, learned_at_size, validation, out)
+    gate = gate_to_keep(start, recipe)
+    if gate is None:
+        console.print("The network has no gate: it judges any picture. See `cxr-alert gate`.")
+    serve(network, gate, recipe, learned_at_size, validation, out)
     served = out / NETWORK_FILE
     evaluation = evaluate_films(validation, load_network(served))
     save(evaluation, data, out)
@@ -141,6 +145,14 @@ def network_to_start_from(
     seen = films[torch.randperm(len(films), generator=random)[:WOKEN_ON]]
     wake_norms(network, augment(seen.float(), recipe.size, recipe.milder(), random))
     return network
+
+
+def gate_to_keep(start: Path | None, recipe: Recipe) -> Gate | None:
+    """The gate of the network to start from, if what it looks at stays as it is."""
+    served = start / NETWORK_FILE if start else None
+    if served is None or not served.is_file() or recipe.frozen < HALF:
+        return None
+    return gate_of(served)
 
 
 def _describe(films: list[Film]) -> str:

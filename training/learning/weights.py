@@ -10,6 +10,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from training.learning.gate import Gate
 from training.learning.network import ResNet18
 from training.learning.recipe import BadRecipe
 
@@ -24,34 +25,51 @@ def weights_of(path: Path) -> ResNet18:
     add that bias, so the network answers as the file does, but can't be trained: its norms don't
     know what they see. `wake_norms` mends that.
     """
+    network = ResNet18()
+    _fill(network, "network.", _graph(path))
+    return network.eval()
+
+
+def gate_of(path: Path) -> Gate | None:
+    """The gate in the ONNX file `path`, its limits included; None where it has none."""
+    graph = _graph(path)
+    if not any(value.name.startswith("gate.") for value in graph.initializer):
+        return None
+    gate = Gate()
+    _fill(gate, "gate.", graph)
+    return gate.eval()
+
+
+def _graph(path: Path) -> onnx.GraphProto:
     try:
-        graph = onnx.load(path).graph
+        return onnx.load(path).graph
     except Exception as error:  # ONNX raises whatever its parser does
         raise BadRecipe(f"{path} can't be read as a network to start from: {error}.") from error
+
+
+def _fill(network: nn.Module, prefix: str, graph: onnx.GraphProto) -> None:
+    """Give `network` the weights whose names begin with `prefix` in `graph`."""
     values = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
     made = {node.output[0]: node for node in graph.node}
-    network = ResNet18()
     state = network.state_dict()
-    for node in graph.node:
-        if node.op_type not in {"Conv", "Gemm"} or set(node.input[2:]).isdisjoint(values):
-            continue  # the map's convolution has no bias
-        name, bias = node.input[2].removeprefix("network."), values[node.input[2]]
-        if node.op_type == "Gemm" and name == "head.bias":
-            state["head.weight"] = _weight(node.input[1], values, made)
-            state["head.bias"] = torch.from_numpy(bias.copy())
-        elif name.endswith(_FOLDED):
-            layer = name.removesuffix(_FOLDED)
-            if f"{layer}.weight" in state:
-                state[f"{layer}.weight"] = _weight(node.input[1], values, made)
-                state[f"{norm_after(layer)}.bias"] = torch.from_numpy(bias.copy())
     for name, module in network.named_modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d):  # folded into the convolution before it, or ...
             state[f"{name}.weight"] = torch.ones_like(state[f"{name}.weight"])
             state[f"{name}.running_var"] = torch.full_like(
                 state[f"{name}.running_var"], 1 - module.eps
             )
+    for name in state:
+        if prefix + name in values:  # ... as it is
+            state[name] = torch.from_numpy(values[prefix + name].copy())
+    for node in graph.node:
+        bias = node.input[2] if node.op_type in {"Conv", "Gemm"} and len(node.input) > 2 else ""
+        if not bias.startswith(prefix) or bias not in values:
+            continue  # the map's convolution has no bias
+        layer = bias.removeprefix(prefix).removesuffix(_FOLDED).removesuffix(".bias")
+        state[f"{layer}.weight"] = _weight(node.input[1], values, made)
+        if bias.endswith(_FOLDED):
+            state[f"{norm_after(layer)}.bias"] = torch.from_numpy(values[bias].copy())
     network.load_state_dict(state)
-    return network.eval()
 
 
 def foreign_weights(path: Path) -> ResNet18:
@@ -93,8 +111,9 @@ def _renamed(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def norm_after(layer: str) -> str:
     """The name of the norm behind a convolution: `blocks.0.conv1` -> `blocks.0.norm1`."""
-    if layer.endswith(".0"):
-        return f"{layer[:-2]}.1"
+    before, _, number = layer.rpartition(".")
+    if number.isdigit():
+        return f"{before}.{int(number) + 1}"
     return layer.replace("conv", "norm")
 
 
