@@ -16,6 +16,7 @@ from cxr_alert.options import (
     add_out,
     print_json,
     share,
+    whole_number,
 )
 from serving.shipped import SHIPPED_NETWORK
 
@@ -72,7 +73,10 @@ def _add_left_out(commands: Commands) -> None:
     _add_gate_options(command)
     add_json(command)
     command.add_argument(
-        "--at-once", type=int, default=2, help="kinds that each gate goes without (%(default)s)"
+        "--at-once",
+        type=whole_number,
+        default=2,
+        help="kinds that each gate goes without (%(default)s)",
     )
 
 

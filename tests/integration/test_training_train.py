@@ -117,8 +117,11 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     served_alone.mkdir()
     for name in ("cxr-resnet18.onnx", "patients.txt"):
         (served_alone / name).write_bytes((tmp_path / "out" / name).read_bytes())
+    other_children = served_alone / "patients.txt"
+    other_children.write_text(other_children.read_text() + "0123456789abcdef\n")
     onwards = ("--out", tmp_path / "onwards", *arguments[4:], "--start", served_alone)
     assert run(*arguments[:2], *onwards).returncode == 0
+    assert (tmp_path / "onwards" / "patients.txt").read_text() == other_children.read_text()
 
     another_fold = tmp_path / "fold.json"
     dataclasses.replace(SMALL, fold=1).save(another_fold)

@@ -30,15 +30,25 @@ def claim(out: Path, recipe: Recipe) -> None:
     recipe.save(kept)
 
 
-def note_split(out: Path, data: Path, training: Iterable[Film], held_out: Iterable[Film]) -> None:
+def note_split(
+    out: Path,
+    data: Path,
+    training: Iterable[Film],
+    held_out: Iterable[Film],
+    before: Iterable[Path | None] = (),
+) -> None:
     """Keep in `out` which films below `data` are held out, and from whose films the run learns.
 
-    The latter by hashes, which tell nobody's name.
+    The latter by hashes, which tell nobody's name, and with those that the runs `before` knew: a
+    network still knows what it began with.
     """
     listed = "".join(f"{film.path.relative_to(data)}\n" for film in held_out)
     (out / "validation.txt").write_text(listed)
-    known = sorted({_patient_digest(film) for film in training})
-    (out / PATIENTS).write_text("".join(f"{each}\n" for each in known))
+    known = {_patient_digest(film) for film in training}
+    for run in before:
+        if run and (run / PATIENTS).is_file():
+            known.update((run / PATIENTS).read_text().split())
+    (out / PATIENTS).write_text("".join(f"{each}\n" for each in sorted(known)))
 
 
 def refuse_known_patients(run: Path, held_out: Iterable[Film]) -> None:

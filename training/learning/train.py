@@ -85,7 +85,7 @@ def train(
     first = network_to_start_from(start, validation, learned.films, recipe) if start else None
     told = teacher_of(teacher, validation) if teacher else None
     claim_source(out, learned, held, first, told)
-    note_split(out, data, training, validation)
+    note_split(out, data, training, validation, (start, teacher))
     labels = labels_of(validation)
 
     done = epochs_done(out)

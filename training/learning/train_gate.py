@@ -66,7 +66,7 @@ def look(
     by_kind = {kind: pictures_in(folders.others / kind) for kind in folders.kinds}
     learned = [path for index, path in enumerate(pictures_in(folders.adults)) if index % HELD_OUT]
     sources = Sources([film.path for film in training], learned, by_kind)
-    Console().print(
+    Console(stderr=True).print(
         f"Gate: {len(training):,} children's films, {len(learned):,} adults', "
         f"{sum(map(len, by_kind.values())):,} other pictures of {len(by_kind)} kinds."
     )
