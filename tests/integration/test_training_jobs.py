@@ -333,7 +333,7 @@ def test_a_job_begins_with_the_network_of_another(
     aws: Account, trained: Container, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "recipe.json"
-    dataclasses.replace(SMALL, epochs=1).save(recipe)
+    dataclasses.replace(SMALL, epochs=1, learning_rate=1e-9).save(recipe)
     job = started(aws, "--recipe", recipe, "--detach", "--start", trained.ml / "model")
     container = Container(aws, job, tmp_path / "container")
     result = container.run(Path(sys.executable), install=False)

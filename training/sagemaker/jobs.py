@@ -59,6 +59,9 @@ CODE = tuple(
 )
 NOT_CODE = shutil.ignore_patterns("__pycache__")
 
+# What sends a file to S3: in one piece, or a large one in parts.
+_UPLOADING = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
+
 console = Console(highlight=False, soft_wrap=True, markup=False)
 
 
@@ -286,10 +289,11 @@ def _hold_back(session: boto3.Session) -> None:
         raise _HeldBackError(params)
 
     def pretend(**_: object) -> Any:  # noqa: ANN401 the stubs know handlers without an answer only
-        return SimpleNamespace(status_code=200), {}
+        return SimpleNamespace(status_code=200), {"UploadId": "none", "ETag": "none"}
 
     session.events.register("provide-client-params.sagemaker.CreateTrainingJob", raise_it)
-    session.events.register("before-call.s3.PutObject", pretend)
+    for call in _UPLOADING:
+        session.events.register(f"before-call.s3.{call}", pretend)
 
 
 def _about_instance(
