@@ -61,11 +61,15 @@ def ask(network: Network, grey: Grey) -> tuple[float, int]:
     return float(found["probabilities"][1]), kind
 
 
-def in_some_renderings(film: Film, index: int) -> list[Grey]:
-    """The film as it is, and in every third rendering; the next `index` goes with others."""
+def in_some_renderings(film: Film, index: int, size: int) -> list[Grey]:
+    """The film as it is and in every third rendering, as a network of that `size` takes it.
+
+    The next `index` goes with other renderings.
+    """
     grey = read(film)
     others = list((RENDERINGS | UNSEEN).values())[1:]
-    return [grey, *(rerender(grey, rendering) for rendering in others[index % 3 :: 3])]
+    shown = [grey, *(rerender(grey, rendering) for rendering in others[index % 3 :: 3])]
+    return [network_input(each, size) for each in shown]
 
 
 def read(film: Film) -> Grey:

@@ -46,14 +46,24 @@ def show(result: Json, cutoff: float) -> None:
     for column in ("pictures", "number", "refused", f"alarm at {cutoff:g}"):
         table.add_column(column, no_wrap=True)
     for name, row in result.items():
-        low, high = row["refused_interval"]
-        table.add_row(
-            name,
-            f"{row['pictures']:,}",
-            f"{row['refused']:.3f} ({low:.3f}-{high:.3f})",
-            f"{row['alarming']:.3f}",
-        )
+        table.add_row(name, *refusals_told(row), f"{row['alarming']:.3f}")
     Console(highlight=False, soft_wrap=True).print(table)
+
+
+def refusals(refused: int, pictures: int) -> Json:
+    """How many pictures there are, and what share of them is refused."""
+    rate = wilson(refused, pictures)
+    return {
+        "pictures": pictures,
+        "refused": rate.share,
+        "refused_interval": [rate.low, rate.high],
+    }
+
+
+def refusals_told(row: Json) -> tuple[str, str]:
+    """The number of pictures and the share refused of `refusals`, for a table."""
+    low, high = row["refused_interval"]
+    return f"{row['pictures']:,}", f"{row['refused']:.3f} ({low:.3f}-{high:.3f})"
 
 
 def _told(network: Network, paths: Sequence[Path], cutoff: float, threads: int) -> Json:
@@ -66,11 +76,7 @@ def _told(network: Network, paths: Sequence[Path], cutoff: float, threads: int) 
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(one, paths))
     kinds = Counter(KINDS[kind] for _, kind in found)
-    rate = wilson(len(found) - kinds["chest"], len(found))
-    return {
-        "pictures": len(found),
-        "refused": rate.share,
-        "refused_interval": [rate.low, rate.high],
+    return refusals(len(found) - kinds["chest"], len(found)) | {
         "as": {kind: kinds[kind] for kind in KINDS if kinds[kind]},
         "alarming": sum(p >= cutoff and kind == 0 for p, kind in found) / len(found),
     }

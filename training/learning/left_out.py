@@ -11,13 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from imaging.grey import Grey
-from imaging.network_input import network_input
 from serving.gate import KINDS
 from training.dataset.folder import Film
-from training.evaluation.calibration import wilson
 from training.evaluation.metrics import Json
 from training.evaluation.renderings import in_some_renderings
-from training.learning.gate import Gate, Seen, fit_gate, gate_logits, see
+from training.evaluation.strangers import refusals, refusals_told
+from training.learning.gate import Seen, fit_gate, gate_logits, see
 from training.learning.gate_films import Counts, pictures_in, read_all
 from training.learning.limits import limits
 from training.learning.recipe import Recipe
@@ -41,23 +40,26 @@ def left_out(
     each kind: how many pictures there are, and what share of them is refused by the gate that has
     seen none of it. Leaves `left-out.json` in `out`, and returns what that holds.
     """
-    seen, held_out = look(folders, start, recipe, counts)
-    early = weights_of(start).early
+    network = weights_of(start)
+    seen, held_out = look(folders, network, recipe, counts)
+    kinds = folders.kinds
 
     def as_seen(films: NDArray[np.uint8]) -> Seen:
-        return see(early, films, [_CHEST] * len(films), [""] * len(films))
+        return see(network.early, films, [_CHEST] * len(films), [""] * len(films))
 
     children = as_seen(_shown(held_out, recipe.size))
     console = Console(stderr=True)
     result = {}
-    for first in range(0, len(folders.kinds), at_once):
-        without = folders.kinds[first : first + at_once]
+    for first in range(0, len(kinds), at_once):
+        without = kinds[first : first + at_once]
         console.print(f"Training without {' and '.join(without)}.")
         gate = fit_gate(seen.only(~np.isin(seen.sources, without)), recipe.seed)
         added = limits(gate_logits(gate, children))
         for kind in without:
             pictures = as_seen(read_all(pictures_in(folders.others / kind), recipe.size))
-            result[kind] = _told(gate, added, pictures, without)
+            found = (gate_logits(gate, pictures) + added).argmax(axis=1)
+            refused = int((found != _CHEST).sum())
+            result[kind] = refusals(refused, len(found)) | {"without": without}
     out.mkdir(parents=True, exist_ok=True)
     (out / "left-out.json").write_text(json.dumps(result, indent=2) + "\n")
     return result
@@ -69,28 +71,15 @@ def show(result: Json) -> None:
     for column in ("pictures", "number", "refused", "by a gate that never saw"):
         table.add_column(column, no_wrap=True)
     for kind, row in result.items():
-        low, high = row["refused_interval"]
-        told = f"{row['refused']:.3f} ({low:.3f}-{high:.3f})"
-        table.add_row(kind, f"{row['pictures']:,}", told, ", ".join(row["without"]))
+        table.add_row(kind, *refusals_told(row), ", ".join(row["without"]))
     Console(highlight=False, soft_wrap=True).print(table)
 
 
 def _shown(films: Sequence[Film], size: int) -> NDArray[np.uint8]:
     def one(film: Film, index: int) -> list[Grey]:
-        return [network_input(grey, size) for grey in in_some_renderings(film, index)]
+        return in_some_renderings(film, index, size)
 
     with ThreadPoolExecutor() as pool:
         return np.stack(
             [grey for shown in pool.map(one, films, range(len(films))) for grey in shown]
         )
-
-
-def _told(gate: Gate, added: NDArray[np.float64], pictures: Seen, without: Sequence[str]) -> Json:
-    kinds = (gate_logits(gate, pictures) + added).argmax(axis=1)
-    rate = wilson(int((kinds != _CHEST).sum()), len(kinds))
-    return {
-        "pictures": len(kinds),
-        "refused": rate.share,
-        "refused_interval": [rate.low, rate.high],
-        "without": list(without),
-    }

@@ -83,8 +83,7 @@ def _differences(served: Path, found: Sequence[NDArray[np.float32]]) -> Floats:
 
 def _looks(network: Network, film: Film, index: int) -> list[dict[str, NDArray[np.float32]]]:
     """Answers about the film as it is, and about every third rendering of it."""
-    shown = in_some_renderings(film, index)
-    return [network.answers(network_input(each, network.size)) for each in shown]
+    return [network.answers(each) for each in in_some_renderings(film, index, network.size)]
 
 
 def _evidence(probabilities: NDArray[np.float32]) -> float:

@@ -9,6 +9,7 @@ from rich.console import Console
 from training.dataset.folder import BadDataset, Film, find_films, patients_below, split_films
 from training.learning.gate import Gate, Seen, fit_gate, see
 from training.learning.gate_films import Counts, Sources, make_pictures, pictures_in
+from training.learning.network import ResNet18
 from training.learning.recipe import Recipe
 from training.learning.weights import weights_of
 
@@ -49,7 +50,7 @@ def train_gate(
 
     Leaves `gate.pt` in `out`.
     """
-    seen, _ = look(folders, start, recipe, counts)
+    seen, _ = look(folders, weights_of(start), recipe, counts)
     gate = fit_gate(seen, recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
     torch.save(gate.state_dict(), out / "gate.pt")
@@ -57,9 +58,9 @@ def train_gate(
 
 
 def look(
-    folders: GateFolders, start: Path, recipe: Recipe, counts: Counts
+    folders: GateFolders, network: ResNet18, recipe: Recipe, counts: Counts
 ) -> tuple[Seen, list[Film]]:
-    """What there is to learn from, as a gate takes it, and the children's films held out."""
+    """What a gate of `network` learns from, as it sees it, and the films of children held out."""
     apart = patients_below(folders.kept_out)
     films = find_films(folders.data)
     training, held_out = split_films(films, recipe.fold, recipe.folds, apart)
@@ -71,5 +72,4 @@ def look(
         f"{sum(map(len, by_kind.values())):,} other pictures of {len(by_kind)} kinds."
     )
     pictures = make_pictures(sources, recipe.size, counts, recipe.seed)
-    early = weights_of(start).early
-    return see(early, pictures.films, pictures.kinds, pictures.sources), held_out
+    return see(network.early, pictures.films, pictures.kinds, pictures.sources), held_out
