@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from training.learning.recipe import Recipe
 
+_KNOTS = 8  # pieces of a tone curve
 _MORE = 1.1  # of the film's side: the widest view of a cropping recipe
 
 
@@ -21,6 +22,8 @@ def augment(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -
     films = F.interpolate(films, (size, size), mode="bilinear", antialias=True)
     films = _lose_resolution(films, recipe.blurred, random)
     films = _sharpen(films, recipe.sharpened, random)
+    films = _bend_tones(films, recipe.tone_curve, random)
+    films = _shade(films, recipe.shading, random)
     films = _change_exposure(films, recipe, random)
     films = _frame(films, recipe.framed, random)
     return _erase(films, recipe.erased, random)
@@ -119,6 +122,32 @@ def _change_exposure(films: Tensor, recipe: Recipe, random: torch.Generator) -> 
         middle = levels.mean(dim=(2, 3), keepdim=True)
         levels = middle + factor.to(films.device) * (levels - middle)
     return (levels + (noise * grain).to(films.device)).clamp(0, 1) * 255
+
+
+def _bend_tones(films: Tensor, strength: float, random: torch.Generator) -> Tensor:
+    """Each film through a random rising curve of its grey levels, as other processing gives it."""
+    if strength == 0:
+        return films
+    steps = (strength * torch.randn((len(films), _KNOTS), generator=random)).exp()
+    curve = F.pad(steps.cumsum(dim=1) / steps.sum(dim=1, keepdim=True), (1, 0))
+    place = (films / 255).clamp(0, 1) * _KNOTS
+    below = place.long().clamp(max=_KNOTS - 1).flatten(1)
+    curve = curve.to(films.device)
+    low, high = curve.gather(1, below), curve.gather(1, below + 1)
+    bent = low + (high - low) * (place.flatten(1) - below)
+    return 255 * bent.view_as(films)
+
+
+def _shade(films: Tensor, strength: float, random: torch.Generator) -> Tensor:
+    """Half of the films are lit unevenly: brighter or darker in places, without any edge."""
+    if strength == 0:
+        return films
+    coarse = strength * (2 * torch.rand((len(films), 1, 3, 3), generator=random) - 1)
+    light = F.interpolate(
+        coarse.to(films.device), films.shape[-2:], mode="bicubic", align_corners=True
+    )
+    shaded = (films * light.exp()).clamp(0, 255)
+    return torch.where(_chosen(films, 0.5, random), shaded, films)
 
 
 def _erase(films: Tensor, share: float, random: torch.Generator) -> Tensor:

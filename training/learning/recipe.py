@@ -54,6 +54,8 @@ class Recipe:
     consistency: float = 0.0  # weight of two views of a film being judged alike; 0: one view
     cropped: float = 0.35  # the smallest share of the side that a view shows; 1: `zoom`, `shift`
     contrast: float = 0.5  # of the logarithm
+    tone_curve: float = 0.0  # how far a random, rising curve of the grey levels bends them
+    shading: float = 0.0  # how much light a film loses or gains from one place to another
     balanced: int = 0  # 1: an epoch has as many films of one class as of the other
     temperature: float = 1.0  # softens what is learned from a teacher (Hinton et al., 2015)
     frozen: int = 0  # how many of the eight blocks, with the stem before them, stay as they start

@@ -1,0 +1,92 @@
+"""The images that the pipeline learns from, in memory."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imaging.network_input import network_input
+from imaging.readers import read_grey
+from imaging.refusals import NotReadable
+from training.dataset.folder import BadDataset, Film, find_films, patients_below, split_films
+from training.dataset.pixels import load_films
+from training.learning.fit import Labelled, without_copies
+
+STORED = 224  # the side at which films are kept; views are cut out of it
+HELD_OUT_ADULTS = 5  # every fifth adult's film is never trained on
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the images are.
+
+    `data` holds the labelled films; patients below `kept_out` are held out. `adults` holds frontal
+    chest films of adults, `others` one folder for each kind of image that is no chest film. The
+    last two carry no label about pneumonia.
+    """
+
+    data: Path
+    kept_out: Path | None
+    adults: Path
+    others: Path
+
+
+@dataclass(frozen=True)
+class Films:
+    """Labelled films to train on and held out, and unlabelled ones: uint8 [N, 1, S, S] each."""
+
+    training: Labelled
+    validation: list[Film]
+    held_out: Tensor
+    adults: Tensor
+
+
+def split(folders: Folders, fold: int, folds: int) -> tuple[list[Film], list[Film]]:
+    """Training and held-out films of children."""
+    films = find_films(folders.data)
+    return split_films(films, fold, folds, patients_below(folders.kept_out))
+
+
+def load(folders: Folders, fold: int, folds: int, size: int) -> Films:
+    """Read all films; the held-out ones at `size`, the others at STORED. Raises BadDataset."""
+    training, validation = split(folders, fold, folds)
+    labels = torch.tensor([film.label for film in training])
+    stored = Labelled(load_films(training, STORED, "training"), labels)
+    return Films(
+        without_copies(stored),
+        validation,
+        load_films(validation, size, "held-out"),
+        read_images(adults_to_train_on(folders.adults), STORED),
+    )
+
+
+def adults_to_train_on(folder: Path) -> list[Path]:
+    """The adults' films less every HELD_OUT_ADULTS-th."""
+    return [path for index, path in enumerate(images_in(folder)) if index % HELD_OUT_ADULTS]
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The JPEG and PNG files below `folder`, sorted; BadDataset if there are none."""
+    found = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in {".jpeg", ".jpg", ".png"}
+    )
+    if not found:
+        raise BadDataset(f"No JPEG or PNG lies below {folder}: name a folder of images.")
+    return found
+
+
+def read_images(paths: Sequence[Path], size: int) -> Tensor:
+    """Grey levels uint8 [N, 1, size, size] of the files, read as the server reads them."""
+
+    def read(path: Path) -> np.ndarray:
+        try:
+            return network_input(read_grey(path.read_bytes()), size)
+        except (OSError, NotReadable) as error:
+            raise BadDataset(f"{path} can't be read: {error} Replace or remove it.") from error
+
+    with ThreadPoolExecutor() as pool:
+        return torch.from_numpy(np.stack(list(pool.map(read, paths))))[:, None]

@@ -1,0 +1,125 @@
+"""The student: the ResNet-18 that ships learns from the teachers' answers, not from labels.
+
+"A patient and consistent teacher" (Beyer et al., 2022, arXiv:2106.05237): teachers and student see
+exactly the same views, cropped hard and mixed, for many epochs.
+"""
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from laboratory.checkpoints import WEIGHTS, auc_of, keep, mixed_precision, report, resume
+from laboratory.films import Films
+from laboratory.recipe import LaboratoryRecipe, StudentRecipe
+from laboratory.teacher import Teachers
+from training.learning.augment import augment
+from training.learning.fit import MOMENTUM, average
+from training.learning.network import ResNet18
+
+_WARM_UP = 0.03  # share of the run in which the learning rate rises
+_FLOOR = 0.005  # of the learning rate, at the end
+
+
+def train_student(
+    films: Films, teachers: Teachers, recipe: LaboratoryRecipe, seed: int, folder: Path
+) -> None:
+    """Train one student; leave `weights.pt`, `curve.csv` and `checkpoint.pt` in `folder`.
+
+    A finished or interrupted run continues, to the result of an uninterrupted one.
+    """
+    if (folder / WEIGHTS).exists():
+        return
+    plan = recipe.student
+    children = len(films.training.films)
+    adults = min(plan.adults_an_epoch, len(films.adults))
+    pool = torch.cat([films.training.films, films.adults])
+    torch.manual_seed(seed)
+    network, averaged = ResNet18(), ResNet18()
+    averaged.load_state_dict(network.state_dict())
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = _optimizer(network, plan)
+    steps = math.ceil((children + adults) / plan.batch_size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: learning_rate_share(step / (steps * plan.epochs), plan.decay_from)
+    )
+    parts = {
+        "network": network,
+        "averaged": averaged,
+        "optimizer": optimizer,
+        "schedule": schedule,
+    }
+    labels = torch.tensor([film.label for film in films.validation])
+    for epoch in range(resume(folder, parts), plan.epochs):
+        random = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        size, total = plan.sizes.at(epoch, plan.epochs), 0.0
+        extra = children + torch.randperm(len(films.adults), generator=random)[:adults]
+        order = torch.cat([torch.arange(children), extra])
+        order = order[torch.randperm(len(order), generator=random)]
+        network.train()
+        for number, chosen in enumerate(order.split(plan.batch_size)):
+            views = augment(pool[chosen].float(), size, recipe.views, random)
+            if number % 2:
+                views = mixed(views, random)
+            loss = _step(network, teachers, optimizer, views, plan.temperature)
+            schedule.step()
+            average(averaged, network, plan.averaging, schedule.last_epoch)
+            total += loss * len(chosen)
+        keep(folder, epoch + 1, parts)
+        auc = auc_of(averaged, films.held_out, labels)
+        report(
+            folder,
+            epoch,
+            plan.epochs,
+            {"size": size, "loss": total / len(order), "held_out_auc": auc},
+        )
+    torch.save(averaged.state_dict(), folder / WEIGHTS)
+
+
+def mixed(views: Tensor, random: torch.Generator) -> Tensor:
+    """Blend each view with another one, in a share drawn from 0 to 1 (mixup)."""
+    share = torch.rand((len(views), 1, 1, 1), generator=random)
+    other = torch.randperm(len(views), generator=random)
+    return share * views + (1 - share) * views[other]
+
+
+def learning_rate_share(done: float, decay_from: float) -> float:
+    """The share of the highest learning rate after the share `done` of the run."""
+    if done < _WARM_UP:
+        return (done + 1e-3) / (_WARM_UP + 1e-3)
+    if done < decay_from:
+        return 1.0
+    falling = (done - decay_from) / (1 - decay_from)
+    return _FLOOR + (1 - _FLOOR) * (1 + math.cos(math.pi * min(1.0, falling))) / 2
+
+
+def _step(
+    network: ResNet18,
+    teachers: Teachers,
+    optimizer: torch.optim.Optimizer,
+    views: Tensor,
+    temperature: float,
+) -> float:
+    """One step of SGD on the Kullback-Leibler divergence from the teachers; its value."""
+    views = views.contiguous(memory_format=torch.channels_last)
+    with mixed_precision():
+        with torch.no_grad():
+            taught = F.log_softmax(teachers(views) / temperature, dim=1)
+        logits = network(views)
+    learned = F.log_softmax(logits.float() / temperature, dim=1)
+    divergence = F.kl_div(learned, taught, log_target=True, reduction="batchmean")
+    loss = temperature**2 * divergence
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _optimizer(network: ResNet18, plan: StudentRecipe) -> torch.optim.Optimizer:
+    """SGD that decays kernels and matrices only: norms and biases have no size to keep down."""
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": others}]
+    return torch.optim.SGD(groups, lr=plan.learning_rate, momentum=MOMENTUM, nesterov=True)

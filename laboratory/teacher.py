@@ -1,0 +1,97 @@
+"""The teachers: EfficientNet-Lite0, pretrained on ImageNet, fine-tuned on the labelled films."""
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from laboratory.checkpoints import WEIGHTS, auc_of, keep, mixed_precision, report, resume
+from laboratory.films import Films
+from laboratory.recipe import LaboratoryRecipe
+from training.learning.augment import augment
+from training.learning.fit import average
+from training.learning.teacher import Teacher
+
+_WARM_UP = 0.2  # share of the run in which the learning rates rise
+
+
+def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Path) -> None:
+    """Train one teacher; leave `weights.pt`, `curve.csv` and `checkpoint.pt` in `folder`.
+
+    The loss is adjusted for the classes' shares (Menon et al., 2021, arXiv:2007.07314), so the
+    logits are those of balanced classes. A finished or interrupted run continues.
+    """
+    if (folder / WEIGHTS).exists():
+        return
+    plan, labels = recipe.teacher, films.training.labels
+    torch.manual_seed(seed)
+    network, averaged = Teacher(), Teacher()
+    averaged.load_state_dict(network.state_dict())
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    head = list(network.body._fc.parameters())
+    body = [p for p in network.parameters() if all(p is not each for each in head)]
+    rates = [plan.learning_rate, plan.head_learning_rate]
+    optimizer = torch.optim.AdamW(
+        [{"params": part, "lr": rate} for part, rate in zip((body, head), rates, strict=True)],
+        weight_decay=plan.weight_decay,
+    )
+    steps = math.ceil(len(labels) / plan.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rates, total_steps=plan.epochs * steps, pct_start=_WARM_UP
+    )
+    parts = {
+        "network": network,
+        "averaged": averaged,
+        "optimizer": optimizer,
+        "schedule": schedule,
+    }
+    prior = (torch.bincount(labels, minlength=2).float() / len(labels)).log()
+    held_out_labels = torch.tensor([film.label for film in films.validation])
+    for epoch in range(resume(folder, parts), plan.epochs):
+        # One generator an epoch, so that a resumed run draws what an uninterrupted one would.
+        random = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        size, total = plan.sizes.at(epoch, plan.epochs), 0.0
+        network.train()
+        for chosen in torch.randperm(len(labels), generator=random).split(plan.batch_size):
+            views = augment(films.training.films[chosen].float(), size, recipe.views, random)
+            with mixed_precision():
+                logits = network(views)
+            loss = F.cross_entropy(
+                logits.float() + prior, labels[chosen], label_smoothing=plan.label_smoothing
+            )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            average(averaged, network, plan.averaging, schedule.last_epoch)
+            total += loss.item() * len(chosen)
+        keep(folder, epoch + 1, parts)
+        auc = auc_of(averaged, films.held_out, held_out_labels)
+        report(
+            folder,
+            epoch,
+            plan.epochs,
+            {"size": size, "loss": total / len(labels), "held_out_auc": auc},
+        )
+    torch.save(averaged.state_dict(), folder / WEIGHTS)
+
+
+class Teachers(nn.Module):
+    """Several teachers as one: the mean of their logits."""
+
+    def __init__(self, folders: list[Path]) -> None:
+        super().__init__()
+        self.each = nn.ModuleList()
+        for folder in folders:
+            teacher = Teacher()
+            state = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+            teacher.load_state_dict(state)
+            self.each.append(teacher)
+        self.eval().requires_grad_(False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, films: Tensor) -> Tensor:
+        """Films [N, 1, S, S] of grey levels 0..255 -> logits [N, 2] (normal, pneumonia)."""
+        return torch.stack([teacher(films).float() for teacher in self.each]).mean(dim=0)
