@@ -1,32 +1,106 @@
-"""`python -m laboratory`: films in, the network that ships out."""
+"""The laboratory's command line: `python -m laboratory`.
+
+It makes the network that ships, and measures what the makers of a network need to know.
+"""
 
 import argparse
+import sys
 from pathlib import Path
 
-from laboratory.films import Folders, load
+from cxr_alert.errors import Mistake
+from laboratory import cross_validation, leave_one_out, pipeline, rejection, yardstick
+from laboratory.films import Folders
 from laboratory.recipe import SHIPPED_RECIPE, load_recipe
-from laboratory.student import train_student
-from laboratory.teacher import Teachers, train_teacher
+from serving.shipped import SHIPPED_NETWORK
+
+CUTOFF = 0.1
 
 
-def main() -> None:
+def main() -> int:
+    options = _parser().parse_args()
+    try:
+        options.run(options)
+    except Mistake as mistake:
+        print(mistake, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m laboratory", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="labelled films")
-    parser.add_argument("--keep-out", type=Path, help="films whose patients are held out")
-    parser.add_argument("--adults", type=Path, required=True, help="chest films of adults")
-    parser.add_argument("--others", type=Path, required=True, help="other images, by kind")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE)
-    options = parser.parse_args()
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    make = commands.add_parser("make", help="train the network that ships; resumes")
+    _add_folders(make)
+    make.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE, help="(%(default)s)")
+    make.set_defaults(run=_make)
+
+    left = commands.add_parser("leave-one-out", help="evaluate the gate on kinds it never saw")
+    _add_folders(left)
+    left.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE, help="(%(default)s)")
+    left.set_defaults(run=_leave_one_out)
+
+    choose = commands.add_parser("yardstick", help="compare networks by what chooses among them")
+    _add_films(choose)
+    choose.add_argument("--model", type=Path, nargs="+", required=True, help="network files")
+    choose.set_defaults(run=_yardstick)
+
+    cross = commands.add_parser("cross-validate", help="evaluate calibration on other patients")
+    _add_films(cross)
+    cross.add_argument("--model", type=Path, default=SHIPPED_NETWORK, help="(%(default)s)")
+    cross.set_defaults(run=_cross_validate)
+
+    reject = commands.add_parser("rejection", help="measure what share of images the gate rejects")
+    reject.add_argument("folder", type=Path, help="holds a folder for each kind of image")
+    reject.add_argument("--model", type=Path, default=SHIPPED_NETWORK, help="(%(default)s)")
+    reject.add_argument("--out", type=Path, required=True, help="folder for the figures")
+    reject.set_defaults(run=_rejection)
+    return parser
+
+
+def _add_folders(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, required=True, help="labelled films")
+    command.add_argument("--keep-out", type=Path, help="films whose patients are held out")
+    command.add_argument("--adults", type=Path, required=True, help="chest films of adults")
+    command.add_argument("--others", type=Path, required=True, help="a folder for each other kind")
+    command.add_argument("--out", type=Path, required=True, help="folder of the run")
+
+
+def _add_films(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, required=True, help="labelled films")
+    command.add_argument("--only", type=Path, help="list of the films to use, one path a line")
+    command.add_argument("--out", type=Path, required=True, help="folder for the figures")
+
+
+def _folders(options: argparse.Namespace) -> Folders:
+    return Folders(options.data, options.keep_out, options.adults, options.others)
+
+
+def _make(options: argparse.Namespace) -> None:
+    pipeline.make_network(_folders(options), options.recipe, options.out)
+
+
+def _leave_one_out(options: argparse.Namespace) -> None:
     recipe = load_recipe(options.recipe)
-    folders = Folders(options.data, options.keep_out, options.adults, options.others)
-    films = load(folders, recipe.fold, recipe.folds, recipe.student.sizes.last)
-    teachers = [options.out / f"teacher-{seed}" for seed in recipe.teacher.seeds]
-    for seed, folder in zip(recipe.teacher.seeds, teachers, strict=True):
-        train_teacher(films, recipe, seed, folder)
-    for seed in recipe.student.seeds:
-        train_student(films, Teachers(teachers), recipe, seed, options.out / f"student-{seed}")
+    leave_one_out.show(leave_one_out.leave_one_out(_folders(options), recipe, options.out))
+
+
+def _yardstick(options: argparse.Namespace) -> None:
+    measured = yardstick.yardstick(options.data, options.only, options.model, options.out)
+    yardstick.show(measured)
+
+
+def _cross_validate(options: argparse.Namespace) -> None:
+    measured = cross_validation.cross_validate(
+        options.data, options.model, options.out, CUTOFF, options.only
+    )
+    cross_validation.show(measured, CUTOFF)
+
+
+def _rejection(options: argparse.Namespace) -> None:
+    measured = rejection.rejection(options.folder, options.model, options.out, CUTOFF)
+    rejection.show(measured, CUTOFF)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

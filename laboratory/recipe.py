@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from laboratory.gate_images import Counts
 from training.learning.recipe import STEP, BadRecipe, Recipe
 
 SHIPPED_RECIPE = Path(__file__).with_name("recipe.toml")
@@ -62,14 +63,30 @@ class StudentRecipe:
 
 
 @dataclass(frozen=True)
+class GateRecipe:
+    """How the gate trains, with AdamW and one learning-rate cycle."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    label_smoothing: float
+    averaging: float
+    counts: Counts
+    views: Recipe  # variations beside those of `laboratory/outliers.py`
+
+
+@dataclass(frozen=True)
 class LaboratoryRecipe:
     """Every number of the pipeline."""
 
     fold: int
     folds: int
+    prevalence: float  # that probabilities are calibrated for
     views: Recipe  # only its variations of a film are used
     teacher: TeacherRecipe
     student: StudentRecipe
+    gate: GateRecipe
 
 
 def load_recipe(path: Path) -> LaboratoryRecipe:
@@ -81,9 +98,11 @@ def load_recipe(path: Path) -> LaboratoryRecipe:
     try:
         return LaboratoryRecipe(
             **values["split"],
+            **values["calibration"],
             views=Recipe(**values["views"]),
             teacher=_section(TeacherRecipe, values["teacher"]),
             student=_section(StudentRecipe, values["student"]),
+            gate=_gate(values["gate"]),
         )
     except KeyError as error:
         raise BadRecipe(f"{path} has no section [{error.args[0]}].") from error
@@ -97,6 +116,11 @@ def _section(kind: type[Any], values: dict[str, Any]) -> Any:  # noqa: ANN401 - 
     if missing := known ^ values.keys():
         raise TypeError(f"the fields {', '.join(sorted(missing))} are missing or unknown")
     return kind(**values)
+
+
+def _gate(values: dict[str, Any]) -> GateRecipe:
+    made = {"counts": Counts(**values["counts"]), "views": Recipe(**values["views"])}
+    return GateRecipe(**values | made)
 
 
 def _sizes(steps: list[list[float]]) -> Sizes:

@@ -6,12 +6,13 @@ exactly the same views, cropped hard and mixed, for many epochs.
 
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from laboratory.checkpoints import WEIGHTS, auc_of, keep, mixed_precision, report, resume
+from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, mixed_precision, report, resume
 from laboratory.films import Films
 from laboratory.recipe import LaboratoryRecipe, StudentRecipe
 from laboratory.teacher import Teachers
@@ -45,7 +46,7 @@ def train_student(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_share(step / (steps * plan.epochs), plan.decay_from)
     )
-    parts = {
+    parts: dict[str, Stateful] = {
         "network": network,
         "averaged": averaged,
         "optimizer": optimizer,
@@ -121,5 +122,8 @@ def _optimizer(network: ResNet18, plan: StudentRecipe) -> torch.optim.Optimizer:
     """SGD that decays kernels and matrices only: norms and biases have no size to keep down."""
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": others}]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": plan.weight_decay},
+        {"params": others},
+    ]
     return torch.optim.SGD(groups, lr=plan.learning_rate, momentum=MOMENTUM, nesterov=True)

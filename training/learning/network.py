@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.learning.gate import Gate, lent, shrunk
+from training.learning.gate import Gate, shrunk
 
 MAP_SIDE = 10  # cells of the map at each side
-HALF = 4  # blocks of the first half
 _EDGE = 0.15  # the share of a film's side that counts as edge
 
 
@@ -64,17 +63,12 @@ class ResNet18(nn.Module):
 
     def forward(self, films: Tensor) -> Tensor:
         """Films [N, 1, S, S] of grey levels 0..255 -> logits [N, 2] (normal, pneumonia)."""
-        logits: Tensor = self.head(self.late(self.early(films)).mean(dim=(2, 3)))
+        logits: Tensor = self.head(self.features(films).mean(dim=(2, 3)))
         return logits
 
-    def early(self, films: Tensor) -> Tensor:
-        """What the first half sees: [N, 1, S, S] -> [N, 128, S / 8, S / 8]; the gate looks here."""
-        features: Tensor = self.blocks[:HALF](self.stem(standardise(films)))
-        return features
-
-    def late(self, features: Tensor) -> Tensor:
-        """What the second half makes of it: [N, 128, S / 8, S / 8] -> [N, 512, S / 32, S / 32]."""
-        found: Tensor = self.blocks[HALF:](features)
+    def features(self, films: Tensor) -> Tensor:
+        """The last layer before pooling: [N, 1, S, S] -> [N, 512, S / 32, S / 32]."""
+        found: Tensor = self.blocks(self.stem(standardise(films)))
         return found
 
 
@@ -104,8 +98,7 @@ class Classifier(nn.Module):
         Probabilities [N, 2] (normal, pneumonia); with a gate, probabilities [N, KINDS] too; and how
         much each cell [N, MAP_SIDE ** 2], row by row, speaks for pneumonia.
         """
-        early = self.network.early(films)
-        features = self.network.late(early)
+        features = self.network.features(films)
         logits = self.network.head(features.mean(dim=(2, 3)))
         difference = logits[:, 1:] - logits[:, :1]
         evidence = self.slope * difference + self.offset
@@ -117,7 +110,7 @@ class Classifier(nn.Module):
         answers = (probabilities, cells.flatten(1))
         if self.gate is None:
             return answers
-        word = torch.softmax(self.gate(shrunk(films), lent(early)), dim=1)
+        word = torch.softmax(self.gate(shrunk(films)), dim=1)
         return (*answers, word)
 
 

@@ -57,7 +57,6 @@ class Recipe:
     tone_curve: float = 0.0  # how far a random, rising curve of the grey levels bends them
     shading: float = 0.0  # how much light a film loses or gains from one place to another
     balanced: int = 0  # 1: an epoch has as many films of one class as of the other
-    temperature: float = 1.0  # softens what is learned from a teacher (Hinton et al., 2015)
     frozen: int = 0  # how many of the eight blocks, with the stem before them, stay as they start
 
     def __post_init__(self) -> None:
@@ -65,7 +64,7 @@ class Recipe:
             raise BadRecipe(f"A recipe has frozen from 0 to {BLOCKS} and cropped above 0, up to 1.")
         if self.size % STEP or self.first_size % STEP:
             raise BadRecipe(f"A recipe has size and first_size that are multiples of {STEP}.")
-        for name in ("epochs", "batch_size", "folds", "learning_rate", "temperature"):
+        for name in ("epochs", "batch_size", "folds", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise BadRecipe(f"A recipe has {name} above 0; it is {getattr(self, name):g}.")
         for name in _SHARES:

@@ -8,7 +8,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.dataset.folder import Film
 from training.learning.fit import Labelled
@@ -35,19 +35,18 @@ def note_split(
     data: Path,
     training: Iterable[Film],
     held_out: Iterable[Film],
-    before: Iterable[Path | None] = (),
+    start: Path | None = None,
 ) -> None:
     """Keep in `out` which films below `data` are held out, and from whose films the run learns.
 
-    The latter by hashes, which tell nobody's name, and with those that the runs `before` knew: a
-    network still knows what it began with.
+    The latter by hashes, which tell nobody's name, and with those of the run `start`: a network
+    still knows what it began with.
     """
     listed = "".join(f"{film.path.relative_to(data)}\n" for film in held_out)
     (out / "validation.txt").write_text(listed)
     known = {_patient_digest(film) for film in training}
-    for run in before:
-        if run and (run / PATIENTS).is_file():
-            known.update((run / PATIENTS).read_text().split())
+    if start and (start / PATIENTS).is_file():
+        known.update((start / PATIENTS).read_text().split())
     (out / PATIENTS).write_text("".join(f"{each}\n" for each in sorted(known)))
 
 
@@ -74,7 +73,6 @@ def claim_source(
     learned: Labelled,
     held: Tensor,
     start: ResNet18 | None,
-    teacher: nn.Module | None = None,
 ) -> None:
     """Keep what the run in `out` learns from, so that nobody goes on with it on other films.
 
@@ -86,7 +84,6 @@ def claim_source(
         "films": _digest([learned.films, learned.labels]),
         "held_out": _digest([held]),
         "start": _digest(_weights(start)),
-        "teacher": _digest(_weights(teacher)),
     }
     kept = out / "source.json"
     if _begun(out) and kept.exists() and json.loads(kept.read_text()) != now:
@@ -123,7 +120,7 @@ def _begun(out: Path) -> bool:
     return (out / "checkpoint.pt").exists()
 
 
-def _weights(network: nn.Module | None) -> list[Tensor]:
+def _weights(network: ResNet18 | None) -> list[Tensor]:
     """Kernels and matrices: norms that were woken differ by rounding from machine to machine."""
     return [value for value in network.state_dict().values() if value.ndim > 1] if network else []
 

@@ -21,7 +21,6 @@ from training.learning.gate import Gate
 from training.learning.limits import limits
 from training.learning.network import Classifier, ResNet18
 from training.learning.quantize import quantize
-from training.learning.recipe import Recipe
 from training.learning.rescale import rescale, scale_of, set_limits
 from training.learning.scale import PREVALENCE, Scale, fit_scale
 
@@ -31,7 +30,7 @@ QUANTIZED_ON = 300  # training films whose activations set the ranges of the eig
 def serve(
     network: ResNet18,
     gate: Gate | None,
-    recipe: Recipe,
+    size: int,
     films: Tensor,
     validation: Sequence[Film],
     out: Path,
@@ -43,10 +42,10 @@ def serve(
     the films held out, `validation`, on the file as it is served.
     """
     labels = labels_of(validation)
-    logits = predict_logits(network, load_films(validation, recipe.size, "held-out"))
+    logits = predict_logits(network, load_films(validation, size, "held-out"))
     scale = fit_scale((logits[:, 1] - logits[:, 0]).double().numpy(), labels, prevalence)
     full, served = out / "full-precision.onnx", out / NETWORK_FILE
-    export(Classifier(network, gate).eval(), scale, recipe.size, full)
+    export(Classifier(network, gate).eval(), scale, size, full)
     quantize(full, films[:: max(1, len(films) // QUANTIZED_ON)], served)
     settle(served, validation, labels, prevalence)
 

@@ -7,7 +7,7 @@ import torch
 from rich.console import Console
 from scipy.special import expit
 
-from serving.shipped import NETWORK_FILE
+from serving.shipped import NETWORK_FILE, SHIPPED_NETWORK
 from training.dataset.folder import (
     CLASSES,
     Film,
@@ -24,7 +24,7 @@ from training.evaluation.predictor import load_network
 from training.learning.augment import augment
 from training.learning.fit import Labelled, fit, predict_logits, without_copies
 from training.learning.gate import Gate
-from training.learning.network import HALF, ResNet18
+from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
 from training.learning.recipe import BadRecipe, Recipe
 from training.learning.run import (
@@ -36,7 +36,6 @@ from training.learning.run import (
     refuse_known_patients,
 )
 from training.learning.serve import serve
-from training.learning.teacher import teacher_of
 from training.learning.weights import foreign_weights, gate_of, wake_norms, weights_of
 
 WOKEN_ON = 400  # films that the norms of a served network see before it is trained on
@@ -48,7 +47,6 @@ def train(
     recipe: Recipe,
     kept_out: Path | None,
     start: Path | None = None,
-    teacher: Path | None = None,
     patients: Path | None = None,
 ) -> None:
     """Train by `recipe` on the films below `data`; leave in `out` what there is to serve and know.
@@ -61,8 +59,7 @@ def train(
     Patients that also appear below `kept_out` are never trained on; `patients` is a table as
     `name_patients` takes it. Of films with the same pixels and label, one is trained on.
     Begins with the network of the run in the folder `start`, which must not have learned
-    from patients who are held out here; nor must the run of `train_teacher` in the folder
-    `teacher`, if there is one to learn from.
+    from patients who are held out here.
     Raises BadDataset, and BadRecipe where `out` holds a run of another recipe, on other films, or
     from another start.
     """
@@ -83,9 +80,8 @@ def train(
         console.print(f"{copies} of the films to train on are copies of others, and left out.")
     held = load_films(validation, recipe.size, "held-out")
     first = network_to_start_from(start, validation, learned.films, recipe) if start else None
-    told = teacher_of(teacher, validation) if teacher else None
-    claim_source(out, learned, held, first, told)
-    note_split(out, data, training, validation, (start, teacher))
+    claim_source(out, learned, held, first)
+    note_split(out, data, training, validation, start)
     labels = labels_of(validation)
 
     done = epochs_done(out)
@@ -104,13 +100,10 @@ def train(
             f"loss {loss:.4f}  held-out AUC {score:.4f}"
         )
 
-    network = fit(learned, recipe, out / "checkpoint.pt", report, first, told)
+    network = fit(learned, recipe, out / "checkpoint.pt", report, first)
     learned_at_size = load_films(training, recipe.size, "training")
     settle_norms(network, learned_at_size, recipe.seed, frozen=recipe.frozen)
-    gate = gate_to_keep(start, recipe)
-    if gate is None:
-        console.print("The network has no gate: it judges any picture. See `cxr-alert gate`.")
-    serve(network, gate, recipe, learned_at_size, validation, out)
+    serve(network, gate_to_keep(start), recipe.size, learned_at_size, validation, out)
     served = out / NETWORK_FILE
     evaluation = evaluate_films(validation, load_network(served))
     save(evaluation, data, out)
@@ -147,12 +140,14 @@ def network_to_start_from(
     return network
 
 
-def gate_to_keep(start: Path | None, recipe: Recipe) -> Gate | None:
-    """The gate of the network to start from, if what it looks at stays as it is."""
-    served = start / NETWORK_FILE if start else None
-    if served is None or not served.is_file() or recipe.frozen < HALF:
-        return None
-    return gate_of(served)
+def gate_to_keep(start: Path | None) -> Gate:
+    """The gate of the network to start from; that of the shipped network where it has none."""
+    served = start / NETWORK_FILE if start else SHIPPED_NETWORK
+    own = gate_of(served) if served.is_file() else None
+    gate = own or gate_of(SHIPPED_NETWORK)
+    if gate is None:
+        raise BadRecipe(f"{SHIPPED_NETWORK} has no gate: restore the file that is shipped.")
+    return gate
 
 
 def _describe(films: list[Film]) -> str:

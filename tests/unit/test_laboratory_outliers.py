@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.learning import outliers
+from laboratory import outliers
 
 
 def film() -> np.ndarray:
@@ -17,6 +17,8 @@ def film() -> np.ndarray:
         outliers.part,
         outliers.shuffled,
         outliers.another_thing,
+        outliers.framed,
+        outliers.clouded,
         lambda grey, random: outliers.laid_out(grey, grey, random),
         lambda grey, random: outliers.drawn(len(grey), random),
     ],
@@ -27,3 +29,10 @@ def test_what_is_made_is_a_picture_and_the_same_for_the_same_seed(spoil: outlier
         assert made[0].shape == (64, 64)
         assert made[0].dtype == np.uint8
         assert (made[0] == made[1]).all()
+
+
+def test_an_opacity_brightens_and_never_darkens() -> None:
+    dark = np.full((64, 64), 40, dtype=np.uint8)
+    made = outliers.clouded(dark, np.random.default_rng(1)).astype(int)
+    assert (made >= 39).all()
+    assert made.max() > 60

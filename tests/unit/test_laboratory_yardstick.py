@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from training.evaluation.compare import draw_patients, specificity_at_recall, weighted_auc
+from laboratory.yardstick import (
+    YARDSTICK,
+    draw_patients,
+    figures,
+    specificity_at_recall,
+    weighted_auc,
+)
 
 
 def test_specificity_is_taken_where_recall_is_reached() -> None:
@@ -30,3 +36,15 @@ def test_all_films_of_a_patient_are_drawn_together() -> None:
     assert (weights[:, 0] == weights[:, 1]).all()
     assert (weights[1:, 0] + weights[1:, 2] == 2).all()
     assert (weights[1:, 3] + weights[1:, 4] == 2).all()
+
+
+def test_the_worst_cells_tell_what_the_whole_hides() -> None:
+    labels = np.tile([0.0, 1.0], 30)
+    blocks = np.repeat([0, 1, 2], 20)
+    right, wrong = labels * 0.8 + 0.1, labels * 0.8 + 0.1
+    wrong[blocks == 2] = 1 - wrong[blocks == 2]  # one block, in one rendering
+    names = ["as it is", "vignetted", "framed in black", "darker"]
+    found = figures(labels, blocks, np.stack([right, wrong, right, right], 1), names, np.ones(60))
+    assert found["AUC, as they are"] == 1
+    assert found[YARDSTICK] == pytest.approx(2 / 3)  # one of the worst three of twelve cells is 0
+    assert found["AUC, worst renderings"] < 1

@@ -44,6 +44,20 @@ def varied(film: Grey, random: Random) -> Grey:
     return _bytes(levels)
 
 
+def clouded(film: Grey, random: Random) -> Grey:
+    """The film with one to four soft opacities, as disease leaves them in the lungs."""
+    side = film.shape[0]
+    down, across = np.mgrid[0:side, 0:side] / side
+    light = np.zeros((side, side))
+    for _ in range(int(random.integers(1, 5))):
+        top, left = random.uniform(0.25, 0.8), random.uniform(0.1, 0.9)
+        height, width = random.uniform(0.05, 0.2, 2)
+        distance = ((down - top) / height) ** 2 + ((across - left) / width) ** 2
+        light = np.maximum(light, random.uniform(0.2, 0.8) * np.exp(-distance))
+    levels = film / 255
+    return _bytes(levels + light * (0.75 - levels).clip(0))
+
+
 def inverted(film: Grey, random: Random) -> Grey:
     """A negative."""
     return varied(np.asarray(255 - film, dtype=np.uint8), random)
@@ -100,6 +114,16 @@ def laid_out(film: Grey, other: Grey, random: Random) -> Grey:
     return varied(np.asarray(page), random)
 
 
+def framed(picture: Grey, random: Random) -> Grey:
+    """The picture within a wide frame of one grey level, anywhere in it."""
+    side = picture.shape[0]
+    page = Image.new("L", (side, side), int(random.choice([0, 0, 0, 30, 235, 255])))
+    width, height = (int(side * share) for share in random.uniform(0.35, 0.75, 2))
+    place = int(random.uniform(0, side - width)), int(random.uniform(0, side - height))
+    page.paste(Image.fromarray(picture).resize((width, height)), place)
+    return varied(np.asarray(page), random)
+
+
 def drawn(side: int, random: Random) -> Grey:
     """Blank, noise, gradients, shapes, stripes or text."""
     kind = random.integers(7)
@@ -151,8 +175,11 @@ def shuffled(film: Grey, random: Random) -> Grey:
 
 
 def another_thing(picture: Grey, random: Random) -> Grey:
-    """A picture of something else, in any position, whole or a part of it, perhaps a negative."""
-    spoilt: list[Spoil] = [varied, varied, inverted, turned, part]
+    """An image of something else, in any position, whole or a part of it, inverted or framed.
+
+    Framed as well, so that a frame by itself does not tell a chest film in a frame (`laid_out`).
+    """
+    spoilt: list[Spoil] = [varied, varied, inverted, turned, part, framed]
     return spoilt[random.integers(len(spoilt))](picture, random)
 
 

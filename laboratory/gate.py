@@ -1,0 +1,100 @@
+"""The gate's training, and what share of images it rejects."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from laboratory.checkpoints import WEIGHTS, Stateful, keep, mixed_precision, report, resume
+from laboratory.films import Folders, adults_to_train_on, images_in, split
+from laboratory.gate_images import GateImages, Sources, make_images
+from laboratory.recipe import GateRecipe, LaboratoryRecipe
+from serving.gate import KINDS
+from training.dataset.folder import BadDataset
+from training.learning.augment import augment
+from training.learning.fit import average
+from training.learning.gate import Gate
+
+
+def sources_of(folders: Folders, recipe: LaboratoryRecipe) -> Sources:
+    """The files that the gate learns from; raises BadDataset where a folder is empty."""
+    training, _ = split(folders, recipe.fold, recipe.folds)
+    kinds = sorted(path.name for path in folders.others.glob("*") if path.is_dir())
+    if not kinds:
+        raise BadDataset(f"No folder lies in {folders.others}: put a folder for each kind there.")
+    return Sources(
+        normal=[film.path for film in training if film.label == 0],
+        pneumonia=[film.path for film in training if film.label == 1],
+        adults=adults_to_train_on(folders.adults),
+        others={kind: images_in(folders.others / kind) for kind in kinds},
+    )
+
+
+def train_gate(folders: Folders, recipe: LaboratoryRecipe, size: int, folder: Path) -> None:
+    """Train the gate for films of side `size`; leave `weights.pt` in `folder`. It can resume."""
+    if (folder / WEIGHTS).exists():
+        return
+    made = folder / "images.pt"
+    if made.exists():
+        images = GateImages(*torch.load(made, weights_only=False))
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        images = make_images(
+            sources_of(folders, recipe), size, recipe.gate.counts, recipe.gate.seed
+        )
+        torch.save((images.small, images.kinds, images.sources), made)
+    gate = fit_gate(images, recipe.gate, folder)
+    torch.save(gate.state_dict(), folder / WEIGHTS)
+
+
+def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
+    """Train on `images`; each kind has the same influence, however many images it has."""
+    torch.manual_seed(plan.seed)
+    gate, averaged = Gate(), Gate()
+    averaged.load_state_dict(gate.state_dict())
+    gate.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    count = torch.bincount(images.kinds, minlength=len(KINDS)).clamp(min=1)
+    weights = (count.sum() / count / len(KINDS)).sqrt()
+    steps = plan.epochs * -(-len(images.kinds) // plan.batch_size)
+    optimizer = torch.optim.AdamW(gate.parameters(), plan.learning_rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, total_steps=steps)
+    parts: dict[str, Stateful] = {
+        "network": gate,
+        "averaged": averaged,
+        "optimizer": optimizer,
+        "schedule": schedule,
+    }
+    for epoch in range(resume(folder, parts), plan.epochs):
+        random = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
+        gate.train()
+        total = 0.0
+        for chosen in torch.randperm(len(images.kinds), generator=random).split(plan.batch_size):
+            small = images.small[chosen].float()
+            views = augment(small, small.shape[-1], plan.views, random)
+            with mixed_precision():
+                logits = gate(views)
+            loss = F.cross_entropy(
+                logits.float(),
+                images.kinds[chosen],
+                weights,
+                label_smoothing=plan.label_smoothing,
+            )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            average(averaged, gate, plan.averaging, schedule.last_epoch)
+            total += loss.item() * len(chosen)
+        keep(folder, epoch + 1, parts)
+        report(folder, epoch, plan.epochs, {"loss": total / len(images.kinds)})
+    return averaged.eval()
+
+
+@torch.inference_mode()
+def gate_logits(gate: Gate, small: Tensor) -> NDArray[np.float64]:
+    """Logits [N, KINDS] of `shrunk` films uint8 [N, 1, S / 2, S / 2]."""
+    found = torch.cat([gate(part.float()) for part in small.split(64)])
+    return np.asarray(found.double().numpy())

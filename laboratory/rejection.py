@@ -1,0 +1,82 @@
+"""What share of other images the gate rejects, and as what."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from imaging.readers import read_grey
+from imaging.refusals import NotReadable
+from laboratory.films import images_in
+from serving.gate import KINDS
+from serving.network import Network
+from training.dataset.folder import BadDataset
+from training.evaluation.calibration import wilson
+from training.evaluation.metrics import Json
+from training.evaluation.renderings import ask
+
+
+def rejection(folder: Path, model: Path, out: Path, cutoff: float) -> Json:
+    """Show the network in `model` the images in each folder below `folder`.
+
+    For each folder: the number of images, the share that the gate rejects, as what, and the share
+    that would raise an alert at `cutoff`. Leaves `rejection.json` in `out`, and returns what that
+    holds.
+    """
+    threads = os.cpu_count() or 1
+    network = Network(model, threads)
+    kinds = sorted(path for path in folder.iterdir() if path.is_dir())
+    if not kinds:
+        raise BadDataset(f"No folder lies in {folder}: put a folder for each kind there.")
+    result = {each.name: _measured(network, images_in(each), cutoff, threads) for each in kinds}
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "rejection.json").write_text(json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def show(result: Json, cutoff: float) -> None:
+    """Print a table with one row for each folder."""
+    table = Table(caption="95 % Wilson intervals.")
+    for column in ("images", "number", "rejected", f"alerts at {cutoff:g}", "rejected as"):
+        table.add_column(column, no_wrap=True)
+    for name, row in result.items():
+        named = ", ".join(f"{kind} {number}" for kind, number in row["as"].items())
+        table.add_row(name, *rejected_cells(row), f"{row['alerts']:.3f}", named)
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+def rejected(number: int, images: int) -> Json:
+    """The number of images, and the share of them that is rejected, with its interval."""
+    rate = wilson(number, images)
+    return {
+        "images": images,
+        "rejected": rate.share,
+        "rejected_interval": [rate.low, rate.high],
+    }
+
+
+def rejected_cells(row: Json) -> tuple[str, str]:
+    """The number and the share of `rejected`, for a table."""
+    low, high = row["rejected_interval"]
+    return f"{row['images']:,}", f"{row['rejected']:.3f} ({low:.3f}-{high:.3f})"
+
+
+def _measured(network: Network, paths: Sequence[Path], cutoff: float, threads: int) -> Json:
+    def one(path: Path) -> tuple[float, int]:
+        try:
+            return ask(network, read_grey(path.read_bytes()))
+        except (OSError, NotReadable) as error:
+            raise BadDataset(f"{path} can't be read: {error} Replace or remove it.") from error
+
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(one, paths))
+    kinds = Counter(KINDS[kind] for _, kind in found if KINDS[kind] != "chest")
+    return rejected(kinds.total(), len(found)) | {
+        "as": dict(kinds.most_common()),
+        "alerts": sum(p >= cutoff and kind == 0 for p, kind in found) / len(found),
+    }

@@ -1,0 +1,53 @@
+"""The last stage: student and gate become the file that is served, with its figures."""
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from laboratory.checkpoints import WEIGHTS
+from laboratory.films import Folders, split
+from laboratory.recipe import LaboratoryRecipe
+from serving.shipped import NETWORK_FILE
+from training.dataset.pixels import load_films
+from training.evaluation.evaluate import evaluate_films, save
+from training.evaluation.predictor import load_network
+from training.learning.gate import Gate
+from training.learning.network import ResNet18
+from training.learning.norms import settle_norms
+from training.learning.run import note_split
+from training.learning.serve import serve
+
+
+def assemble(
+    folders: Folders,
+    recipe: LaboratoryRecipe,
+    student: Path,
+    gate: Path,
+    out: Path,
+    prevalence: float,
+) -> None:
+    """Calibrate, quantise and measure the student of the run folder `student` with the gate.
+
+    Calibration and the gate's limits are fitted on the films held out, on the file as it is served.
+    Leaves `cxr-resnet18.onnx`, `full-precision.onnx`, `validation.txt`, `patients.txt`,
+    `metrics.json`, `predictions.csv` and `curve.csv` in `out`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    training, validation = split(folders, recipe.fold, recipe.folds)
+    size = recipe.student.sizes.last
+    network = ResNet18()
+    network.load_state_dict(_averaged(student))
+    detector = Gate()
+    detector.load_state_dict(_averaged(gate))
+    films = load_films(training, size, "training")
+    settle_norms(network, films, seed=0)
+    serve(network.eval(), detector.eval(), size, films, validation, out, prevalence)
+    note_split(out, folders.data, training, validation)
+    shutil.copy(student / "curve.csv", out)
+    save(evaluate_films(validation, load_network(out / NETWORK_FILE)), folders.data, out)
+
+
+def _averaged(folder: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(folder / WEIGHTS, weights_only=True)
+    return state

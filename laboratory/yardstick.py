@@ -1,0 +1,170 @@
+"""The yardstick that chooses between networks: how well they order films at their worst.
+
+On films as they are, held-out figures are the same for all networks. So each network is measured in
+cells, one for each block of patients and each rendering, and the yardstick is the mean of its worst
+cells.
+"""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from serving.network import Network
+from training.dataset.folder import Film
+from training.evaluation.bootstrap import SEED
+from training.evaluation.calibration import Floats
+from training.evaluation.evaluate import chosen_films, labels_of
+from training.evaluation.metrics import Json
+from training.evaluation.renderings import answers
+from training.evaluation.rerender import RENDERINGS, UNSEEN
+
+RECALL = 0.97
+BLOCKS = 3  # of consecutive patient numbers in each series
+WORST = 0.25  # share of the cells
+DRAWS = 500
+YARDSTICK = "AUC, worst cells"
+
+
+def yardstick(data: Path, only: Path | None, models: Sequence[Path], out: Path) -> Json:
+    """Measure the networks in `models` on the films below `data`; `only` as in `chosen_films`.
+
+    For each network every figure of `figures`, and its difference from that of the first network,
+    with the 95 % interval of a bootstrap that draws the same patients for both. Leaves
+    `yardstick.json` in `out`, and returns what that holds.
+    """
+    films = chosen_films(data, only)
+    labels, blocks = labels_of(films), blocks_of(films)
+    weights = draw_patients(labels, [film.patient for film in films], DRAWS)
+    renderings = RENDERINGS | UNSEEN
+    networks = [Network(path, os.cpu_count() or 1) for path in models]
+    drawn: dict[str, dict[str, Floats]] = {}
+    for network in networks:
+        found = answers(network, films, renderings).probabilities
+        rows = [figures(labels, blocks, found, list(renderings), weight) for weight in weights]
+        drawn[network.name] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    first = drawn[networks[0].name]
+    result = {
+        network: {name: _against(first[name], values) for name, values in each.items()}
+        for network, each in drawn.items()
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "yardstick.json").write_text(json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def figures(
+    labels: Floats,
+    blocks: NDArray[np.int64],
+    probabilities: Floats,
+    renderings: Sequence[str],
+    weights: Floats,
+) -> dict[str, float]:
+    """Figures of one network, from labels, blocks and weights [N] and probabilities [N, R]."""
+    cells = np.array(
+        [
+            weighted_auc(labels[here], column[here], weights[here])
+            for column in probabilities.T
+            for here in (blocks == block for block in range(BLOCKS))
+        ]
+    ).reshape(len(renderings), BLOCKS)
+    aucs = np.array([weighted_auc(labels, column, weights) for column in probabilities.T])
+    specificities = np.array(
+        [specificity_at_recall(labels, column, weights) for column in probabilities.T]
+    )
+    edges = [renderings.index(name) for name in ("vignetted", "framed in black")]
+    repeats = len(renderings)
+    return {
+        YARDSTICK: _worst(cells.ravel()),
+        "AUC, as they are": float(aucs[0]),
+        "AUC, worst block as they are": float(cells[0].min()),
+        "AUC, worst renderings": _worst(aucs),
+        "AUC, all renderings in one order": weighted_auc(
+            np.tile(labels, repeats), probabilities.T.ravel(), np.tile(weights, repeats)
+        ),
+        "AUC, vignetted and framed": float(aucs[edges].mean()),
+        f"specificity at recall {RECALL}, as they are": float(specificities[0]),
+        f"specificity at recall {RECALL}, worst renderings": _worst(specificities),
+    }
+
+
+def blocks_of(films: Sequence[Film]) -> NDArray[np.int64]:
+    """For each film a block from 0 to BLOCKS - 1: a range of patient numbers in its series."""
+    series: dict[tuple[int, str], set[Hashable]] = defaultdict(set)
+    for film in films:
+        series[film.label, film.patient.series].add(film.patient)
+    block = {
+        patient: place * BLOCKS // len(patients)
+        for patients in series.values()
+        for place, patient in enumerate(sorted(patients))  # type: ignore[type-var]
+    }
+    return np.array([block[film.patient] for film in films])
+
+
+def draw_patients(labels: Floats, patients: Sequence[Hashable], draws: int) -> Floats:
+    """Weights of the films [1 + draws, N]: all 1 first, then the counts of bootstrap draws.
+
+    Patients are drawn with replacement within each class, all films of one together.
+    """
+    random = np.random.default_rng(SEED)
+    weights = np.ones((1 + draws, len(labels)))
+    for label in (0, 1):
+        inside = np.flatnonzero(labels == label)
+        owners = [patient for patient, each in zip(patients, labels, strict=True) if each == label]
+        number = {each: place for place, each in enumerate(dict.fromkeys(owners))}
+        owner = np.array([number[each] for each in owners])
+        even = np.full(len(number), 1 / len(number))
+        weights[1:, inside] = random.multinomial(len(number), even, size=draws)[:, owner]
+    return weights
+
+
+def specificity_at_recall(labels: Floats, probabilities: Floats, weights: Floats) -> float:
+    """The specificity at the highest cutoff whose recall is at least RECALL."""
+    ill, weight = probabilities[labels == 1], weights[labels == 1]
+    order = np.argsort(-ill, kind="stable")
+    found = np.cumsum(weight[order]) / weight.sum()
+    cutoff = ill[order][min(int(np.searchsorted(found, RECALL - 1e-9)), len(ill) - 1)]
+    well = labels == 0
+    return float(np.average(probabilities[well] < cutoff, weights=weights[well]))
+
+
+def weighted_auc(labels: Floats, probabilities: Floats, weights: Floats) -> float:
+    """The share of pairs in which the ill film is above the healthy one; ties count half."""
+    levels, level = np.unique(probabilities, return_inverse=True)
+    ill = np.bincount(level, weights * (labels == 1), len(levels))
+    well = np.bincount(level, weights * (labels == 0), len(levels))
+    below = np.cumsum(well) - well / 2
+    return float((ill * below).sum() / (ill.sum() * well.sum()))
+
+
+def _worst(values: Floats) -> float:
+    count = max(1, round(WORST * len(values)))
+    return float(np.sort(values)[:count].mean())
+
+
+def _against(first: Floats, values: Floats) -> Json:
+    low, high = np.percentile((values - first)[1:], [2.5, 97.5])
+    return {
+        "value": float(values[0]),
+        "difference": float(values[0] - first[0]),
+        "interval": [float(low), float(high)],
+    }
+
+
+def show(result: Json) -> None:
+    """Print one table for each figure."""
+    for name in next(iter(result.values())):
+        table = Table(title=name, caption="95 % interval, paired by patient.")
+        for column in ("network", "value", "difference from the first"):
+            table.add_column(column, no_wrap=True)
+        for network, row in result.items():
+            low, high = row[name]["interval"]
+            difference = f"{row[name]['difference']:+.4f} ({low:+.4f} to {high:+.4f})"
+            table.add_row(network, f"{row[name]['value']:.4f}", difference)
+        Console(highlight=False, soft_wrap=True).print(table)
