@@ -18,6 +18,7 @@ from imaging.network_input import network_input
 from imaging.readers import ENDPOINT_FORMATS, read_grey
 from serving.gate import KINDS, refuse_strangers
 
+UNGATED = "-without-gate"
 _UNFIT_FOR_A_HEADER = re.compile(r"[^\x21-\x7e]|[,;]")
 
 
@@ -40,7 +41,8 @@ class Network:
     `probabilities`, float32 [N, 2] (normal, pneumonia). It may have two outputs more: `gate`,
     float32 [N, K], a probability for each of gate.KINDS; and `map`, float32 [N, C], how much each
     cell of a square grid speaks for pneumonia. `name` tells which network it is: its metadata
-    property `model_name`, or else the file's name with the start of its SHA-256; `size` is S,
+    property `model_name`, or else the file's name with the start of its SHA-256, and UNGATED where
+    it has no gate, so that every record of its answers says so; `size` is S,
     `least_decoded_side` the side, in pixels, that a film keeps at least when it is decoded, and
     `prevalence` the share of ill films that the probabilities are for, if its metadata tell.
     """
@@ -62,9 +64,9 @@ class Network:
         self.size = _checked_input_size(model, path)
         # From fewer pixels, a probability was 0.024 off a full decode's; from these, 0.001.
         self.least_decoded_side = 7 * self.size // 2
-        self.name = _name(model, path, content)
         self.prevalence = _prevalence(model)
         self._outputs = [port.any_name for port in model.outputs]
+        self.name = _name(model, path, content) + ("" if self.has_gate else UNGATED)
         model.reshape([1, 1, self.size, self.size])
         # A copy of the network for each thread. OpenVINO's own way is several streams of one copy,
         # each pinned to a core; that is slower here, for decoding runs on any core, in their way.
@@ -81,6 +83,11 @@ class Network:
                 f"The network {path} gives {blank.tolist()} for a blank film, which are no "
                 "probabilities: its output must go through a softmax."
             )
+
+    @property
+    def has_gate(self) -> bool:
+        """Whether it can reject images; one without a gate gives any image a probability."""
+        return "gate" in self._outputs
 
     def classify(self, film: bytes, *, gated: bool = False) -> tuple[float, float]:
         """The probabilities (normal, pneumonia) for the film in a JPEG or PNG file.
@@ -104,7 +111,7 @@ class Network:
             # leave this copy alone until this film is done.
             alone = self._films == 1
             found = self._infer(self._of_all_cores, grey) if alone else self.answers(grey)
-        if gated and "gate" in found:
+        if gated and self.has_gate:
             refuse_strangers(found["gate"].tolist())
         normal, pneumonia = found["probabilities"].tolist()
         cells = found["map"].tolist() if "map" in found else []

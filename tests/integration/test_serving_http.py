@@ -114,7 +114,7 @@ def test_a_film_gets_its_probabilities_and_the_networks_name(
     reply = container.post("/invocations", film(200, kind))
     assert_answers(reply, 200)
     assert reply.headers["content-type"] == "application/json"
-    assert reply.headers["x-amzn-sagemaker-custom-attributes"] == "model=brightness-1"
+    assert reply.headers["x-amzn-sagemaker-custom-attributes"] == "model=brightness-1-without-gate"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_boto3_invokes_the_endpoint(endpoint: Container, monkeypatch: pytest.Mon
     )
     assert sum(json.loads(answer["Body"].read())) == pytest.approx(1, abs=1e-5)
     assert answer["ContentType"] == "application/json"
-    assert answer["CustomAttributes"] == "model=brightness-1"
+    assert answer["CustomAttributes"] == "model=brightness-1-without-gate"
     assert answer["InvokedProductionVariant"] == "AllTraffic"
 
 

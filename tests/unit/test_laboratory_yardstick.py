@@ -42,9 +42,12 @@ def test_the_worst_cells_tell_what_the_whole_hides() -> None:
     labels = np.tile([0.0, 1.0], 30)
     blocks = np.repeat([0, 1, 2], 20)
     right, wrong = labels * 0.8 + 0.1, labels * 0.8 + 0.1
-    wrong[blocks == 2] = 1 - wrong[blocks == 2]  # one block, in one rendering
+    wrong[blocks == 2] = 1 - wrong[blocks == 2]  # the last block, in the rendering "vignetted"
     names = ["as it is", "vignetted", "framed in black", "darker"]
     found = figures(labels, blocks, np.stack([right, wrong, right, right], 1), names, np.ones(60))
     assert found["AUC, as they are"] == 1
-    assert found[YARDSTICK] == pytest.approx(2 / 3)  # one of the worst three of twelve cells is 0
+    assert found["AUC, worst cells"] == pytest.approx(2 / 3)  # one of the worst three cells is 0
+    framed = found["AUC, vignetted and framed"]
+    assert framed < 1
+    assert found[YARDSTICK] == pytest.approx((1 + framed) / 2)
     assert found["AUC, worst renderings"] < 1

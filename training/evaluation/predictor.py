@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from cxr_alert.errors import Mistake
@@ -15,6 +16,11 @@ from imaging.refusals import NotReadable
 from imaging.rendition import for_an_endpoint
 from serving.gate import StrangePicture
 from serving.network import Network
+
+NO_GATE = (
+    "has no gate: it gives any image a probability, an X-ray of a knee as well. "
+    "Train it again with `cxr-alert train`, which adds the gate of the shipped network."
+)
 
 Probabilities: TypeAlias = tuple[float, float]  # normal, pneumonia
 
@@ -87,4 +93,8 @@ def load_network(model: Path) -> ParallelPredictor:
     """The network in `model`, by the code that serves; raises BadNetwork for another file."""
     threads = os.cpu_count() or 1
     network = Network(model, threads)
+    if not network.has_gate:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold]Warning:[/] {escape(str(model))} {NO_GATE}"
+        )
     return ParallelPredictor(network, network.name, threads, network.prevalence)
