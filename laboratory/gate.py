@@ -95,6 +95,6 @@ def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
 
 @torch.inference_mode()
 def gate_logits(gate: Gate, small: Tensor) -> NDArray[np.float64]:
-    """Logits [N, KINDS] of `shrunk` films uint8 [N, 1, S / 2, S / 2]."""
+    """Logits [N, KINDS] of `shrunk` films uint8 [N, 1, SIDE, SIDE]."""
     found = torch.cat([gate(part.float()) for part in small.split(64)])
     return np.asarray(found.double().numpy())

@@ -23,7 +23,7 @@ _STORED = 224  # the side that images are varied at
 
 @dataclass(frozen=True)
 class GateImages:
-    """Films as `shrunk` gives them, uint8 [N, 1, S / 2, S / 2], with kind and source of each.
+    """Films as `shrunk` gives them, uint8 [N, 1, SIDE, SIDE], with kind and source of each.
 
     `kinds` are indices of KINDS, int64 [N].
     """
