@@ -16,7 +16,9 @@ _UNITS = {
     "Y": "YR YRS YEAR YEARS J JAHR JAHRE A AN ANS ANO ANOS ANNI JAAR Y/O YO",
 }
 _UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in (unit, *words.split())}
-_AGE = re.compile(r"P?\s*(\d{1,4}(?:[.,]\d+)?)\s*[-.]?\s*([A-ZÑ/]*)\b.*")
+_AGE = re.compile(
+    r"(?:P|Y|AGE|YEARS?)?[\s:]*(\d{1,4}(?:[.,]\d+)?)\s*[-.]?\s*([A-ZÑ/]*)(?![A-ZÑ]).*"
+)
 _IN_A_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
 _DATE = re.compile(r"(\d{4})[-./ ]?(\d{1,2})?[-./ ]?(\d{1,2})?")
 _DAY_FIRST = re.compile(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4})")

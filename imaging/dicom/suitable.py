@@ -23,7 +23,10 @@ _RADIOGRAPHS = frozenset(
 _CAPTURES = f"{_IMAGES}7"  # Secondary Capture: digitised films, for one
 # DR and RG are no terms for it, but are found in the field.
 _RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "DR", "RG"})
-_OTHER_RADIOGRAPHS = frozenset({"MG", "IO", "PX", "BMD", "XA", "RF"})  # in spite of their class
+# Beside the class of a radiograph these contradict it; words that are no terms do not.
+_OTHER_MODALITIES = frozenset(
+    "BMD CT ECG ES GM IO IVUS MG MR NM OP OPT PT PX RF SM US XA XC".split()  # noqa: SIM905
+)
 _REPORTS = (f"{_IMAGES}88.", f"{_IMAGES}11.")  # structured reports, presentation states
 _DOCUMENTS = f"{_IMAGES}104."
 _DIRECTORY = "1.2.840.10008.1.3.10"
@@ -57,7 +60,7 @@ def _check_kind(header: Header) -> None:
     if kind.startswith(_REPORTS) or modality in ("SR", "PR", "KO"):
         raise Refused(Code.REPORT)
     if kind in _RADIOGRAPHS:
-        radiograph = modality not in _OTHER_RADIOGRAPHS
+        radiograph = modality not in _OTHER_MODALITIES
     elif kind.startswith(_IMAGES) and not kind.startswith(_CAPTURES):
         radiograph = False
     else:
