@@ -77,8 +77,12 @@ def dicom(
     monochrome1: bool = False,
     window: bool = True,
     tags: Mapping[str, Any] | None = None,
+    change: Callable[[Dataset], None] | None = None,
 ) -> bytes:
-    """A DX file of a film given as grey levels; `tags` are set last, None takes one away."""
+    """A DX file of a film given as grey levels; `tags` are set last, None takes one away.
+
+    `change` then does with the data set what tags can't.
+    """
     bits = 8 if syntax in EIGHT_BITS else 12
     top = 2**bits - 1
     values = np.rint(grey.astype(np.float64) * (4095 / 255)).astype(np.uint16)
@@ -118,6 +122,8 @@ def dicom(
             delattr(dataset, name)
         else:
             setattr(dataset, name, value)
+    if change is not None:
+        change(dataset)
     return written(dataset, syntax)
 
 
