@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 
 from aws.worklist_table import item
-from local import stack
+from cxr_alert.local import stack
 from reviewing.entry import Entry, State, enter
 from reviewing.review import Reading
 from screening.clock import stamp

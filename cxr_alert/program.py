@@ -18,7 +18,7 @@ from cxr_alert.commands import (
     train,
     worklist,
 )
-from cxr_alert.errors import Failure, Mistake
+from screening.errors import Failure, Mistake
 
 FAILED = 1
 MISTAKEN = 2  # as argparse ends where an option is wrong

@@ -19,24 +19,24 @@ def add_to(commands: Commands) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from local import commands
+    from cxr_alert.local import commands
 
     return commands.demonstrate(options.model)
 
 
 def _up(options: argparse.Namespace) -> None:
-    from local import commands
+    from cxr_alert.local import commands
 
     commands.up(options.model)
 
 
 def _down(_: argparse.Namespace) -> None:
-    from local import commands
+    from cxr_alert.local import commands
 
     commands.down()
 
 
 def _alerts(_: argparse.Namespace) -> None:
-    from local import commands
+    from cxr_alert.local import commands
 
     commands.alerts()

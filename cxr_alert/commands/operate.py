@@ -69,45 +69,45 @@ def _add(commands: Commands, name: str, purpose: str, run: Run) -> argparse.Argu
 
 
 def _look_up(options: argparse.Namespace) -> None:
-    from operate import commands
+    from cxr_alert.operate import commands
 
     commands.look_up(options.stack, options.key, as_json=options.json)
 
 
 def _positives(options: argparse.Namespace) -> None:
-    from operate import commands
+    from cxr_alert.operate import commands
     from screening.judgement import Finding
 
     commands.latest(options.stack, Finding.PNEUMONIA, options.count, as_json=options.json)
 
 
 def _rejects(options: argparse.Namespace) -> None:
-    from operate import commands
+    from cxr_alert.operate import commands
     from screening.judgement import Finding
 
     commands.latest(options.stack, Finding.REJECTED, options.count, as_json=options.json)
 
 
 def _waiting(options: argparse.Namespace) -> None:
-    from operate import commands
+    from cxr_alert.operate import commands
 
     commands.waiting(options.stack, as_json=options.json)
 
 
 def _status(options: argparse.Namespace) -> int:
-    from operate import commands
+    from cxr_alert.operate import commands
 
     return commands.status(options.stack, as_json=options.json)
 
 
 def _check(options: argparse.Namespace) -> None:
-    from operate import commands
+    from cxr_alert.operate import commands
 
     commands.see_through(options.stack, options.film, as_json=options.json)
 
 
 def _reconcile(options: argparse.Namespace) -> None:
-    from operate import commands
+    from cxr_alert.operate import commands
 
     commands.find_lost(options.stack, options.prefix, options.since, as_json=options.json)
 
@@ -121,13 +121,13 @@ def _time(text: str) -> datetime:
 
 
 def _redrive(options: argparse.Namespace) -> None:
-    from operate import commands
+    from cxr_alert.operate import commands
 
     commands.drive_back(options.stack, as_json=options.json)
 
 
 def _rescreen(options: argparse.Namespace) -> int:
-    from operate import commands
+    from cxr_alert.operate import commands
 
     return commands.screen_again(
         options.stack,

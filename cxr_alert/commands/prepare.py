@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from cxr_alert.errors import Mistake
 from cxr_alert.options import Commands, add_command, add_out, add_patients
+from screening.errors import Mistake
 
 
 def add_to(commands: Commands) -> None:

@@ -5,8 +5,8 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from cxr_alert.errors import Mistake
 from cxr_alert.options import Commands, add_command, add_patients
+from screening.errors import Mistake
 from serving.shipped import SHIPPED_NETWORK
 from training.learning.recipe import Recipe, load_recipe
 

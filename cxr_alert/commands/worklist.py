@@ -53,13 +53,13 @@ def _add(commands: Commands, name: str, purpose: str, run: Run) -> argparse.Argu
 
 
 def _unreviewed(options: argparse.Namespace) -> None:
-    from operate import worklist_commands
+    from cxr_alert.operate import worklist_commands
 
     worklist_commands.unreviewed(options.stack, as_json=options.json)
 
 
 def _performance(options: argparse.Namespace) -> None:
-    from operate import worklist_commands
+    from cxr_alert.operate import worklist_commands
 
     worklist_commands.performance(
         options.stack, options.days, options.sensitivity, as_json=options.json
@@ -67,19 +67,19 @@ def _performance(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from operate import worklist_commands
+    from cxr_alert.operate import worklist_commands
 
     worklist_commands.export(options.stack, options.out, as_json=options.json)
 
 
 def _enlist(options: argparse.Namespace) -> None:
-    from operate import worklist_commands
+    from cxr_alert.operate import worklist_commands
 
     worklist_commands.enlist(options.stack, as_json=options.json)
 
 
 def _add_reader(options: argparse.Namespace) -> None:
-    from operate import worklist_commands
+    from cxr_alert.operate import worklist_commands
 
     groups = ["readers", "administrators"] if options.administrator else ["readers"]
     worklist_commands.add_reader(options.stack, options.name, options.email, groups)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cxr_alert.errors import Failure
-from local import processes, stack
+from cxr_alert.local import processes, stack
+from screening.errors import Failure
 from tests.e2e.application import SAMPLES, wait_until
 from tests.e2e.conftest import USERS_OWN
 
@@ -20,7 +20,7 @@ import signal
 import sys
 from pathlib import Path
 from cxr_alert.program import main
-from local import commands
+from cxr_alert.local import commands
 commands.UP = commands.DEMO = Path(sys.argv[1])
 commands.RESULT = commands.UP / "demo.json"
 commands._short = lambda path: path

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from local import environment, manual, processes
+from cxr_alert.local import environment, manual, processes
 from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from aws.worklist_table import item, read_entry
-from local.processes import ROOT
+from cxr_alert.local.processes import ROOT
 from screening.film_name import film_name
 from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, Application, wait_until
 from tests.e2e.worklist_api import Answer, Api, log_in

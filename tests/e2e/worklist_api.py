@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import urllib3
 
-from local import readers
-from local.stack import Stack
+from cxr_alert.local import readers
+from cxr_alert.local.stack import Stack
 
 _http = urllib3.PoolManager(retries=False)
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from operate.redrive import redrive
+from cxr_alert.operate.redrive import redrive
 from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, wait_until
 from tests.faults.broken_cloud import BrokenCloud
 from tests.faults.conftest import RESULTS

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cxr_alert.errors import Failure
-from local import demo, table
-from local.demo import Screening
+from cxr_alert.local import demo, table
+from cxr_alert.local.demo import Screening
+from screening.errors import Failure
 
 POSITIVE = Screening(
     "a.jpeg", "PNEUMONIA", 0.93, "PNEUMONIA", record_seconds=0.2, alert_seconds=0.3

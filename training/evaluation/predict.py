@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cxr_alert.errors import Mistake
+from screening.errors import Mistake
 from screening.judgement import Finding, finding_of
 from training.dataset.folder import is_film
 from training.evaluation.predictor import (

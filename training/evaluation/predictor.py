@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from cxr_alert.errors import Mistake
 from imaging.refusals import NotReadable
 from imaging.rendition import for_an_endpoint
+from screening.errors import Mistake
 from serving.gate import StrangePicture
 from serving.network import Network
 

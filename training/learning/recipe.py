@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxr_alert.errors import Mistake
+from screening.errors import Mistake
 
 _MARGIN = 1.4  # films are kept this much larger than the network takes them, to be warped from
 

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from local import environment, mail, processes
+from cxr_alert.local import environment, mail, processes
 
 NAME = "emulator"
 HOME = processes.ROOT / ".venv-emulator"
@@ -30,7 +30,7 @@ def start(
         HOME / "bin" / "python",
         "-m",
         "hypercorn",
-        "local.emulated_cloud:app",
+        "cxr_alert.local.emulated_cloud:app",
     ]
     return processes.start(
         NAME,

@@ -9,8 +9,8 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from cxr_alert.errors import Failure, Mistake
-from local import demo, mail, manual, processes, stack, table, watch
+from cxr_alert.local import demo, mail, manual, processes, stack, table, watch
+from screening.errors import Failure, Mistake
 from serving.shipped import SHIPPED_NETWORK
 
 UP = processes.ROOT / "build" / "local"

@@ -14,12 +14,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from aws.queue import NotSent
 from aws.uploads_bucket import Versions
-from cxr_alert.errors import Failure, Mistake
+from cxr_alert.operate import application, check, queues, reconcile, redrive, rescreen
+from cxr_alert.operate import status as health
+from cxr_alert.operate.application import Application
 from cxr_alert.options import print_json
-from operate import application, check, queues, reconcile, redrive, rescreen
-from operate import status as health
-from operate.application import Application
 from reconcile.compare import Tally
+from screening.errors import Failure, Mistake
 from screening.judgement import Finding, Judgement
 from screening.messages import percent, printable
 from screening.record import attributes

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from local.stack import Stack
+from cxr_alert.local.stack import Stack
 
 PASSWORD_BYTES = 12
 

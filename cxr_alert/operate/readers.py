@@ -5,8 +5,8 @@ from typing import Any
 
 import boto3
 
-from cxr_alert.errors import Mistake
-from operate.application import Application
+from cxr_alert.operate.application import Application
+from screening.errors import Mistake
 
 GROUPS = ("readers", "administrators")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from cxr_alert.operate import readers, worklist
+from cxr_alert.operate.commands import open_application
 from cxr_alert.options import print_json
-from operate import readers, worklist
-from operate.commands import open_application
 from screening.messages import printable
 
 console = Console(highlight=False, soft_wrap=True)

@@ -8,8 +8,8 @@ one that is driven back twice is possible and harmless: the function screens an 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cxr_alert.errors import Failure
-from operate.application import Application
+from cxr_alert.operate.application import Application
+from screening.errors import Failure
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from operate.application import Application
+from cxr_alert.operate.application import Application
 from screening.clock import now
 
 QUEUES = {

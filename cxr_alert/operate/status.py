@@ -7,9 +7,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.alarms import Alarm, alarms
 from aws.subscriptions import Subscriptions, subscriptions
-from operate.application import Application
-from operate.queues import QUEUES, QueueDepth, waiting
-from operate.redrive import SOURCES
+from cxr_alert.operate.application import Application
+from cxr_alert.operate.queues import QUEUES, QueueDepth, waiting
+from cxr_alert.operate.redrive import SOURCES
 from screening.judgement import Finding
 
 _FAILED = {QUEUES[source] for source in SOURCES}

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local import environment, processes
+from cxr_alert.local import environment, processes
 
 NAME = "model container"
 ENDPOINT_NAME = "cxr-alert"  # the template's default: a function that asks for another finds none
@@ -16,7 +16,13 @@ def start(model: Path, port: int, state: Path, extra: Mapping[str, str]) -> subp
     return processes.start(
         NAME,
         [
-            *(sys.executable, "-m", "local.sagemaker_runtime", "--endpoint-name", ENDPOINT_NAME),
+            *(
+                sys.executable,
+                "-m",
+                "cxr_alert.local.sagemaker_runtime",
+                "--endpoint-name",
+                ENDPOINT_NAME,
+            ),
             *("--model", model, "--port", str(port)),
         ],
         {**environment.base(state), **extra},

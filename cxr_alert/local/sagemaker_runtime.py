@@ -1,4 +1,4 @@
-"""SageMaker's runtime on this machine: `python -m local.sagemaker_runtime --model FILE`.
+"""SageMaker's runtime on this machine: `python -m cxr_alert.local.sagemaker_runtime --model FILE`.
 
 boto3's sagemaker-runtime posts a film to `/endpoints/NAME/invocations`. SageMaker passes it on to
 the container's `/invocations`, and puts what the container refuses into errors of its own. Here
@@ -99,7 +99,9 @@ def _validation_error(message: str) -> JSONResponse:
 
 def main() -> int:
     """Serve until told to stop, as the container does."""
-    parser = argparse.ArgumentParser(prog="python -m local.sagemaker_runtime", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m cxr_alert.local.sagemaker_runtime", description=__doc__
+    )
     server.add_options(parser)
     parser.add_argument(
         "--endpoint-name", help="the only endpoint that boto3 finds here (default: any name)"

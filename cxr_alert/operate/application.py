@@ -13,7 +13,7 @@ from aws.endpoint import Endpoint
 from aws.queue import Depth, Queue
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Films
-from cxr_alert.errors import Mistake
+from screening.errors import Mistake
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

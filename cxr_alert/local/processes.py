@@ -18,10 +18,10 @@ from pathlib import Path
 
 import psutil
 
-from cxr_alert.errors import Failure
+from screening.errors import Failure
 
 MARK = "CXR_ALERT_LOCAL"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def start(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from classify.examine import examine
-from operate.application import Application
+from cxr_alert.operate.application import Application
 from screening.judgement import Judgement
 from screening.record import AlertState, Record, rejudged, unheard
 from screening.refusals import NeedsRendition, TryAgain

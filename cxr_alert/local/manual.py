@@ -5,9 +5,9 @@ import shlex
 import shutil
 from pathlib import Path
 
-import operate.readers
-from local import environment, mail, processes, readers, watch
-from local.stack import Stack
+from cxr_alert.local import environment, mail, processes, readers, watch
+from cxr_alert.local.stack import Stack
+from cxr_alert.operate import readers as operated
 
 ALERTS_QUEUE = "cxr-alert-alerts"
 READER = "reader"
@@ -21,7 +21,7 @@ def write(stack: Stack, samples: Path) -> str:
     aws = "aws" if shutil.which("aws") else ".venv-sam/bin/aws"
     film = min((samples / "PNEUMONIA").glob("*.jpeg"))
     table = stack.outputs["ScreeningsTableName"]
-    password = readers.password(stack, READER, operate.readers.GROUPS)
+    password = readers.password(stack, READER, operated.GROUPS)
     # Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for everything but SQS.
     return f"""\
 The application is running on this machine, until `make down`.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.screenings_table import Screenings
-from local.stack import Stack
+from cxr_alert.local.stack import Stack
 
 
 @dataclasses.dataclass(frozen=True)

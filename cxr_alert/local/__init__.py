@@ -3,6 +3,3 @@
 `with stack.running(Settings(...)) as running:` is the way in for tests and benchmarks,
 `cxr-alert demo|up|down|alerts` the way in for people.
 """
-
-
-# The records are read by the function's own module.

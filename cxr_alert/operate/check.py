@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxr_alert.errors import Failure
-from operate.application import Application
+from cxr_alert.operate.application import Application
 from screening.clock import now, stamp
+from screening.errors import Failure
 from screening.record import Record
 
 PREFIX = "cxr-alert-check/"

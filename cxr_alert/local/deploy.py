@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 
-from local import emulator, environment, processes
+from cxr_alert.local import emulator, environment, processes
 
 STACK_NAME = "cxr-alert"
 _ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"

@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError
 from aws.reviewed import read_cases
 from aws.reviews_table import ReviewsTable
 from aws.worklist_table import WorklistTable, read_entry
-from cxr_alert.errors import Mistake
-from operate.application import Application
+from cxr_alert.operate.application import Application
 from reviewing.entry import Entry
 from reviewing.overdue import overdue_since
 from reviewing.performance import Case
 from reviewing.performance_tables import Table, tables
 from reviewing.review import Reading
+from screening.errors import Mistake
 
 WAITING = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 _FOLDERS = {Reading.PNEUMONIA: "PNEUMONIA", Reading.NORMAL: "NORMAL"}

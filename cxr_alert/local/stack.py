@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from botocore.client import BaseClient
 
-from cxr_alert.errors import Failure, Mistake
-from local import container, deploy, emulator, environment, mail, processes
+from cxr_alert.local import container, deploy, emulator, environment, mail, processes
+from screening.errors import Failure, Mistake
 from serving.shipped import SHIPPED_NETWORK
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cxr_alert.errors import Failure
-from local import mail, watch
-from local.dicom_samples import as_dicom
-from local.stack import Stack
+from cxr_alert.local import mail, watch
+from cxr_alert.local.dicom_samples import as_dicom
+from cxr_alert.local.stack import Stack
+from screening.errors import Failure
 
 # The first film without an answer is given time for a slow machine; those after it, little.
 PATIENCE = 30.0

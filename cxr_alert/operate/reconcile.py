@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from aws.uploads_bucket import Versions
-from operate.application import Application
+from cxr_alert.operate.application import Application
 from reconcile.compare import Tally, compare
 from screening.clock import now
 from screening.lost import span

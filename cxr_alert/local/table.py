@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local.demo import Screening, median
+from cxr_alert.local.demo import Screening, median
 
 _COLUMNS = ("image", "label", "probability", "finding", "alert", "to record", "to alert")
 _WIDTHS = (34, 10, 12, 10, 8, 10, 9)
