@@ -21,7 +21,7 @@ from training.learning.gate import Gate
 
 def sources_of(folders: Folders, recipe: LaboratoryRecipe) -> Sources:
     """The files that the gate learns from; raises BadDataset where a folder is empty."""
-    training, _ = split(folders, recipe.fold, recipe.folds)
+    training, _ = split(folders, recipe)
     kinds = sorted(path.name for path in folders.others.glob("*") if path.is_dir())
     if not kinds:
         raise BadDataset(f"No folder lies in {folders.others}: put a folder for each kind there.")
