@@ -1,4 +1,4 @@
-"""`bench`: how fast the application is, what it costs, and how that compares."""
+"""`bench`: measure the application's speed and cost."""
 
 import argparse
 
@@ -9,19 +9,23 @@ _PARTS = ("endpoint", "machine", "function", "flow", "training", "money")
 
 def add_to(commands: Commands) -> None:
     command = add_command(
-        commands, "bench", "measure the application; writes build/bench.json", _run
+        commands, "bench", "measure the application's speed and cost into build/bench.json", _run
     )
     command.add_argument(
-        "--only", nargs="+", choices=_PARTS, default=_PARTS, help="some parts only"
+        "--only", nargs="+", choices=_PARTS, default=_PARTS, help="measure these parts only"
     )
     command.add_argument(
-        "--rounds", type=whole_number, default=5, help="rounds of each part (%(default)s)"
+        "--rounds",
+        type=whole_number,
+        default=5,
+        metavar="N",
+        help="rounds of each part (default: %(default)s)",
     )
-    command.add_argument("--long", action="store_true", help="5,000 uploads besides")
+    command.add_argument("--long", action="store_true", help="also measure 5,000 uploads")
     command.add_argument(
         "--report",
         action="store_true",
-        help="measure nothing: put the last run's table into docs/performance.md",
+        help="do not measure; write the last run's table into docs/performance.md",
     )
 
 

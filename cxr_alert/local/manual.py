@@ -32,8 +32,10 @@ The application is running on this machine, until `make down`.
 In a shell of its own, point the AWS CLI at it:
   . {_short(file)}
 
-Read films in the browser, as {READER}, password {password}:
-  {stack.outputs["WorklistUrl"]}/
+Read films in the browser:
+  address   {stack.outputs["WorklistUrl"]}/
+  user      {READER}
+  password  {password}
 
 Drop an X-ray:
   {aws} s3 cp {_short(film)} s3://{stack.outputs["UploadsBucketName"]}/
@@ -43,11 +45,11 @@ Watch alerts as they arrive:
 or fetch them with the CLI, from a queue that is subscribed to the topic:
   {aws} sqs receive-message --endpoint-url {stack.endpoint_url} --wait-time-seconds 20 \\
     --queue-url {queue}
-Those for people are mailed into {_short(mail.directory(stack.settings.state))}/new/.
+Messages for people are mailed into {_short(mail.directory(stack.settings.state))}/new/.
 
-Look after it, as on AWS (docs/runbook.md has them all):
+Operate it as on AWS (docs/runbook.md has all commands):
   .venv/bin/cxr-alert status
-  .venv/bin/cxr-alert positives
+  .venv/bin/cxr-alert list positives
 
 Look up the film's record, and the latest positives:
   {aws} dynamodb query --table-name {table} \\

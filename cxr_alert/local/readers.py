@@ -1,13 +1,11 @@
 """Logins to the worklist of a stack on this machine."""
 
 import json
-import secrets
 from pathlib import Path
 from typing import Any
 
 from cxr_alert.local.stack import Stack
-
-PASSWORD_BYTES = 12
+from cxr_alert.operate.readers import new_password
 
 
 def password(stack: Stack, name: str, groups: tuple[str, ...]) -> str:
@@ -17,8 +15,7 @@ def password(stack: Stack, name: str, groups: tuple[str, ...]) -> str:
     pool = stack.outputs["ReaderPoolId"]
     label = f"{pool}/{name}"
     if label not in known:
-        # A pool asks for small and capital letters and digits.
-        known[label] = f"Aa1{secrets.token_urlsafe(PASSWORD_BYTES)}"
+        known[label] = new_password()
         _add(stack, pool, name, groups, known[label])
         file.write_text(json.dumps(known))
     return known[label]

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.client import BaseClient
 
@@ -103,6 +103,15 @@ def _quiet(_: str) -> None:
     pass
 
 
+def for_people(state: Path, model: Path | None) -> Settings:
+    """Return the settings of `demo` and `up`: somebody gets mails, and gets them at once."""
+    return Settings(
+        state,
+        model.resolve() if model else SHIPPED_NETWORK,
+        parameters={"NotificationEmail": mail.ADDRESS, "DigestSeconds": "1"},
+    )
+
+
 @contextlib.contextmanager
 def running(settings: Settings, say: Say = _quiet) -> Iterator[Stack]:
     """A stack for the length of the block; nothing of it is left afterwards, however it ends."""
@@ -118,8 +127,10 @@ def running(settings: Settings, say: Say = _quiet) -> Iterator[Stack]:
 def start(settings: Settings, say: Say = _quiet) -> Stack:
     """Start a stack that stays when this process ends; one that already runs is returned."""
     with _owned(settings.state):
-        if stack := attach(settings.state):
+        if stack := attach(settings.state) or _revived(settings, say):
             return stack
+        if _record(settings.state).exists():
+            say("The cloud emulator had ended; its films and records are gone. Starting anew")
         _stop(settings.state, {})  # what a run that was killed left behind
         children: Children = {}
         try:
@@ -143,15 +154,50 @@ def stop(state: Path) -> bool:
 
 def attach(state: Path) -> Stack | None:
     """The stack that another process started in `state`, if it is whole and alive."""
+    known = _known(state)
+    if known is None or not _alive(state).issuperset(known["pids"].values()):
+        return None
+    return _stack(state, Path(known["model"]), known)
+
+
+def _revived(settings: Settings, say: Say) -> Stack | None:
+    """The stack whose emulator is alive, with a new model container: it keeps its films."""
+    known = _known(settings.state)
+    if known is None or known["pids"][emulator.NAME] not in _alive(settings.state):
+        return None
+    say("The model container had ended; starting it again")
+    stack = _stack(settings.state, settings.model, known)
     try:
-        known = json.loads(_record(state).read_text())
+        stack.start_container()
+    except BaseException:
+        if container.NAME in stack.children:
+            stack.stop_container()
+        raise
+    known["pids"][container.NAME] = stack.children[container.NAME].pid
+    known["model"] = str(settings.model)
+    _record(settings.state).write_text(json.dumps(known, indent=2) + "\n")
+    return stack
+
+
+def _known(state: Path) -> Any:  # noqa: ANN401 - what `_remember` wrote
+    try:
+        return json.loads(_record(state).read_text())
     except (FileNotFoundError, ValueError):
         return None
-    alive = {process.pid for process in processes.belonging_to(state)}
-    if not alive.issuperset(known["pids"].values()):
-        return None
-    settings = Settings(state, model=Path(known["model"]))
-    return Stack(settings, known["emulator_port"], known["container_port"], known["outputs"], {})
+
+
+def _alive(state: Path) -> set[int]:
+    return {process.pid for process in processes.belonging_to(state)}
+
+
+def _stack(state: Path, model: Path, known: Mapping[str, Any]) -> Stack:
+    return Stack(
+        Settings(state, model),
+        known["emulator_port"],
+        known["container_port"],
+        known["outputs"],
+        {},
+    )
 
 
 def _remember(stack: Stack) -> None:

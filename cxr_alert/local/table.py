@@ -1,15 +1,19 @@
-"""What the demo shows: a live table on a terminal, plain lines elsewhere."""
+"""The demo's table: live on a terminal, plain lines elsewhere."""
 
 from collections.abc import Iterable
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from cxr_alert.local.demo import Screening, median
 
-_COLUMNS = ("image", "label", "probability", "finding", "alert", "to record", "to alert")
-_WIDTHS = (34, 10, 12, 10, 8, 10, 9)
+_COLUMNS = ("film", "label", "probability", "finding", "record", "alert")
+_WIDTHS = (29, 9, 11, 9, 7, 7)  # with a space between them, 77 of a terminal's 80 columns
+_RIGHT = (2, 4, 5)
+_CAPTION = "record and alert: time from the upload"
 _LISTED = 3
 _STYLES = {"PNEUMONIA": "bold red", "NORMAL": "green", "REJECTED": "yellow", "MISSING": "bold red"}
 
@@ -22,6 +26,7 @@ def follow(screenings: Iterable[Screening], total: int, console: Console) -> lis
         for screening in screenings:
             done.append(screening)
             console.print(_line(_cells(screening)), highlight=False, soft_wrap=True)
+        console.print(_CAPTION)
         return done
     with Live(_table(done, total), console=console, auto_refresh=False) as live:
         for screening in screenings:
@@ -31,39 +36,41 @@ def follow(screenings: Iterable[Screening], total: int, console: Console) -> lis
 
 
 def _cells(screening: Screening) -> tuple[str, ...]:
-    if screening.positive:
-        alert = "MISSING" if screening.alert_seconds is None else "sent"
-    else:
-        alert = "-" if screening.alert_seconds is None else "sent"
+    unalerted = screening.positive and screening.alert_seconds is None
     probability = screening.probability
     return (
         screening.key,
         screening.label,
         "-" if probability is None else percent(probability),
         screening.finding or "MISSING",
-        alert,
         seconds(screening.record_seconds),
-        seconds(screening.alert_seconds),
+        "MISSING" if unalerted else seconds(screening.alert_seconds),
     )
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    """One row in columns; numbers, from the probability on, stand to the right."""
+    """One row in columns; numbers stand to the right."""
     parts = [
-        cell.rjust(width) if column in (2, 5, 6) else cell.ljust(width)
+        cell.rjust(width) if column in _RIGHT else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))
     ]
     return " ".join(parts).rstrip()
 
 
 def _table(done: list[Screening], total: int) -> Table:
-    table = Table(caption=f"{len(done)} of {total} films screened")
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        caption=f"{len(done)} of {total} films screened; {_CAPTION}",
+        caption_justify="left",
+    )
     for column, name in enumerate(_COLUMNS):
-        table.add_column(name, justify="right" if column in (2, 5, 6) else "left", no_wrap=True)
+        right = column in _RIGHT
+        table.add_column(name, justify="right" if right else "left", no_wrap=column > 0)
     for screening in done:
-        cells = _cells(screening)
-        styled = [f"[{_STYLES[cell]}]{cell}[/]" if cell in _STYLES else cell for cell in cells]
-        table.add_row(*styled)
+        table.add_row(*(Text(cell, _STYLES.get(cell, "")) for cell in _cells(screening)))
     return table
 
 

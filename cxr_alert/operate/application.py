@@ -1,19 +1,29 @@
 """The deployed application: the names in its stack's outputs, and clients for its services."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
 
 from aws.endpoint import Endpoint
-from aws.queue import Depth, Queue
+from aws.queue import Depth, NotSent, Queue
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Films
-from screening.errors import Mistake
+from screening.errors import Failure, Mistake
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -59,6 +69,16 @@ class Application:
         retries: Any = {"mode": "adaptive", "total_max_attempts": 5}
         return boto3.client("sagemaker-runtime", config=Config(retries=retries))
 
+    @cached_property
+    def logs(self) -> Any:  # noqa: ANN401
+        client: Any = boto3.client
+        return client("logs")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs in the emulator, which lacks SageMaker's API and raises no alarm."""
+        return _is_local(self.sqs.meta.endpoint_url)
+
     @property
     def films(self) -> Films:
         return Films(self.s3, self.outputs["RenditionsBucketName"])
@@ -86,7 +106,7 @@ class Application:
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """The function's environment: what it works with."""
+        """The environment of the function that screens films."""
         function: Any = boto3.client("lambda")
         name = self.outputs["ClassifyFunctionName"]
         found = function.get_function_configuration(FunctionName=name)["Environment"]
@@ -99,6 +119,54 @@ class Application:
         return Decimal(self.settings["CUTOFF"])
 
 
+@contextmanager
+def open_application(stack: str) -> Iterator[Application]:
+    """The application of a stack; an error of AWS meanwhile becomes one sentence."""
+    try:
+        yield find(stack)
+    except NoRegionError:
+        raise Mistake(f"No AWS region is set. {_SETTINGS}") from None
+    except NoCredentialsError:
+        raise Mistake(f"There are no AWS credentials. {_SETTINGS}") from None
+    except ProfileNotFound as error:
+        raise Mistake(f"{_sentence(error)} {_SETTINGS}") from None
+    except EndpointConnectionError as error:
+        if _is_local(error.kwargs["endpoint_url"]):
+            raise Failure(
+                "The local application does not answer. Start it with `make up` and type "
+                "`. build/local/aws.env` again."
+            ) from None
+        raise Failure(_sentence(error)) from None
+    except ClientError as error:
+        raise Failure(_refused(error)) from error
+    except (BotoCoreError, NotSent) as error:
+        raise Failure(f"AWS did not answer as expected: {_sentence(error)}") from error
+
+
+_SETTINGS = (
+    "Set AWS_PROFILE and AWS_REGION; for the local application, type `. build/local/aws.env`."
+)
+
+
+def _refused(error: ClientError) -> str:
+    code = error.response["Error"]["Code"]
+    said = error.response["Error"].get("Message") or "no reason given"
+    sentence = f"AWS refused {error.operation_name} ({code}): {said.rstrip('.')}."
+    if "AccessDenied" in code:
+        return f"{sentence} docs/runbook.md lists the permissions of each command."
+    if "Token" in code or code in ("InvalidClientTokenId", "SignatureDoesNotMatch"):
+        return f"{sentence} {_SETTINGS}"
+    return sentence
+
+
+def _sentence(error: Exception) -> str:
+    return f"{str(error).rstrip('.')}."
+
+
+def _is_local(address: str) -> bool:
+    return urlsplit(address).hostname in ("127.0.0.1", "localhost")
+
+
 def find(stack_name: str) -> Application:
     """Return the application that was deployed under that name."""
     client: Any = boto3.client("cloudformation")
@@ -108,7 +176,10 @@ def find(stack_name: str) -> Application:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         raise Mistake(
-            f"There is no stack {stack_name} in {client.meta.region_name}; "
-            "name another with --stack, or set AWS_REGION or AWS_PROFILE."
+            f"There is no stack {stack_name} in {client.meta.region_name}. Name another with "
+            f"--stack. {_SETTINGS}"
         ) from None
-    return Application({each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]})
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    if "UploadsQueueUrl" not in outputs:
+        raise Mistake(f"The stack {stack_name} is not CXR Alert, or its deployment is not done.")
+    return Application(outputs)

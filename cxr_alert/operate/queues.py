@@ -1,26 +1,27 @@
-"""What waits in each queue, and for how long."""
+"""The depth of each queue, and the age of its oldest message."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from cxr_alert.operate.application import Application
+from cxr_alert.output import say
 from screening.clock import now
 
 QUEUES = {
-    "UploadsQueueUrl": "films to be screened",
-    "UploadsDeadLetterQueueUrl": "films given up",
-    "UndeliveredEventsQueueUrl": "uploads that EventBridge could not deliver",
-    "RenditionsQueueUrl": "films to be rendered",
-    "RenditionsDeadLetterQueueUrl": "films that could not be rendered",
-    "PeopleQueueUrl": "alerts that people are yet to be told of",
-    "PeopleDeadLetterQueueUrl": "alerts that people could not be told of",
+    "UploadsQueueUrl": "films to screen",
+    "UploadsDeadLetterQueueUrl": "films not screened (dead letters)",
+    "UndeliveredEventsQueueUrl": "uploads not delivered by EventBridge",
+    "RenditionsQueueUrl": "films to render",
+    "RenditionsDeadLetterQueueUrl": "films not rendered (dead letters)",
+    "PeopleQueueUrl": "alerts to send to people",
+    "PeopleDeadLetterQueueUrl": "alerts not sent to people (dead letters)",
 }
 _RECENT = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
 class QueueDepth:
-    """About how many messages; the oldest's age in seconds where CloudWatch knows it."""
+    """About how many messages; the age of the oldest in seconds, where CloudWatch has it."""
 
     what: str
     ready: int
@@ -28,8 +29,12 @@ class QueueDepth:
     delayed: int
     oldest_seconds: int | None
 
+    @property
+    def total(self) -> int:
+        return self.ready + self.being_tried + self.delayed
 
-def waiting(application: Application) -> list[QueueDepth]:
+
+def depths(application: Application) -> list[QueueDepth]:
     found = []
     for output, what in QUEUES.items():
         depth = application.queue(output).depth()
@@ -53,3 +58,11 @@ def _oldest(application: Application, output: str) -> int | None:
     if not points:
         return None
     return int(max(points, key=lambda point: point["Timestamp"])["Maximum"])
+
+
+def show(found: list[QueueDepth]) -> None:
+    say(f"{'waiting':>8} {'being tried':>12} {'delayed':>8} {'oldest':>9}")
+    for each in found:
+        age = "-" if each.oldest_seconds is None else f"{each.oldest_seconds} s"
+        counts = f"{each.ready:>8} {each.being_tried:>12} {each.delayed:>8} {age:>9}"
+        say(f"{counts}  {each.what}")

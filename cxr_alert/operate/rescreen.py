@@ -1,9 +1,9 @@
-"""Screen films again, with the network that the endpoint has now.
+"""Screen films again with the network that the endpoint has now.
 
-A backfill: it goes past the queue, so new films do not wait behind it, a few at a time. The record
-keeps what it said before. No alert is sent unless asked for, and none twice: one that went out
-stays SENT whatever is found now. A person who has seen a film may have it screened without the gate
-that refused it; the judgement says so.
+This backfill bypasses the queue, a few films at a time, so that new films do not wait behind it.
+The record keeps the earlier judgement. An alert is sent only if asked for, and never twice: a
+record whose alert went out stays SENT whatever the new finding is. A person who has seen a film may
+have it screened without the gate that rejected it; the judgement then says so.
 """
 
 import time
@@ -14,10 +14,11 @@ from enum import StrEnum
 
 from classify.examine import examine
 from cxr_alert.operate.application import Application
-from screening.judgement import Judgement
+from screening.judgement import Finding, Judgement
 from screening.record import AlertState, Record, rejudged, unheard
 from screening.refusals import NeedsRendition, TryAgain
 from screening.rendition import Rendered
+from screening.upload import is_check_key
 
 _WAITS_SECONDS = (1, 4, 16)
 
@@ -27,6 +28,7 @@ class Result(StrEnum):
     CHANGED = "finding changed"
     NEWLY_POSITIVE = "possible pneumonia that nobody was alerted to"
     SKIPPED = "skipped, since not screened yet or its alert is under way"
+    STILL_REJECTED = "still rejected, since the film never reached the network"
     FAILED = "could not be screened"
 
 
@@ -39,7 +41,7 @@ class Rescreened:
 
 
 def films(application: Application, prefix: str) -> list[tuple[str, str]]:
-    """Return key and version of each object under a prefix, as it is now."""
+    """Return key and version of each film under a prefix, as it is now."""
     pages = application.s3.get_paginator("list_object_versions").paginate(
         Bucket=application.outputs["UploadsBucketName"], Prefix=prefix
     )
@@ -47,7 +49,7 @@ def films(application: Application, prefix: str) -> list[tuple[str, str]]:
         (each["Key"], each["VersionId"])
         for page in pages
         for each in page.get("Versions", [])
-        if each["IsLatest"]
+        if each["IsLatest"] and not is_check_key(each["Key"])
     ]
 
 
@@ -87,7 +89,14 @@ def _result(
         if alert:
             application.uploads_queue.announce([before.upload])
         return Result.SKIPPED
-    judgement = _judge_patiently(application, before, gated=gated)
+    try:
+        judgement = _judge_patiently(application, before, gated=gated)
+    except NeedsRendition:
+        if before.judgement.finding is Finding.REJECTED:
+            return Result.STILL_REJECTED
+        raise TryAgain(
+            "Its rendition is gone, since renditions are kept for 30 days: upload the film again."
+        ) from None
     after = rejudged(before, judgement, alert=alert)
     if _differ(before, after) and not application.screenings.rejudge(before, after):
         return Result.SKIPPED
@@ -115,11 +124,8 @@ def _examine(application: Application, record: Record, *, gated: bool) -> Judgem
         return examine(record.upload, *tools, gated=gated)
     except NeedsRendition:
         pass
-    try:
-        rendered = replace(record.upload, rendered=Rendered(record.facts))
-        return examine(rendered, *tools, gated=gated)
-    except NeedsRendition:
-        raise TryAgain("There is no rendition of it (any more): drop the film again.") from None
+    rendered = replace(record.upload, rendered=Rendered(record.facts))
+    return examine(rendered, *tools, gated=gated)
 
 
 def _differ(before: Record, after: Record) -> bool:

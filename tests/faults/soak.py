@@ -223,7 +223,9 @@ def _finish(cloud: BrokenCloud, show: Callable[[], object]) -> int:
     deadline = time.monotonic() + 1800
     while time.monotonic() < deadline:
         _watch(cloud, show, 1800)
-        moved = sum(sum(redrive(cloud.operator(), source)) for source in DEAD_LETTERS)
+        moved = sum(
+            each.moved for source in DEAD_LETTERS for each in redrive(cloud.operator(), source)
+        )
         if not moved:
             break
         driven_back += moved

@@ -119,7 +119,7 @@ def test_a_film_that_fails_every_time_ends_in_the_dead_letter_queue(cloud: Broke
     assert audit.sound
     assert cloud.ledger.record(film) is None
 
-    assert sum(redrive(cloud.operator(), dead)) == 1
+    assert sum(each.moved for each in redrive(cloud.operator(), dead)) == 1
     cloud.settle()
     record = cloud.ledger.record(film)
     assert record

@@ -33,10 +33,11 @@ def test_without_a_terminal_each_film_is_one_plain_line() -> None:
     screenings = [POSITIVE, NEGATIVE, UNRECORDED, UNALERTED]
 
     assert table.follow(screenings, 4, Console(file=out, width=60)) == screenings
-    header, *lines = out.getvalue().splitlines()
-    assert header.split()[:2] == ["image", "label"]
+    header, *lines, caption = out.getvalue().splitlines()
+    assert header.split()[:2] == ["film", "label"]
+    assert caption == "record and alert: time from the upload"
     assert [line.split()[0] for line in lines] == ["a.jpeg", "b.jpeg", "c.jpeg", "d.jpeg"]
-    assert lines[0].endswith("0.20 s    0.30 s")
+    assert lines[0].endswith(" 0.20 s  0.30 s")
     assert ["MISSING" in line for line in lines] == [False, False, True, True]
 
 
