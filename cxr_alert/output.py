@@ -46,7 +46,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from rich.text import Text
 
     lines = [[printable(str(cell)) for cell in line] for line in (columns, *rows)]
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for number, cells in enumerate(zip(*lines, strict=True)):
         longest = max(len(word) for cell in cells for word in (cell.split() or [""]))
         shown.add_column(Text(cells[0]), overflow="fold", min_width=longest if number else None)

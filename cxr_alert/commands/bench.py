@@ -12,7 +12,12 @@ def add_to(commands: Commands) -> None:
         commands, "bench", "measure the application's speed and cost into build/bench.json", _run
     )
     command.add_argument(
-        "--only", nargs="+", choices=_PARTS, default=_PARTS, help="measure these parts only"
+        "--only",
+        nargs="+",
+        choices=_PARTS,
+        default=_PARTS,
+        metavar="PART",
+        help=f"measure these parts only: {', '.join(_PARTS)}",
     )
     command.add_argument(
         "--rounds",

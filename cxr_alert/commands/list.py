@@ -13,7 +13,7 @@ def add_to(commands: Commands) -> None:
         commands, "list", "list the latest positives, rejects or negatives", _run
     )
     command.add_argument(
-        "kind", nargs="?", choices=_KINDS, default="positives", help="(default: %(default)s)"
+        "kind", nargs="?", choices=tuple(_KINDS), default="positives", help="(default: %(default)s)"
     )
     add_count(command)
 

@@ -117,7 +117,7 @@ def troubles(found: Status) -> list[str]:
         sentences.append(
             f"{endpoint.failure} Films wait in the queue and are tried again for two days."
         )
-    if found.failing:
+    if found.failing and found.failing.cause != endpoint.failure:
         sentences.append(f"Films fail: {found.failing.cause}")
     sentences += [f"{alarm.name} is on: {alarm.description}" for alarm in found.alarms_on]
     if not found.people.confirmed:

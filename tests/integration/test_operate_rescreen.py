@@ -108,4 +108,4 @@ def test_a_dicom_film_is_screened_again_as_its_rendition_as_long_as_that_is_kept
     key = rendition_key(uploaded.key, uploaded.version)
     cloud.s3.delete_object(Bucket=cloud.renditions_bucket, Key=key)
     (film,) = again(cloud, alert=False)
-    assert (film.result, "drop the film again" in film.why) == (Result.FAILED, True)
+    assert (film.result, "upload the film again" in film.why) == (Result.FAILED, True)
