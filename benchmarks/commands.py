@@ -1,4 +1,4 @@
-"""What `cxr-alert bench` does: measure, or write what was measured into the docs."""
+"""What `python -m benchmarks` does: measure, or write what was measured into the docs."""
 
 import json
 import os

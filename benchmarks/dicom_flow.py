@@ -16,7 +16,7 @@ from benchmarks.dicom import HEIGHT, SAMPLE, WIDTH
 from cxr_alert.local import stack
 from cxr_alert.local.demo import PATIENCE, Observer
 from imaging.readers import read_grey
-from tests.dicom_films import dicom
+from testbed.dicom_films import dicom
 
 RUNS = 10
 

@@ -10,7 +10,6 @@ from cxr_alert.commands import (
     add_reader,
     alerts,
     aliases,
-    bench,
     calibrate,
     check,
     completion,
@@ -67,7 +66,7 @@ GROUPS: Mapping[str, tuple[Command, ...]] = {
     ),
     "worklist": (unreviewed, performance, export, enlist, add_reader),
     "data and training": (prepare, train, calibrate),
-    "evaluation": (evaluate, robustness, cutoff, faithfulness, bench),
+    "evaluation": (evaluate, robustness, cutoff, faithfulness),
 }
 
 
@@ -119,6 +118,7 @@ def parser() -> argparse.ArgumentParser:
         description="Screen chest X-rays for pneumonia, on this machine and on AWS.",
         epilog="`cxr-alert COMMAND --help` explains one command.",
     )
+    program.set_defaults(program=program)  # for `completion`
     _add(program, (*(each for group in GROUPS.values() for each in group), aliases))
     return program
 

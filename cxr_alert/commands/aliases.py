@@ -1,6 +1,8 @@
 """Former names of commands, kept for one release. Each prints the new name and does the work."""
 
 import argparse
+import subprocess
+import sys
 from dataclasses import asdict
 
 from cxr_alert.commands import list as listing
@@ -21,6 +23,20 @@ def add_to(commands: Commands) -> None:
         if run is not _waiting:
             listing.add_count(command)
         command.set_defaults(run=_renamed(name, new, run))
+    _add_bench(commands)
+
+
+def _add_bench(commands: Commands) -> None:
+    command = commands.add_parser("bench", add_help=False, prefix_chars="\0")
+    command.add_argument("rest", nargs="*")
+    command.set_defaults(run=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from cxr_alert.local.processes import ROOT
+
+    say("`cxr-alert bench` is now `make bench`; the next release drops it.", error=True)
+    return subprocess.call([sys.executable, "-m", "benchmarks", *options.rest], cwd=ROOT)
 
 
 def _renamed(name: str, new: str, run: Run) -> Run:

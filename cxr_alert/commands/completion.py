@@ -15,6 +15,4 @@ def add_to(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> None:
     import shtab
 
-    from cxr_alert.program import parser
-
-    print(shtab.complete(parser(), options.shell))
+    print(shtab.complete(options.program, options.shell))
