@@ -13,20 +13,24 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from screening.messages import printable
-
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+def _shown(value: object) -> str:
+    from screening.messages import printable  # it brings the records, which `--help` does without
+
+    return printable(str(value))
+
+
 def say(line: object = "", *, error: bool = False) -> None:
     """Print one line; control characters in it, line breaks too, are spelt out."""
-    print(printable(str(line)), file=sys.stderr if error else sys.stdout, flush=True)
+    print(_shown(line), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def explain(text: str) -> None:
     """Print sentences, wrapped between words to the terminal's width."""
-    for line in textwrap.wrap(printable(text), shutil.get_terminal_size().columns):
+    for line in textwrap.wrap(_shown(text), shutil.get_terminal_size().columns):
         print(line, flush=True)
 
 
@@ -45,7 +49,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    lines = [[printable(str(cell)) for cell in line] for line in (columns, *rows)]
+    lines = [[_shown(cell) for cell in line] for line in (columns, *rows)]
     shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for number, cells in enumerate(zip(*lines, strict=True)):
         longest = max(len(word) for cell in cells for word in (cell.split() or [""]))

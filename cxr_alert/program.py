@@ -97,13 +97,15 @@ def _use_one_region() -> None:
 class _Program(argparse.ArgumentParser):
     """The program's own parser, whose help lists the commands in groups."""
 
+    listed: Mapping[str, Mapping[str, str]]  # by group: each command with its purpose
+
     def format_help(self) -> str:
         formatter = self.formatter_class(prog=self.prog)
         formatter.add_usage(self.usage, [], [])
         formatter.add_text(self.description)
-        for title, commands in GROUPS.items():
+        for title, commands in self.listed.items():
             formatter.start_section(title)
-            for name, purpose in _purposes(commands):
+            for name, purpose in commands.items():
                 formatter.add_argument(argparse.Action([], dest=name, metavar=name, help=purpose))
             formatter.end_section()
         formatter.add_text(self.epilog)
@@ -119,22 +121,21 @@ def parser() -> argparse.ArgumentParser:
         epilog="`cxr-alert COMMAND --help` explains one command.",
     )
     program.set_defaults(program=program)  # for `completion`
-    _add(program, (*(each for group in GROUPS.values() for each in group), aliases))
-    return program
-
-
-def _add(program: argparse.ArgumentParser, modules: Sequence[Command]) -> Commands:
     commands: Commands = program.add_subparsers(
         required=True, metavar="COMMAND", prog="cxr-alert", parser_class=argparse.ArgumentParser
     )
+    program.listed = {title: _add(commands, modules) for title, modules in GROUPS.items()}
+    aliases.add_to(commands)
+    return program
+
+
+def _add(commands: Commands, modules: Sequence[Command]) -> dict[str, str]:
+    """Add the commands; return the name and purpose of each."""
+    before = len(commands.choices)
     for module in modules:
         module.add_to(commands)
-    return commands
-
-
-def _purposes(modules: Sequence[Command]) -> list[tuple[str, str]]:
-    found = _add(argparse.ArgumentParser(), modules).choices
-    return [(name, (command.description or "").rstrip(".")) for name, command in found.items()]
+    added = list(commands.choices.items())[before:]
+    return {name: (command.description or "").rstrip(".") for name, command in added}
 
 
 def _mistakes() -> tuple[type[Exception], ...]:

@@ -1,8 +1,6 @@
 """Former names of commands, kept for one release. Each prints the new name and does the work."""
 
 import argparse
-import subprocess
-import sys
 from dataclasses import asdict
 
 from cxr_alert.commands import list as listing
@@ -33,6 +31,9 @@ def _add_bench(commands: Commands) -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    import subprocess
+    import sys
+
     from cxr_alert.local.processes import ROOT
 
     say("`cxr-alert bench` is now `make bench`; the next release drops it.", error=True)

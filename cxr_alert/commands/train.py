@@ -4,11 +4,14 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cxr_alert.options import Commands, add_command, add_patients
 from screening.errors import Mistake
 from serving.shipped import SHIPPED_NETWORK
-from training.learning.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from training.learning.recipe import Recipe
 
 USUAL_RECIPE = SHIPPED_NETWORK.with_name("recipe.json")
 
@@ -172,7 +175,9 @@ def _start(options: argparse.Namespace) -> str | None:
     return options.start or str(SHIPPED_NETWORK.parent)
 
 
-def _recipe(options: argparse.Namespace) -> Recipe:
+def _recipe(options: argparse.Namespace) -> "Recipe":
+    from training.learning.recipe import Recipe, load_recipe
+
     usual = Recipe() if options.from_scratch else load_recipe(USUAL_RECIPE)
     recipe = load_recipe(options.recipe) if options.recipe else usual
     changes = {name: getattr(options, name) for name in ("epochs", "seed")}
