@@ -60,7 +60,7 @@ def _line(cells: tuple[str, ...]) -> str:
 def _table(done: list[Screening], total: int) -> Table:
     table = Table(
         box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,  # the columns are a space apart all the same
         pad_edge=False,
         show_edge=False,
         caption=f"{len(done)} of {total} films screened; {_CAPTION}",

@@ -91,3 +91,13 @@ def test_films_take_turns_by_label(tmp_path: Path) -> None:
 def test_no_films_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="There are no films in"):
         demo.films(tmp_path)
+
+
+def test_on_a_terminal_of_80_columns_every_cell_is_whole() -> None:
+    out = io.StringIO()
+    slow = Screening("person1011_bacteria_2942.jpeg", "PNEUMONIA", 0.9995, "PNEUMONIA", 18.75, 21.5)
+    unalerted = Screening(slow.key, "PNEUMONIA", 0.9, "PNEUMONIA", record_seconds=10.4)
+    table.follow([slow, unalerted], 2, Console(file=out, width=80, force_terminal=True))
+    shown = out.getvalue()
+    assert "…" not in shown
+    assert all(word in shown for word in (slow.key, "> 99.9 %", "18.75 s", "21.50 s", "MISSING"))
