@@ -16,7 +16,7 @@ from pydicom.uid import CTImageStorage, JPEGLSLossless, SecondaryCaptureImageSto
 from imaging.dicom import Refused, read_film
 from imaging.dicom.ages import age_of
 from imaging.dicom.vocabulary import names_chest, names_frontal, names_other_part, names_side
-from tests.dicom_films import ENCODERS, dicom, film
+from testbed.dicom_films import ENCODERS, dicom, film
 
 SIDE = ["LL", "L LAT", "RLAT", "LATERAL", "XTABLE LATERAL", "X-TABLE", "LAO", "Seitlich", "profil"]
 FRONTAL = ["AP", "PA", "A.P.", "AP SUPINE", "POSTERO-ANTERIOR", "Frontal", "p.a. erect"]
