@@ -8,8 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from aws.errors import AWS_ERRORS, name_of
 from screening.clock import stamp
 from screening.judgement import Finding
 from screening.record import (
@@ -56,7 +57,7 @@ class Screenings:
             found = self.client.get_item(
                 TableName=self.table, Key=_key(key, version), ConsistentRead=True
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             raise _sort(error, "read") from None
         return _record(found["Item"]) if "Item" in found else None
 
@@ -103,7 +104,7 @@ class Screenings:
                 ExpressionAttributeNames={"#key": "key"},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             if standing := _standing(error):
                 return standing
             raise _sort(error, "written") from None
@@ -124,7 +125,7 @@ class Screenings:
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             if standing := _standing(error):
                 return standing
             raise _sort(error, "claimed") from None
@@ -173,11 +174,21 @@ class Screenings:
                     f":{name}": _to_dynamodb(value) for name, value in values.items()
                 },
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             if _condition_failed(error):
                 return False
             raise _sort(error, "updated") from None
         return True
+
+    def versions(self, key: str) -> list[Record]:
+        """Return the records of a key's versions; raises TryAgain.
+
+        Of a key with one version it costs what `find` costs.
+        """
+        try:
+            return self.of_key(key)
+        except AWS_ERRORS as error:
+            raise _sort(error, "read") from None
 
     def of_key(self, key: str) -> list[Record]:
         """Return the records of an object key, one for each version, the newest last."""
@@ -191,7 +202,7 @@ class Screenings:
         return sorted(found, key=lambda record: record.uploaded)
 
     def latest(self, finding: Finding, count: int) -> list[Record]:
-        """Return the last `count` records with a finding, the newest first."""
+        """Return the last `count` films with a finding, the newest first."""
         found = self._read(
             "query",
             IndexName=_LATEST_FINDINGS,
@@ -200,7 +211,7 @@ class Screenings:
             ScanIndexForward=False,
             Limit=count,
         )
-        return list(islice(found, count))
+        return list(islice((each for each in found if not each.repeats), count))
 
     def all(self) -> Iterator[Record]:
         """Read the whole table, in no order."""
@@ -229,7 +240,7 @@ class Screenings:
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             if not _condition_failed(error):  # else someone, or the first attempt, did it already
                 raise _sort(error, "updated") from None
 
@@ -250,22 +261,19 @@ def _record(item: Mapping[str, Any]) -> Record:
     return record_from({name: _from_dynamodb(value) for name, value in item.items()})
 
 
-def _condition_failed(error: ClientError | BotoCoreError) -> bool:
+def _condition_failed(error: Exception) -> bool:
     return (
         isinstance(error, ClientError)
         and error.response["Error"]["Code"] == "ConditionalCheckFailedException"
     )
 
 
-def _standing(error: ClientError | BotoCoreError) -> Record | None:
+def _standing(error: Exception) -> Record | None:
     if isinstance(error, ClientError) and _condition_failed(error):
         item: Any = error.response.get("Item")
         return _record(item) if item else None
     return None
 
 
-def _sort(error: ClientError | BotoCoreError, what: str) -> TryAgain:
-    code = (
-        error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-    )
-    return TryAgain(f"The record could not be {what}: {code}.")
+def _sort(error: Exception, what: str) -> TryAgain:
+    return TryAgain(f"The record could not be {what}: {name_of(error)}.")

@@ -184,7 +184,7 @@ FAULTS: list[Fault] = [
         REJECTED,
     ),
     Fault("S3: silent past every timeout", "GetObject", stall, slow=True),
-    *_all("GetItem", "DynamoDB, look for the record", {"throttled": _throttled, "down": hang_up}),
+    *_all("Query", "DynamoDB, look for the record", {"throttled": _throttled, "down": hang_up}),
     *_all(
         "PutItem",
         "DynamoDB, write the record",

@@ -96,7 +96,12 @@ class Ledger:
         records = self.records()
         dead = self.dead()
         findings = {film: record.judgement.finding for film, record in records.items()}
-        to_tell = {film for film, found in findings.items() if found is not Finding.NORMAL}
+        to_tell = {
+            film
+            for film, found in findings.items()
+            # The alert of the version with the same bytes told of it too.
+            if found is not Finding.NORMAL and not records[film].repeats
+        }
         alerted = set(self.alerts) & set(self.told)
         return Audit(
             lost=self.dropped - set(records) - dead,

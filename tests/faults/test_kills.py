@@ -164,7 +164,7 @@ def test_the_same_message_is_delivered_twice_at_once(cloud: BrokenCloud) -> None
 def test_versions_come_out_of_order(cloud: BrokenCloud) -> None:
     name = key()
     films = []
-    with cloud.proxy.fault("GetItem", hang_up):
+    with cloud.proxy.fault("Query", hang_up):
         given_back = cloud.given_back
         films.append(cloud.ledger.drop(name, POSITIVE))
         wait_until(lambda: cloud.given_back > given_back, "a failed try", 60)

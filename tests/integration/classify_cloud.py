@@ -17,11 +17,12 @@ from typing import Any
 
 import boto3
 
+from aws.consumer import Handler
 from classify.batch import Services
-from classify.handler import Handler
 from screening.upload import Upload, event_of
 
 REGION = "us-east-1"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0b5c8e1a-own"
 JPEG = b"\xff\xd8\xff\xe0 a film"
 
 
@@ -243,6 +244,14 @@ class Cloud:
             "receiptHandle": message["ReceiptHandle"],
             "attributes": message["Attributes"],
         }
+
+    def wait_for(self, queue: str) -> dict[str, Any]:
+        """Take a message that may be delayed."""
+        deadline = time.monotonic() + 30
+        while not (found := self.receive(queue)):
+            assert time.monotonic() < deadline, "no message came"
+            time.sleep(0.1)
+        return found
 
     def given_up(self) -> list[str]:
         """Take what the function put to the dead letters."""

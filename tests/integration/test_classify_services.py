@@ -164,8 +164,9 @@ def test_a_film_that_s3_does_not_hand_out(
 
 def test_without_versions_the_etag_says_which_upload_is_meant(films: Films, stub: Stub) -> None:
     stub.says(Reply(200, JPEG))
-    unversioned = Upload("a.jpeg", "e1#1", "uploads", None, "e1", 100, UPLOAD.uploaded)
-    assert films.read(unversioned) == films.read(UPLOAD) == JPEG
+    versioned = replace(UPLOAD, size=len(JPEG))
+    unversioned = replace(versioned, version="e1#1", version_id=None)
+    assert films.read(unversioned) == films.read(versioned) == JPEG
     by_etag, by_version = stub.requests
     assert by_etag.headers["If-Match"] == '"e1"'
     assert "versionId=v1" in by_version.path

@@ -1,6 +1,5 @@
 """The rules: configuration, events, answers, texts, waits. No AWS, milliseconds."""
 
-import hashlib
 import json
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -48,6 +47,7 @@ CONFIG = Config(
     dead_letter_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
     renditions_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/renditions",
     renditions_bucket="renditions",
+    key_arn="arn:aws:kms:us-east-1:123456789012:key/0b5c8e1a-own",
     retry_seconds=15,
     most_tries=100,
     largest_body_mb=25,
@@ -136,6 +136,9 @@ def test_an_upload_is_understood() -> None:
         "size": 1234567,
         "uploaded": "2026-11-22T10:15:30.000Z",
         "rendered": None,
+        "digest": None,
+        "hops": 0,
+        "copied": False,
     }
 
 
@@ -240,8 +243,11 @@ def test_whatever_an_event_holds_it_is_an_upload_or_malformed(part: str, value: 
     assert upload.version
 
 
-def test_the_log_names_a_film_by_a_short_stable_hash() -> None:
-    assert UPLOAD.log_id == hashlib.sha256(b"ward-7/a.jpeg").hexdigest()[:12]
+def test_no_hash_of_a_key_alone_is_in_the_log() -> None:
+    """A name and a date of birth are guessed in a second; a version, drawn by S3, is not."""
+    again = replace(UPLOAD, version="v2")
+    assert UPLOAD.log_id == film_name("ward-7/a.jpeg", "v1")
+    assert again.log_id != UPLOAD.log_id
 
 
 # --- answers and findings ---
@@ -293,7 +299,7 @@ def test_a_normal_film_needs_no_alert_and_a_reject_does() -> None:
     assert (rejected().alert, rejected().claim) == (AlertState.PENDING, CLAIM)
 
 
-NOT_IN_RECORD = ("version_id", "rendered")
+NOT_IN_RECORD = ("version_id", "rendered", "digest", "hops", "copied")
 JUDGEMENTS = st.builds(
     Judgement,
     finding=st.sampled_from(Finding),
@@ -316,6 +322,8 @@ JUDGEMENTS = st.builds(
     alerted=st.none() | st.just("2026-11-22T10:15:32.123Z"),
     facts=st.none()
     | st.builds(Facts, st.just("CR"), st.just("window"), age=st.none() | st.text(max_size=64)),
+    digest=st.none() | st.just("d" * 64),
+    same_as=st.none() | st.just("v0"),
 )
 def test_a_record_is_read_as_it_was_written(**known: Any) -> None:
     upload = {name: value for name, value in asdict(UPLOAD).items() if name not in NOT_IN_RECORD}

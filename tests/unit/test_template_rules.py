@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+import classify.handler
 import notify.handler
-import notify.observe
 import reconcile.handler
 import render.handler
-import render.observe
 import watch.handler
 import worklist.api
 import worklist.enlist
@@ -22,7 +21,6 @@ from aws.clients import BATCH_SIZE, READ_SECONDS, longest_wait
 from aws.endpoint import BUSY_SECONDS
 from aws.queue import wait_seconds
 from aws.uploads_bucket import DOWNLOAD_SECONDS, LARGEST_MB
-from classify import observe
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
 from imaging.cell import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
@@ -102,11 +100,12 @@ def test_the_templates_parameters_follow_the_functions_rules() -> None:
 def test_alarms_look_for_the_metrics_where_the_function_puts_them() -> None:
     text = TEMPLATE.read_text()
     assert f"Namespace: {NAMESPACE}\n" in text
-    assert f'["{NAMESPACE}", "FilmsScreened", "service", "{observe.SERVICE}", "stack",' in text
+    service = classify.handler.observer.service
+    assert f'["{NAMESPACE}", "FilmsScreened", "service", "{service}", "stack",' in text
     services = {
-        "classify",
-        render.observe.SERVICE,
-        notify.observe.SERVICE,
+        service,
+        render.handler.observer.service,
+        notify.handler.observer.service,
         reconcile.handler.SERVICE,
         watch.handler.SERVICE,
     }
