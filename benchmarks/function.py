@@ -152,6 +152,7 @@ def _warm_environment(stack: Stack) -> dict[str, str]:
         uploads_queue_url=stack.outputs["UploadsQueueUrl"],
         renditions_queue_url=stack.outputs["RenditionsQueueUrl"],
         renditions_bucket=stack.outputs["RenditionsBucketName"],
+        key_arn=stack.outputs["KeyArn"],
     )
     return {
         **ENVIRONMENT,

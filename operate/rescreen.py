@@ -116,10 +116,12 @@ def _examine(application: Application, record: Record, *, gated: bool) -> Judgem
     except NeedsRendition:
         pass
     try:
-        rendered = replace(record.upload, rendered=Rendered(record.facts))
+        rendered = replace(record.upload, rendered=Rendered(record.facts, record.same_as))
         return examine(rendered, *tools, gated=gated)
     except NeedsRendition:
-        raise TryAgain("There is no rendition of it (any more): drop the film again.") from None
+        raise TryAgain(
+            "There is no whole rendition of it any more: drop the film again, under another key."
+        ) from None
 
 
 def _differ(before: Record, after: Record) -> bool:
