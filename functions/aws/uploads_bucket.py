@@ -108,16 +108,15 @@ class Films:
         except AWS_ERRORS as error:
             raise TryAgain(f"The film's versions could not be listed: {name_of(error)}.") from None
         listed = [each for each in page.get("Versions", []) if each["Key"] == upload.key]
-        own = upload.version_id or "null"
         newer, older = [], []
         passed = False
         for each in listed:  # the newest first
-            if each["VersionId"] == own and each["ETag"].strip('"') == upload.etag:
+            if _is_of(upload, each["VersionId"], each["ETag"].strip('"')):
                 passed = True
-            elif passed or stamp(each["LastModified"]) < upload.uploaded:
-                older.append(each)
-            else:
+            elif each["IsLatest"] or not (passed or stamp(each["LastModified"]) < upload.uploaded):
                 newer.append(each)
+            else:
+                older.append(each)
         same_size = {each["VersionId"] for each in older if each["Size"] == upload.size}
         return Neighbours(bool(newer), frozenset(same_size))
 
@@ -149,6 +148,12 @@ class Films:
             raise TryAgain(f"S3 did not keep the rendition: {name_of(error)}.") from None
 
 
+def _is_of(upload: Upload, version_id: str, etag: str) -> bool:
+    if upload.version_id is None:
+        return (version_id, etag) == ("null", upload.etag)
+    return version_id == upload.version_id
+
+
 def _which(upload: Upload) -> dict[str, Any]:
     """Return how S3 is asked for exactly this upload."""
     if upload.version_id is None:
@@ -173,13 +178,7 @@ class Versions:
         pages = self.client.get_paginator("list_object_versions").paginate(
             Bucket=self.bucket, Prefix=prefix
         )
-        key = None
         for page in pages:
-            films = []
-            for each in page.get("Versions", []):  # by key, and the newest first
-                followed, key = each["Key"] == key, each["Key"]
-                if each["VersionId"] != "null" and not (followed and each["Size"] == 0):
-                    films.append(each)
             yield [
                 Upload.of(
                     key=each["Key"],
@@ -189,5 +188,6 @@ class Versions:
                     size=each["Size"],
                     uploaded=stamp(each["LastModified"]),
                 )
-                for each in films
+                for each in page.get("Versions", [])
+                if each["VersionId"] != "null" and (each["Size"] or each["IsLatest"])
             ]

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -205,18 +205,40 @@ class Cloud:
     def close_topic(self) -> None:
         self.sns.delete_topic(TopicArn=self.topic)
 
-    def drop(self, key: str, body: bytes = JPEG) -> dict[str, Any]:
+    def drop(
+        self, key: str, body: bytes = JPEG, uploaded: str = "2026-11-22T10:15:30.000Z"
+    ) -> dict[str, Any]:
         """Put an object; return the record with which the queue tells of it."""
         put = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return self._event(key, put["VersionId"], put["ETag"], len(body), uploaded)
+
+    def rewrite_metadata(
+        self, key: str, uploaded: str = "2026-11-22T11:15:30.000Z"
+    ) -> dict[str, Any]:
+        """Copy an object onto itself, as file gateways do; return the record of the new version."""
+        copied = self.s3.copy_object(
+            Bucket=self.bucket,
+            Key=key,
+            CopySource={"Bucket": self.bucket, "Key": key},
+            MetadataDirective="REPLACE",
+            Metadata={"file-permissions": "0644"},
+        )
+        version = copied["VersionId"]
+        head = self.s3.head_object(Bucket=self.bucket, Key=key, VersionId=version)
+        return self._event(key, version, head["ETag"], head["ContentLength"], uploaded, copied=True)
+
+    def _event(
+        self, key: str, version: str, etag: str, size: int, uploaded: str, *, copied: bool = False
+    ) -> dict[str, Any]:
         upload = Upload.of(
             key=key,
-            version=put["VersionId"],
+            version=version,
             bucket=self.bucket,
-            etag=put["ETag"].strip('"'),
-            size=len(body),
-            uploaded="2026-11-22T10:15:30.000Z",
+            etag=etag.strip('"'),
+            size=size,
+            uploaded=uploaded,
         )
-        return self.message(event_of(upload))
+        return self.message(event_of(replace(upload, copied=copied)))
 
     def message(self, body: object) -> dict[str, Any]:
         text = body if isinstance(body, str) else json.dumps(body)
