@@ -101,10 +101,21 @@ class NotTheService(BotoCoreError):
     fmt = "The answer is not the service's own"
 
 
+def _refuse_pages(response_dict: dict[str, Any], **_: object) -> None:
+    """Raise NotTheService for a web page in place of an answer.
+
+    The SDK takes one for an empty success where the service speaks JSON, and else fails with errors
+    that it does not document. A body that is streamed is its reader's to check.
+    """
+    body = response_dict["body"]
+    whole = isinstance(body, bytes) and response_dict["status_code"] < 300
+    if whole and body.lstrip()[:9].lower().startswith((b"<html", b"<!doctype")):
+        raise NotTheService
+
+
 def _refuse_what_is_no_json(response_dict: dict[str, Any], **_: object) -> None:
-    """Raise NotTheService; the SDK would take an answer that is no JSON for an empty success."""
-    body: bytes = response_dict["body"]
-    if response_dict["status_code"] < 300 and body.strip() and not body.lstrip().startswith(b"{"):
+    body: bytes = response_dict["body"].strip()
+    if response_dict["status_code"] < 300 and body and (body[:1], body[-1:]) != (b"{", b"}"):
         raise NotTheService
 
 
@@ -174,6 +185,7 @@ def _client(service: Any, *, attempts: int = ATTEMPTS, read_seconds: int | None 
         user_agent=_USER_AGENT,
     )
     client = _session().client(service, config=config)
+    client.meta.events.register("before-parse", _refuse_pages)
     if service in _SPEAK_JSON:
         client.meta.events.register(f"before-parse.{service}", _refuse_what_is_no_json)
     return client

@@ -35,6 +35,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     sent: int | None = None
     delay: float = 0
+    trickle: float = 0  # seconds from each byte to the next
 
 
 @dataclass
@@ -89,7 +90,12 @@ class Stub:
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
                 with contextlib.suppress(ConnectionError):
-                    self.wfile.write(answer.body[: answer.sent])
+                    if answer.trickle:
+                        for byte in answer.body:
+                            self.wfile.write(bytes([byte]))
+                            time.sleep(answer.trickle)
+                    else:
+                        self.wfile.write(answer.body[: answer.sent])
                 if answer.sent is not None:
                     self.close_connection = True
 
