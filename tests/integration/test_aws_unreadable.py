@@ -37,17 +37,27 @@ SSE_C = (
 
 
 @pytest.fixture
-def stub(aws_environment: None) -> Iterator[Stubber]:
+def client(aws_environment: None) -> Iterator[Any]:
     client = boto3.client("s3", region_name=REGION)
-    with Stubber(client) as stub:
-        yield stub
+    yield client
     client.close()
 
 
-def refused(stub: Stubber, status: int, code: str, words: str) -> Exception:
+@pytest.fixture
+def films(client: Any) -> Films:
+    return Films(client, "renditions", KEY)
+
+
+@pytest.fixture
+def stub(client: Any) -> Iterator[Stubber]:
+    with Stubber(client) as stub:
+        yield stub
+
+
+def refused(stub: Stubber, films: Films, status: int, code: str, words: str) -> Exception:
     stub.add_client_error("get_object", code, words, status)
     with pytest.raises((Rejected, TryAgain)) as raised:
-        Films(stub.client, "renditions", KEY).read(UPLOAD)
+        films.read(UPLOAD)
     assert "Jane" not in str(raised.value)
     return raised.value
 
@@ -65,9 +75,9 @@ def refused(stub: Stubber, status: int, code: str, words: str) -> Exception:
     ],
 )
 def test_what_is_surely_the_objects_own_state_is_a_reject(
-    stub: Stubber, status: int, error: str, words: str, code: Code
+    stub: Stubber, films: Films, status: int, error: str, words: str, code: Code
 ) -> None:
-    rejection = refused(stub, status, error, words)
+    rejection = refused(stub, films, status, error, words)
     assert isinstance(rejection, Rejected)
     assert rejection.code == code
     assert "Drop it again" in str(rejection)
@@ -86,20 +96,22 @@ def test_what_is_surely_the_objects_own_state_is_a_reject(
     ],
 )
 def test_where_the_applications_own_key_or_role_is_broken_films_wait(
-    stub: Stubber, status: int, error: str, words: str
+    stub: Stubber, films: Films, status: int, error: str, words: str
 ) -> None:
-    assert isinstance(refused(stub, status, error, words), TryAgain)
+    assert isinstance(refused(stub, films, status, error, words), TryAgain)
 
 
 DENIED = [CIPHERTEXT, "Access Denied"]
 
 
 @pytest.mark.parametrize("words", DENIED)
-def test_a_key_that_the_refusal_does_not_name_is_asked_for(stub: Stubber, words: str) -> None:
+def test_a_key_that_the_refusal_does_not_name_is_asked_for(
+    stub: Stubber, films: Films, words: str
+) -> None:
     stub.add_client_error("get_object", "AccessDenied", words, 403)
     stub.add_response("head_object", {"SSEKMSKeyId": FOREIGN})
     with pytest.raises(Rejected, match="can't use"):
-        Films(stub.client, "renditions", KEY).read(UPLOAD)
+        films.read(UPLOAD)
 
 
 @pytest.mark.parametrize("words", DENIED)
@@ -107,7 +119,7 @@ def test_a_key_that_the_refusal_does_not_name_is_asked_for(stub: Stubber, words:
     "head", [{"SSEKMSKeyId": KEY}, {"SSEKMSKeyId": KEY.rpartition("/")[2]}, {}, None]
 )
 def test_no_film_is_rejected_because_the_role_lost_a_permission(
-    stub: Stubber, words: str, head: dict[str, Any] | None
+    stub: Stubber, films: Films, words: str, head: dict[str, Any] | None
 ) -> None:
     """Who may not read any object is not told its key either."""
     stub.add_client_error("get_object", "AccessDenied", words, 403)
@@ -116,15 +128,15 @@ def test_no_film_is_rejected_because_the_role_lost_a_permission(
     else:
         stub.add_response("head_object", head)
     with pytest.raises(TryAgain, match="AccessDenied"):
-        Films(stub.client, "renditions", KEY).read(UPLOAD)
+        films.read(UPLOAD)
 
 
-def test_an_alias_may_stand_for_any_key(stub: Stubber) -> None:
+def test_an_alias_may_stand_for_any_key(stub: Stubber, films: Films) -> None:
     stub.add_client_error("get_object", "AccessDenied", CIPHERTEXT, 403)
     alias = f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/films"
     stub.add_response("head_object", {"SSEKMSKeyId": alias})
     with pytest.raises(TryAgain):
-        Films(stub.client, "renditions", KEY).read(UPLOAD)
+        films.read(UPLOAD)
 
 
 @pytest.mark.parametrize("storage", ["GLACIER", "DEEP_ARCHIVE"])

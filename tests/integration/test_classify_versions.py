@@ -206,7 +206,8 @@ def test_a_record_from_before_digests_were_kept_is_known_by_its_etag(
     second = cloud.rewrite_metadata("a.jpeg")
     assert run(function, second) == []
     assert records(function, "a.jpeg")[version_of(second)].same_as == version_of(first)
-    assert cloud.alerts() == endpoint.requests == []
+    assert cloud.alerts() == []
+    assert endpoint.requests == []
 
 
 def test_an_alert_that_is_just_going_out_is_waited_for(
