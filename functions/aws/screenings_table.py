@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
 _MOST_IN_A_READ = 100
+_MOST_VERSIONS = 200  # of a key, that a new one is compared with
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
 _LATEST_FINDINGS = "latest-findings"  # the table's index, by finding and time
@@ -180,26 +181,36 @@ class Screenings:
             raise _sort(error, "updated") from None
         return True
 
-    def versions(self, key: str) -> list[Record]:
-        """Return the records of a key's versions; raises TryAgain.
+    def versions(self, key: str, version: str) -> list[Record]:
+        """Return the upload's record, if there is one, and those of other versions of its key.
 
-        Of a key with one version it costs what `find` costs.
+        Of a key with one version it costs what `find` costs. Of one that a device overwrites time
+        and again, not all others are read.
         """
         try:
-            return self.of_key(key)
+            found = self.client.query(**self._of_key(key), Limit=_MOST_VERSIONS)
         except AWS_ERRORS as error:
             raise _sort(error, "read") from None
+        records = [_record(item) for item in found["Items"]]
+        if "LastEvaluatedKey" in found and all(each.version != version for each in records):
+            own = self.find(key, version)
+            records += [own] if own else []
+        return records
 
     def of_key(self, key: str) -> list[Record]:
         """Return the records of an object key, one for each version, the newest last."""
-        found = self._read(
-            "query",
-            KeyConditionExpression="#key = :key",
-            ExpressionAttributeNames={"#key": "key"},
-            ExpressionAttributeValues={":key": {"S": key}},
-            ConsistentRead=True,
-        )
+        pages = self.client.get_paginator("query").paginate(**self._of_key(key))
+        found = [_record(item) for page in pages for item in page["Items"]]
         return sorted(found, key=lambda record: record.uploaded)
+
+    def _of_key(self, key: str) -> dict[str, Any]:
+        return {
+            "TableName": self.table,
+            "KeyConditionExpression": "#key = :key",
+            "ExpressionAttributeNames": {"#key": "key"},
+            "ExpressionAttributeValues": {":key": {"S": key}},
+            "ConsistentRead": True,
+        }
 
     def latest(self, finding: Finding, count: int) -> list[Record]:
         """Return the last `count` films with a finding, the newest first."""

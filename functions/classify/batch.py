@@ -95,7 +95,7 @@ def _screen(outcome: Outcome, services: Services, claim: Claim) -> Outcome:
     # Read first. A redelivery, or a redrive of the dead-letter queue, brings many films that have
     # their record; to read it costs a hundredth of asking the endpoint again.
     upload = outcome.upload
-    versions = services.screenings.versions(upload.key)
+    versions = services.screenings.versions(upload.key, upload.version)
     record = next((each for each in versions if each.version == upload.version), None)
     made = None
     if record is None:

@@ -217,7 +217,7 @@ def test_a_page_in_place_of_an_answer_is_no_answer(
     claim = Claim("mine", stamp(now()))
     for call in (
         lambda: table.find("a.jpeg", "v"),
-        lambda: table.versions("a.jpeg"),
+        lambda: table.versions("a.jpeg", "v"),
         lambda: table.add(record),
         lambda: table.claim(record, claim, now()),
         lambda: table.mark_sent(record, now()),

@@ -99,6 +99,21 @@ def test_a_third_version_points_to_the_first_and_a_delete_marker_changes_nothing
     assert len(cloud.alerts()) == 1
 
 
+def test_a_key_with_many_versions_still_finds_its_own_record(
+    function: Function,
+    cloud: Cloud,
+    endpoint: EndpointStub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A device that calls each of its films `latest.jpeg` costs no more and more with each."""
+    monkeypatch.setattr("aws.screenings_table._MOST_VERSIONS", 2)
+    endpoint.finds(0.93)
+    messages = [cloud.drop("latest.jpeg", JPEG + bytes([number])) for number in range(6)]
+    for message in messages * 2:
+        assert run(function, message) == []
+    assert len(cloud.alerts()) == len(endpoint.requests) == len(messages)
+
+
 def test_lists_name_a_film_once(function: Function, cloud: Cloud, endpoint: EndpointStub) -> None:
     endpoint.finds(0.93)
     first = cloud.drop("a.jpeg")
