@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 
 from screening.refusals import Code, Rejected
 
-_KEY = re.compile(r"arn:[a-z-]+:kms:[^\s:]+:\d+:key/([\w-]+)")
+_KEY = re.compile(r"arn:[a-z-]+:kms:[^\s:]+:(\d+):key/([\w-]+)")
+_CALLER = re.compile(r"arn:[a-z-]+:sts::(\d+):")
 _BY_CUSTOMER = re.compile(r"form of server.side encryption|SSE-C", re.IGNORECASE)
 # The key is disabled, deleted, or about to be. Others, such as throttling, pass.
 _KEY_IS_OUT = {
@@ -31,7 +32,7 @@ def reason_in(
 ) -> Rejected | None:
     """Return the rejection that S3's refusal to hand out an object amounts to, if it is one.
 
-    `own_key` is the ARN of the application's key in KMS. `object_key` asks S3 for that of the
+    `own_key` is the ARN of the application's key in KMS, or empty if that is not known. `object_key` asks S3 for that of the
     object: None where S3 does not tell, as for a caller who may read no object at all.
     """
     code = error.response["Error"]["Code"]
@@ -51,9 +52,12 @@ def reason_in(
     if code != "AccessDenied" and code not in _KEY_IS_OUT:
         return None
     named = _KEY.search(words)
-    key = named[1] if named else _key_id(object_key())
+    key = named[2] if named else _key_id(object_key())
     if key is None or key == _key_id(own_key):
         return None
+    caller = _CALLER.search(words)
+    if not own_key and named and caller and caller[1] == named[1]:
+        return None  # a key of the same account, and nobody said that it is not the application's
     return Rejected(
         Code.ENCRYPTED,
         "The file is encrypted with a key of AWS KMS that this application can't use, and can't be "

@@ -35,7 +35,7 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Films:
-    """`own_key` is the ARN of the key in KMS that the application's role may use, if it has one."""
+    """`own_key` is the ARN of the application's key in KMS, where that is known."""
 
     client: "S3Client"
     renditions_bucket: str

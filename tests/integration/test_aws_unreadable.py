@@ -101,6 +101,15 @@ def test_where_the_applications_own_key_or_role_is_broken_films_wait(
     assert isinstance(refused(stub, films, status, error, words), TryAgain)
 
 
+@pytest.mark.parametrize(("key", "final"), [(KEY, False), (FOREIGN, True)])
+def test_where_the_own_key_is_not_known_one_of_the_same_account_may_be_it(
+    stub: Stubber, client: Any, key: str, final: bool
+) -> None:
+    stub.add_client_error("get_object", "AccessDenied", not_authorized(key), 403)
+    with pytest.raises(Rejected if final else TryAgain):
+        Films(client, "renditions").read(UPLOAD)
+
+
 DENIED = [CIPHERTEXT, "Access Denied"]
 
 
