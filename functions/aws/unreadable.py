@@ -32,8 +32,9 @@ def reason_in(
 ) -> Rejected | None:
     """Return the rejection that S3's refusal to hand out an object amounts to, if it is one.
 
-    `own_key` is the ARN of the application's key in KMS, or empty if that is not known. `object_key` asks S3 for that of the
-    object: None where S3 does not tell, as for a caller who may read no object at all.
+    `own_key` is the ARN of the application's key in KMS, or empty if that is not known.
+    `object_key` asks S3 for that of the object: None where S3 does not tell, as for a caller who
+    may read no object at all.
     """
     code = error.response["Error"]["Code"]
     words = error.response["Error"].get("Message", "")
