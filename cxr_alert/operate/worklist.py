@@ -75,8 +75,9 @@ def enlist_all(application: Application) -> Iterator[str]:
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
     worklist = _worklist(application)
     for record in application.screenings.all():
-        worklist.enlist(record, share)
-        yield record.key
+        if not record.repeats:  # the film is in the list by its earlier version
+            worklist.enlist(record, share)
+            yield record.key
 
 
 def export(application: Application, out: Path) -> Exported:
