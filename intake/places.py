@@ -37,6 +37,8 @@ class Connection:
     deadline: float = math.inf
     idle_since: float = field(default_factory=time.monotonic)
     said: bool = False
+    gone: bool = False  # nothing more will come, or be read
+    entered: float = field(default_factory=time.monotonic)
 
     def begin_film(self) -> None:
         self.idle_since, self.deadline = math.inf, time.monotonic() + FILM_SECONDS
@@ -58,6 +60,7 @@ class Connection:
     def end(self, reason: str) -> None:
         """Close the connection; log why."""
         self.say(reason)
+        self.gone = True
         # The plain socket's method: that of TLS takes away what its other threads work with.
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)

@@ -28,7 +28,10 @@ from intake.spool import Header, IncomingFilm, Refusal, Spool
 HANDSHAKE_SECONDS = 10.0
 REQUEST_SECONDS = 10.0  # from the connection to the whole association request
 PDU_SECONDS = 30.0
+_LOOK_SECONDS = 0.2
 LARGEST_PDU = 2**20  # bytes; senders are told pynetdicom's 16 kB
+_PDU_HEADER = 6  # bytes
+_PDU_TYPES = range(1, 8)
 _LARGEST_COMMAND = 2**16
 _MOST_UNSERVED = 8  # messages: a sender has to wait for each answer
 _PERMANENT, _TRANSIENT = 1, 2
@@ -165,13 +168,15 @@ class _Handler(RequestHandler):
             self._shake_hands(connection)
             association = self._create_association()
             transport = cast(AssociationSocket, association.dul.socket)
-            transport.recv = _bounded_reader(transport)  # type: ignore[method-assign,assignment]
+            transport.recv = _bounded_reader(transport, connection)  # type: ignore[method-assign,assignment]
             association.dimse = dimse = _Dimse(association, self.server.spool, connection)
             association.start()
             while association.is_alive():
-                association.join(1.0)
+                association.join(_LOOK_SECONDS)
                 if time.monotonic() > connection.deadline:
                     connection.end("it brought no whole film in time")
+                if connection.gone:
+                    _stop_waiting(association)
             dimse.end()
             if not connection.sender:
                 connection.say("it asked for no association")
@@ -201,32 +206,63 @@ def _cause(error: OSError) -> str:
     return getattr(error, "reason", None) or error.strerror or "it left"
 
 
-def _bounded_reader(transport: AssociationSocket) -> Callable[[int], bytearray]:
+def _stop_waiting(association: Association) -> None:
+    """Spare pynetdicom the wait for the request of a peer that left."""
+    if association.requestor.primitive is None and association.dul.to_user_queue.empty():
+        association.dul.to_user_queue.put(cast(Any, None))
+
+
+def _bounded_reader(
+    transport: AssociationSocket, connection: Connection
+) -> Callable[[int], bytearray]:
     """Return what reads from a socket in pynetdicom's place.
 
-    It returns as many bytes as asked for, or those before the peer's end; it raises OSError where
-    they are more than any PDU has, or take too long.
+    It reads as many bytes as asked for, or those before the peer's end. Where there are more than
+    a PDU has, or they take too long, it ends the connection and reads nothing any more.
     """
 
     def read(nr_bytes: int) -> bytearray:
+        data = bytearray()
+        if connection.gone:
+            return data
         if nr_bytes > LARGEST_PDU:
-            raise ConnectionAbortedError
-        data, missing = bytearray(nr_bytes), nr_bytes
-        deadline = time.monotonic() + PDU_SECONDS
-        with memoryview(data) as view:
-            while missing:
-                source, left = transport.socket, deadline - time.monotonic()
-                if source is None or left <= 0:
-                    raise TimeoutError
-                source.settimeout(left)
-                count = source.recv_into(view[nr_bytes - missing :])
-                if not count:
-                    break
-                missing -= count
-        del data[nr_bytes - missing :]
+            connection.end("it announced more than a PDU has")
+            return data
+        until = time.monotonic() + PDU_SECONDS
+        if not connection.sender:
+            until = min(until, connection.entered + REQUEST_SECONDS)
+        try:
+            data = _read(transport, nr_bytes, until)
+        except TimeoutError:
+            connection.end("it sent nothing more")
+        connection.gone |= len(data) < nr_bytes
+        if nr_bytes == _PDU_HEADER and data and data[0] not in _PDU_TYPES:
+            connection.end("what it sent is no DICOM")
+            return bytearray()
         return data
 
     return read
+
+
+def _read(transport: AssociationSocket, nr_bytes: int, until: float) -> bytearray:
+    data, missing = bytearray(nr_bytes), nr_bytes
+    with memoryview(data) as view:
+        while missing:
+            source, left = transport.socket, until - time.monotonic()
+            if source is None or left <= 0:
+                raise TimeoutError
+            source.settimeout(left)
+            try:
+                count = source.recv_into(view[nr_bytes - missing :])
+            except TimeoutError:
+                raise
+            except OSError:
+                break  # reset
+            if not count:
+                break
+            missing -= count
+    del data[nr_bytes - missing :]
+    return data
 
 
 class _Dimse(DIMSEServiceProvider):
