@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from serving.app import make_app
 from serving.network import BadNetwork, Network
+from serving.protocol import BoundedProtocol
 
 KEEP_ALIVE_SECONDS = 90  # longer than a proxy keeps a connection: one cut by us is a 5xx there
 GRACE_SECONDS = 20  # SageMaker kills 30 s after its SIGTERM
@@ -55,7 +56,7 @@ def run(
             network = Network(_network_file(options.model), threads)
             config = uvicorn.Config(
                 before(make_app(network, threads)),
-                http="httptools",
+                http=BoundedProtocol,
                 lifespan="off",
                 ws="none",
                 access_log=False,

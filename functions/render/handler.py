@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws.clients import RenderClients
 from aws.queue import NotSent, Queue
 from aws.uploads_bucket import Films
-from imaging.cell import Cell
 from imaging.refusals import NotReadable
+from imaging.sandbox import Sandbox
 from render import observe
 from screening.config import BUCKET, SECONDS, STACK, TRIES, URL, Variable
 from screening.formats import refuse_others
@@ -45,7 +45,7 @@ class Config:
     most_tries: Annotated[int, Variable(TRIES, "the renditions queue's maxReceiveCount")]
 
 
-def make_handler(config: Config, clients: RenderClients, cell: Cell) -> Handler:
+def make_handler(config: Config, clients: RenderClients, sandbox: Sandbox) -> Handler:
     """Return the function that Lambda calls with one message at a time."""
     films = Films(clients.s3, config.renditions_bucket)
     queue = Queue(clients.make_sqs, config.renditions_queue_url)
@@ -65,7 +65,7 @@ def make_handler(config: Config, clients: RenderClients, cell: Cell) -> Handler:
                 if upload is None:
                     observe.report_ignored(record)
                 else:
-                    _settle(upload, films, cell, uploads)
+                    _settle(upload, films, sandbox, uploads)
             except Exception as failure:
                 if isinstance(failure, MalformedMessage) and _give_up(dead_letters, record):
                     return
@@ -86,18 +86,18 @@ def make_handler(config: Config, clients: RenderClients, cell: Cell) -> Handler:
     return handler
 
 
-def _settle(upload: Upload, films: Films, cell: Cell, uploads: Queue) -> None:
+def _settle(upload: Upload, films: Films, sandbox: Sandbox, uploads: Queue) -> None:
     started = time.monotonic()
-    rendered = _render(upload, films, cell)
+    rendered = _render(upload, films, sandbox)
     uploads.hand_on(replace(upload, rendered=rendered))
     observe.report_rendered(upload, rendered, time.monotonic() - started)
 
 
-def _render(upload: Upload, films: Films, cell: Cell) -> Rendered | NotRendered:
+def _render(upload: Upload, films: Films, sandbox: Sandbox) -> Rendered | NotRendered:
     try:
         film = films.read(upload)
         refuse_others(film)
-        rendition = cell.render(film)
+        rendition = sandbox.render(film)
     except Rejected as rejection:
         return NotRendered(rejection.code, str(rejection))
     except NotReadable as refusal:

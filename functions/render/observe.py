@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from imaging.cell import CellBroke
+from imaging.sandbox import SandboxBroke
 from screening.config import NAMESPACE
 from screening.refusals import TryAgain
 from screening.rendition import NotRendered, Rendered
@@ -41,7 +41,7 @@ def report_ignored(message: SQSRecord) -> None:
 
 def report_failure(message: SQSRecord, upload: Upload | None, failure: Exception) -> None:
     """Log the failure; in its own words only if they are ours, since others may quote the key."""
-    ours = isinstance(failure, TryAgain | MalformedMessage | CellBroke)
+    ours = isinstance(failure, TryAgain | MalformedMessage | SandboxBroke)
     tries = int(message.attributes.approximate_receive_count)
     logger.warning(
         "Film not rendered; the queue delivers it again",

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from aws.clients import make_render_clients
-from imaging.cell import Cell
 from imaging.dicom.refused import SENTENCES
+from imaging.sandbox import Sandbox
 from render import observe
 from render.handler import Config, Handler, make_handler
 from screening.digest import digest_message, digests, read_alert
@@ -26,10 +26,10 @@ REAL_TIME_BYTES = 25 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def cell() -> Iterator[Cell]:
-    cell = Cell()
-    yield cell
-    cell.close()
+def sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.close()
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Application:
 
 
 @pytest.fixture
-def application(function: Function, cloud: Cloud, cell: Cell) -> Iterator[Application]:
+def application(function: Function, cloud: Cloud, sandbox: Sandbox) -> Iterator[Application]:
     log = io.StringIO()
     observe.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
     config = Config(
@@ -86,7 +86,7 @@ def application(function: Function, cloud: Cloud, cell: Cell) -> Iterator[Applic
         most_tries=100,
     )
     clients = make_render_clients()
-    yield Application(function, make_handler(config, clients, cell), cloud, log)
+    yield Application(function, make_handler(config, clients, sandbox), cloud, log)
     clients.s3.close()
 
 
