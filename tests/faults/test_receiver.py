@@ -316,7 +316,7 @@ def test_no_acknowledged_film_is_lost_by_39_kills(bucket: MotoBucket, tmp_path: 
     safe: list[Path] = []
     while kills:
         with receiving(bucket.environment, tmp_path / "spool") as receiver:
-            killer = threading.Timer(chance.uniform(0.0, 0.3), receiver.process.kill)
+            killer = threading.Timer(chance.uniform(0.0, 1.5), receiver.process.kill)
             killer.start()
             while receiver.process.poll() is None:
                 film_sent = films[len(safe) % len(films)]
