@@ -145,10 +145,9 @@ class Bucket:
         while True:
             try:
                 return self._store(film)
-            except (ClientError, BotoCoreError) as error:
+            except (ClientError, BotoCoreError, BucketAway) as error:
                 if time.monotonic() + wait + longest_try > deadline:
-                    name = _code(error) if isinstance(error, ClientError) else type(error).__name__
-                    raise BucketAway(name) from None
+                    raise BucketAway(_name(error)) from None
                 time.sleep(wait)
                 wait *= 2
 
@@ -194,6 +193,12 @@ class Bucket:
                 Metadata={_DIGEST: film.digest},
                 **condition,
             )
+
+
+def _name(error: Exception) -> str:
+    if isinstance(error, BucketAway):
+        return str(error)
+    return _code(error) if isinstance(error, ClientError) else type(error).__name__
 
 
 def _code(error: ClientError) -> str:

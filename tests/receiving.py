@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 from pydicom import dcmread
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, RLELossless
 from pynetdicom import AE
 from pynetdicom.association import Association
 
@@ -157,7 +157,8 @@ def association(
     """An association, established or not, released in the end."""
     entity = AE(ae_title=title)
     entity.acse_timeout = entity.dimse_timeout = _PATIENCE
-    entity.add_requested_context(DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian)
+    for syntax in (ExplicitVRLittleEndian, RLELossless):
+        entity.add_requested_context(DigitalXRayImageStorageForPresentation, syntax)
     entity.add_requested_context("1.2.840.10008.1.1")
     made = entity.associate(
         "127.0.0.1", port, ae_title=TITLE, tls_args=(tls, "localhost") if tls else None

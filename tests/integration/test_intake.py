@@ -15,6 +15,7 @@ from imaging.dicom import read_film
 from intake.bucket import make_client, object_key
 from intake.receiver import Receiver, Settings
 from intake.spool import FOLDER
+from tests import receiving
 from tests.dicom_films import dicom, film
 from tests.receiving import SENDER, TITLE, MotoBucket, moto_bucket
 
@@ -138,7 +139,7 @@ def test_a_corrected_film_is_a_new_version_and_the_same_one_is_none(
     corrections = [sent(tmp_path, level=9), sent(tmp_path, name="B"), sent(tmp_path, RLELossless)]
     for file in (first, *corrections, first):  # the last takes the corrections back
         for _ in range(3):
-            assert send(port, [file]) == 0
+            assert receiving.send(port, file) == [0]
     bodies = [dcmread(io.BytesIO(body)) for body in bucket.bodies()]
     expected = [dcmread(each) for each in (first, *corrections, first)]
     assert len(set(versions(bucket))) == 1
@@ -150,8 +151,8 @@ def test_two_corrections_at_once_are_both_kept(
     receiver: Receiver, bucket: MotoBucket, tmp_path: Path
 ) -> None:
     port = receiver.start("127.0.0.1", 0, None)
-    files = [sent(tmp_path, level=level) for level in range(8)]
-    with ThreadPoolExecutor(8) as senders:
+    files = [sent(tmp_path, level=level) for level in range(3)]
+    with ThreadPoolExecutor(3) as senders:
         assert set(senders.map(lambda file: send(port, [file, file]), files)) == {0}
     levels = {dcmread(io.BytesIO(body)).PixelData for body in bucket.bodies()}
     assert levels == {dcmread(file).PixelData for file in files}

@@ -3,6 +3,7 @@ import functools
 import http.client
 import io
 import json
+import os
 import select
 import signal
 import socket
@@ -380,6 +381,8 @@ def test_it_runs_as_sagemaker_starts_it(network: Path, tmp_path: Path) -> None:
     rest = [str(here.get(argument, argument)) for argument in arguments[2:]]
     with running(tmp_path, "serve", *rest) as container:
         assert_answers(container.post("/invocations", film(70)), 70)
+        status = Path(f"/proc/{container.process.pid}/status").read_text()
+        assert status.split("Uid:")[1].split()[0] == str(os.geteuid() or 65534)
 
 
 def failed_start(*arguments: str | Path) -> str:
