@@ -144,6 +144,9 @@ def make_server(
     """Return a server that listens; `store` is called with each film that came in whole."""
     _config.LOG_HANDLER_LEVEL = "none"  # they format every message, and hold what senders send
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    # `_let_in` decides, and logs why; were it to fail, pynetdicom would still know no stranger.
+    entity.require_called_aet = True
+    entity.require_calling_aet = list(bounds.senders)
     entity.maximum_associations = 2**31  # `Places` counts those that were let in
     entity.acse_timeout = REQUEST_SECONDS
     entity.network_timeout = IDLE_SECONDS + bounds.patience
