@@ -3,10 +3,10 @@
 import os
 
 from aws.clients import make_render_clients
-from imaging.cell import Cell
+from imaging.sandbox import Sandbox
 from render.handler import Config, make_handler
 from screening.config import read_config
 
-cell = Cell()
-cell.start()  # it gets ready while the rest of the function does
-handler = make_handler(read_config(os.environ, Config), make_render_clients(), cell)
+sandbox = Sandbox()
+sandbox.start()  # it gets ready while the rest of the function does
+handler = make_handler(read_config(os.environ, Config), make_render_clients(), sandbox)

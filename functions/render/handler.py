@@ -15,8 +15,8 @@ from aws.consumer import Consumer, Handler
 from aws.observe import Observer
 from aws.queue import Queue
 from aws.uploads_bucket import Films
-from imaging.cell import Cell, CellBroke
 from imaging.refusals import NotReadable
+from imaging.sandbox import Sandbox, SandboxBroke
 from screening.config import BUCKET, KMS_KEY, SECONDS, STACK, TRIES, URL, Variable
 from screening.formats import refuse_others
 from screening.refusals import Rejected, TryAgain
@@ -41,7 +41,7 @@ class Config:
     most_tries: Annotated[int, Variable(TRIES, "the renditions queue's maxReceiveCount")]
 
 
-def make_handler(config: Config, clients: RenderClients, cell: Cell) -> Handler:
+def make_handler(config: Config, clients: RenderClients, sandbox: Sandbox) -> Handler:
     """Return the function that Lambda calls with one message at a time."""
     films = Films(clients.s3, config.renditions_bucket, config.key_arn)
     uploads = Queue(clients.make_sqs, config.uploads_queue_url)
@@ -58,7 +58,7 @@ def make_handler(config: Config, clients: RenderClients, cell: Cell) -> Handler:
         failures: dict[Upload, BaseException] = {}
         for upload in batch:
             try:
-                _settle(upload, films, cell, uploads)
+                _settle(upload, films, sandbox, uploads)
             except Exception as failure:  # noqa: BLE001 - the queue delivers the film again
                 failures[upload] = failure
         return failures
@@ -71,25 +71,25 @@ def make_handler(config: Config, clients: RenderClients, cell: Cell) -> Handler:
     return handler
 
 
-def _settle(upload: Upload, films: Films, cell: Cell, uploads: Queue) -> None:
+def _settle(upload: Upload, films: Films, sandbox: Sandbox, uploads: Queue) -> None:
     started = time.monotonic()
-    upload = _render(upload, films, cell)
+    upload = _render(upload, films, sandbox)
     uploads.forward(upload)
     _report(upload, time.monotonic() - started)
 
 
-def _render(upload: Upload, films: Films, cell: Cell) -> Upload:
+def _render(upload: Upload, films: Films, sandbox: Sandbox) -> Upload:
     """Return the upload with what became of it; its rendition is in the bucket by then."""
     try:
         film = films.read(upload)
         upload = replace(upload, digest=digest_of(film))
         refuse_others(film)
-        rendition = cell.render(film)
+        rendition = sandbox.render(film)
     except Rejected as rejection:
         return replace(upload, rendered=NotRendered(rejection.code, str(rejection)))
     except NotReadable as refusal:
         return replace(upload, rendered=NotRendered(refusal.code, str(refusal)))
-    except CellBroke as broken:
+    except SandboxBroke as broken:
         raise TryAgain(str(broken)) from None
     films.put_rendition(upload, rendition.png)
     return replace(upload, rendered=Rendered(rendition.facts))

@@ -13,8 +13,8 @@ from PIL import Image
 from aws.clients import make_render_clients
 from aws.consumer import Handler
 from classify.batch import MOST_RENDERINGS
-from imaging.cell import Cell
 from imaging.dicom.refused import SENTENCES
+from imaging.sandbox import Sandbox
 from render.handler import Config, make_handler, observer
 from screening.digest import digest_message, digests, read_alert
 from screening.facts import ADULT_REASON, OLDER_CHILD_NOTE
@@ -36,10 +36,10 @@ REAL_TIME_BYTES = 25 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def cell() -> Iterator[Cell]:
-    cell = Cell()
-    yield cell
-    cell.close()
+def sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.close()
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Application:
 
 
 @pytest.fixture
-def application(function: Function, cloud: Cloud, cell: Cell) -> Iterator[Application]:
+def application(function: Function, cloud: Cloud, sandbox: Sandbox) -> Iterator[Application]:
     log = io.StringIO()
     observer.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
     config = Config(
@@ -97,7 +97,7 @@ def application(function: Function, cloud: Cloud, cell: Cell) -> Iterator[Applic
         most_tries=100,
     )
     clients = make_render_clients()
-    yield Application(function, make_handler(config, clients, cell), cloud, log)
+    yield Application(function, make_handler(config, clients, sandbox), cloud, log)
     clients.s3.close()
 
 

@@ -22,7 +22,7 @@ from aws.endpoint import BUSY_SECONDS
 from aws.queue import wait_seconds
 from aws.uploads_bucket import DOWNLOAD_SECONDS, LARGEST_MB
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
-from imaging.cell import MEMORY_BYTES, SECONDS, START_SECONDS
+from imaging.sandbox import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
 
 FUNCTIONS: dict[str, Any] = {
