@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from imaging.refusals import NotReadable
-from imaging.rendition import Rendition, render
+from imaging.rendered import Rendition
 from screening.facts import facts_from, plain
 from screening.refusals import Code
 
@@ -143,6 +143,8 @@ def _read(pipe: IO[bytes], length: int, deadline: float) -> bytes:
 
 def _answer_to(data: bytes) -> bytes:
     """What the child says of a film."""
+    from imaging.rendition import render
+
     try:
         rendition = render(data)
     except NotReadable as refusal:
@@ -198,6 +200,9 @@ def _confine(limits: Limits) -> None:
 
 
 def _keep_ward(limits: Limits) -> None:
+    # Here only: whoever starts a cell does without the codecs, and children inherit them.
+    import imaging.rendition  # noqa: F401
+
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
     while header := incoming.read(_LENGTH.size):
         (length,) = _LENGTH.unpack(header)

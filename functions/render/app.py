@@ -1,12 +1,14 @@
-"""What Lambda loads: the handler, made as the process starts from its environment."""
+"""Lambda entry point; starts the cell and builds the handler once per cold start."""
 
 import os
 
-from aws.clients import make_render_clients
 from imaging.cell import Cell
-from render.handler import Config, make_handler
-from screening.config import read_config
 
 cell = Cell()
-cell.start()  # it gets ready while the rest of the function does
+cell.start()  # it imports the codecs while this process imports the SDK
+
+from aws.clients import make_render_clients  # noqa: E402
+from render.handler import Config, make_handler  # noqa: E402
+from screening.config import read_config  # noqa: E402
+
 handler = make_handler(read_config(os.environ, Config), make_render_clients(), cell)

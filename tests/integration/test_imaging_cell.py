@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -104,3 +106,14 @@ def test_a_cell_is_not_bound_to_the_current_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert cell.render(dicom(film())).png
+
+
+def test_whoever_starts_a_cell_imports_no_codec() -> None:
+    """The function's process starts sooner without them, and memory limits are the children's."""
+    codecs = "{'numpy', 'PIL', 'pydicom', 'imagecodecs'}"
+    program = f"import sys, imaging.cell; print(sorted({codecs} & set(sys.modules)))"
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "[]\n"
