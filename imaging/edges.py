@@ -18,6 +18,8 @@ _EVEN = 0.97  # the share of such pixels that makes the first line padding ...
 _STILL_EVEN = 0.9  # ... and each line behind it
 _DARK = 48  # below this level a strip may be the collimated border of a film ...
 _WIDE = 0.08  # ... unless it takes this share of the side: few borders do, most padding does
+_BRIGHT = 200  # from this level on a strip may be scanned paper, with noise and with writing in it
+_WRITING = 0.06  # of the side: the height of a line of writing
 _LEAST_KEPT = 0.3  # of either side: what leaves less is no film with padding
 
 
@@ -28,12 +30,13 @@ def without_padding(grey: Grey) -> Grey:
     """
     film = grey
     while True:
-        top, bottom = _strip(film), _strip(film[::-1])
-        left, right = _strip(film.T), _strip(film.T[::-1])
-        if not (top or bottom or left or right):
-            return film
-        height, width = film.shape
-        film = film[top : height - bottom, left : width - right]
+        inner = _inside(film, _WIDE)
+        if inner.shape == film.shape:
+            # A narrow black border is the film's own, unless there is white behind it.
+            inner = _inside(film, 0)
+            if inner.shape == film.shape or not _has_bright_edge(inner):
+                return film
+        film = inner
         if (
             min(film.shape) < MIN_SIDE
             or film.shape[0] < _LEAST_KEPT * grey.shape[0]
@@ -42,16 +45,33 @@ def without_padding(grey: Grey) -> Grey:
             return grey
 
 
-def _strip(film: Grey) -> int:
+def _inside(film: Grey, dark_from: float) -> Grey:
+    """The film within its strips; dark ones count from this share of the side on."""
+    top, bottom = _strip(film, dark_from), _strip(film[::-1], dark_from)
+    left, right = _strip(film.T, dark_from), _strip(film.T[::-1], dark_from)
+    height, width = film.shape
+    inner = film[top : height - bottom, left : width - right]
+    return inner if inner.size else film
+
+
+def _strip(film: Grey, dark_from: float) -> int:
     """The number of lines from the first one on that are padding."""
     level = float(np.median(film[0]))
-    if _share(film[0], level, _SAME) < _EVEN:
+    bright = level >= _BRIGHT
+    if _share(film[0], level, _NEAR if bright else _SAME) < _EVEN:
         return 0
-    lines = 1
-    while lines < len(film) and _share(film[lines], level, _NEAR) >= _STILL_EVEN:
-        lines += 1
-    narrow = lines < _WIDE * len(film)
-    return 0 if level < _DARK and narrow else lines
+    gap = int(_WRITING * len(film)) if bright else 0
+    lines, line = 1, 1
+    while line < len(film) and line - lines <= gap:
+        if _share(film[line], level, _NEAR) >= _STILL_EVEN:
+            lines = line + 1
+        line += 1
+    return 0 if level < _DARK and lines < dark_from * len(film) else lines
+
+
+def _has_bright_edge(film: Grey) -> bool:
+    edges = (film, film[::-1], film.T, film.T[::-1])
+    return any(np.median(edge[0]) >= _BRIGHT and _strip(edge, 1) for edge in edges)
 
 
 def _share(line: NDArray[np.uint8], level: float, within: int) -> float:
