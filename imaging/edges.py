@@ -17,7 +17,9 @@ _NEAR = 24  # ... and in the lines behind the first, where JPEG leaves ripples o
 _EVEN = 0.97  # the share of such pixels that makes the first line padding ...
 _STILL_EVEN = 0.9  # ... and each line behind it
 _DARK = 48  # below this level a strip may be the collimated border of a film ...
-_WIDE = 0.08  # ... unless it takes this share of the side: few borders do, most padding does
+_WIDE = 0.08  # ... unless it takes this share of the side: few borders do, most padding does ...
+_BLACK = 3  # ... or has no noise: up to this level,
+_ALL = 0.995  # ... in this share of a line's pixels
 _BRIGHT = 200  # from this level on a strip may be scanned paper, with noise and with writing in it
 _WRITING = 0.06  # of the side: the height of a line of writing
 _LEAST_KEPT = 0.3  # of either side: what leaves less is no film with padding
@@ -30,13 +32,12 @@ def without_padding(grey: Grey) -> Grey:
     """
     film = grey
     while True:
-        inner = _inside(film, _WIDE)
-        if inner.shape == film.shape:
-            # A narrow black border is the film's own, unless there is white behind it.
-            inner = _inside(film, 0)
-            if inner.shape == film.shape or not _has_bright_edge(inner):
-                return film
-        film = inner
+        top, bottom = _strip(film), _strip(film[::-1])
+        left, right = _strip(film.T), _strip(film.T[::-1])
+        if not (top or bottom or left or right):
+            return film
+        height, width = film.shape
+        film = film[top : height - bottom, left : width - right]
         if (
             min(film.shape) < MIN_SIDE
             or film.shape[0] < _LEAST_KEPT * grey.shape[0]
@@ -45,16 +46,7 @@ def without_padding(grey: Grey) -> Grey:
             return grey
 
 
-def _inside(film: Grey, dark_from: float) -> Grey:
-    """The film within its strips; dark ones count from this share of the side on."""
-    top, bottom = _strip(film, dark_from), _strip(film[::-1], dark_from)
-    left, right = _strip(film.T, dark_from), _strip(film.T[::-1], dark_from)
-    height, width = film.shape
-    inner = film[top : height - bottom, left : width - right]
-    return inner if inner.size else film
-
-
-def _strip(film: Grey, dark_from: float) -> int:
+def _strip(film: Grey) -> int:
     """The number of lines from the first one on that are padding."""
     level = float(np.median(film[0]))
     bright = level >= _BRIGHT
@@ -66,12 +58,12 @@ def _strip(film: Grey, dark_from: float) -> int:
         if _share(film[line], level, _NEAR) >= _STILL_EVEN:
             lines = line + 1
         line += 1
-    return 0 if level < _DARK and lines < dark_from * len(film) else lines
-
-
-def _has_bright_edge(film: Grey) -> bool:
-    edges = (film, film[::-1], film.T, film.T[::-1])
-    return any(np.median(edge[0]) >= _BRIGHT and _strip(edge, 1) for edge in edges)
+    if level >= _DARK or lines >= _WIDE * len(film):
+        return lines
+    black = 0
+    while black < lines and _share(film[black], 0, _BLACK) >= _ALL:
+        black += 1
+    return black
 
 
 def _share(line: NDArray[np.uint8], level: float, within: int) -> float:

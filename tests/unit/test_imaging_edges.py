@@ -94,9 +94,19 @@ def test_white_behind_black_is_cut_off_with_it(film: Grey) -> None:
     np.testing.assert_array_equal(without_padding(padded(white, (6, 6, 6, 6), 0)), film)
 
 
-def test_a_narrow_black_border_is_a_films_own(film: Grey) -> None:
-    bordered = padded(film, (5, 5, 5, 5), 0)
-    np.testing.assert_array_equal(without_padding(bordered), bordered)
+@settings(deadline=None)
+@given(sides=st.tuples(*[st.integers(0, 12)] * 4), level=st.integers(0, 3))
+def test_narrow_black_padding_is_cut_off(
+    film: Grey, sides: tuple[int, int, int, int], level: int
+) -> None:
+    np.testing.assert_array_equal(without_padding(padded(film, sides, level)), film)
+
+
+def test_a_narrow_dark_border_with_noise_is_a_films_own(film: Grey) -> None:
+    chance = np.random.default_rng(3)
+    noise = chance.integers(4, 20, (170, 170)).astype(np.uint8)
+    noise[5:-5, 5:-5] = film
+    np.testing.assert_array_equal(without_padding(noise), noise)
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
