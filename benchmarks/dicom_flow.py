@@ -17,11 +17,11 @@ from rich.console import Console
 from benchmarks import report
 from benchmarks.dicom import HEIGHT, SAMPLE, WIDTH
 from benchmarks.rows import Row, compare
+from cxr_alert.local import emulator, stack
+from cxr_alert.local.demo import PATIENCE, Observer
+from cxr_alert.local.dicom_samples import as_dicom
 from imaging.readers import read_grey
-from local import emulator, stack
-from local.demo import PATIENCE, Observer
-from local.dicom_samples import as_dicom
-from tests.dicom_films import dicom
+from testbed.dicom_films import dicom
 
 SECTION = "DICOM: drop to record, the local stack"
 STARTS = 5

@@ -21,15 +21,15 @@ from typing import Any
 from rich.console import Console
 
 from aws.worklist_table import item
-from local import stack
+from cxr_alert.local import stack
 from reviewing.entry import Entry, State, enter
 from reviewing.review import Reading
 from screening.clock import stamp
 from screening.film_name import film_name
 from screening.judgement import Answer, judge
 from screening.record import AlertState, Record
+from testbed.worklist_api import Api, log_in
 from tests.e2e.application import POSITIVE, Application, wait_until
-from tests.e2e.worklist_api import Api, log_in
 
 CUTOFF = Decimal("0.1")
 REVIEWED = 0.98  # the share of what was asked that is done: the last few days' is open

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-PERCENTILES = (0.1, 99.9)  # what is shown where nothing else fits
+PERCENTILES = (0.01, 99.99)  # what is shown where nothing else fits: little is clipped
 MOST_CLIPPED = 0.08  # of the pixels in the middle: black or white by a tone that fits
-FEWEST_LEVELS = 64  # of 255, between the darkest and the brightest 2 % of the middle
+FEWEST_LEVELS = 48  # of 255, between the darkest and the brightest 5 % of the middle
 MOST_OF_ONE_LEVEL = 0.9  # of all pixels; what has more of one level shows nothing
 LEAST_LEVELS = 12  # that make up a thousandth of the pixels each
 
 _MIDDLE = 0.2  # from each edge
-_ROOM = 0.25  # of the middle's range, on either side, where only the middle can be gone by
+_MOST = (5.0, 95.0)  # percentiles: a burned-in letter may reach into the middle
+# Where to take a film's range from, and how much room to leave on either side of it.
+_RANGES = (("film", PERCENTILES, 0.0), ("middle", (0.1, 99.9), 0.25), ("middle", _MOST, 0.5))
 _LOWEST_WIDTH = 1e-6
 _ROWS_AT_A_TIME = 512
 
@@ -61,7 +63,7 @@ def fits(shown: Floats, seen: Histogram) -> bool:
         return False
     levels, weights = shown[present], counts[present]
     clipped = weights[(levels <= 0.5) | (levels >= 254.5)].sum() / weights.sum()
-    low, high = _quantiles(levels, weights, (2.0, 98.0))
+    low, high = _quantiles(levels, weights, _MOST)
     return bool(clipped <= MOST_CLIPPED and high - low >= FEWEST_LEVELS)
 
 
@@ -71,11 +73,12 @@ def between_percentiles(values: Floats, seen: Histogram) -> Floats:
     Where a bright letter or border leaves too little of that for the lungs, from the middle's.
     """
     shown = np.zeros(len(values))
-    for counts, room in ((seen.film, 0.0), (seen.middle, _ROOM)):
+    for part, percents, room in _RANGES:
+        counts = getattr(seen, part)
         present = np.flatnonzero(counts)
         if not len(present):
             continue
-        low, high = _quantiles(values[present], counts[present], PERCENTILES)
+        low, high = _quantiles(values[present], counts[present], percents)
         margin = room * (high - low)
         span = max(high - low + 2 * margin, _LOWEST_WIDTH)
         shown = np.clip((values - (low - margin)) * (255 / span), 0, 255)
@@ -95,7 +98,7 @@ def shows_nothing(grey: NDArray[np.uint8]) -> bool:
 def _wide(shown: Floats, seen: Histogram) -> bool:
     counts = seen.middle if seen.middle.any() else seen.film
     present = np.flatnonzero(counts)
-    low, high = _quantiles(shown[present], counts[present], (2.0, 98.0))
+    low, high = _quantiles(shown[present], counts[present], _MOST)
     return high - low >= FEWEST_LEVELS
 
 

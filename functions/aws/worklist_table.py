@@ -13,6 +13,7 @@ from reviewing.listing import Cursor, Run, Stage, Wanted, merge
 from reviewing.review import Reading
 from screening.film_name import film_name
 from screening.record import Record
+from screening.upload import is_check_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -62,7 +63,9 @@ class WorklistTable:
             raise
 
     def enlist(self, record: Record, share: Decimal) -> None:
-        """Write a screening record's entry, unless it stands so already."""
+        """Write a screening record's entry, unless it stands so already; none of a test film."""
+        if is_check_key(record.key):
+            return
         film = film_name(record.key, record.version)
         for _ in range(_TRIES):
             before = self.find(film)

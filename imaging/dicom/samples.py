@@ -101,7 +101,7 @@ def read_layout(header: Header) -> Layout:
         raise Refused(Code.BROKEN)
     if (
         allocated not in (8, 16)
-        or header.samples_per_pixel != 1
+        or header.samples_per_pixel in (2, 3, 4)  # other numbers are mistakes
         or header.photometric not in ("MONOCHROME1", "MONOCHROME2")
     ):
         raise Refused(Code.KIND)

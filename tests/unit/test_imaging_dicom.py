@@ -36,7 +36,7 @@ from screening.facts import Facts
 from screening.formats import Format, format_of
 from screening.refusals import Code
 from serving.network import Network
-from tests.dicom_films import ENCODERS, LOSSY, PLAIN, SECRETS, SYNTAXES, dicom, film
+from testbed.dicom_films import ENCODERS, LOSSY, PLAIN, SECRETS, SYNTAXES, dicom, film
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted((ROOT / "samples").glob("*/*.jpeg"))

@@ -1,4 +1,4 @@
-"""Padding at the edges of films: any, of any colour, found whatever its sides, noise and writing."""
+"""Padding at the edges of films, found whatever its colour, sides, noise and writing."""
 
 import io
 from pathlib import Path
