@@ -101,13 +101,15 @@ def _speed(measured: Sequence[Row]) -> "costs.Speed | None":
 def _on_a_stack(
     parts: Sequence[str], rounds: int, long: bool, say: Callable[[str], None]
 ) -> Iterator[list[Row]]:
-    from benchmarks import flow, function
+    from benchmarks import dicom_flow, flow, function
     from cxr_alert.local import stack
 
     if "function" in parts:
         yield function.measure_start(2 * rounds, say)
     say("Starting the local stack")
     with stack.running(stack.Settings(WORK / "stack")) as running:
+        if "flow" in parts:
+            yield dicom_flow.measure(running, say)  # while no function has run yet
         if "function" in parts:
             yield function.measure_warm(running, rounds, say)
         if "flow" in parts:

@@ -1,50 +1,91 @@
-"""From the drop to the alert, for DICOM films of 15 MB and for a JPEG, in the local application.
+"""From the drop of a DICOM film to its record, in the local application: the first, and others.
 
 python -m benchmarks.dicom_flow
 """
 
 import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 from PIL import Image
 from pydicom.uid import JPEGLosslessSV1
 from rich.console import Console
 
+from benchmarks import report
 from benchmarks.dicom import HEIGHT, SAMPLE, WIDTH
-from cxr_alert.local import stack
+from benchmarks.rows import Row, compare
+from cxr_alert.local import emulator, stack
 from cxr_alert.local.demo import PATIENCE, Observer
+from cxr_alert.local.dicom_samples import as_dicom
 from imaging.readers import read_grey
 from testbed.dicom_films import dicom
 
-RUNS = 10
+SECTION = "DICOM: drop to record, the local stack"
+STARTS = 5
+FILMS = 10
+FIRST_SECONDS = 1.5  # what the first film after a start may take
+
+
+def measure(running: stack.Stack, say: Callable[[str], None]) -> list[Row]:
+    """Drop films into a stack that has screened none yet; its functions are stopped in between."""
+    observer = Observer(running)
+    jpeg = SAMPLE.read_bytes()
+    grey = np.asarray(Image.fromarray(read_grey(jpeg)).resize((WIDTH, HEIGHT)))
+    small = as_dicom(SAMPLE)
+    with tempfile.TemporaryDirectory() as folder:
+
+        def seconds(name: str, body: bytes, number: int) -> float:
+            film = Path(folder) / f"{name} {number}"
+            film.write_bytes(body)
+            screening = observer.screen(film, "PNEUMONIA", PATIENCE, dicom=False)
+            if screening.record_seconds is None:
+                raise RuntimeError(f"A film had no record within {PATIENCE:.0f} s.")
+            return screening.record_seconds
+
+        first = []
+        for number in range(STARTS):
+            say(f"DICOM: start {number + 1} of {STARTS}")
+            _stop_functions(running)
+            first.append(seconds("first", small, number))
+        name = f"first film after a start, {len(small) / 1e6:.1f} MB"
+        rows = [
+            Row(SECTION, f"{name}, functions never run", "s", first[0], at_most=FIRST_SECONDS),
+            compare(SECTION, f"{name}, functions stopped", "s", first[1:], at_most=FIRST_SECONDS),
+        ]
+        others = {
+            "DICOM, uncompressed": small,
+            "DICOM, uncompressed and large": dicom(grey),
+            "DICOM, JPEG lossless and large": dicom(grey, JPEGLosslessSV1),
+            "JPEG": jpeg,
+        }
+        for name, body in others.items():
+            say(name)
+            taken = [seconds(name, body, number) for number in range(FILMS)]
+            size = f"{len(body) / 1e6:.1f} MB"
+            rows.append(
+                Row(SECTION, f"{name}, {size}, p50 of {FILMS}", "s", statistics.median(taken))
+            )
+    return rows
+
+
+def _stop_functions(running: stack.Stack) -> None:
+    """End the functions' processes, and those that they started."""
+    functions = psutil.Process(running.children[emulator.NAME].pid).children(recursive=True)
+    for each in functions:
+        each.kill()
+    psutil.wait_procs(functions, timeout=PATIENCE)
 
 
 def main() -> None:
-    console = Console(highlight=False)
-    jpeg = SAMPLE.read_bytes()
-    grey = np.asarray(Image.fromarray(read_grey(jpeg)).resize((WIDTH, HEIGHT)))
-    films = {
-        "JPEG": jpeg,
-        "uncompressed DICOM": dicom(grey),
-        "DICOM, JPEG lossless": dicom(grey, JPEGLosslessSV1),
-    }
+    console = Console(highlight=False, width=140)
     with (
         tempfile.TemporaryDirectory() as folder,
-        stack.running(stack.Settings(Path(folder) / "stack")) as running,
+        stack.running(stack.Settings(Path(folder) / "stack"), console.print) as running,
     ):
-        observer = Observer(running)
-        for name, body in films.items():
-            seconds = []
-            for number in range(RUNS + 2):  # the first two start the functions' processes
-                film = Path(folder) / f"{name} {number}"
-                film.write_bytes(body)
-                screening = observer.screen(film, "PNEUMONIA", PATIENCE, dicom=False)
-                seconds.append(screening.seconds or PATIENCE)
-            size = len(body) / 1024**2
-            median = statistics.median(seconds[2:])
-            console.print(f"{name}, {size:.1f} MB: {median:.2f} s at the median of {RUNS}")
+        console.print(report.table(measure(running, console.print)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,11 @@ _NEAR = 24  # ... and in the lines behind the first, where JPEG leaves ripples o
 _EVEN = 0.97  # the share of such pixels that makes the first line padding ...
 _STILL_EVEN = 0.9  # ... and each line behind it
 _DARK = 48  # below this level a strip may be the collimated border of a film ...
-_WIDE = 0.08  # ... unless it takes this share of the side: few borders do, most padding does
+_WIDE = 0.08  # ... unless it takes this share of the side: few borders do, most padding does ...
+_BLACK = 3  # ... or has no noise: up to this level,
+_ALL = 0.995  # ... in this share of a line's pixels
+_BRIGHT = 200  # from this level on a strip may be scanned paper, with noise and with writing in it
+_WRITING = 0.06  # of the side: the height of a line of writing
 _LEAST_KEPT = 0.3  # of either side: what leaves less is no film with padding
 
 
@@ -45,13 +49,21 @@ def without_padding(grey: Grey) -> Grey:
 def _strip(film: Grey) -> int:
     """The number of lines from the first one on that are padding."""
     level = float(np.median(film[0]))
-    if _share(film[0], level, _SAME) < _EVEN:
+    bright = level >= _BRIGHT
+    if _share(film[0], level, _NEAR if bright else _SAME) < _EVEN:
         return 0
-    lines = 1
-    while lines < len(film) and _share(film[lines], level, _NEAR) >= _STILL_EVEN:
-        lines += 1
-    narrow = lines < _WIDE * len(film)
-    return 0 if level < _DARK and narrow else lines
+    gap = int(_WRITING * len(film)) if bright else 0
+    lines, line = 1, 1
+    while line < len(film) and line - lines <= gap:
+        if _share(film[line], level, _NEAR) >= _STILL_EVEN:
+            lines = line + 1
+        line += 1
+    if level >= _DARK or lines >= _WIDE * len(film):
+        return lines
+    black = 0
+    while black < lines and _share(film[black], 0, _BLACK) >= _ALL:
+        black += 1
+    return black
 
 
 def _share(line: NDArray[np.uint8], level: float, within: int) -> float:

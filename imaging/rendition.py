@@ -1,7 +1,6 @@
 """From any film to its rendition: an 8-bit grey PNG that every endpoint takes."""
 
 import io
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -10,17 +9,12 @@ from imaging.dicom import read_film
 from imaging.grey import Grey
 from imaging.readers import read_grey
 from imaging.refusals import NotReadable
-from screening.facts import ADULT_REASON, Facts
+from imaging.rendered import Rendition
+from screening.facts import ADULT_REASON
 from screening.formats import Format, format_of
 
 SHORT_SIDE = 1024  # over four times the network's input, and a tenth of a serverless body
 _COMPRESSION = 1  # a tenth larger than the default, and three times as fast
-
-
-@dataclass(frozen=True)
-class Rendition:
-    png: bytes
-    facts: Facts | None  # of a DICOM file
 
 
 def render(data: bytes) -> Rendition:

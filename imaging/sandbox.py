@@ -30,10 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import imagecodecs
-
 from imaging.refusals import NotReadable
-from imaging.rendition import Rendition, render
+from imaging.rendered import Rendition
 from screening.facts import facts_from, plain
 from screening.refusals import Code
 
@@ -162,6 +160,8 @@ def _read(pipe: IO[bytes], length: int, deadline: float) -> bytes:
 
 def _answer_to(data: bytes) -> bytes:
     """Return a worker's answer about a film."""
+    from imaging.rendition import render
+
     try:
         rendition = render(data)
     except NotReadable as refusal:
@@ -255,10 +255,16 @@ def _confine(limits: Limits) -> None:
 
 
 def _import_all() -> None:
-    """Import what libraries would import at the first film: workers can't."""
+    """Import what renders, and what libraries would import at the first film: workers can't.
+
+    Here only: the process that starts a sandbox does without the codecs.
+    """
+    import imagecodecs
     import numpy.ma  # noqa: F401
     from PIL import Image
     from pydicom.charset import python_encoding
+
+    import imaging.rendition  # noqa: F401
 
     Image.preinit()
     imagecodecs.packbits_decode  # noqa: B018 - imported as it is asked for

@@ -1,12 +1,14 @@
-"""What Lambda loads: the handler, made as the process starts from its environment."""
+"""Lambda entry point: builds the handler once per cold start."""
 
 import os
 
-from aws.clients import make_render_clients
 from imaging.sandbox import Sandbox
-from render.handler import Config, make_handler
-from screening.config import read_config
 
 sandbox = Sandbox()
-sandbox.start()  # it gets ready while the rest of the function does
+sandbox.start()  # it imports the codecs while this process imports the SDK
+
+from aws.clients import make_render_clients  # noqa: E402
+from render.handler import Config, make_handler  # noqa: E402
+from screening.config import read_config  # noqa: E402
+
 handler = make_handler(read_config(os.environ, Config), make_render_clients(), sandbox)

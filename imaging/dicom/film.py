@@ -15,7 +15,7 @@ from imaging.dicom.suitable import check_suitable
 from imaging.dicom.tones import to_grey
 from imaging.edges import without_padding
 from imaging.grey import Grey
-from imaging.limits import MAX_ASPECT, check_size
+from imaging.limits import check_size
 from imaging.tones import histogram, shows_nothing
 from screening.facts import Facts
 from screening.refusals import Code
@@ -82,8 +82,6 @@ def _toned(header: Header) -> tuple[Grey, tuple[str, ...]]:
 
 def _with_square_pixels(grey: Grey, ratio: float) -> Grey:
     """Stretch a film whose pixels are `ratio` times as high as wide."""
-    if not 1 / MAX_ASPECT < ratio < MAX_ASPECT:
-        raise Refused(Code.BROKEN)
     height, width = grey.shape
     # The longer way, so that no detail is lost.
     size = (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)

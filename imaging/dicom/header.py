@@ -41,6 +41,7 @@ _META_GROUP = 2
 _DIRECTORY_RECORDS = Tag(0x0004, 0x1220)
 _OVERLAY_BIT = Tag(0x6000, 0x0102)  # where a retired kind of overlay lies among the samples' bits
 _LONGEST_TEXT = 64
+_HIGHEST_PIXEL = 4.0  # by its width, or the other way round; what says more is a mistake
 _MOST_ITEMS = 32  # of a sequence: nobody has more windows or codes
 _DESCRIPTIONS = (
     "SeriesDescription",
@@ -48,7 +49,14 @@ _DESCRIPTIONS = (
     "AcquisitionDeviceProcessingDescription",
     "StudyDescription",
 )
-_DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
+_DATES = (
+    "StudyDate",
+    "SeriesDate",
+    "AcquisitionDate",
+    "AcquisitionDateTime",
+    "ContentDate",
+    "InstanceCreationDate",
+)
 _OTHERS = (
     "SpecificCharacterSet SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID "
     "AccessionNumber Modality PresentationIntentType PatientID PatientBirthDate PatientAge "
@@ -109,7 +117,7 @@ class Header:
     patient_id: str
     age: str
     birth_date: str
-    dates: tuple[str, ...]  # of the study, the series, the acquisition and the content
+    dates: tuple[str, ...]  # of study, series, acquisition, content and file, the surest first
     view: str
     views: tuple[Coded, ...]
     orientation: tuple[str, ...]
@@ -192,7 +200,7 @@ def _header(dataset: Dataset, syntax: str, media_class: str) -> Header:
         body_part=_term(dataset, "BodyPartExamined"),
         regions=_codes(dataset, "AnatomicRegionSequence"),
         descriptions=tuple((keyword, _term(dataset, keyword)) for keyword in _DESCRIPTIONS),
-        frames=_integer(dataset, "NumberOfFrames") or 1,
+        frames=max(1, _integer(dataset, "NumberOfFrames") or 1),
         samples_per_pixel=_integer(dataset, "SamplesPerPixel") or 1,
         photometric=_term(dataset, "PhotometricInterpretation").replace(" ", ""),
         rows=_integer(dataset, "Rows"),
@@ -320,7 +328,7 @@ def _padding(dataset: Dataset) -> tuple[int, int] | None:
 def _pixel_ratio(dataset: Dataset) -> float | None:
     for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
         values = _numbers(dataset, keyword)
-        if len(values) == 2 and min(values) > 0:
+        if len(values) == 2 and min(values) > 0 and max(values) <= _HIGHEST_PIXEL * min(values):
             return values[0] / values[1]
     return None
 

@@ -36,3 +36,9 @@ def test_what_is_built_stays_in_the_stacks_own_directory(application: Applicatio
     built = {"ClassifyFunction": "aws_lambda_powertools", "RenderFunction": "imagecodecs"}
     for function, library in built.items():
         assert (state / "build" / function / library).is_dir()
+
+
+def test_the_function_that_renders_starts_from_bytecode(application: Application) -> None:
+    bundle = application.stack.settings.state / "build" / "RenderFunction"
+    for package in ("imaging", "render", "numpy", "pydicom"):
+        assert list((bundle / package / "__pycache__").glob("*.pyc"))

@@ -214,3 +214,14 @@ def test_a_cell_is_not_bound_to_the_current_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert sandbox.render(dicom(film())).png
+
+
+def test_the_process_that_starts_a_sandbox_imports_no_codec() -> None:
+    """The function's process starts sooner without them, and memory limits are the workers'."""
+    heavy = "{'numpy', 'PIL', 'pydicom', 'imagecodecs'}"
+    program = f"import sys, imaging.sandbox; print(sorted({heavy} & set(sys.modules)))"
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "[]\n"

@@ -1,0 +1,11 @@
+"""What rendering a film gives; apart from what renders, so that the type alone imports no codec."""
+
+from dataclasses import dataclass
+
+from screening.facts import Facts
+
+
+@dataclass(frozen=True)
+class Rendition:
+    png: bytes
+    facts: Facts | None  # of a DICOM file
