@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import io
 import json
+import os
 import subprocess
 import sys
 import termios
