@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import tempfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -61,6 +62,15 @@ def folder(text: str) -> Path:
     path = Path(text)
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a file; name a folder")
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        # Found out before the work, not after it.
+        raise argparse.ArgumentTypeError(
+            f"{text} can't be written: {there}: {error.strerror}"
+        ) from None
     return path
 
 

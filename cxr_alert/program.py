@@ -1,6 +1,7 @@
 """`cxr-alert`: screen chest X-rays for pneumonia, here and in the cloud."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from cxr_alert.commands import (
     worklist,
 )
 from cxr_alert.errors import Failure, Mistake
+from cxr_alert.mistakes import sentence_of
 
 FAILED = 1
 MISTAKEN = 2  # as argparse ends where an option is wrong
@@ -42,6 +44,9 @@ _COMMANDS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     _use_one_region()
+    # Names of files may hold what a terminal can't show.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = parser().parse_args(arguments)
         status: int | None = options.run(options)
@@ -54,6 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except (ImportError, OSError, UnicodeError, MemoryError) as error:
+        if (sentence := sentence_of(error)) is None:
+            raise
+        return _end(sentence, FAILED)
     return status or 0
 
 

@@ -12,6 +12,7 @@ from imaging.readers import read_grey
 from imaging.refusals import NotReadable
 from screening.facts import ADULT_REASON, Facts
 from screening.formats import Format, format_of
+from screening.refusals import Code
 
 SHORT_SIDE = 1024  # over four times the network's input, and a tenth of a serverless body
 _COMPRESSION = 1  # a tenth larger than the default, and three times as fast
@@ -40,7 +41,9 @@ def for_an_endpoint(data: bytes) -> bytes:
         return data
     rendition = render(data)
     if rendition.facts is not None and rendition.facts.adult:
-        raise NotReadable(ADULT_REASON)
+        adult = NotReadable(ADULT_REASON)
+        adult.code = Code.ADULT
+        raise adult
     return rendition.png
 
 

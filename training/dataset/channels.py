@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
+from imaging.bare import bare
 from imaging.grey import Grey
 from imaging.readers import read_grey
 from screening.formats import Format, format_of
@@ -27,13 +28,16 @@ _READ_BY_THE_ALGORITHM = (".jpeg", ".jpg", ".png")
 
 def write_channels(
     out: Path, training: Sequence[Film], validation: Sequence[Film], seed: int
-) -> None:
+) -> dict[Path, Path]:
     """Write the algorithm's four channels into `out`, one folder each.
 
-    `train` and `validation` hold the films in a folder per class, copied as they are if they are
-    RGB already. `train_lst/train.lst` and `validation_lst/validation.lst` name them, a line each:
+    `train` and `validation` hold the films in a folder per class, with their pixels and nothing
+    else: no tags, texts or comments, and a name of their own unless it is a published one.
+    `train_lst/train.lst` and `validation_lst/validation.lst` name them, a line each:
     index, label and path below the channel's folder, with tabs between; in random order, since
     batches are taken from it as it stands.
+
+    Returns where each film lies, below `out`, by its path.
     """
     parts = {"train": training, "validation": validation}
     films = [(film, path) for part in IMAGES for film, path in _placed(parts[part], out / part)]
@@ -56,21 +60,23 @@ def write_channels(
         random.Random(seed).shuffle(lines)  # noqa: S311 - an order to repeat, not to keep secret
         (out / listed).mkdir(exist_ok=True)
         numbered = "".join(f"{index}\t{line}" for index, line in enumerate(lines))
-        (out / listed / f"{part}.lst").write_text(numbered)
+        (out / listed / f"{part}.lst").write_text(numbered, encoding="utf-8")
+    return {film.path: path.relative_to(out) for film, path in films}
 
 
 def as_rgb(data: bytes) -> bytes:
     """A film's file as the algorithm needs it: RGB, 8 bits a channel, upright.
 
-    A file that is so already comes back unchanged; another is decoded as the endpoint would and
-    saved in its own format, but for DICOM: the algorithm reads only JPEG and PNG.
+    A file that is so already keeps its pixels and loses the rest; another is decoded as the
+    endpoint would and saved in its own format, but for DICOM: the algorithm reads only JPEG and
+    PNG.
     """
     if format_of(data) is Format.DICOM:
         return _saved(read_grey(data), _DICOM_BECOMES)
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
         upright = image.getexif().get(_ORIENTATION, 1) == 1
         if image.mode == "RGB" and upright and not image.has_transparency_data:
-            return data
+            return bare(data)
         kind = image.format
     return _saved(read_grey(data), kind)
 
@@ -82,18 +88,23 @@ def _saved(grey: Grey, kind: str | None) -> bytes:
 
 
 def _placed(films: Sequence[Film], folder: Path) -> list[tuple[Film, Path]]:
-    """Each film with its path in `folder`; of two of one name the second gets a number."""
+    """Each film with its path in `folder`.
+
+    A published name stays, since it tells the patient and nobody's name. Any other becomes the
+    digest of its patient with a number, from which `find_films` knows who is the same.
+    """
+    numbers: dict[str, int] = defaultdict(int)
     taken: set[Path] = set()
     placed = []
     for film in films:
-        name = re.sub(r"[\t\r\n]", "_", film.path.name)  # they end a field or a line of the list
-        path = folder / CLASSES[film.label] / name
-        if path.suffix.lower() not in _READ_BY_THE_ALGORITHM:
-            path = path.with_name(f"{path.name}.{_DICOM_BECOMES.lower()}")
-        number = 2
-        while path in taken:
-            path = path.with_name(f"{Path(name).stem}-{number}{path.suffix}")
-            number += 1
+        suffix = film.path.suffix.lower()
+        if suffix not in _READ_BY_THE_ALGORITHM or film.dicom:
+            suffix = f".{_DICOM_BECOMES.lower()}"
+        path = folder / CLASSES[film.label] / f"{film.path.stem}{suffix}"
+        if not is_published(path.name) or path in taken:
+            digest = film.patient.digest
+            numbers[digest] += 1
+            path = path.with_name(f"patient-{digest}-{numbers[digest]}{suffix}")
         taken.add(path)
         placed.append((film, path))
     return placed

@@ -22,14 +22,13 @@ from training.dataset.folder import (
     CLASSES,
     BadDataset,
     Film,
-    find_films,
-    other_files,
-    patients_below,
     split_as_reported,
     split_films,
+    survey,
     tell_shared_patients,
 )
-from training.dataset.patients import name_patients, tell_nameless
+from training.dataset.names import TEXT
+from training.dataset.patients import name_patients, patients_kept_out, tell_nameless
 from training.learning.recipe import Recipe
 
 Split: TypeAlias = Literal["patients", "report"]
@@ -73,9 +72,9 @@ def prepare(
 ) -> Summary:
     """Label, check, split and draw the films below `data`, and leave in `out` what a job reads.
 
-    `films.csv` (every film: its label, part and patient), `duplicates.csv`, `summary.json`,
-    `distribution.png`, `examples.png`, and the built-in algorithm's four channels (see
-    channels.py). `split` is `patients`, the same blocks of patient numbers that `train` holds
+    `films.csv` (every film: its label, part, patient and file in a channel), `duplicates.csv`,
+    `summary.json`, `distribution.png`, `examples.png`, and the built-in algorithm's four channels
+    (see channels.py). `split` is `patients`, the same blocks of patient numbers that `train` holds
     out, or `report`, 46 films held out as in the 2020 report. Films of a test split are checked and
     counted but lie in no channel; films that can't be read are named and left out. `patients` is a
     table as `name_patients` takes it.
@@ -84,15 +83,13 @@ def prepare(
     """
     console = Console()
     _claim(out, data)
-    found = find_films(data)
-    if patients:
-        found = name_patients(found, data, patients)
-    for sentence in tell_nameless(found):
-        console.print(sentence)
-    apart = patients_below(kept_out)
+    seen = survey(data)
+    found = name_patients(seen.films, data, patients) if patients else seen.films
+    notes = [*seen.notes, *tell_nameless(found)]
+    for sentence in notes:
+        console.print(sentence, markup=False)
+    apart = patients_kept_out(kept_out, seen.films, found, patients)
     films, fingerprints, unreadable = _look_at(found)
-    for path in other_files(data):
-        console.print(f"Left out, since it is no JPEG, PNG or DICOM: {path}", markup=False)
     for one in unreadable:
         console.print(
             f"Left out, since it can't be read: {one.film.path}. {one.reason}", markup=False
@@ -109,9 +106,10 @@ def prepare(
     duplicates = _Duplicates(films, part, find_pairs(fingerprints))
 
     _clear(out)
-    _write_films(out / _FILMS, data, found, part)
+    (out / _FILMS).touch()  # which makes `out` ours, whatever comes between
     _write_duplicates(out / "duplicates.csv", data, duplicates)
-    write_channels(out, training, validation, recipe.seed)
+    placed = write_channels(out, training, validation, recipe.seed)
+    _write_films(out / _FILMS, data, found, part, placed)
     draw_distribution(parts, out / "distribution.png")
     draw_examples(training, out / "examples.png")
     summary: Summary = {
@@ -120,6 +118,7 @@ def prepare(
         "films": len(films),
         "parts": {name: _count(members) for name, members in parts.items()},
         "splits": {name: _count(members) for name, members in _as_given(films).items()},
+        "notes": notes,
         "patients_in_two_splits": tell_shared_patients(films),
         "unreadable": [{"Pic": _name(one.film, data), "reason": one.reason} for one in unreadable],
         "duplicates": _count_duplicates(data, duplicates),
@@ -171,17 +170,24 @@ def _look_at(films: Sequence[Film]) -> tuple[list[Film], list[Fingerprint], list
     )
 
 
-def _write_films(path: Path, data: Path, films: Sequence[Film], part: Mapping[Film, str]) -> None:
-    with path.open("w", newline="") as file:
+def _write_films(
+    path: Path,
+    data: Path,
+    films: Sequence[Film],
+    part: Mapping[Film, str],
+    placed: Mapping[Path, Path],
+) -> None:
+    with path.open("w", newline="", **TEXT) as file:
         table = csv.writer(file)
-        table.writerow(["Pic", "pneumonia", "part", "split", "patient"])
+        table.writerow(["Pic", "pneumonia", "part", "split", "patient", "file"])
         for film in films:
-            in_part = part.get(film, "unreadable")
-            table.writerow([_name(film, data), film.label, in_part, film.split, film.patient])
+            where = (part.get(film, "unreadable"), film.split)
+            file_name = placed[film.path].as_posix() if film.path in placed else ""
+            table.writerow([_name(film, data), film.label, *where, film.patient, file_name])
 
 
 def _write_duplicates(path: Path, data: Path, duplicates: _Duplicates) -> None:
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", **TEXT) as file:
         table = csv.writer(file)
         table.writerow(["Pic", "same_as", "kind", "differing_bits", "across"])
         for pair in duplicates.pairs:

@@ -11,7 +11,9 @@ from rich.table import Table
 
 from cxr_alert.errors import Mistake
 from screening.judgement import Finding, finding_of
-from training.dataset.folder import is_film
+from screening.messages import printable
+from training.dataset.files import list_files
+from training.dataset.folder import tell
 from training.evaluation.predictor import (
     NotAllRead,
     ParallelPredictor,
@@ -29,10 +31,18 @@ def films_below(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             films.append(path)
             continue
-        below = [each for each in sorted(path.rglob("*")) if is_film(each)]
-        if not below:
-            raise Mistake(f"There is no JPEG, PNG or DICOM film in {path}.")
-        films += below
+        listing = list_files(path)
+        if not listing.films:
+            others = f"; {len(listing.others):,} other files lie there" if listing.others else ""
+            raise Mistake(f"There is no JPEG, PNG or DICOM film in {path}{others}.")
+        if listing.others:
+            tell(
+                [
+                    f"{len(listing.others):,} files in {path} are no JPEG, PNG or DICOM and are "
+                    f"left out, {printable(str(min(listing.others)))} for one."
+                ]
+            )
+        films += sorted(listing.films)
     return films
 
 
@@ -77,7 +87,7 @@ def _print_table(
     table.add_column("pneumonia", justify="right", no_wrap=True)
     reasons = []
     for image, answer in answers:
-        name = escape(str(image))
+        name = escape(printable(str(image)))
         if isinstance(answer, Unread):
             table.add_row(name, Finding.REJECTED, "-", "-")
             code = f" ({answer.code})" if answer.code else ""

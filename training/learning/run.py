@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from training.dataset.folder import Film
+from training.dataset.names import write_list
 from training.learning.fit import Labelled
 from training.learning.network import ResNet18
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
@@ -42,8 +43,7 @@ def note_split(
     The latter by hashes, which tell nobody's name, and with those of the run `start`: a network
     still knows what it began with.
     """
-    listed = "".join(f"{film.path.relative_to(data)}\n" for film in held_out)
-    (out / "validation.txt").write_text(listed)
+    write_list(out / "validation.txt", (film.path.relative_to(data) for film in held_out))
     known = {_patient_digest(film) for film in training}
     if start and (start / PATIENTS).is_file():
         known.update((start / PATIENTS).read_text().split())

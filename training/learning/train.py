@@ -12,11 +12,10 @@ from training.dataset.folder import (
     CLASSES,
     Film,
     find_films,
-    patients_below,
     split_films,
     tell_shared_patients,
 )
-from training.dataset.patients import name_patients, tell_nameless
+from training.dataset.patients import name_patients, patients_kept_out, tell_nameless
 from training.dataset.pixels import load_films
 from training.evaluation.evaluate import evaluate_films, labels_of, predict_films, save
 from training.evaluation.metrics import measure
@@ -64,14 +63,13 @@ def train(
     from another start.
     """
     console = Console()
-    films = find_films(data)
-    if patients:
-        films = name_patients(films, data, patients)
-    apart = patients_below(kept_out)
+    found = find_films(data)
+    films = name_patients(found, data, patients) if patients else found
+    apart = patients_kept_out(kept_out, found, films, patients)
     training, validation = split_films(films, recipe.fold, recipe.folds, apart)
     claim(out, recipe)
     for sentence in (*tell_shared_patients(films), *tell_nameless(films)):
-        console.print(sentence)
+        console.print(sentence, markup=False)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
 
     stored = load_films(training, recipe.stored_size, "training")
