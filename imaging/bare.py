@@ -25,14 +25,16 @@ def bare(data: bytes) -> bytes:
     JPEG and PNG keep their pixels bit for bit, but for one that EXIF turns: it becomes a PNG that
     is upright, as does a DICOM film, in the grey levels that are screened. Raises NotReadable.
     """
-    kind = format_of(data)
-    if kind in (Format.JPEG, Format.PNG) and _upright(data):
-        stripped = b"".join(_jpeg(data) if kind is Format.JPEG else _png(data))
-        if stripped:
-            return stripped
+    if format_of(data) is not Format.DICOM and _upright(data) and (kept := stripped(data)):
+        return kept
     saved = io.BytesIO()
     Image.fromarray(read_grey(data)).save(saved, "PNG")
     return saved.getvalue()
+
+
+def stripped(data: bytes) -> bytes:
+    """A JPEG or PNG file with the segments that its pixels need; nothing if they do not add up."""
+    return b"".join(_jpeg(data) if format_of(data) is Format.JPEG else _png(data))
 
 
 def _upright(data: bytes) -> bool:
@@ -88,13 +90,14 @@ def _end_of_scan(data: bytes, at: int) -> int:
 
 
 def _png(data: bytes) -> Iterator[bytes]:
-    yield data[:_PNG_SIGNATURE_BYTES]
-    at = _PNG_SIGNATURE_BYTES
+    """The chunks that pixels need; nothing of a file that is cut off."""
+    kept, at = [data[:_PNG_SIGNATURE_BYTES]], _PNG_SIGNATURE_BYTES
     while at + 12 <= len(data):
         (length,) = struct.unpack(">I", data[at : at + 4])
         name = data[at + 4 : at + 8]
         if name in _PNG_KEPT:
-            yield data[at : at + 12 + length]
+            kept.append(data[at : at + 12 + length])
         at += 12 + length
         if name == b"IEND":
+            yield from kept
             return

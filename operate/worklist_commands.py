@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cxr_alert.options import print_json
@@ -33,11 +34,11 @@ def performance(stack: str, days: int, wanted: float, *, as_json: bool) -> None:
         print_json([asdict(table) for table in tables])
         return
     for table in tables:
-        shown = Table(title=table.title, title_justify="left", caption=table.note or None)
+        shown = Table(title=escape(table.title), title_justify="left", caption=table.note or None)
         for column in table.columns:
             shown.add_column(column)
         for row in table.rows:
-            shown.add_row(*(printable(cell) for cell in row))
+            shown.add_row(*(escape(printable(cell)) for cell in row))
         console.print(shown)
 
 

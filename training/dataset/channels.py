@@ -2,7 +2,7 @@
 
 import io
 import random
-import re
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,11 +10,14 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
-from imaging.bare import bare
+from cxr_alert.private import write_private
+from imaging.bare import stripped
 from imaging.grey import Grey
 from imaging.readers import read_grey
 from screening.formats import Format, format_of
-from training.dataset.folder import CLASSES, Film
+from training.dataset.files import file_format
+from training.dataset.folder import CLASSES, Film, Patient
+from training.dataset.identity import Known, is_nameless
 
 IMAGES = ("train", "validation")
 LISTS = ("train_lst", "validation_lst")
@@ -45,7 +48,7 @@ def write_channels(
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(film: Film, path: Path) -> None:
-        path.write_bytes(as_rgb(film.path.read_bytes()))
+        write_private(path, as_rgb(film.path.read_bytes()))
 
     with ThreadPoolExecutor() as pool:
         written = pool.map(write, *zip(*films, strict=True))
@@ -75,9 +78,10 @@ def as_rgb(data: bytes) -> bytes:
         return _saved(read_grey(data), _DICOM_BECOMES)
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
         upright = image.getexif().get(_ORIENTATION, 1) == 1
-        if image.mode == "RGB" and upright and not image.has_transparency_data:
-            return bare(data)
         kind = image.format
+        as_is = image.mode == "RGB" and upright and not image.has_transparency_data
+    if as_is and (kept := stripped(data)):
+        return kept
     return _saved(read_grey(data), kind)
 
 
@@ -93,18 +97,21 @@ def _placed(films: Sequence[Film], folder: Path) -> list[tuple[Film, Path]]:
     A published name stays, since it tells the patient and nobody's name. Any other becomes the
     digest of its patient with a number, from which `find_films` knows who is the same.
     """
-    numbers: dict[str, int] = defaultdict(int)
+    numbers: dict[Patient, int] = defaultdict(int)
     taken: set[Path] = set()
     placed = []
     for film in films:
         suffix = film.path.suffix.lower()
-        if suffix not in _READ_BY_THE_ALGORITHM or film.dicom:
-            suffix = f".{_DICOM_BECOMES.lower()}"
-        path = folder / CLASSES[film.label] / f"{film.path.stem}{suffix}"
-        if not is_published(path.name) or path in taken:
-            digest = film.patient.digest
-            numbers[digest] += 1
-            path = path.with_name(f"patient-{digest}-{numbers[digest]}{suffix}")
+        if suffix not in _READ_BY_THE_ALGORITHM:
+            suffix = ".jpeg" if file_format(film.path) is Format.JPEG else ".png"
+        stem = film.path.stem
+        path = folder / CLASSES[film.label] / f"{stem}{suffix}"
+        while path in taken or film.known is not Known.FILE_NAME or not is_nameless(stem):
+            numbers[film.patient] += 1
+            stem = f"{film.patient.file_name}-{numbers[film.patient]}"
+            path = path.with_name(f"{stem}{suffix}")
+            if path not in taken:
+                break
         taken.add(path)
         placed.append((film, path))
     return placed

@@ -4,7 +4,7 @@ import random
 import sys
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -56,7 +56,7 @@ class Survey:
 
     films: list[Film]
     notes: list[str]
-    again: Mapping[Path, Film]
+    again: dict[Path, Film]
 
 
 def find_films(folder: Path) -> list[Film]:
@@ -195,7 +195,7 @@ def _once(folder: Path, films: list[Film]) -> tuple[list[Film], dict[Path, Film]
     notes = []
     for group in copies([film.path for film in films]):
         same = sorted((by_path[path] for path in group), key=_precedence)
-        twins = []
+        twins: list[Film] = []
         for film in same:
             kept = next((each for each in twins if _same_name(each, film)), None)
             if kept is None:

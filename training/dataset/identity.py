@@ -7,11 +7,17 @@ import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 _PUBLISHED_NAME = re.compile(r"(?P<series>person|(?:NORMAL2-)?IM-)(?P<number>\d+)", re.IGNORECASE)
 # The series of the published names, and the class that its films have there.
 _SERIES = {"person": ("person", 1), "im-": ("IM-", 0), "normal2-im-": ("NORMAL2-IM-", 0)}
 _PREPARED_NAME = re.compile(r"patient-(?P<digest>[0-9a-f]{12})-\d+\b")
+_NAMELESS = re.compile(
+    r"person\d+_(?:bacteria|virus)_\d+|(?:NORMAL2-)?IM(?:-\d+){2,3}|"
+    r"(?:person|(?:NORMAL2-)?IM-)\d+-\d+|patient-[0-9a-f]{12}-\d+",
+    re.ASCII,
+)
 _DIGITS = 12
 # What exports write in place of a number: one patient for all films would be wrong.
 _NOBODY = re.compile(
@@ -50,11 +56,16 @@ class Patient:
 
     @property
     def digest(self) -> str:
-        """Who it is without the name, for file names; of PatientID the digest that `name` is."""
-        if self.series:
-            return digest(str(self))
+        """Who it is without the name; of PatientID the digest that `name` is."""
+        if self.series or self.label:  # of a class: the film's name, which two classes may have
+            return digest(f"{self.label} {self}")
         known = re.fullmatch(rf"[0-9a-f]{{{_DIGITS}}}", self.name)
         return self.name if known else digest(self.name)
+
+    @property
+    def file_name(self) -> str:
+        """How a file's name begins that tells the patient to `published`, and nobody's name."""
+        return str(self) if self.series else f"patient-{self.digest}"
 
 
 def published(name: str) -> Patient | None:
@@ -67,7 +78,12 @@ def published(name: str) -> Patient | None:
     return None
 
 
-def patient_in(path: Path) -> Patient | None:
+def is_nameless(stem: str) -> bool:
+    """Tell whether a file's name without its suffix is one of the published or prepared ones."""
+    return bool(_NAMELESS.fullmatch(stem))
+
+
+def patient_in(file: Path | BinaryIO) -> Patient | None:
     """The patient that a DICOM file names; None where it names nobody or can't be read."""
     # Imported late: whoever has no DICOM films goes without the library.
     import pydicom
@@ -76,7 +92,7 @@ def patient_in(path: Path) -> Patient | None:
         warnings.simplefilter("ignore")
         try:
             header = pydicom.dcmread(
-                path, stop_before_pixels=True, force=True, specific_tags=["PatientID"]
+                file, stop_before_pixels=True, force=True, specific_tags=["PatientID"]
             )
             number = str(header.get("PatientID", "") or "")
         except Exception:  # noqa: BLE001 - pydicom raises whatever a damaged file makes of it

@@ -11,11 +11,9 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TextIO
 
 from training.dataset.files import BadDataset
-
-# Names that are no UTF-8 are kept byte for byte.
-TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -24,6 +22,11 @@ _MARKS = {
 }
 _LINE = re.compile(r"\r\n|\r|\n")
 _DELIMITERS = ",;\t|"
+
+
+def open_table(path: Path) -> TextIO:
+    """Open a CSV file to write names into; those that are no UTF-8 are kept byte for byte."""
+    return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def write_list(path: Path, names: Iterable[Path]) -> None:
@@ -111,10 +114,8 @@ def _spellings(text: str) -> list[str]:
     bare = text.strip()
     found = [text, bare]
     if len(bare) > 1 and bare[0] == bare[-1] == '"':
-        try:
+        with contextlib.suppress(ValueError):
             found.append(str(json.loads(bare)))
-        except ValueError:
-            pass
         found.append(bare[1:-1])
     found += [each.replace("\\", "/") for each in found]
     return list(dict.fromkeys(found))

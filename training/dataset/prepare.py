@@ -27,7 +27,7 @@ from training.dataset.folder import (
     survey,
     tell_shared_patients,
 )
-from training.dataset.names import TEXT
+from training.dataset.names import open_table
 from training.dataset.patients import name_patients, patients_kept_out, tell_nameless
 from training.learning.recipe import Recipe
 
@@ -177,7 +177,7 @@ def _write_films(
     part: Mapping[Film, str],
     placed: Mapping[Path, Path],
 ) -> None:
-    with path.open("w", newline="", **TEXT) as file:
+    with open_table(path) as file:
         table = csv.writer(file)
         table.writerow(["Pic", "pneumonia", "part", "split", "patient", "file"])
         for film in films:
@@ -187,7 +187,7 @@ def _write_films(
 
 
 def _write_duplicates(path: Path, data: Path, duplicates: _Duplicates) -> None:
-    with path.open("w", newline="", **TEXT) as file:
+    with open_table(path) as file:
         table = csv.writer(file)
         table.writerow(["Pic", "same_as", "kind", "differing_bits", "across"])
         for pair in duplicates.pairs:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from screening.messages import printable
 from training.dataset.folder import CLASSES, BadDataset, Film, Survey, survey, tell
-from training.dataset.names import TEXT, Names, read_list
+from training.dataset.names import Names, open_table, read_list
 from training.evaluation.bootstrap import auc_interval
 from training.evaluation.calibration import BINS, Floats
 from training.evaluation.metrics import Json, measure, measure_subgroup
@@ -74,7 +74,7 @@ def save(evaluation: Evaluation, data: Path, out: Path) -> None:
     """Leave `metrics.json` and `predictions.csv` in the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(evaluation.metrics, indent=2) + "\n")
-    with (out / "predictions.csv").open("w", newline="", **TEXT) as file:
+    with open_table(out / "predictions.csv") as file:
         table = csv.writer(file)
         table.writerow(["film", "label", "probability"])
         for film, probability in zip(evaluation.films, evaluation.probabilities, strict=True):

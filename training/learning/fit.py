@@ -101,11 +101,11 @@ def fit(
                 schedule.step()
                 average(averaged, network, recipe.ema_decay, schedule.last_epoch)
                 if not math.isfinite(loss):
-                    raise _diverged(epoch, recipe)
+                    raise diverged(epoch, recipe)
                 total += loss * len(chosen)
                 bar.update(task, advance=len(chosen), loss=f"loss {loss:.3f}")
-            if not all(value.isfinite().all() for value in averaged.state_dict().values()):
-                raise _diverged(epoch, recipe)
+            if not predict_logits(averaged, training.films[chosen]).isfinite().all():
+                raise diverged(epoch, recipe)
             state = {
                 "epoch": epoch + 1,
                 "network": network.state_dict(),
@@ -128,7 +128,7 @@ def save_state(state: dict[str, Any], checkpoint: Path) -> None:
     unfinished.replace(checkpoint)
 
 
-def _diverged(epoch: int, recipe: Recipe) -> BadRecipe:
+def diverged(epoch: int, recipe: Recipe) -> BadRecipe:
     return BadRecipe(
         f"Training diverged in epoch {epoch + 1}: the network's numbers are no numbers any more. "
         f"Lower the recipe's learning_rate, now {recipe.learning_rate:g}, and train anew."

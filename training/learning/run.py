@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -99,7 +100,19 @@ def epochs_done(out: Path) -> int:
     checkpoint = out / "checkpoint.pt"
     if not checkpoint.exists():
         return 0
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"])
+    return int(load_checkpoint(checkpoint)["epoch"])
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What `fit` left in the file `path`. Raises BadRecipe where it is damaged."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # PyTorch raises whatever its unpickler does
+        raise BadRecipe(
+            f"{path} is no checkpoint of a training run, or is damaged: remove it, and the run "
+            "begins anew."
+        ) from error
+    return state
 
 
 def add_to_curve(out: Path, epoch: int, size: int, loss: float, auc: float) -> None:

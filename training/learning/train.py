@@ -21,7 +21,7 @@ from training.evaluation.evaluate import evaluate_films, labels_of, predict_film
 from training.evaluation.metrics import measure
 from training.evaluation.predictor import load_network
 from training.learning.augment import augment
-from training.learning.fit import Labelled, fit, predict_logits, without_copies
+from training.learning.fit import Labelled, diverged, fit, predict_logits, without_copies
 from training.learning.gate import Gate
 from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
@@ -31,6 +31,7 @@ from training.learning.run import (
     claim,
     claim_source,
     epochs_done,
+    load_checkpoint,
     note_split,
     refuse_known_patients,
 )
@@ -90,7 +91,10 @@ def train(
         console.print(f"Goes on after epoch {done} of {recipe.epochs}, from {out}.")
 
     def report(epoch: int, loss: float, averaged: ResNet18) -> None:
-        normal, pneumonia = predict_logits(averaged, held).double().T.numpy()
+        logits = predict_logits(averaged, held)
+        if not logits.isfinite().all():
+            raise diverged(epoch, recipe)
+        normal, pneumonia = logits.double().T.numpy()
         score = measure(labels, expit(pneumonia - normal))["auc"]
         add_to_curve(out, epoch, recipe.size_at(epoch), loss, score)
         console.print(
@@ -127,9 +131,7 @@ def network_to_start_from(
     refuse_known_patients(run, held_out)
     if checkpoint.is_file():
         network = ResNet18()
-        network.load_state_dict(
-            torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
-        )
+        network.load_state_dict(load_checkpoint(checkpoint)["averaged"])
         return network
     network = weights_of(served)
     random = torch.Generator().manual_seed(recipe.seed)
