@@ -62,7 +62,7 @@ def folder(text: str) -> Path:
     path = Path(text)
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a file; name a folder")
-    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
             pass

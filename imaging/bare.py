@@ -25,7 +25,8 @@ def bare(data: bytes) -> bytes:
     JPEG and PNG keep their pixels bit for bit, but for one that EXIF turns: it becomes a PNG that
     is upright, as does a DICOM film, in the grey levels that are screened. Raises NotReadable.
     """
-    if format_of(data) is not Format.DICOM and _upright(data) and (kept := stripped(data)):
+    as_it_is = format_of(data) in (Format.JPEG, Format.PNG) and _upright(data)
+    if as_it_is and (kept := stripped(data)):
         return kept
     saved = io.BytesIO()
     Image.fromarray(read_grey(data)).save(saved, "PNG")

@@ -47,7 +47,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """
     text = _LINE.sub("\n", _text(path, "table"))
     first, _, rest = text.partition("\n")
-    if re.fullmatch(r'"?sep=."?', first.strip().lower()):  # Excel's own first line
+    if re.fullmatch(r'"?sep=."?\s*', first.lower()):  # Excel's own first line
         text = rest
     try:
         for delimiter in _DELIMITERS:
