@@ -147,7 +147,7 @@ def test_a_film_that_is_gone_or_no_film_is_named(
         Bucket="uploads", Key="gone.jpeg", VersionId=put("gone.jpeg", jpeg(2))
     )
     put("report.pdf", b"%PDF-1.7")
-    put("cut.dcm", dicom(GREY)[:400])
+    put("cut.dcm", dicom(GREY)[:-200])
     put("unsure.jpeg", jpeg(3), Reading.UNSURE)
     put("cold.jpeg", jpeg(4), StorageClass="GLACIER")
     exported = export(application, tmp_path / "out")

@@ -23,6 +23,7 @@ from training.dataset.identity import Known, Patient, digest, names_nobody, publ
 from training.dataset.patients import patients_kept_out
 
 CLASSES = ("NORMAL", "PNEUMONIA")
+JPEG = b"\xff\xd8\xff"
 GREY = np.add.outer(np.arange(32), np.arange(40)).astype(np.uint8)
 
 
@@ -30,7 +31,7 @@ def put(folder: Path, *names: str, same: bytes | None = None) -> None:
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(same or os.fsencode(name))
+        path.write_bytes(JPEG + (same or os.fsencode(name)))
 
 
 def put_dicom(path: Path, patient: str) -> None:
@@ -129,6 +130,13 @@ def test_a_linked_split_is_read_and_a_circle_ends(tmp_path: Path) -> None:
     ]
 
 
+def test_files_that_are_no_images_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    for name in ("NORMAL/a.jpeg", "x/NORMAL/a.jpeg", "PNEUMONIA/b.jpeg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("404 Not Found")
+    assert [film.twin for film in find_films(tmp_path)] == ["", "", ""]
+
+
 def test_a_copy_in_the_test_split_is_the_one_that_counts(tmp_path: Path) -> None:
     put(tmp_path, "train/NORMAL/a.jpeg", "test/NORMAL/a.jpeg", same=b"one")
     put(tmp_path, "train/PNEUMONIA/b.jpeg")
@@ -162,8 +170,8 @@ def test_a_folder_that_can_not_be_opened_stops_the_command(
 def test_files_are_films_by_their_bytes_where_the_name_says_nothing(tmp_path: Path) -> None:
     for name in ("1.2.840.113619.2.5", "IMG0001", "film.ima", "film.dcm "):
         put_dicom(tmp_path / "NORMAL" / name, "P1")
-    put(tmp_path, "NORMAL/scan", same=b"\xff\xd8\xff and so on")
-    put(tmp_path, "NORMAL/scan.jfif", same=b"\xff\xd8\xff and on")
+    put(tmp_path, "NORMAL/scan", same=b" and so on")
+    put(tmp_path, "NORMAL/scan.jfif", same=b" and on")
     put(tmp_path, "PNEUMONIA/b.JPG", "NORMAL/.DS_Store", "__MACOSX/NORMAL/c.jpeg")
     put(tmp_path, "NORMAL/@eaDir/thumb.jpg", "NORMAL/$RECYCLE.BIN/d.jpeg")
     found = survey(tmp_path)
@@ -268,7 +276,7 @@ def test_a_table_adds_to_what_is_kept_out(tmp_path: Path) -> None:
         f"{name}/{name}{n}.jpeg,P{n}\n" for name in CLASSES for n in range(4)
     )
     # One film by its bytes, one by its line in the table, one by the same name.
-    put(apart, "PNEUMONIA/renamed.jpeg", same=(data / "PNEUMONIA/PNEUMONIA2.jpeg").read_bytes())
+    put(apart, "PNEUMONIA/renamed.jpeg", same=b"PNEUMONIA/PNEUMONIA2.jpeg")
     put(apart, "NORMAL/elsewhere.jpeg", "NORMAL/NORMAL0.jpeg")
     expected = {f"{name}{n}.jpeg" for name in CLASSES for n in (0, 2, 3)}
     assert kept_out_of(data, apart, f"{table}elsewhere.jpeg,p3\n") == expected

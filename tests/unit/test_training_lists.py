@@ -135,7 +135,7 @@ def films(tmp_path: Path) -> Path:
     for name in ("NORMAL/a.jpeg", "NORMAL/copy.jpeg", "PNEUMONIA/b.jpeg", "x/NORMAL/a.jpeg"):
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("one film" if "NORMAL" in name else name)
+        path.write_bytes(b"\xff\xd8\xff" + (b"one" if "NORMAL" in name else b"other"))
     return tmp_path / "data"
 
 

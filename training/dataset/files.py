@@ -109,7 +109,7 @@ def file_format(path: Path) -> Format | None:
 
 
 def copies(paths: Sequence[Path]) -> list[list[Path]]:
-    """Groups of two or more of `paths` whose files hold the same bytes; empty files are no film."""
+    """Groups of two or more of `paths` that are images and hold the same bytes."""
     groups = [list(paths)]
     for key in (_size, _head, _content):
         groups = [same for group in groups for same in _grouped(group, key)]
@@ -134,7 +134,8 @@ def _size(path: Path) -> int:
 
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return hashlib.sha256(file.read(_HEAD_BYTES)).digest()
+        head = file.read(_HEAD_BYTES)
+    return hashlib.sha256(head).digest() if format_of(head) else b""
 
 
 def _content(path: Path) -> bytes:
