@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.integration.classify_cloud import Reply, Stub
 from tests.integration.sagemaker_cloud import BUCKET, ROOT, Account, account
-from training.dataset.folder import BadDataset
+from training.dataset.folder import BadDataset, find_films
 from training.dataset.prepare import prepare as prepare_here
 
 MXNET = ROOT / ".venv-mxnet" / "bin" / "python"
@@ -120,6 +120,23 @@ def test_the_lists_are_read_by_mxnet(prepare: Run, data: Path, tmp_path: Path) -
         lines = (out / f"{part}_lst" / f"{part}.lst").read_text().splitlines()
         assert [label for label, _ in seen] == [float(line.split("\t")[1]) for line in lines]
         assert all(red == green == blue > 0 for _, (red, green, blue) in seen)
+
+
+def test_an_interrupted_run_is_no_data_set_and_goes_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr("training.dataset.prepare.draw_distribution", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_here(data, out, "patients", None)
+    with pytest.raises(BadDataset, match="is a part of what `prepare` was to leave"):
+        find_films(out)
+    prepare_here(data, out, "patients", None)
+    assert len(find_films(out)) == 24
 
 
 def test_a_second_run_leaves_nothing_of_the_first(prepare: Run, data: Path, tmp_path: Path) -> None:

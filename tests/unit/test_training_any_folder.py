@@ -284,6 +284,13 @@ def test_a_table_adds_to_what_is_kept_out(tmp_path: Path) -> None:
         kept_out_of(data, apart, table)
 
 
+def test_who_can_not_be_told_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nameless(tmp_path / "data", 3)
+    put(tmp_path / "apart", "NORMAL/elsewhere.jpeg")
+    assert kept_out_of(tmp_path / "data", tmp_path / "apart") == set()
+    assert "Whose 1 films of --keep-out are can't be told" in capsys.readouterr().err
+
+
 def test_a_table_and_a_tag_mean_the_same_number(tmp_path: Path) -> None:
     data, apart = tmp_path / "data", tmp_path / "apart"
     nameless(data, 3)

@@ -16,6 +16,7 @@ from training.dataset.identity import Known, patient_in, published
 from training.dataset.identity import Patient as Patient
 
 CLASSES = ("NORMAL", "PNEUMONIA")
+UNFINISHED = "unfinished"  # a file that `prepare` has in its --out while it works
 HELD_OUT_BY_REPORT = 46  # of 5,232 films: the split of the 2020 report
 
 _NUMBERED = ("0", "1")  # what the folders of CLASSES may be called instead
@@ -83,6 +84,8 @@ def survey(folder: Path, *, both_classes: bool = True) -> Survey:
     """
     if not folder.is_dir():
         raise BadDataset(f"{folder} is not a folder: name the one that holds NORMAL and PNEUMONIA.")
+    if (folder / UNFINISHED).is_file():
+        raise BadDataset(f"{folder} is a part of what `prepare` was to leave: run that again.")
     listing = list_files(folder)
     placed, outside = _placed(folder, listing.films)
     if both_classes or not placed:

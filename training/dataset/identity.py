@@ -14,7 +14,7 @@ _PUBLISHED_NAME = re.compile(r"(?P<series>person|(?:NORMAL2-)?IM-)(?P<number>\d+
 _SERIES = {"person": ("person", 1), "im-": ("IM-", 0), "normal2-im-": ("NORMAL2-IM-", 0)}
 _PREPARED_NAME = re.compile(r"patient-(?P<digest>[0-9a-f]{12})-\d+\b")
 _NAMELESS = re.compile(
-    r"person\d+_(?:bacteria|virus)_\d+|(?:NORMAL2-)?IM(?:-\d+){2,3}|"
+    r"person\d+_(?:bacteria|virus)(?:_\d+){1,2}|(?:NORMAL2-)?IM(?:-\d+){2,3}|"
     r"(?:person|(?:NORMAL2-)?IM-)\d+-\d+|patient-[0-9a-f]{12}-\d+",
     re.ASCII,
 )
@@ -106,7 +106,7 @@ def digest(number: str) -> str:
     These are an issuer after ^, spaces, case, and leading zeros. Two hospitals' equal numbers count
     as one patient: that only keeps films together.
     """
-    return hashlib.sha256(_canonical(number).encode(errors="replace")).hexdigest()[:_DIGITS]
+    return hashlib.sha256(_canonical(number).encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
 
 
 def names_nobody(number: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from screening.messages import printable
 from training.dataset.files import copies
-from training.dataset.folder import BadDataset, Film, Patient, films_below
+from training.dataset.folder import BadDataset, Film, Patient, films_below, tell
 from training.dataset.identity import Known, digest
 from training.dataset.names import Names, read_table
 
@@ -68,6 +68,14 @@ def patients_kept_out(
         raise BadDataset(
             f"Whose film {_below(nobody[0], kept_out)} of --keep-out is can't be told, nor that of "
             f"{len(nobody) - 1:,} others: add lines for them to {table}."
+        )
+    if nobody:
+        tell(
+            [
+                f"Whose {len(nobody):,} films of --keep-out are can't be told, "
+                f"{_below(nobody[0], kept_out)} for one: their patients' other films may be "
+                "trained on."
+            ]
         )
     return {
         film.patient

@@ -20,6 +20,7 @@ from training.dataset.duplicates import Fingerprint, Pair, find_pairs, fingerpri
 from training.dataset.figures import draw_distribution, draw_examples
 from training.dataset.folder import (
     CLASSES,
+    UNFINISHED,
     BadDataset,
     Film,
     split_as_reported,
@@ -106,7 +107,6 @@ def prepare(
     duplicates = _Duplicates(films, part, find_pairs(fingerprints))
 
     _clear(out)
-    (out / _FILMS).touch()  # which makes `out` ours, whatever comes between
     _write_duplicates(out / "duplicates.csv", data, duplicates)
     placed = write_channels(out, training, validation, recipe.seed)
     _write_films(out / _FILMS, data, found, part, placed)
@@ -124,6 +124,7 @@ def prepare(
         "duplicates": _count_duplicates(data, duplicates),
     }
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    (out / UNFINISHED).unlink()
     _tell(console, summary, out)
     return summary
 
@@ -138,15 +139,17 @@ def _claim(out: Path, data: Path) -> None:
         )
     if out.exists() and not out.is_dir():
         raise BadDataset(f"{out} is a file: choose another --out.")
-    if out.is_dir() and any(out.iterdir()) and not (out / _FILMS).exists():
+    ours = (out / _FILMS).exists() or (out / UNFINISHED).exists()
+    if out.is_dir() and any(out.iterdir()) and not ours:
         raise BadDataset(f"{out} holds something else already: choose an empty --out.")
 
 
 def _clear(out: Path) -> None:
     """Remove an earlier result's channels: a film of theirs may be in another part now."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / UNFINISHED).touch()
     for channel in CHANNELS:
         shutil.rmtree(out / channel, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
 
 
 def _look_at(films: Sequence[Film]) -> tuple[list[Film], list[Fingerprint], list[Unreadable]]:
