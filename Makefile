@@ -22,7 +22,7 @@ up: build/.app build/.emulator build/.sam ## start the local application and lea
 down: build/.app ## stop what `make up` started
 	@$(CXR) down
 
-test: build/.dev build/.emulator build/.sam build/.cloud build/.mxnet lint ## style, types and every test
+test: build/.dev build/.emulator build/.sam build/.cloud lint ## style, types and every test
 	$(APP) -m pytest -n 2 --dist loadfile
 
 faults: build/.dev build/.emulator build/.sam ## every fault between the function and its services, slow ones too
@@ -51,8 +51,8 @@ train: build/.dev ## train a network: make train DATA=folder OUT=folder
 
 cloud: build/.app build/.cloud ## install SageMaker's SDK, for cxr-alert train --on sagemaker
 
-job: build/.dev build/.cloud ## run what a SageMaker job runs, in a clean environment
-	$(APP) -m pytest tests/integration/test_training_jobs.py -m slow
+job: build/.dev build/.cloud build/.mxnet ## run what a SageMaker job runs, in a clean environment
+	$(APP) -m pytest tests/integration/test_training_jobs.py tests/integration/test_training_prepare.py -m slow
 
 bench: build/.dev build/.emulator build/.sam build/.mxnet ## how fast it is: make bench, or make bench LONG=1
 	@$(CXR) bench $(if $(LONG),--long)

@@ -11,6 +11,7 @@ from cxr_alert.errors import Mistake
 from laboratory import cross_validation, leave_one_out, pipeline, rejection, yardstick
 from laboratory.films import Folders
 from laboratory.recipe import SHIPPED_RECIPE, load_recipe
+from laboratory.served import replace_gate
 from serving.shipped import SHIPPED_NETWORK
 
 CUTOFF = 0.1
@@ -34,6 +35,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_folders(make)
     make.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE, help="(%(default)s)")
     make.set_defaults(run=_make)
+
+    replace = commands.add_parser("replace-gate", help="give a served file another gate")
+    _add_folders(replace)
+    replace.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE, help="(%(default)s)")
+    replace.add_argument("--model", type=Path, default=SHIPPED_NETWORK, help="(%(default)s)")
+    replace.add_argument("--gate", type=Path, required=True, help="gate folder of a run")
+    replace.set_defaults(run=_replace_gate)
 
     left = commands.add_parser("leave-one-out", help="evaluate the gate on kinds it never saw")
     _add_folders(left)
@@ -78,6 +86,11 @@ def _folders(options: argparse.Namespace) -> Folders:
 
 def _make(options: argparse.Namespace) -> None:
     pipeline.make_network(_folders(options), options.recipe, options.out)
+
+
+def _replace_gate(options: argparse.Namespace) -> None:
+    recipe = load_recipe(options.recipe)
+    replace_gate(_folders(options), recipe, options.model, options.gate, options.out)
 
 
 def _leave_one_out(options: argparse.Namespace) -> None:

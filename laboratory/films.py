@@ -12,6 +12,7 @@ from torch import Tensor
 from imaging.network_input import network_input
 from imaging.readers import read_grey
 from imaging.refusals import NotReadable
+from laboratory.recipe import LaboratoryRecipe
 from training.dataset.folder import BadDataset, Film, find_films, patients_below, split_films
 from training.dataset.pixels import load_films
 from training.learning.fit import Labelled, without_copies
@@ -45,15 +46,19 @@ class Films:
     adults: Tensor
 
 
-def split(folders: Folders, fold: int, folds: int) -> tuple[list[Film], list[Film]]:
+def split(folders: Folders, recipe: LaboratoryRecipe) -> tuple[list[Film], list[Film]]:
     """Training and held-out films of children."""
     films = find_films(folders.data)
-    return split_films(films, fold, folds, patients_below(folders.kept_out))
+    return split_films(films, recipe.fold, recipe.folds, patients_below(folders.kept_out))
 
 
-def load(folders: Folders, fold: int, folds: int, size: int) -> Films:
-    """Read all films; the held-out ones at `size`, the others at STORED. Raises BadDataset."""
-    training, validation = split(folders, fold, folds)
+def load(folders: Folders, recipe: LaboratoryRecipe) -> Films:
+    """Read all films; those held out at the size that is served, the others at STORED.
+
+    Raises BadDataset.
+    """
+    training, validation = split(folders, recipe)
+    size = recipe.student.sizes.last
     labels = torch.tensor([film.label for film in training])
     stored = Labelled(load_films(training, STORED, "training"), labels)
     return Films(

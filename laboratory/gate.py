@@ -21,7 +21,7 @@ from training.learning.gate import Gate
 
 def sources_of(folders: Folders, recipe: LaboratoryRecipe) -> Sources:
     """The files that the gate learns from; raises BadDataset where a folder is empty."""
-    training, _ = split(folders, recipe.fold, recipe.folds)
+    training, _ = split(folders, recipe)
     kinds = sorted(path.name for path in folders.others.glob("*") if path.is_dir())
     if not kinds:
         raise BadDataset(f"No folder lies in {folders.others}: put a folder for each kind there.")
@@ -95,6 +95,6 @@ def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
 
 @torch.inference_mode()
 def gate_logits(gate: Gate, small: Tensor) -> NDArray[np.float64]:
-    """Logits [N, KINDS] of `shrunk` films uint8 [N, 1, S / 2, S / 2]."""
+    """Logits [N, KINDS] of `shrunk` films uint8 [N, 1, SIDE, SIDE]."""
     found = torch.cat([gate(part.float()) for part in small.split(64)])
     return np.asarray(found.double().numpy())

@@ -13,6 +13,7 @@ from imaging.network_input import network_input
 from laboratory import outliers
 from laboratory.films import read_images
 from laboratory.outliers import Grey
+from laboratory.recipe import Counts
 from serving.gate import KINDS
 from training.learning.gate import shrunk
 
@@ -22,7 +23,7 @@ _STORED = 224  # the side that images are varied at
 
 @dataclass(frozen=True)
 class GateImages:
-    """Films as `shrunk` gives them, uint8 [N, 1, S / 2, S / 2], with kind and source of each.
+    """Films as `shrunk` gives them, uint8 [N, 1, SIDE, SIDE], with kind and source of each.
 
     `kinds` are indices of KINDS, int64 [N].
     """
@@ -46,17 +47,6 @@ class Sources:
     others: Mapping[str, Sequence[Path]]
 
 
-@dataclass(frozen=True)
-class Counts:
-    """How many images of each sort are made for training."""
-
-    whole: int
-    adults: int
-    spoilt: int  # of each sort: inverted, turned, laid out
-    others: int
-    drawn: int
-
-
 def make_images(sources: Sources, size: int, counts: Counts, seed: int) -> GateImages:
     """Varied images of all kinds, as a network of side `size` sees them.
 
@@ -69,7 +59,7 @@ def make_images(sources: Sources, size: int, counts: Counts, seed: int) -> GateI
     others = {kind: _read(paths) for kind, paths in sources.others.items()}
     small, kinds, names = [], [], []
     for film, kind, source in _draw(children, adults, others, counts, random):
-        grey = torch.from_numpy(network_input(film, size))[None, None].float()
+        grey = torch.tensor(network_input(film, size))[None, None].float()
         small.append(shrunk(grey).round().to(torch.uint8)[0])
         kinds.append(KINDS.index(kind))
         names.append(source)

@@ -37,7 +37,7 @@ def leave_one_out(folders: Folders, recipe: LaboratoryRecipe, out: Path, at_once
     size = recipe.student.sizes.last
     sources = sources_of(folders, recipe)
     images = make_images(sources, size, recipe.gate.counts, recipe.gate.seed)
-    children = _children(split(folders, recipe.fold, recipe.folds)[1], size)
+    children = _children(split(folders, recipe)[1], size)
     kinds, result = sorted(sources.others), {}
     for first in range(0, len(kinds), at_once):
         without = kinds[first : first + at_once]

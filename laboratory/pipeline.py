@@ -23,7 +23,7 @@ def make_network(folders: Folders, recipe_file: Path, out: Path) -> None:
     recipe = load_recipe(recipe_file)
     _claim(recipe_file, out)
     size = recipe.student.sizes.last
-    films = load(folders, recipe.fold, recipe.folds, size)
+    films = load(folders, recipe)
     teachers = [out / f"teacher-{seed}" for seed in recipe.teacher.seeds]
     for seed, folder in zip(recipe.teacher.seeds, teachers, strict=True):
         train_teacher(films, recipe, seed, folder)
@@ -32,7 +32,7 @@ def make_network(folders: Folders, recipe_file: Path, out: Path) -> None:
         student = out / f"student-{seed}"
         train_student(films, Teachers(teachers), recipe, seed, student)
         network = out / f"network-{seed}"
-        assemble(folders, recipe, student, out / "gate", network, recipe.prevalence)
+        assemble(folders, recipe, student, out / "gate", network)
         console.print(f"{network} holds the served file and its figures.")
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from laboratory.gate_images import Counts
 from training.learning.recipe import STEP, BadRecipe, Recipe
 
 SHIPPED_RECIPE = Path(__file__).with_name("recipe.toml")
@@ -60,6 +59,17 @@ class StudentRecipe:
     temperature: float  # softens the teachers' answers (Hinton et al., 2015)
     adults_an_epoch: int  # unlabelled films of adults beside the children's
     averaging: float
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many images of each sort are made for training."""
+
+    whole: int  # of children
+    adults: int
+    spoilt: int  # of each sort: inverted, turned, laid out
+    others: int
+    drawn: int
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
 from training.learning.run import note_split
 from training.learning.serve import serve
+from training.learning.weights import weights_of
 
 
 def assemble(
@@ -25,7 +26,6 @@ def assemble(
     student: Path,
     gate: Path,
     out: Path,
-    prevalence: float,
 ) -> None:
     """Calibrate, quantise and measure the student of the run folder `student` with the gate.
 
@@ -33,18 +33,35 @@ def assemble(
     Leaves `cxr-resnet18.onnx`, `full-precision.onnx`, `validation.txt`, `patients.txt`,
     `metrics.json`, `predictions.csv` and `curve.csv` in `out`.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    training, validation = split(folders, recipe.fold, recipe.folds)
     size = recipe.student.sizes.last
     network = ResNet18()
     network.load_state_dict(_averaged(student))
+    settle_norms(network, load_films(split(folders, recipe)[0], size, "training"), seed=0)
+    _serve(folders, recipe, network.eval(), gate, out)
+    shutil.copy(student / "curve.csv", out)
+
+
+def replace_gate(
+    folders: Folders, recipe: LaboratoryRecipe, model: Path, gate: Path, out: Path
+) -> None:
+    """Give the network in the served file `model` the gate of the run folder `gate`.
+
+    Leaves in `out` what `assemble` leaves, but for the curve.
+    """
+    _serve(folders, recipe, weights_of(model), gate, out)
+
+
+def _serve(
+    folders: Folders, recipe: LaboratoryRecipe, network: ResNet18, gate: Path, out: Path
+) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    training, validation = split(folders, recipe)
+    size = recipe.student.sizes.last
     detector = Gate()
     detector.load_state_dict(_averaged(gate))
     films = load_films(training, size, "training")
-    settle_norms(network, films, seed=0)
-    serve(network.eval(), detector.eval(), size, films, validation, out, prevalence)
+    serve(network, detector.eval(), size, films, validation, out, recipe.prevalence)
     note_split(out, folders.data, training, validation)
-    shutil.copy(student / "curve.csv", out)
     save(evaluate_films(validation, load_network(out / NETWORK_FILE)), folders.data, out)
 
 

@@ -136,7 +136,7 @@ def test_an_interrupted_student_continues_to_the_same_weights(
         raise KeyboardInterrupt
 
     plan = load_recipe(recipe)
-    films = load(folders, plan.fold, plan.folds, 80)
+    films = load(folders, plan)
     teacher = tmp_path / "teacher"
     train_teacher(films, plan, 1, teacher)
     whole, parted = tmp_path / "whole", tmp_path / "parted"

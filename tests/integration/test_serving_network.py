@@ -38,7 +38,7 @@ def test_threads_get_the_same_probabilities_as_one(shipped: Network) -> None:
 
 def test_a_network_is_named_by_its_metadata(tmp_path: Path) -> None:
     path = brightness_network(tmp_path / "file.onnx", name="cxr, Zürich; 2\n")
-    assert Network(path, threads=1).name == "cxr__Z_rich__2_"
+    assert Network(path, threads=1).name == "cxr__Z_rich__2_-without-gate"
 
 
 def test_a_network_without_a_name_is_named_by_its_file_and_content(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_the_measure_is_the_one_worked_out_by_hand(
     result = run("evaluate", "--data", data, "--model", network, "--cutoff", "0.7", "--out", out)
     assert result.returncode == 0, result.stderr
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["network"] == "brightness-1"
+    assert metrics["network"] == "brightness-1-without-gate"
     assert (metrics["films"], metrics["patients"]) == (6, 4)
     # Film 60 lies above the normal films 20 and 40 but not above 150.
     assert metrics["auc"] == pytest.approx(8 / 9)

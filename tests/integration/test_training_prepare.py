@@ -107,6 +107,7 @@ def test_a_folder_becomes_what_a_job_reads(prepare: Run, data: Path, tmp_path: P
             assert drawn.width > 400
 
 
+@pytest.mark.slow
 def test_the_lists_are_read_by_mxnet(prepare: Run, data: Path, tmp_path: Path) -> None:
     if not MXNET.exists():
         pytest.skip("MXNet isn't installed: `make build/.mxnet` does it where it can be had.")

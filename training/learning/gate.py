@@ -11,11 +11,12 @@ from torch.nn import functional as F
 
 from serving.gate import KINDS
 
+SIDE = 80  # pixels
 _WIDTHS = (32, 32, 64, 128, 160)
 
 
 class Gate(nn.Module):
-    """Grey levels in, logits of KINDS out: a small residual network at half the film's side."""
+    """Grey levels in, logits of KINDS out: a small residual network on SIDE x SIDE pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +28,7 @@ class Gate(nn.Module):
         self.head = nn.Linear(2 * _WIDTHS[-1], len(KINDS))
 
     def forward(self, small: Tensor) -> Tensor:
-        """`shrunk` films [N, 1, S / 2, S / 2] of grey levels 0..255 -> logits [N, KINDS]."""
+        """`shrunk` films [N, 1, SIDE, SIDE] of grey levels 0..255 -> logits [N, KINDS]."""
         found = self.blocks(self.stem(small / 127.5 - 1))
         pooled = torch.cat([found.mean(dim=(2, 3)), found.amax(dim=(2, 3))], dim=1)
         logits: Tensor = self.head(self.drop(pooled))
@@ -58,5 +59,7 @@ class _Block(nn.Module):
 
 
 def shrunk(films: Tensor) -> Tensor:
-    """Films [N, 1, S, S] at half their side, as the gate takes them."""
-    return F.avg_pool2d(films, 2)
+    """Films [N, 1, S, S] at the gate's side, whatever size the network takes."""
+    if films.shape[-1] == 2 * SIDE:
+        return F.avg_pool2d(films, 2)
+    return F.interpolate(films, (SIDE, SIDE), mode="bilinear", align_corners=False)
