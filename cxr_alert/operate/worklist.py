@@ -16,7 +16,6 @@ from aws.reviewed import read_cases
 from aws.reviews_table import ReviewsTable
 from aws.worklist_table import WorklistTable, read_entry
 from cxr_alert.operate.application import Application
-from cxr_alert.private import FOLDER_MODE, write_private
 from imaging.bare import bare
 from imaging.refusals import NotReadable
 from reviewing.entry import Entry
@@ -27,6 +26,7 @@ from reviewing.review import Reading
 from screening.errors import Mistake
 from screening.formats import Format, format_of
 from training.dataset.identity import Patient, patient_in, published
+from training.dataset.private import FOLDER_MODE, write_private
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}
 # The next film would be refused, too; any other refusal may be of this one's key or storage class.
