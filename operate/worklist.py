@@ -12,16 +12,16 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from aws.reviewed import read_cases
-from aws.reviews_table import ReviewsTable
-from aws.worklist_table import WorklistTable, read_entry
 from cxr_alert.errors import Mistake
 from operate.application import Application
-from reviewing.entry import Entry
-from reviewing.overdue import overdue_since
-from reviewing.performance import Case
-from reviewing.performance_tables import Table, tables
-from reviewing.review import Reading
+from worklist.rules.entry import Entry
+from worklist.rules.overdue import overdue_since
+from worklist.rules.performance import Case
+from worklist.rules.performance_tables import Table, tables
+from worklist.rules.review import Reading
+from worklist.tables.reviewed import read_cases
+from worklist.tables.reviews_table import ReviewsTable
+from worklist.tables.worklist_table import WorklistTable, read_entry
 
 WAITING = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 _FOLDERS = {Reading.PNEUMONIA: "PNEUMONIA", Reading.NORMAL: "NORMAL"}

@@ -13,9 +13,9 @@ from aws_lambda_powertools import Logger
 from boto3.dynamodb.types import TypeDeserializer
 
 from aws.clients import WorklistClients
-from aws.worklist_table import WorklistTable
 from screening.config import TABLE, Variable
 from screening.record import record_from
+from worklist.tables.worklist_table import WorklistTable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

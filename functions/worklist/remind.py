@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from aws_lambda_powertools import Logger
 
 from aws.clients import WorklistClients
-from aws.worklist_table import Changed, WorklistTable
-from reviewing.entry import Entry
-from reviewing.overdue import is_overdue, overdue_since, subject, text
 from screening.clock import now, stamp
 from screening.config import TABLE, TOPIC, URL, Variable
+from worklist.rules.entry import Entry
+from worklist.rules.overdue import is_overdue, overdue_since, subject, text
+from worklist.tables.worklist_table import Changed, WorklistTable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import pytest
 
-from aws.worklist_table import item, read_entry
 from local.processes import ROOT
 from screening.film_name import film_name
 from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, Application, wait_until
 from tests.e2e.worklist_api import Answer, Api, log_in
+from worklist.tables.worklist_table import item, read_entry
 
 SOME_FILM = "0" * 32
 PATHS: dict[tuple[str, str], Any] = {

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from reviewing.entry import Entry, enter
-from reviewing.listing import Cursor, Run, Stage, Wanted, merge
-from reviewing.review import Reading
 from screening.film_name import film_name
 from screening.record import Record
+from worklist.rules.entry import Entry, enter
+from worklist.rules.listing import Cursor, Run, Stage, Wanted, merge
+from worklist.rules.review import Reading
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

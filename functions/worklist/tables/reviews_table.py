@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from aws.worklist_table import Changed
-from reviewing.review import Reading, Review
+from worklist.rules.review import Reading, Review
+from worklist.tables.worklist_table import Changed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

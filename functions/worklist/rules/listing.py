@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reviewing.entry import HIDDEN, Entry, State, place
-from reviewing.review import WrongRequest, decide
 from screening.clock import stamp
+from worklist.rules.entry import HIDDEN, Entry, State, place
+from worklist.rules.review import WrongRequest, decide
 
 LONGEST_PAGE = 100
 LONGEST_TEXT = 200
