@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--films", type=int, default=100_000, metavar="N")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings = stack.Settings(Path(folder), parameters={"SampleShare": "0"})
+        settings = stack.Settings(Path(folder), worklist={"SampleShare": "0"})
         with stack.running(settings) as running:
             _fill(running, chosen.films)
             api = log_in(running, "lee", "readers")

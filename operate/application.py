@@ -101,14 +101,33 @@ class Application:
 
 def find(stack_name: str) -> Application:
     """Return the application that was deployed under that name."""
+    outputs = _outputs(stack_name)
+    if outputs is None:
+        raise Mistake(
+            f"There is no stack {stack_name} in {boto3.session.Session().region_name}; "
+            "name another with --stack, or set AWS_REGION or AWS_PROFILE."
+        )
+    return Application(outputs)
+
+
+def find_with_worklist(stack_name: str) -> Application:
+    """Return the application of that name, with the outputs of its worklist's stack as well."""
+    found = find(stack_name)
+    outputs = _outputs(f"{stack_name}-worklist")
+    if outputs is None:
+        raise Mistake(
+            f"There is no stack {stack_name}-worklist; deploy the worklist first: "
+            "sam build --config-env worklist && sam deploy --config-env worklist."
+        )
+    return Application(found.outputs | outputs)
+
+
+def _outputs(stack_name: str) -> dict[str, str] | None:
     client: Any = boto3.client("cloudformation")
     try:
         (stack,) = client.describe_stacks(StackName=stack_name)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
-        raise Mistake(
-            f"There is no stack {stack_name} in {client.meta.region_name}; "
-            "name another with --stack, or set AWS_REGION or AWS_PROFILE."
-        ) from None
-    return Application({each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]})
+        return None
+    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -30,10 +30,12 @@ _progress = Console(stderr=True)
 
 
 @contextmanager
-def open_application(stack: str) -> Iterator[Application]:
+def open_application(
+    stack: str, find: Callable[[str], Application] = application.find
+) -> Iterator[Application]:
     """The application of a stack; what AWS refuses meanwhile is told in a sentence."""
     try:
-        yield application.find(stack)
+        yield find(stack)
     except (ClientError, BotoCoreError, NotSent) as error:
         raise Failure(f"AWS did not do it: {error}") from error
 

@@ -19,9 +19,7 @@ def add(
     password: str | None = None,
 ) -> None:
     """Let somebody log in. Cognito mails them a first password, unless one is given here."""
-    pool = application.outputs.get("ReaderPoolId")
-    if pool is None:
-        raise Mistake("The worklist is off; deploy with Worklist=on first.")
+    pool = application.outputs["ReaderPoolId"]
     client: Any = boto3.client("cognito-idp")
     attributes = [{"Name": "email", "Value": email}] if email else []
     options = {"DesiredDeliveryMediums": ["EMAIL"]} if email else {"MessageAction": "SUPPRESS"}

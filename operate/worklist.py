@@ -148,24 +148,17 @@ def _film(application: Application, entry: Entry) -> bytes | None:
 
 
 def _worklist(application: Application) -> WorklistTable:
-    return WorklistTable(application.dynamodb, _name(application, "WorklistTableName"))
+    return WorklistTable(application.dynamodb, application.outputs["WorklistTableName"])
 
 
 def _reviews(application: Application) -> ReviewsTable:
-    return ReviewsTable(application.dynamodb, _name(application, "ReviewsTableName"))
-
-
-def _name(application: Application, output: str) -> str:
-    name = application.outputs.get(output)
-    if name is None:
-        raise Mistake("The worklist is off; deploy with Worklist=on first.")
-    return name
+    return ReviewsTable(application.dynamodb, application.outputs["ReviewsTableName"])
 
 
 def _settings(application: Application, function: str) -> dict[str, str]:
     """What a function of the worklist was deployed with."""
     client: Any = boto3.client("lambda")
-    name = _name(application, f"{function}FunctionName")
+    name = application.outputs[f"{function}FunctionName"]
     found: dict[str, str] = client.get_function_configuration(FunctionName=name)["Environment"][
         "Variables"
     ]
@@ -174,7 +167,7 @@ def _settings(application: Application, function: str) -> dict[str, str]:
 
 def _scan_items(application: Application, output: str) -> Iterator[dict[str, Any]]:
     pages = application.dynamodb.get_paginator("scan").paginate(
-        TableName=_name(application, output)
+        TableName=application.outputs[output]
     )
     for page in pages:
         yield from page["Items"]

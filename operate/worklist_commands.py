@@ -8,6 +8,7 @@ from rich.table import Table
 
 from cxr_alert.options import print_json
 from operate import readers, worklist
+from operate.application import find_with_worklist
 from operate.commands import open_application
 from screening.messages import printable
 
@@ -15,7 +16,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def unreviewed(stack: str, *, as_json: bool) -> None:
-    with open_application(stack) as found:
+    with open_application(stack, find_with_worklist) as found:
         waiting = worklist.waiting(found)
     if as_json:
         print_json(asdict(waiting))
@@ -27,7 +28,7 @@ def unreviewed(stack: str, *, as_json: bool) -> None:
 
 
 def performance(stack: str, days: int, wanted: float, *, as_json: bool) -> None:
-    with open_application(stack) as found:
+    with open_application(stack, find_with_worklist) as found:
         tables = worklist.performance(found, days, wanted)
     if as_json:
         print_json([asdict(table) for table in tables])
@@ -42,7 +43,7 @@ def performance(stack: str, days: int, wanted: float, *, as_json: bool) -> None:
 
 
 def export(stack: str, out: Path, *, as_json: bool) -> None:
-    with open_application(stack) as found:
+    with open_application(stack, find_with_worklist) as found:
         exported = worklist.export(found, out)
     if as_json:
         print_json(asdict(exported))
@@ -53,7 +54,7 @@ def export(stack: str, out: Path, *, as_json: bool) -> None:
 
 
 def enlist(stack: str, *, as_json: bool) -> None:
-    with open_application(stack) as found:
+    with open_application(stack, find_with_worklist) as found:
         films = sum(1 for _ in worklist.enlist_all(found))
     if as_json:
         print_json({"films": films})
@@ -62,7 +63,7 @@ def enlist(stack: str, *, as_json: bool) -> None:
 
 
 def add_reader(stack: str, name: str, email: str | None, groups: list[str]) -> None:
-    with open_application(stack) as found:
+    with open_application(stack, find_with_worklist) as found:
         readers.add(found, name, groups, email)
     told = f"Cognito mails a first password to {email}." if email else "Set a password for it."
     console.print(f"{name} may log in. {told}", markup=False)

@@ -30,6 +30,7 @@ READ_SECONDS = {
     "sagemaker-runtime": 15,  # a serverless endpoint starts its container first
     "sns": 3,  # giving up early repeats an alert that went out
     "sqs": 2,
+    "ssm": 2,
     "cloudwatch": 5,
 }
 # Nobody waits for what runs on a schedule.
@@ -60,6 +61,7 @@ class RenderClients:
 @dataclass(frozen=True)
 class NotifyClients:
     sns: "SNSClient"
+    ssm: Any
     make_sqs: Callable[[], "SQSClient"]
 
 
@@ -117,6 +119,7 @@ def make_notify_clients() -> NotifyClients:
     return NotifyClients(
         # One attempt: a second one would be a second message within the time that is for one.
         sns=session.client("sns", config=_limits("sns", attempts=1)),
+        ssm=session.client("ssm", config=_limits("ssm", attempts=1)),
         make_sqs=lambda: session.client("sqs", config=_limits("sqs")),
     )
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.parameters import SSMProvider
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.clients import NotifyClients
 from aws.queue import NotSent, Queue
 from aws.topic import Topic
+from aws.worklist_address import WorklistAddress
 from notify import observe
 from screening.config import SECONDS, STACK, TOPIC, TRIES, URL, Variable
 from screening.digest import Alert, digest_message, digests, read_alert
@@ -42,7 +44,9 @@ class Config:
     retry_seconds: Annotated[int, Variable(SECONDS, "whole seconds from 1 to 900")]
     most_tries: Annotated[int, Variable(TRIES, "the queue's maxReceiveCount")]
     look_up_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
-    worklist_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
+    worklist_address_parameter: Annotated[
+        str, Variable(r"(/[\w.-]+)+", "the name of a parameter in SSM")
+    ] = "/cxr-alert/worklist-address"
 
 
 def make_handler(config: Config, clients: NotifyClients) -> Handler:
@@ -50,6 +54,9 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
     topic = Topic(clients.sns, config.notifications_topic_arn)
     queue = Queue(clients.make_sqs, config.people_queue_url)
     dead_letters = Queue(clients.make_sqs, config.people_dead_letter_queue_url)
+    worklist = WorklistAddress(
+        SSMProvider(boto3_client=clients.ssm), config.worklist_address_parameter
+    )
     observe.metrics.set_default_dimensions(stack=config.stack_name)
 
     @observe.logger.inject_lambda_context
@@ -59,7 +66,7 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
         alerts, failures = _read(messages)
         failures = _give_up(dead_letters, messages, failures)
         for digest in digests(alerts.values()):
-            failure = _send(topic, digest, config)
+            failure = _send(topic, digest, config, worklist.find())
             observe.report_digest(digest, failure)
             if failure:
                 told = set(digest)
@@ -111,9 +118,9 @@ def _give_up(
     return {}
 
 
-def _send(topic: Topic, digest: list[Alert], config: Config) -> TryAgain | None:
+def _send(topic: Topic, digest: list[Alert], config: Config, worklist: str) -> TryAgain | None:
     try:
-        message = digest_message(digest, config.look_up_url, config.worklist_url)
+        message = digest_message(digest, config.look_up_url, worklist)
         (failure,) = topic.publish([message])
         return failure
     finally:

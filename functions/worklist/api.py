@@ -150,9 +150,13 @@ def add_review(name: str) -> Response[dict[str, Any]]:
             raise Changed("The film was screened again meanwhile; look at it once more.")
         review = _review(entry, submitted, caller)
         try:
-            _services().reviews.add(review, _services().worklist.write(with_review(entry, review)))
+            added = _services().reviews.add(
+                review, _services().worklist.write(with_review(entry, review))
+            )
         except Changed:
             continue
+        if not added and not _stands(review):
+            raise WrongRequest("Another review has this id; send it with a new one.")
         logger.info("Film reviewed", film=name, decision=review.decision, reader=caller.name)
         return _film(_entry(name), caller)
     raise Changed("Others review this film just now; send it again.")
@@ -224,6 +228,8 @@ def _body() -> object:
         return app.current_event.json_body
     except (TypeError, ValueError):
         raise WrongRequest("The request's body is not JSON.") from None
+    except RecursionError:
+        raise WrongRequest("The request's body is nested too deeply.") from None
 
 
 def _entry(name: str) -> Entry:
@@ -272,6 +278,15 @@ def _review(entry: Entry, submitted: Submitted, caller: Person) -> Review:
         hidden=entry.hidden,
         group=entry.group,
         chance=entry.chance,
+    )
+
+
+def _stands(review: Review) -> bool:
+    """Return whether the same review was written before: a page that got no answer sends again."""
+    return any(
+        (each.review, each.reader, each.reading, each.note)
+        == (review.review, review.reader, review.reading, review.note)
+        for each in _services().reviews.of_film(review.film)
     )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import boto3
 import pytest
 
 from aws.clients import NotifyClients
@@ -84,9 +85,14 @@ def config(cloud: Cloud) -> Config:
     )
 
 
+def clients(cloud: Cloud, topic: Topic) -> NotifyClients:
+    ssm = boto3.client("ssm", region_name="us-east-1")
+    return NotifyClients(sns=topic, ssm=ssm, make_sqs=lambda: cloud.sqs)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def notify(cloud: Cloud, topic: Topic, config: Config) -> Handler:
-    return make_handler(config, NotifyClients(sns=topic, make_sqs=lambda: cloud.sqs))  # type: ignore[arg-type]
+    return make_handler(config, clients(cloud, topic))
 
 
 def message(text: str) -> dict[str, Any]:
@@ -162,6 +168,6 @@ def test_the_digest_says_where_to_look_the_films_up(
     cloud: Cloud, topic: Topic, config: Config
 ) -> None:
     address = replace(config, look_up_url="https://worklist.example.org")
-    notify = make_handler(address, NotifyClients(sns=topic, make_sqs=lambda: cloud.sqs))  # type: ignore[arg-type]
+    notify = make_handler(address, clients(cloud, topic))
     run(notify, message(body("a.jpeg")))
     assert "https://worklist.example.org" in json.loads(topic.sent[0][1]["Message"])["email"]

@@ -81,6 +81,12 @@ class ReviewsTable:
             raise
         return True
 
+    def remove(self, film: str) -> None:
+        """Delete the film's reviews; only when its screening record has ended."""
+        for review in self.of_film(film):
+            key = {"film": {"S": film}, "review": {"S": review.review}}
+            self.client.delete_item(TableName=self.table, Key=key)
+
 
 def _item(review: Review) -> dict[str, Any]:
     return {
