@@ -22,6 +22,8 @@ TEMPLATE = Path(__file__).parents[1] / "functions" / "worklist" / "template.yaml
 TABLES = {"EntriesTable": "WorklistTable", "ReviewsTable": "ReviewsTable"}
 POOL = "ReaderPool"
 _CHANGES = "adopt"
+# What an import wants none of: it changes nothing but the stack's list of resources.
+_SECTIONS = r"^(Transform|Globals):.*\n(?: .*\n|\n)*"
 
 
 @dataclass(frozen=True)
@@ -42,36 +44,26 @@ class Resource:
 
 def left_behind(stack: str) -> list[Resource]:
     """Return the tables and the user pool that the application's stack has left."""
-    dynamodb, cognito = boto3.client("dynamodb"), boto3.client("cognito-idp")
     names = [
         name
-        for page in dynamodb.get_paginator("list_tables").paginate()
+        for page in boto3.client("dynamodb").get_paginator("list_tables").paginate()
         for name in page["TableNames"]
     ]
-    found = [
-        Resource(
-            new,
-            "AWS::DynamoDB::Table",
-            "TableName",
-            _only(f"{stack}-{old}-", _begun(names, f"{stack}-{old}-")),
-        )
-        for new, old in TABLES.items()
-    ]
-    pools = cognito.get_paginator("list_user_pools").paginate(MaxResults=60)
-    ids = [
-        pool["Id"]
-        for page in pools
+    found = []
+    for new, old in TABLES.items():
+        prefix = f"{stack}-{old}-"
+        name = _only(prefix, [each for each in names if each.startswith(prefix)])
+        found.append(Resource(new, "AWS::DynamoDB::Table", "TableName", name))
+    pools = [
+        pool
+        for page in boto3.client("cognito-idp")
+        .get_paginator("list_user_pools")
+        .paginate(MaxResults=60)
         for pool in page["UserPools"]
-        if pool["Name"] == f"{stack}-readers"
     ]
-    return [
-        *found,
-        Resource(POOL, "AWS::Cognito::UserPool", "UserPoolId", _only(f"{stack}-readers", ids)),
-    ]
-
-
-def _begun(names: list[str], prefix: str) -> list[str]:
-    return [name for name in names if name.startswith(prefix)]
+    name = f"{stack}-readers"
+    pool_id = _only(name, [pool["Id"] for pool in pools if pool["Name"] == name])
+    return [*found, Resource(POOL, "AWS::Cognito::UserPool", "UserPoolId", pool_id)]
 
 
 def _only(sought: str, found: list[str]) -> str:
@@ -88,12 +80,7 @@ def _only(sought: str, found: list[str]) -> str:
 def template(names: list[str]) -> str:
     """Return the worklist's template with those resources alone, as an import wants it."""
     text = TEMPLATE.read_text()
-    head = re.sub(
-        r"^(Transform|Globals):.*\n(?: .*\n|\n)*",
-        "",
-        text.partition("\nResources:\n")[0] + "\n",
-        flags=re.M,
-    )
+    head = re.sub(_SECTIONS, "", text.partition("\nResources:\n")[0] + "\n", flags=re.MULTILINE)
     blocks = []
     for name in names:
         block = re.search(rf"^  {name}:\n(?:    .*\n)+", text, re.M)

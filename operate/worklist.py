@@ -70,8 +70,10 @@ def _cases(application: Application, days: int) -> list[Case]:
 def enlist_all(application: Application) -> Iterator[str]:
     """Enter every screening record into the worklist; yield the key of each.
 
-    For records from before the worklist was on, or missed by its stream.
+    For records from before the worklist was deployed, or set aside by its stream: those are counted
+    as entered from here on, and one that still fails ends this with its error.
     """
+    application.sqs.purge_queue(QueueUrl=application.outputs["NotEnlistedQueueUrl"])
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
     worklist = _worklist(application)
     for record in application.screenings.all():
