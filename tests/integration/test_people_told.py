@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from aws.clients import NotifyClients
 from notify.handler import Config, Handler, make_handler
@@ -85,8 +85,22 @@ def config(cloud: Cloud) -> Config:
     )
 
 
-def clients(cloud: Cloud, topic: Topic) -> NotifyClients:
-    ssm = boto3.client("ssm", region_name="us-east-1")
+@dataclass
+class Parameters:
+    """SSM as the worklist's stack leaves it: with its address, without, or not answering."""
+
+    address: str = ""
+    asked: int = 0
+
+    def get_parameter(self, Name: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.asked += 1
+        if not self.address:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Name": Name, "Value": self.address}}
+
+
+def clients(cloud: Cloud, topic: Topic, parameters: Parameters | None = None) -> NotifyClients:
+    ssm = parameters or Parameters()
     return NotifyClients(sns=topic, ssm=ssm, make_sqs=lambda: cloud.sqs)  # type: ignore[arg-type]
 
 
@@ -171,3 +185,17 @@ def test_the_digest_says_where_to_look_the_films_up(
     notify = make_handler(address, clients(cloud, topic))
     run(notify, message(body("a.jpeg")))
     assert "https://worklist.example.org" in json.loads(topic.sent[0][1]["Message"])["email"]
+
+
+def test_mails_link_to_the_worklist_from_the_moment_it_is_deployed(
+    cloud: Cloud, topic: Topic, config: Config
+) -> None:
+    parameters = Parameters()
+    notify = make_handler(config, clients(cloud, topic, parameters))
+    run(notify, message(body("before.jpeg")))
+    parameters.address = "https://worklist.example.org"
+    run(notify, message(body("after.jpeg")))
+    run(notify, message(body("later.jpeg")))
+    texts = [json.loads(entry["Message"])["email"] for _, entry in topic.sent]
+    assert ["https://worklist.example.org/#film/" in text for text in texts] == [False, True, True]
+    assert parameters.asked == 2, "a known address is not asked for again at once"

@@ -134,6 +134,7 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
     for topic in of_type("AWS::SNS::Topic"):
         assert properties(topic)["KmsMasterKeyId"] == key
     assert properties("Log")["KmsKeyId"] == key
+    assert TEMPLATE.whole["Globals"]["Function"]["KmsKeyArn"] == key
     assert properties("ScreeningsTable")["SSESpecification"]["KMSMasterKeyId"] == key
     (rule,) = properties("UploadsBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key

@@ -51,6 +51,15 @@ def test_reviews_and_logins_outlive_the_stack_and_refuse_deletion() -> None:
     assert TEMPLATE.properties("ReaderPool")["DeletionProtection"] == "ACTIVE"
 
 
+def test_everything_stored_is_encrypted_with_the_applications_key() -> None:
+    key = {"Fn::ImportValue": {"Sub": "${Application}-KeyArn"}}
+    for table in TEMPLATE.of_type("AWS::DynamoDB::Table"):
+        assert TEMPLATE.properties(table)["SSESpecification"]["KMSMasterKeyId"] == key
+    for log in TEMPLATE.of_type("AWS::Logs::LogGroup"):
+        assert TEMPLATE.properties(log)["KmsKeyId"] == key
+    assert TEMPLATE.whole["Globals"]["Function"]["KmsKeyArn"] == key
+
+
 def test_only_the_page_is_open_and_strangers_cannot_use_up_the_readers_share() -> None:
     routes = [TEMPLATE.properties(name) for name in TEMPLATE.of_type("AWS::ApiGatewayV2::Route")]
     open_ones = {each["RouteKey"] for each in routes if each["AuthorizationType"] == "NONE"}
