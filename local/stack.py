@@ -34,7 +34,8 @@ class Settings:
 
     `state` holds its logs, builds and records; one stack at a time lives in a state directory.
     The environments are added to what the emulator (and so the function) and the container see;
-    `parameters` are template.yaml's, `worklist` those of the worklist, or None to go without one.
+    `parameters` are template.yaml's, `worklist` those of the worklist, or None to go without one;
+    a checkout without the worklist's room goes without it, too.
     """
 
     state: Path
@@ -184,7 +185,7 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
 
     say("Building the function, starting the cloud emulator and the model container")
     templates = [deploy.APPLICATION]
-    if settings.worklist is not None:
+    if settings.worklist is not None and deploy.WORKLIST.path.exists():
         templates.append(deploy.WORKLIST)
     builds = {each: deploy.start_build(each, state) for each in templates}
     children.update({f"sam build {each.stack_name}": builds[each] for each in templates})
@@ -198,23 +199,25 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     container.wait(children[container.NAME], ports[1], state)
     for template, build in builds.items():
         deploy.wait_build(template, build, state)
-    outputs = _deploy(settings, ports[0], say)
+    outputs = _deploy(settings, deploy.WORKLIST in templates, ports[0], say)
     return Stack(settings, ports[0], ports[1], outputs, children)
 
 
-def _deploy(settings: Settings, emulator_port: int, say: Say) -> dict[str, str]:
+def _deploy(
+    settings: Settings, with_worklist: bool, emulator_port: int, say: Say
+) -> dict[str, str]:
     address, state = emulator.url(emulator_port), settings.state
     say("Deploying template.yaml into the emulator")
     parameters = {"Architecture": deploy.ARCHITECTURE, **settings.parameters}
     outputs = deploy.deploy(deploy.APPLICATION, address, state, parameters)
-    if settings.worklist is None:
+    if not with_worklist:
         return outputs
     say("Deploying functions/worklist/template.yaml into the emulator")
     parameters = {
         "WorklistAddress": f"{address}/worklist",
         "LoginAddress": address,
         "SecondFactor": "OPTIONAL",  # the emulator's login page has no second step
-        **settings.worklist,
+        **(settings.worklist or {}),
     }
     return outputs | deploy.deploy(deploy.WORKLIST, address, state, parameters)
 
