@@ -55,7 +55,7 @@ job: build/.dev build/.cloud build/.mxnet ## run what a SageMaker job runs, in a
 	$(APP) -m pytest tests/integration/test_training_jobs.py tests/integration/test_training_prepare.py -m slow
 
 bench: build/.dev build/.emulator build/.sam build/.mxnet ## how fast it is: make bench, or make bench LONG=1
-	@$(CXR) bench $(if $(LONG),--long)
+	@$(APP) -m benchmarks $(if $(LONG),--long)
 
 lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	.venv/bin/ruff check .

@@ -1,4 +1,4 @@
-"""What `cxr-alert bench` does: measure, or write what was measured into the docs."""
+"""What `python -m benchmarks` does: measure, or write what was measured into the docs."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks import report
 from benchmarks.inputs import ROOT, WORK
 from benchmarks.rows import Row, row_of
-from cxr_alert.errors import Mistake
+from screening.errors import Mistake
 from serving.shipped import SHIPPED_NETWORK
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _on_a_stack(
     parts: Sequence[str], rounds: int, long: bool, say: Callable[[str], None]
 ) -> Iterator[list[Row]]:
     from benchmarks import flow, function
-    from local import stack
+    from cxr_alert.local import stack
 
     if "function" in parts:
         yield function.measure_start(2 * rounds, say)

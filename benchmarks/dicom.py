@@ -31,7 +31,7 @@ from rich.table import Table
 
 from imaging.readers import read_grey
 from imaging.rendition import SHORT_SIDE, render
-from tests.dicom_films import dicom
+from testbed.dicom_films import dicom
 
 RUNS = 7
 WIDTH, HEIGHT = 2500, 3000

@@ -13,10 +13,10 @@ from pydicom.uid import JPEGLosslessSV1
 from rich.console import Console
 
 from benchmarks.dicom import HEIGHT, SAMPLE, WIDTH
+from cxr_alert.local import stack
+from cxr_alert.local.demo import PATIENCE, Observer
 from imaging.readers import read_grey
-from local import stack
-from local.demo import PATIENCE, Observer
-from tests.dicom_films import dicom
+from testbed.dicom_films import dicom
 
 RUNS = 10
 

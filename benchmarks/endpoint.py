@@ -10,7 +10,7 @@ from benchmarks.inputs import SAMPLES, WORK
 from benchmarks.load import films_a_second, seconds_each
 from benchmarks.networks import twin_files
 from benchmarks.rows import Row, compare
-from local import container, processes
+from cxr_alert.local import container, processes
 from serving.shipped import SHIPPED_NETWORK
 
 SIDE = 160  # what the shipped network takes

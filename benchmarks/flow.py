@@ -17,8 +17,8 @@ from benchmarks.contestants import CORES
 from benchmarks.inputs import SAMPLES
 from benchmarks.load import connect, films_a_second, post
 from benchmarks.rows import Row, compare, percentile
-from local import container, emulator, environment, processes, watch
-from local.stack import Stack
+from cxr_alert.local import container, emulator, environment, processes, watch
+from cxr_alert.local.stack import Stack
 from screening.config import DEFAULT_CUTOFF
 
 SECTION = "Flow: the local stack"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks.inputs import ROOT, SAMPLES, WORK
 from benchmarks.rows import Row, compare
-from local import container, environment
-from local.stack import Stack
+from cxr_alert.local import container, environment
+from cxr_alert.local.stack import Stack
 from screening.config import DEFAULT_CUTOFF, Config, environment_of
 
 SECTION = "Function"

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.rows import Row
 
-BEGIN, END = "<!-- table of `cxr-alert bench --report` -->", "<!-- end of the table -->"
+BEGIN, END = "<!-- table of `python -m benchmarks --report` -->", "<!-- end of the table -->"
 HEADINGS = ("what", "unit", "ours", "other", "ratio", "noise", "wanted")
 CIRCUMSTANCES = "Machine"
 

@@ -20,13 +20,13 @@ from typing import Any
 
 from rich.console import Console
 
-from local import stack
+from cxr_alert.local import stack
 from screening.clock import stamp
 from screening.film_name import film_name
 from screening.judgement import Answer, judge
 from screening.record import AlertState, Record
+from testbed.worklist_api import Api, log_in
 from tests.e2e.application import POSITIVE, Application, wait_until
-from tests.e2e.worklist_api import Api, log_in
 from worklist.rules.entry import Entry, State, enter
 from worklist.rules.review import Reading
 from worklist.tables.worklist_table import item

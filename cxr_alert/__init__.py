@@ -1,5 +1,6 @@
 """The one program: `cxr-alert COMMAND`, or `python -m cxr_alert COMMAND`.
 
-`program.py` says which commands there are, `commands/` what each takes; the work is done in
-`local/`, `training/`, `operate/` and `benchmarks/`.
+`program.py` lists the commands; each is one module of `commands/` that declares its arguments, runs
+and prints. `operate/` holds what the commands on a deployed application share, `local/` the
+application on this machine.
 """

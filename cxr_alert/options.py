@@ -1,9 +1,7 @@
 """Options that several commands have, so that one name means one thing in all of them."""
 
 import argparse
-import json
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,11 +10,30 @@ from screening.config import DEFAULT_CUTOFF
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], int | None]
 
+NORMAL_FILM = Path(__file__).parents[1] / "samples" / "NORMAL" / "IM-0117-0001.jpeg"
+
 
 def add_command(commands: Commands, name: str, purpose: str, run: Run) -> argparse.ArgumentParser:
     sentence = f"{purpose[:1].upper()}{purpose[1:]}."
     command = commands.add_parser(name, help=purpose, description=sentence)
     command.set_defaults(run=run)
+    return command
+
+
+def add_stack_command(
+    commands: Commands, name: str, purpose: str, run: Run, *, as_json: bool = True
+) -> argparse.ArgumentParser:
+    """Add a command on a deployed application."""
+    command = add_command(commands, name, purpose, run)
+    command.add_argument(
+        "--stack",
+        type=some_text,
+        default="cxr-alert",
+        metavar="NAME",
+        help="the application's stack (default: %(default)s)",
+    )
+    if as_json:
+        add_json(command)
     return command
 
 
@@ -30,7 +47,11 @@ def add_model(command: argparse._ActionsContainer, purpose: str) -> None:
 
 def add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--data", type=Path, required=True, help="folder with NORMAL and PNEUMONIA, at any depth"
+        "--data",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="folder with NORMAL and PNEUMONIA, at any depth",
     )
 
 
@@ -39,22 +60,30 @@ def add_patients(command: argparse.ArgumentParser) -> None:
         "--patients",
         type=Path,
         metavar="CSV",
-        help="whose films they are, where their names do not tell: columns film and patient",
+        help="the films' patients, where file names do not tell: columns film and patient",
     )
 
 
 def add_only(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--only", type=Path, help="list of films, like a run's validation.txt")
+    command.add_argument(
+        "--only", type=Path, metavar="FILE", help="list of films, like a run's validation.txt"
+    )
 
 
 def add_cutoff(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--cutoff", type=share, default=float(DEFAULT_CUTOFF), help="default: %(default)s"
+        "--cutoff",
+        type=share,
+        default=float(DEFAULT_CUTOFF),
+        metavar="SHARE",
+        help="(default: %(default)s)",
     )
 
 
 def add_out(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--out", type=folder, required=True, help="where the result is left")
+    command.add_argument(
+        "--out", type=folder, required=True, metavar="FOLDER", help="folder for the result"
+    )
 
 
 def folder(text: str) -> Path:
@@ -70,22 +99,18 @@ def share(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text}: must be a number between 0 and 1")
     return value
 
 
 def whole_number(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text}: must be an integer of at least 1")
     return int(text)
 
 
-def print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, default=_plain))
-
-
-def _plain(value: object) -> int | float | str:
-    """DynamoDB's numbers are Decimals, which JSON has no word for."""
-    if isinstance(value, Decimal):
-        return int(value) if value == int(value) else float(value)
-    return str(value)
+def some_text(text: str) -> str:
+    """Return the text; AWS refuses an empty one in words of its own."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text

@@ -1,42 +1,73 @@
-"""`cxr-alert`: screen chest X-rays for pneumonia, here and in the cloud."""
+"""`cxr-alert`: screen chest X-rays for pneumonia, on this machine and on AWS."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from cxr_alert.commands import (
-    bench,
+    add_reader,
+    alerts,
+    aliases,
+    calibrate,
+    check,
     completion,
+    cutoff,
+    demo,
     deploy,
+    down,
+    enlist,
     evaluate,
-    local,
-    network,
-    operate,
+    export,
+    faithfulness,
+    look_up,
+    performance,
+    predict,
     prepare,
     receive,
+    reconcile,
+    redrive,
+    rescreen,
+    robustness,
+    status,
     train,
-    worklist,
+    unreviewed,
+    up,
 )
-from cxr_alert.errors import Failure, Mistake
+from cxr_alert.commands import list as listing
+from cxr_alert.options import Commands
+from cxr_alert.output import say
+from screening.errors import Failure, Mistake
 
 FAILED = 1
 MISTAKEN = 2  # as argparse ends where an option is wrong
 INTERRUPTED = 130
 
-_COMMANDS = (
-    local,
-    prepare,
-    train,
-    network,
-    evaluate,
-    deploy,
-    operate,
-    worklist,
-    receive,
-    bench,
-    completion,
-)
+
+class Command(Protocol):
+    """A module of `commands/`."""
+
+    def add_to(self, commands: Commands, /) -> None: ...
+
+
+GROUPS: Mapping[str, tuple[Command, ...]] = {
+    "run it here": (demo, up, down, alerts, predict, completion),
+    "operate": (
+        deploy,
+        receive,
+        status,
+        check,
+        look_up,
+        listing,
+        reconcile,
+        redrive,
+        rescreen,
+    ),
+    "worklist": (unreviewed, performance, export, enlist, add_reader),
+    "data and training": (prepare, train, calibrate),
+    "evaluation": (evaluate, robustness, cutoff, faithfulness),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,17 +94,52 @@ def _use_one_region() -> None:
         os.environ["AWS_DEFAULT_REGION"] = region
 
 
+class _Program(argparse.ArgumentParser):
+    """The program's own parser, whose help lists the commands in groups."""
+
+    listed: Mapping[str, Mapping[str, str]]  # by group: each command with its purpose
+
+    def format_help(self) -> str:
+        formatter = self.formatter_class(prog=self.prog)
+        formatter.add_usage(self.usage, [], [])
+        formatter.add_text(self.description)
+        for title, commands in self.listed.items():
+            formatter.start_section(title)
+            for name, purpose in commands.items():
+                formatter.add_argument(argparse.Action([], dest=name, metavar=name, help=purpose))
+            formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands with their options; what a command works with is imported when it is run."""
-    program = argparse.ArgumentParser(prog="cxr-alert", description=__doc__)
-    commands = program.add_subparsers(required=True, metavar="COMMAND")
-    for module in _COMMANDS:
-        module.add_to(commands)
+    program = _Program(
+        prog="cxr-alert",
+        usage="%(prog)s COMMAND ...",
+        description="Screen chest X-rays for pneumonia, on this machine and on AWS.",
+        epilog="`cxr-alert COMMAND --help` explains one command.",
+    )
+    program.set_defaults(program=program)  # for `completion`
+    commands: Commands = program.add_subparsers(
+        required=True, metavar="COMMAND", prog="cxr-alert", parser_class=argparse.ArgumentParser
+    )
+    program.listed = {title: _add(commands, modules) for title, modules in GROUPS.items()}
+    aliases.add_to(commands)
     return program
 
 
+def _add(commands: Commands, modules: Sequence[Command]) -> dict[str, str]:
+    """Add the commands; return the name and purpose of each."""
+    before = len(commands.choices)
+    for module in modules:
+        module.add_to(commands)
+    added = list(commands.choices.items())[before:]
+    return {name: (command.description or "").rstrip(".") for name, command in added}
+
+
 def _mistakes() -> tuple[type[Exception], ...]:
-    """What a user's mistake is raised as, by what was imported so far.
+    """Return the errors that are a user's mistake, as far as they were imported.
 
     The container's image holds no `cxr_alert`, so its error for a bad network is none of ours.
     """
@@ -82,5 +148,5 @@ def _mistakes() -> tuple[type[Exception], ...]:
 
 
 def _end(sentence: object, status: int) -> int:
-    print(sentence, file=sys.stderr)
+    say(sentence, error=True)
     return status

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from imaging.grey import Grey
 from imaging.limits import large_films_in_turn
 from imaging.refusals import NotReadable
+from imaging.tones import between_percentiles, fits, histogram
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _ROWS_AT_A_TIME = 512
@@ -19,8 +21,8 @@ def decode(image: Image.Image, full_size: tuple[int, int], name: str) -> Grey:
     """Decode `image`, whose size has been checked, to upright grey levels.
 
     Colour becomes luma (ITU-R 601), what is transparent becomes black, EXIF orientation is applied.
-    16-bit grey is scaled by the depth that its brightest sample needs (8, 10, 12, 14 or 16 bits):
-    detectors of 12 bits often leave their samples unscaled in 16.
+    16-bit grey is scaled by a depth of 8, 10, 12, 14 or 16 bits: detectors of 12 bits often leave
+    their samples unscaled in 16, with letters burned in at the top of 16.
 
     `full_size` is the size in the file, before any draft. `name` is the format's, for the refusal.
     """
@@ -48,19 +50,39 @@ def blaming_the_file(name: str) -> Iterator[None]:
 def _grey_levels(image: Image.Image, name: str) -> Grey:
     if image.mode == "L" and not image.has_transparency_data:
         return np.asarray(image)
-    bits = _sample_bits(image) if image.mode == "I;16" else 8
+    if image.mode == "I;16":
+        return _scaled(np.asarray(image))
     # In strips: each step between a large film and its grey levels would copy it whole.
     grey = np.empty((image.height, image.width), dtype=np.uint8)
     for top in range(0, image.height, _ROWS_AT_A_TIME):
         bottom = min(top + _ROWS_AT_A_TIME, image.height)
         strip = image.crop((0, top, image.width, bottom))
-        if image.mode == "I;16":
-            grey[top:bottom] = np.asarray(strip) >> (bits - 8)
-        else:
-            with blaming_the_file(name):
-                strip = _luma(strip)
-            grey[top:bottom] = np.asarray(strip)
+        with blaming_the_file(name):
+            grey[top:bottom] = np.asarray(_luma(strip))
     return grey
+
+
+def _scaled(samples: NDArray[np.uint16]) -> Grey:
+    """16 bits as 8: by the largest depth that shows the film, or else by the film's own range."""
+    seen = histogram(samples)
+    values = np.arange(len(seen.film))
+    brightest = int(np.flatnonzero(seen.film)[-1]).bit_length()
+    for bits in sorted((bits for bits in _SAMPLE_BITS if bits >= 8), reverse=True):
+        shown = np.minimum(values >> (bits - 8), 255).astype(np.float64)
+        if bits <= max(8, _depth(brightest)) and fits(shown, seen):
+            return _by_table(shown, samples)
+    if brightest <= 8:
+        return samples.astype(np.uint8)
+    return _by_table(between_percentiles(values.astype(np.float64), seen), samples)
+
+
+def _by_table(shown: NDArray[np.float64], samples: NDArray[np.uint16]) -> Grey:
+    table: Grey = np.rint(shown).astype(np.uint8)
+    return table[samples]
+
+
+def _depth(bits: int) -> int:
+    return next(depth for depth in _SAMPLE_BITS if bits <= depth)
 
 
 def _luma(image: Image.Image) -> Image.Image:
@@ -69,11 +91,6 @@ def _luma(image: Image.Image) -> Image.Image:
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image)
     return image.convert("RGB").convert("L")
-
-
-def _sample_bits(image: Image.Image) -> int:
-    brightest = int(np.max(image.getextrema()))
-    return next(bits for bits in _SAMPLE_BITS if brightest.bit_length() <= bits)
 
 
 def _orientation(image: Image.Image) -> int:

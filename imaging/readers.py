@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TypeAlias
 
 from imaging import jpeg, png
+from imaging.edges import without_padding
 from imaging.grey import Grey
 from imaging.refusals import NotReadable, UnsupportedFormat
 from screening.formats import Format, format_of
@@ -38,6 +39,8 @@ def read_grey(
     With `smallest`, a reader may decode at a fraction of the film's size, as long as both sides
     keep at least so many pixels: much faster, and enough for a network of that input.
 
+    Evenly coloured padding at the edges is cut off.
+
     Raises NotReadable, of which UnsupportedFormat and TooLarge are special cases.
     """
     if not data:
@@ -49,4 +52,4 @@ def read_grey(
             f"The file is neither a {' nor a '.join(names)} image. "
             f"Export the X-ray as {' or '.join(names)}."
         )
-    return READERS[found](data, smallest)
+    return without_padding(READERS[found](data, smallest))

@@ -7,11 +7,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from cxr_alert.errors import Mistake
 from laboratory import cross_validation, leave_one_out, pipeline, rejection, yardstick
 from laboratory.films import Folders
 from laboratory.recipe import SHIPPED_RECIPE, load_recipe
 from laboratory.served import replace_gate
+from screening.errors import Mistake
 from serving.shipped import SHIPPED_NETWORK
 
 CUTOFF = 0.1

@@ -1,4 +1,4 @@
-"""The commands: options in, one call of the room that does the work out.
+"""The commands, one module each: `add_to` declares it, `_run` runs it and prints.
 
-Each imports that room when it is run, not before: PyTorch alone takes seconds to load.
+A module imports what its command works with when it is run: PyTorch alone takes seconds to load.
 """

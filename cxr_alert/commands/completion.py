@@ -1,4 +1,4 @@
-"""`completion`: let the shell complete commands and options."""
+"""`completion`: print a script that completes commands and options in a shell."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from cxr_alert.options import Commands, add_command
 
 def add_to(commands: Commands) -> None:
     command = add_command(
-        commands, "completion", "print what makes a shell complete this program's words", _run
+        commands, "completion", "print a script that completes commands in your shell", _run
     )
     command.add_argument("shell", choices=("bash", "zsh", "tcsh"))
 
@@ -15,6 +15,4 @@ def add_to(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> None:
     import shtab
 
-    from cxr_alert.program import parser
-
-    print(shtab.complete(parser(), options.shell))
+    print(shtab.complete(options.program, options.shell))

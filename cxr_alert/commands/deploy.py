@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from cxr_alert.errors import Mistake
 from cxr_alert.options import Commands, add_command, add_json, add_model
+from screening.errors import Mistake
 
 
 def add_to(commands: Commands) -> None:

@@ -4,17 +4,20 @@ import argparse
 import sys
 from pathlib import Path
 
-from cxr_alert.errors import Mistake
 from cxr_alert.options import Commands, add_command, add_out, add_patients
+from screening.errors import Mistake
 
 
 def add_to(commands: Commands) -> None:
-    command = add_command(commands, "prepare", "check, split and draw a folder of films", _run)
+    command = add_command(
+        commands, "prepare", "check and split a folder of films, and chart what is in it", _run
+    )
     command.add_argument(
         "--data",
         type=Path,
         required=True,
-        help="folder with train, val, test or bare class folders",
+        metavar="FOLDER",
+        help="folder with NORMAL and PNEUMONIA, at any depth, also below train, val and test",
     )
     add_out(command)
     command.add_argument(
@@ -24,12 +27,17 @@ def add_to(commands: Commands) -> None:
         help="hold out blocks of patients (default), or 46 films as in the 2020 report",
     )
     command.add_argument(
-        "--keep-out", type=Path, help="films whose patients are never trained on, like samples/"
+        "--keep-out",
+        type=Path,
+        metavar="FOLDER",
+        help="never train on the patients of these films, e.g. samples/",
     )
     add_patients(command)
-    command.add_argument("--upload", metavar="S3URL", help="send the result to s3://bucket/prefix")
     command.add_argument(
-        "--dry-run", action="store_true", help="with --upload: say what would be sent"
+        "--upload", metavar="S3URL", help="upload the result to s3://BUCKET/PREFIX"
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="with --upload: list the files, upload nothing"
     )
 
 

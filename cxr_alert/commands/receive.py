@@ -6,8 +6,8 @@ import signal
 import threading
 from pathlib import Path
 
-from cxr_alert.errors import Mistake
 from cxr_alert.options import Commands, add_command, whole_number
+from screening.errors import Mistake
 
 
 def add_to(commands: Commands) -> None:

@@ -4,11 +4,14 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cxr_alert.errors import Mistake
 from cxr_alert.options import Commands, add_command, add_patients
+from screening.errors import Mistake
 from serving.shipped import SHIPPED_NETWORK
-from training.learning.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from training.learning.recipe import Recipe
 
 USUAL_RECIPE = SHIPPED_NETWORK.with_name("recipe.json")
 
@@ -21,25 +24,33 @@ def add_to(commands: Commands) -> None:
         help="folder with NORMAL and PNEUMONIA, at any depth; with --on sagemaker the "
         "s3://BUCKET/PREFIX that `prepare --upload` filled",
     )
-    command.add_argument("--out", type=Path, help="where the network is left (--on here)")
     command.add_argument(
-        "--recipe", type=Path, help="default: model/recipe.json; from scratch, the longer one"
+        "--out", type=Path, metavar="FOLDER", help="folder for the network (with --on here)"
+    )
+    command.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="(default: model/recipe.json; with --from-scratch, a longer one)",
     )
     start = command.add_mutually_exclusive_group()
     start.add_argument(
         "--start",
-        help="begin with the network of this earlier --out, or with a .pth file, also of "
-        "torchvision's ResNet-18 (default: the shipped network)",
+        metavar="FOLDER",
+        help="start from the network of an earlier --out, or from a .pth file, e.g. torchvision's "
+        "ResNet-18 (default: the shipped network)",
     )
-    start.add_argument("--from-scratch", action="store_true", help="begin with no network")
-    command.add_argument("--epochs", type=int, help="instead of the recipe's or the report's")
-    command.add_argument("--seed", type=int, help="instead of the recipe's")
+    start.add_argument("--from-scratch", action="store_true", help="start from random weights")
+    command.add_argument("--epochs", type=int, metavar="N", help="override the recipe's epochs")
+    command.add_argument("--seed", type=int, metavar="N", help="override the recipe's seed")
     command.add_argument(
-        "--keep-out", help="films whose patients are never trained on, like samples/"
+        "--keep-out",
+        metavar="FOLDER",
+        help="never train on the patients of these films, e.g. samples/",
     )
     add_patients(command)
     command.add_argument(
-        "--on", choices=["here", "sagemaker"], default="here", help="default: %(default)s"
+        "--on", choices=["here", "sagemaker"], default="here", help="(default: %(default)s)"
     )
     _add_sagemaker(command.add_argument_group("with --on sagemaker"))
 
@@ -52,29 +63,42 @@ def _add_sagemaker(group: argparse._ArgumentGroup) -> None:
         help="this project's own training code, or SageMaker's image-classification algorithm "
         "as in the 2020 report (default: %(default)s)",
     )
-    group.add_argument("--role", help="IAM role that SageMaker works under, by name or ARN")
-    group.add_argument("--output", help="default: s3://BUCKET/output, the bucket of --data")
     group.add_argument(
-        "--instance-type", help="default: ml.p2.xlarge for builtin, ml.g4dn.xlarge for resnet"
+        "--role", metavar="ROLE", help="IAM role that SageMaker works under, by name or ARN"
     )
     group.add_argument(
-        "--max-seconds", type=int, default=36_000, help="the job's limit (default: %(default)s)"
+        "--output", metavar="S3URL", help="(default: s3://BUCKET/output in the bucket of --data)"
+    )
+    group.add_argument(
+        "--instance-type",
+        metavar="TYPE",
+        help="(default: ml.g4dn.xlarge for resnet, ml.p2.xlarge for builtin)",
+    )
+    group.add_argument(
+        "--max-seconds",
+        type=int,
+        default=36_000,
+        metavar="N",
+        help="stop the job after N seconds (default: %(default)s)",
     )
     group.add_argument(
         "--hyperparameter",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="of the built-in algorithm, instead of the report's; num_training_samples is "
-        "counted in train_lst",
+        help="override a hyperparameter of the built-in algorithm",
     )
     group.add_argument(
-        "--checkpoints", help="S3 prefix of an earlier resnet job's, to go on from (default: new)"
+        "--checkpoints",
+        metavar="S3URL",
+        help="resume from the checkpoints of an earlier resnet job",
     )
     group.add_argument(
-        "--on-demand", action="store_true", help="resnet: no spot instance, dearer but at once"
+        "--on-demand",
+        action="store_true",
+        help="resnet: use no spot instance; costs more, starts at once",
     )
-    group.add_argument("--detach", action="store_true", help="don't follow the job's log")
+    group.add_argument("--detach", action="store_true", help="do not follow the job's log")
     group.add_argument(
         "--dry-run", action="store_true", help="print the request; start and upload nothing"
     )
@@ -172,7 +196,9 @@ def _start(options: argparse.Namespace) -> str | None:
     return options.start or str(SHIPPED_NETWORK.parent)
 
 
-def _recipe(options: argparse.Namespace) -> Recipe:
+def _recipe(options: argparse.Namespace) -> "Recipe":
+    from training.learning.recipe import Recipe, load_recipe
+
     usual = Recipe() if options.from_scratch else load_recipe(USUAL_RECIPE)
     recipe = load_recipe(options.recipe) if options.recipe else usual
     changes = {name: getattr(options, name) for name in ("epochs", "seed")}

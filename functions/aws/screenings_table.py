@@ -21,7 +21,7 @@ from screening.record import (
     record_from,
 )
 from screening.refusals import TryAgain
-from screening.upload import Upload
+from screening.upload import Upload, is_check_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -191,7 +191,7 @@ class Screenings:
         return sorted(found, key=lambda record: record.uploaded)
 
     def latest(self, finding: Finding, count: int) -> list[Record]:
-        """Return the last `count` records with a finding, the newest first."""
+        """Return the last `count` records with a finding, the newest first; none of test films."""
         found = self._read(
             "query",
             IndexName=_LATEST_FINDINGS,
@@ -200,7 +200,7 @@ class Screenings:
             ScanIndexForward=False,
             Limit=count,
         )
-        return list(islice(found, count))
+        return list(islice((each for each in found if not is_check_key(each.key)), count))
 
     def all(self) -> Iterator[Record]:
         """Read the whole table, in no order."""

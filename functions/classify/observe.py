@@ -15,7 +15,7 @@ from classify.batch import Outcome
 from screening.config import NAMESPACE
 from screening.judgement import Finding
 from screening.refusals import TryAgain
-from screening.upload import MalformedMessage, Upload
+from screening.upload import MalformedMessage, Upload, is_check_key
 
 # template.yaml's alarms and dashboard look the metrics up under these names.
 SERVICE = "classify"
@@ -43,8 +43,9 @@ def report_outcomes(outcomes: list[Outcome]) -> None:
             logger.info("Film sent to be rendered", film=outcome.upload.log_id)
         if outcome.alert_sent:
             logger.info("Alert sent", film=outcome.upload.log_id)
-    findings = [one.record.judgement.finding for one in outcomes if one.new and one.record]
-    _count("FilmsScreened", len(findings))
+    new = [one.record for one in outcomes if one.new and one.record]
+    _count("FilmsScreened", len(new))
+    findings = [record.judgement.finding for record in new if not is_check_key(record.key)]
     _count("PossiblePneumonia", findings.count(Finding.PNEUMONIA))
     _count("FilmsRejected", findings.count(Finding.REJECTED))
     _count("FilmsSentToRender", sum(one.sent_to_render for one in outcomes))

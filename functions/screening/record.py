@@ -92,9 +92,9 @@ class Record:
 def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
     """Return an upload's first record; an alert, of whatever is not normal, is claimed at once.
 
-    A film that nobody could screen is one that somebody must look at.
+    A film that nobody could screen is one that somebody must look at. A test film alerts nobody.
     """
-    told = judgement.finding is not Finding.NORMAL
+    told = judgement.finding is not Finding.NORMAL and not upload.is_check
     return Record(
         key=upload.key,
         version=upload.version,

@@ -26,6 +26,8 @@ class Code(StrEnum):
     NO_PIXELS = "no_pixels"
     FRAMES = "frames"
     KIND = "kind"
+    DIRECTORY = "directory"
+    FLAT = "flat"
     BROKEN = "broken"
 
 

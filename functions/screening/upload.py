@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,9 @@ from screening.rendition import NotRendered, Rendered, rendered_from, told
 
 _SOURCE = "aws.s3"
 _DETAIL_TYPE = "Object Created"
+# The keys of test films: no hospital's film has 32 random digits for a name.
+CHECK_PREFIX = "cxr-alert-check/"
+_CHECK_KEY = re.compile(f"{CHECK_PREFIX}[0-9a-f]{{32}}")
 
 
 class MalformedMessage(Exception):
@@ -50,9 +54,18 @@ class Upload:
         return self.size == 0 and self.key.endswith("/")
 
     @property
+    def is_check(self) -> bool:
+        """Whether it is a test film of `cxr-alert check`: it alerts nobody and is not counted."""
+        return is_check_key(self.key)
+
+    @property
     def log_id(self) -> str:
         """What the log calls it: keys may carry a patient's name."""
         return hashlib.sha256(self.key.encode()).hexdigest()[:12]
+
+
+def is_check_key(key: str) -> bool:
+    return _CHECK_KEY.fullmatch(key) is not None
 
 
 def event_of(upload: Upload) -> dict[str, Any]:

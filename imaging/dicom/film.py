@@ -2,19 +2,21 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 from PIL import Image
-from pydicom.dataset import Dataset
 
-from imaging.dicom.header import every, read_header, text
+from imaging.dicom import shutter
+from imaging.dicom.ages import age_of
+from imaging.dicom.header import Header, read_header
 from imaging.dicom.refused import Refused, blaming_the_file
-from imaging.dicom.samples import decode, read_layout
+from imaging.dicom.samples import decode, fitting, read_layout
 from imaging.dicom.suitable import check_suitable
 from imaging.dicom.tones import to_grey
+from imaging.edges import without_padding
 from imaging.grey import Grey
 from imaging.limits import MAX_ASPECT, check_size
+from imaging.tones import histogram, shows_nothing
 from screening.facts import Facts
 from screening.refusals import Code
 
@@ -33,15 +35,20 @@ def read_film(data: bytes) -> DicomFilm:
     Raises NotReadable; Refused, its special case, has a code.
     """
     with blaming_the_file():
-        dataset, syntax = read_header(data)
-        check_suitable(dataset)
-        layout = read_layout(dataset)
-        toned = to_grey(decode(dataset, syntax, layout), dataset, layout)
-        grey, steps = toned.grey, toned.steps
-        if (ratio := _height_of_a_pixel(dataset)) is not None:
+        header = read_header(data)
+        check_suitable(header)
+        grey, steps = _toned(header)
+        if shows_nothing(grey):
+            raise Refused(Code.FLAT)
+        whole = grey.shape
+        grey = without_padding(grey)
+        if grey.shape != whole:
+            steps = (*steps, "padding cut off")
+        ratio = header.pixel_ratio
+        if ratio is not None and abs(ratio - 1) >= SQUARE_ENOUGH:
             grey = _with_square_pixels(grey, ratio)
             steps = (*steps, "resampled")
-        return DicomFilm(grey, _facts(dataset, ", ".join(steps)))
+        return DicomFilm(grey, _facts(header, ", ".join(steps)))
 
 
 def read(data: bytes, smallest: int | None) -> Grey:
@@ -51,59 +58,48 @@ def read(data: bytes, smallest: int | None) -> Grey:
 def patient_of(data: bytes) -> str | None:
     """Return a short hash of the patient's number: who is the same, without who it is."""
     with blaming_the_file():
-        dataset, _ = read_header(data)
-        number = text(dataset, "PatientID")
+        number = read_header(data).patient_id
     return hashlib.sha256(number.encode()).hexdigest()[:12] if number else None
 
 
-def _height_of_a_pixel(dataset: Dataset) -> float | None:
-    """How many times as high as wide a pixel is, where that is not once."""
-    for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
-        values = [float(value) for value in every(dataset, keyword)]
-        if len(values) == 2 and min(values) > 0:
-            ratio = values[0] / values[1]
-            return None if abs(ratio - 1) < SQUARE_ENOUGH else ratio
-    return None
+def _toned(header: Header) -> tuple[Grey, tuple[str, ...]]:
+    """The film within its shutters, in the tones that show it, and what was done."""
+    layout = read_layout(header)
+    samples = decode(header, layout)
+    box = shutter.box_of(header.shutter, *samples.shape)
+    if box is not None:
+        samples = shutter.cropped(samples, box)
+    seen = histogram(samples)
+    fitted = fitting(layout, samples, seen.film)
+    toned = to_grey(samples, header, fitted, seen)
+    steps = toned.steps
+    if (fitted.stored, fitted.signed) != (layout.stored, layout.signed):
+        steps = (*steps, "bits by the samples")
+    if box is None:
+        return toned.grey, steps
+    return shutter.blackened(toned.grey, header.shutter, box), (*steps, "shutter")
 
 
 def _with_square_pixels(grey: Grey, ratio: float) -> Grey:
+    """Stretch a film whose pixels are `ratio` times as high as wide."""
     if not 1 / MAX_ASPECT < ratio < MAX_ASPECT:
         raise Refused(Code.BROKEN)
     height, width = grey.shape
     # The longer way, so that no detail is lost.
     size = (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)
     check_size(*size)
-    return _resized(grey, size)
-
-
-def _resized(grey: Grey, size: tuple[int, int]) -> Grey:
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
 
 
-def _facts(dataset: Dataset, rendering: str) -> Facts:
+def _facts(header: Header, rendering: str) -> Facts:
     return Facts(
-        modality=text(dataset, "Modality") or "",
+        modality=header.modality,
         rendering=rendering,
-        study_uid=text(dataset, "StudyInstanceUID"),
-        series_uid=text(dataset, "SeriesInstanceUID"),
-        instance_uid=text(dataset, "SOPInstanceUID"),
-        accession_number=text(dataset, "AccessionNumber"),
-        view=text(dataset, "ViewPosition"),
-        body_part=text(dataset, "BodyPartExamined"),
-        age=text(dataset, "PatientAge") or _age_from_dates(dataset),
+        study_uid=header.study_uid or None,
+        series_uid=header.series_uid or None,
+        instance_uid=header.instance_uid or None,
+        accession_number=header.accession_number or None,
+        view=header.view or None,
+        body_part=header.body_part or None,
+        age=age_of(header.age, header.birth_date, header.dates),
     )
-
-
-def _age_from_dates(dataset: Dataset) -> str | None:
-    """The age on the day of the study, as DICOM writes it, where the file has both dates."""
-    try:
-        born, taken = (
-            date.fromisoformat(text(dataset, keyword) or "")
-            for keyword in ("PatientBirthDate", "StudyDate")
-        )
-    except ValueError:
-        return None
-    months = (taken.year - born.year) * 12 + taken.month - born.month - (taken.day < born.day)
-    if not 0 <= months < 12 * 130:
-        return None
-    return f"{months:03d}M" if months < 36 else f"{months // 12:03d}Y"

@@ -1,19 +1,24 @@
-"""The tags of a DICOM file, read with bounds of our own.
+"""The header of a DICOM file: every tag that is used, read once, as named fields.
 
-A deflated file of 438 kB can unfold to a gigabyte, so it is inflated here and not by pydicom. Only
-the tags that are used are kept.
+Files break the standard in many ways that do no harm: decimal commas, words where numbers belong, a
+wrong type. A tag that can't be read counts as absent here, so what follows never has to ask again.
+The file is read with bounds of our own: a deflated file of 438 kB can unfold to a gigabyte, so it
+is inflated here and not by pydicom, and only the tags that are used are kept.
 """
 
 import logging
+import math
 import warnings
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import pydicom.config
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -33,54 +38,111 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 MOST_INFLATED_BYTES = 128 * 1024 * 1024  # 40 million pixels of 16 bits, and the tags
 
 _META_GROUP = 2
-_TAGS = [
-    Tag(keyword)
-    for keyword in (
-        "SpecificCharacterSet",
-        "SOPClassUID",
-        "SOPInstanceUID",
-        "StudyDate",
-        "AccessionNumber",
-        "Modality",
-        "PresentationIntentType",
-        "PatientID",
-        "PatientBirthDate",
-        "PatientAge",
-        "BodyPartExamined",
-        "ImagerPixelSpacing",
-        "ViewPosition",
-        "StudyInstanceUID",
-        "SeriesInstanceUID",
-        "SamplesPerPixel",
-        "PhotometricInterpretation",
-        "NumberOfFrames",
-        "Rows",
-        "Columns",
-        "PixelSpacing",
-        "PixelAspectRatio",
-        "BitsAllocated",
-        "BitsStored",
-        "HighBit",
-        "PixelRepresentation",
-        "PixelPaddingValue",
-        "PixelPaddingRangeLimit",
-        "WindowCenter",
-        "WindowWidth",
-        "RescaleIntercept",
-        "RescaleSlope",
-        "VOILUTFunction",
-        "ModalityLUTSequence",
-        "VOILUTSequence",
-        "PresentationLUTShape",
-        "FloatPixelData",
-        "DoubleFloatPixelData",
-        "PixelData",
-    )
+_DIRECTORY_RECORDS = Tag(0x0004, 0x1220)
+_OVERLAY_BIT = Tag(0x6000, 0x0102)  # where a retired kind of overlay lies among the samples' bits
+_LONGEST_TEXT = 64
+_MOST_ITEMS = 32  # of a sequence: nobody has more windows or codes
+_DESCRIPTIONS = (
+    "SeriesDescription",
+    "ProtocolName",
+    "AcquisitionDeviceProcessingDescription",
+    "StudyDescription",
+)
+_DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
+_OTHERS = (
+    "SpecificCharacterSet SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID "
+    "AccessionNumber Modality PresentationIntentType PatientID PatientBirthDate PatientAge "
+    "BodyPartExamined AnatomicRegionSequence ViewPosition ViewCodeSequence PatientOrientation "
+    "SamplesPerPixel PhotometricInterpretation NumberOfFrames Rows Columns BitsAllocated "
+    "BitsStored HighBit PixelRepresentation PixelSpacing ImagerPixelSpacing PixelAspectRatio "
+    "PixelPaddingValue PixelPaddingRangeLimit WindowCenter WindowWidth VOILUTFunction "
+    "RescaleIntercept RescaleSlope ModalityLUTSequence VOILUTSequence PresentationLUTShape "
+    "ShutterShape ShutterLeftVerticalEdge ShutterRightVerticalEdge ShutterUpperHorizontalEdge "
+    "ShutterLowerHorizontalEdge CenterOfCircularShutter RadiusOfCircularShutter "
+    "VerticesOfThePolygonalShutter FloatPixelData DoubleFloatPixelData PixelData"
+)
+_TAGS: list[BaseTag] = [
+    _DIRECTORY_RECORDS,
+    _OVERLAY_BIT,
+    *(Tag(keyword) for keyword in (*_DESCRIPTIONS, *_DATES, *_OTHERS.split())),
 ]
 
 
-def read_header(data: bytes) -> tuple[Dataset, str]:
-    """Return the tags that are used, the pixels' own among them, and the transfer syntax's UID."""
+@dataclass(frozen=True)
+class Coded:
+    """An item of a code sequence: its value and its meaning, in capitals, either may be empty."""
+
+    value: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Lut:
+    """A lookup table as the file has it; `descriptor` is length, first value mapped and bits."""
+
+    descriptor: tuple[int, int, int]
+    data: bytes | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Shutter:
+    """Display shutters, in pixels counted from 1; None for each that the file has not."""
+
+    rectangle: tuple[int, int, int, int] | None  # left, right, upper, lower
+    circle: tuple[int, int, int] | None  # row, column, radius
+    polygon: tuple[tuple[int, int], ...] | None  # (row, column) of each corner
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself. Texts are empty, and numbers None, where it says nothing."""
+
+    syntax: str
+    directory: bool
+    sop_class: str
+    modality: str  # in capitals, as are the other terms
+    intent: str
+    study_uid: str
+    series_uid: str
+    instance_uid: str
+    accession_number: str
+    patient_id: str
+    age: str
+    birth_date: str
+    dates: tuple[str, ...]  # of the study, the series, the acquisition and the content
+    view: str
+    views: tuple[Coded, ...]
+    orientation: tuple[str, ...]
+    body_part: str
+    regions: tuple[Coded, ...]
+    descriptions: tuple[tuple[str, str], ...]  # keyword and text, the nearest to the image first
+    frames: int
+    samples_per_pixel: int
+    photometric: str
+    rows: int | None
+    columns: int | None
+    allocated: int | None
+    stored: int | None
+    high_bit: int | None
+    signed: bool
+    overlay_bits: bool
+    pixel_ratio: float | None  # the height of a pixel by its width
+    padding: tuple[int, int] | None
+    windows: tuple[tuple[float, float], ...]  # center and width
+    function: str
+    slope: float | None
+    intercept: float | None
+    modality_lut: Lut | None
+    voi_luts: tuple[Lut, ...]
+    lut_shape: str
+    shutter: Shutter
+    float_pixels: bool
+    pixels: bytes
+    pixel_words: bool  # stored as 16-bit words, which matters in big endian
+
+
+def read_header(data: bytes) -> Header:
+    """Read a DICOM file, with or without its preamble. Raises Refused."""
     file = BytesIO(data)
     if has_dicom_prefix(data):
         file.seek(DICOM_PREFIX_BYTES)
@@ -93,7 +155,7 @@ def read_header(data: bytes) -> tuple[Dataset, str]:
             is_little_endian=True,
             stop_when=lambda tag, vr, length: tag.group != _META_GROUP,
         )
-    syntax = text(meta, "TransferSyntaxUID") or _guess_syntax(data[file.tell() :][:6])
+    syntax = _text(meta, "TransferSyntaxUID") or _guess_syntax(data[file.tell() :][:6])
     if syntax == DeflatedExplicitVRLittleEndian:
         file = BytesIO(_inflate(data[file.tell() :]))
     dataset = read_dataset(
@@ -105,36 +167,182 @@ def read_header(data: bytes) -> tuple[Dataset, str]:
     if not len(dataset):
         # What pydicom leaves of a file that ends in the middle of its pixels.
         raise Refused(Code.BROKEN)
-    return dataset, syntax
+    return _header(dataset, syntax, _text(meta, "MediaStorageSOPClassUID"))
 
 
-def text(dataset: Dataset, keyword: str) -> str | None:
-    """Return a tag's first value as printable text of at most 64 characters, if it has any."""
-    value = first(dataset, keyword)
-    if value is None:
-        return None
-    line = "".join(sign for sign in str(value)[:64] if sign.isprintable()).strip()
-    return line or None
+def _header(dataset: Dataset, syntax: str, media_class: str) -> Header:
+    pixels = _raw(dataset, "PixelData")
+    return Header(
+        syntax=syntax,
+        directory=_DIRECTORY_RECORDS in dataset,
+        sop_class=_text(dataset, "SOPClassUID") or media_class,
+        modality=_term(dataset, "Modality"),
+        intent=_term(dataset, "PresentationIntentType"),
+        study_uid=_text(dataset, "StudyInstanceUID"),
+        series_uid=_text(dataset, "SeriesInstanceUID"),
+        instance_uid=_text(dataset, "SOPInstanceUID"),
+        accession_number=_text(dataset, "AccessionNumber"),
+        patient_id=_text(dataset, "PatientID"),
+        age=_text(dataset, "PatientAge"),
+        birth_date=_text(dataset, "PatientBirthDate"),
+        dates=tuple(found for keyword in _DATES if (found := _text(dataset, keyword))),
+        view=_term(dataset, "ViewPosition"),
+        views=_codes(dataset, "ViewCodeSequence"),
+        orientation=tuple(each.upper() for each in _texts(dataset, "PatientOrientation")),
+        body_part=_term(dataset, "BodyPartExamined"),
+        regions=_codes(dataset, "AnatomicRegionSequence"),
+        descriptions=tuple((keyword, _term(dataset, keyword)) for keyword in _DESCRIPTIONS),
+        frames=_integer(dataset, "NumberOfFrames") or 1,
+        samples_per_pixel=_integer(dataset, "SamplesPerPixel") or 1,
+        photometric=_term(dataset, "PhotometricInterpretation").replace(" ", ""),
+        rows=_integer(dataset, "Rows"),
+        columns=_integer(dataset, "Columns"),
+        allocated=_integer(dataset, "BitsAllocated"),
+        stored=_integer(dataset, "BitsStored"),
+        high_bit=_integer(dataset, "HighBit"),
+        signed=_integer(dataset, "PixelRepresentation") == 1,
+        overlay_bits=bool(_integer(dataset, _OVERLAY_BIT)),
+        pixel_ratio=_pixel_ratio(dataset),
+        padding=_padding(dataset),
+        windows=tuple(
+            zip(_numbers(dataset, "WindowCenter"), _numbers(dataset, "WindowWidth"), strict=False)
+        ),
+        function=_term(dataset, "VOILUTFunction"),
+        slope=_number(dataset, "RescaleSlope"),
+        intercept=_number(dataset, "RescaleIntercept"),
+        modality_lut=next(_luts(dataset, "ModalityLUTSequence"), None),
+        voi_luts=tuple(_luts(dataset, "VOILUTSequence")),
+        lut_shape=_term(dataset, "PresentationLUTShape"),
+        shutter=_shutter(dataset),
+        float_pixels="FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset,
+        pixels=pixels if isinstance(pixels, bytes) else b"",
+        pixel_words="PixelData" in dataset and dataset.get_item("PixelData").VR == "OW",
+    )
 
 
-def number(dataset: Dataset, keyword: str) -> int | None:
-    value = first(dataset, keyword)
-    return None if value is None or value == "" else int(value)
+def _raw(dataset: Dataset, keyword: str | BaseTag) -> Any:  # noqa: ANN401 - of any type
+    """A tag's value by its type, or as bytes where it does not fit its type."""
+    try:
+        found = dataset[keyword].value if keyword in dataset else None
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - pydicom raises of any kind for a value of the wrong type
+        found = dataset.get_item(keyword).value
+    return found
 
 
-def first(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401
-    values = every(dataset, keyword)
-    return values[0] if values else None
-
-
-def every(dataset: Dataset, keyword: str) -> list[Any]:
-    """Return all values of a tag; none where it is missing or empty."""
-    value = dataset.get(keyword)
-    if value is None:
+def _values(dataset: Dataset, keyword: str | BaseTag) -> list[Any]:
+    """All values of a tag; none where it is missing or empty."""
+    found = _raw(dataset, keyword)
+    if isinstance(found, bytes):
+        found = found.decode("latin-1")
+    if isinstance(found, str):
+        # Of a type whose values pydicom does not take apart.
+        return [each for each in found.rstrip("\x00 ").split("\\") if each.strip()]
+    if found is None or isinstance(found, Dataset):
         return []
-    if isinstance(value, str | bytes | int | float) or not hasattr(value, "__iter__"):
-        return [value]
-    return list(value)
+    if isinstance(found, int | float) or not hasattr(found, "__iter__"):
+        return [found]
+    return list(found)[:1024]
+
+
+def _texts(dataset: Dataset, keyword: str) -> list[str]:
+    """The values of a tag as printable texts of at most 64 characters."""
+    lines = (
+        "".join(sign for sign in str(value)[:_LONGEST_TEXT] if sign.isprintable()).strip()
+        for value in _values(dataset, keyword)
+    )
+    return [line for line in lines if line]
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    return next(iter(_texts(dataset, keyword)), "")
+
+
+def _term(dataset: Dataset, keyword: str) -> str:
+    """All of a tag's text in capitals: in descriptions, some write what looks like two values."""
+    return " ".join(_texts(dataset, keyword)).upper()
+
+
+def _numbers(dataset: Dataset, keyword: str | BaseTag) -> list[float]:
+    """The numbers of a tag, with decimal commas too; none where one of them is no finite number."""
+    try:
+        found = [float(str(value).replace(",", ".")) for value in _values(dataset, keyword)]
+    except ValueError:
+        return []
+    return found if all(math.isfinite(each) and abs(each) < 1e9 for each in found) else []
+
+
+def _number(dataset: Dataset, keyword: str | BaseTag) -> float | None:
+    return next(iter(_numbers(dataset, keyword)), None)
+
+
+def _integer(dataset: Dataset, keyword: str | BaseTag) -> int | None:
+    found = _number(dataset, keyword)
+    return None if found is None or found != int(found) else int(found)
+
+
+def _codes(dataset: Dataset, keyword: str) -> tuple[Coded, ...]:
+    found = (
+        Coded(_term(item, "CodeValue"), _term(item, "CodeMeaning"))
+        for item in _items(dataset, keyword)
+    )
+    return tuple(found)
+
+
+def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    found = _raw(dataset, keyword)
+    if isinstance(found, str | bytes) or not hasattr(found, "__iter__"):
+        return []
+    return [item for item in list(found)[:_MOST_ITEMS] if isinstance(item, Dataset)]
+
+
+def _luts(dataset: Dataset, keyword: str) -> Iterator[Lut]:
+    for item in _items(dataset, keyword):
+        descriptor = [int(each) for each in _numbers(item, "LUTDescriptor")]
+        data = _raw(item, "LUTData")
+        if len(descriptor) == 3 and data is not None:
+            length, first, bits = descriptor
+            whole = data if isinstance(data, bytes) else tuple(int(v) for v in _values_of(data))
+            yield Lut((length, first, bits), whole)
+
+
+def _values_of(data: Any) -> list[Any]:  # noqa: ANN401 - what pydicom makes of a LUT
+    return list(data) if hasattr(data, "__iter__") and not isinstance(data, str) else []
+
+
+def _padding(dataset: Dataset) -> tuple[int, int] | None:
+    value = _integer(dataset, "PixelPaddingValue")
+    limit = _integer(dataset, "PixelPaddingRangeLimit")
+    return None if value is None else (value, value if limit is None else limit)
+
+
+def _pixel_ratio(dataset: Dataset) -> float | None:
+    for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
+        values = _numbers(dataset, keyword)
+        if len(values) == 2 and min(values) > 0:
+            return values[0] / values[1]
+    return None
+
+
+def _shutter(dataset: Dataset) -> Shutter:
+    shapes = _term(dataset, "ShutterShape")
+    edges = [
+        _integer(dataset, f"Shutter{edge}Edge")
+        for edge in ("LeftVertical", "RightVertical", "UpperHorizontal", "LowerHorizontal")
+    ]
+    center = _numbers(dataset, "CenterOfCircularShutter")
+    radius = _integer(dataset, "RadiusOfCircularShutter")
+    corners = [int(each) for each in _numbers(dataset, "VerticesOfThePolygonalShutter")]
+    left, right, upper, lower = edges
+    rectangle = circle = polygon = None
+    if "RECTANGULAR" in shapes and None not in (left, right, upper, lower):
+        rectangle = (left or 0, right or 0, upper or 0, lower or 0)
+    if "CIRCULAR" in shapes and len(center) == 2 and radius:
+        circle = (int(center[0]), int(center[1]), radius)
+    if "POLYGONAL" in shapes and len(corners) >= 6 and not len(corners) % 2:
+        polygon = tuple(zip(corners[::2], corners[1::2], strict=True))
+    return Shutter(rectangle, circle, polygon)
 
 
 def _guess_syntax(start: bytes) -> str:

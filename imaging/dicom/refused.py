@@ -19,13 +19,23 @@ SENTENCES = {
         "The image is marked For Processing: raw detector data that no one reads. "
         "Send the image For Presentation."
     ),
-    Code.LATERAL: "The film was taken from the side. Send the frontal view (PA or AP).",
+    Code.LATERAL: (
+        "The film was taken from the side or at a slant. Send the frontal view (PA or AP)."
+    ),
     Code.BODY_PART: "The film shows another part of the body. Send a chest X-ray.",
     Code.NO_PIXELS: "The file has no image in it. Send the X-ray with its pixels.",
     Code.FRAMES: "The file holds several images. Send the chest X-ray as a file with one image.",
     Code.KIND: (
         "The image is not stored as grey levels of 8 to 16 bits in a way that radiographs use. "
         "Send it as a usual CR or DX image."
+    ),
+    Code.DIRECTORY: (
+        "The file is the directory (DICOMDIR) of a disc, not an image. "
+        "Send the films that lie beside it."
+    ),
+    Code.FLAT: (
+        "The image shows next to nothing: nearly all of it is one grey level. "
+        "Export the film anew, and check it on a screen before sending it."
     ),
     Code.BROKEN: "The DICOM file is damaged or incomplete. Send it again.",
     Code.TOO_LARGE: (
@@ -36,10 +46,14 @@ SENTENCES = {
 
 
 class Refused(NotReadable):
-    """A DICOM file that is not screened; `code` is a key of SENTENCES."""
+    """A DICOM file that is not screened; `code` is a key of SENTENCES.
 
-    def __init__(self, code: Code) -> None:
-        super().__init__(SENTENCES[code])
+    `tag` is the keyword of the tag that says so, where one does.
+    """
+
+    def __init__(self, code: Code, tag: str | None = None) -> None:
+        named = f" The tag {tag} says so." if tag else ""
+        super().__init__(SENTENCES[code] + named)
         self.code = code
 
 

@@ -7,14 +7,12 @@ any memory. Codecs are called by name and never chosen by what the stream looks 
 import re
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -34,7 +32,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from imaging.dicom.header import number, text
+from imaging.dicom.header import Header
 from imaging.dicom.refused import Refused
 from imaging.limits import check_size
 from screening.refusals import Code
@@ -69,6 +67,11 @@ JPEG_2000S: Mapping[str, _Decode] = {
 LOSSY = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, HTJ2K})
 _END = b"\xff\xd9"  # of a JPEG, JPEG-LS, JPEG 2000 and HTJ2K stream alike
 _PADDING = b"\x00\xff"
+_ITEM = b"\xfe\xff\x00\xe0"
+_STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")  # of streams
+_FEW = 0.002  # of the pixels: a letter or the ripples of loss, not the film
+_LOOKED_AT = 64  # lines, to tell the sign
+_STEADIER = 0.6  # how much smaller the jumps are where the other reading of the sign is right
 _START_OF_2000 = re.compile(rb"\xff\x4f\xff\x51", re.DOTALL)
 # Markers that begin a frame, SOF0 to SOF15 and that of JPEG-LS, and those that have no length.
 _FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
@@ -77,7 +80,7 @@ _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 @dataclass(frozen=True)
 class Layout:
-    """How the header says that samples are stored."""
+    """How samples are stored: as the header says at first, then as the samples show."""
 
     rows: int
     columns: int
@@ -85,37 +88,88 @@ class Layout:
     stored: int
     high_bit: int
     signed: bool
+    overlay_bits: bool  # whether bits above those stored may belong to an overlay
 
 
-def read_layout(dataset: Dataset) -> Layout:
-    """Return the layout; raise NotReadable for one that no radiograph has."""
-    rows, columns = number(dataset, "Rows"), number(dataset, "Columns")
-    allocated, stored = number(dataset, "BitsAllocated"), number(dataset, "BitsStored")
+def read_layout(header: Header) -> Layout:
+    """Return the layout that the header says; raise NotReadable for one that no radiograph has.
+
+    Where its numbers of bits contradict each other, the likeliest are taken: `fitting` tests them.
+    """
+    rows, columns, allocated = header.rows, header.columns, header.allocated
     if not rows or not columns or not allocated:
         raise Refused(Code.BROKEN)
-    stored = stored or allocated
-    high_bit = number(dataset, "HighBit")
-    high_bit = stored - 1 if high_bit is None else high_bit
     if (
         allocated not in (8, 16)
-        or not 1 < stored <= allocated
-        or not stored - 1 <= high_bit < allocated
-        or (number(dataset, "SamplesPerPixel") or 1) != 1
-        or text(dataset, "PhotometricInterpretation") not in ("MONOCHROME1", "MONOCHROME2")
+        or header.samples_per_pixel in (2, 3, 4)  # other numbers are mistakes
+        or header.photometric not in ("MONOCHROME1", "MONOCHROME2")
     ):
         raise Refused(Code.KIND)
     check_size(columns, rows)
-    signed = number(dataset, "PixelRepresentation") == 1
-    return Layout(rows, columns, allocated, stored, high_bit, signed)
+    stored = header.stored or allocated
+    stored = stored if 1 < stored <= allocated else allocated
+    high_bit = stored - 1 if header.high_bit is None else header.high_bit
+    high_bit = high_bit if stored - 1 <= high_bit < allocated else stored - 1
+    return Layout(rows, columns, allocated, stored, high_bit, header.signed, header.overlay_bits)
 
 
-def decode(dataset: Dataset, syntax: str, layout: Layout) -> Samples:
+def fitting(layout: Layout, samples: Samples, counts: NDArray[np.int64]) -> Layout:
+    """The layout that the samples need, given how many pixels have each bit pattern.
+
+    Converters change depth or sign in the header and leave the samples, or the other way round. A
+    few bright pixels beyond the depth, such as a burned-in letter, do not change it.
+    """
+    seen = np.flatnonzero(counts)
+    if not len(seen):
+        return layout
+    unused = layout.high_bit + 1 - layout.stored
+    if unused and bool((seen & (2**unused - 1)).any()):
+        layout = replace(layout, high_bit=layout.stored - 1)  # not left-aligned after all
+    above = seen >> (layout.high_bit + 1)
+    if layout.signed:
+        # Above the sign lie nothing but copies of it, or nothing at all.
+        signs = (seen >> layout.high_bit) & 1
+        filled = 2 ** (8 * samples.itemsize - layout.high_bit - 1) - 1
+        beyond = (above != 0) & ~((signs == 1) & (above == filled))
+    else:
+        beyond = above != 0
+    share = counts[seen[beyond]].sum() / counts[seen].sum()
+    if share > _FEW and not layout.overlay_bits:
+        low = layout.high_bit + 1 - layout.stored
+        needed = 8 * samples.itemsize if layout.signed else int(seen.max()).bit_length()
+        layout = replace(layout, stored=needed - low, high_bit=needed - 1)
+    return replace(layout, signed=_signed(layout, samples))
+
+
+def values_of(layout: Layout, patterns: int) -> NDArray[np.int64]:
+    """The value that each bit pattern stands for."""
+    values = np.arange(patterns) >> (layout.high_bit + 1 - layout.stored)
+    values &= 2**layout.stored - 1
+    if layout.signed:
+        values[values >= 2 ** (layout.stored - 1)] -= 2**layout.stored
+    return values
+
+
+def _signed(layout: Layout, samples: Samples) -> bool:
+    """Whether the samples have a sign: read the wrong way, a film jumps between its extremes."""
+    lines = samples[:: max(1, len(samples) // _LOOKED_AT)]
+    patterns = 2 ** (8 * samples.itemsize)
+    jumps = {}
+    for signed in (False, True):
+        table = values_of(replace(layout, signed=signed), patterns)
+        jumps[signed] = float(np.abs(np.diff(table[lines], axis=1)).mean()) if lines.size else 0.0
+    other = not layout.signed
+    return other if jumps[other] < _STEADIER * jumps[layout.signed] else layout.signed
+
+
+def decode(header: Header, layout: Layout) -> Samples:
     """Return the samples of the only frame, [rows, columns]."""
+    syntax = header.syntax
     if syntax in PLAIN:
-        return _plain(dataset, syntax, layout)
+        return _plain(header, layout)
     if not (syntax in JPEGS or syntax in JPEG_2000S or syntax == RLELossless):
         raise Refused(Code.KIND)
-    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    stream = _fragments(header.pixels)
     if syntax == RLELossless:
         return _of_runs(stream, layout)
     end = stream.rfind(_END)
@@ -132,8 +186,27 @@ def decode(dataset: Dataset, syntax: str, layout: Layout) -> Samples:
     stored = samples.view(f"uint{bits}")
     if syntax in LOSSY and not signed and precision > layout.stored:
         # Loss can lift a white a little over the top, and its bits would be those of a black.
-        np.minimum(stored, 2**layout.stored - 1, out=stored)
+        # Where many are above it, the header's depth is wrong instead.
+        most = 2**layout.stored - 1
+        if float((stored > most).mean()) <= _FEW:
+            np.minimum(stored, most, out=stored)
     return _as_stored(stored, layout)
+
+
+def _fragments(pixels: bytes) -> bytes:
+    """The fragments of the only frame, joined; whatever the offset table before them says."""
+    items, place = [], 0
+    while pixels[place : place + 4] == _ITEM:
+        (length,) = struct.unpack_from("<I", pixels, place + 4)
+        place += 8
+        items.append(pixels[place : place + length])
+        place += length
+    # The first item is the table, unless a careless writer left the table out.
+    if len(items) > 1 and not items[0].startswith(_STARTS):
+        items = items[1:]
+    if not items:
+        raise Refused(Code.BROKEN)
+    return b"".join(items)
 
 
 def _of_runs(stream: bytes, layout: Layout) -> Samples:
@@ -160,19 +233,19 @@ def _as_stored(samples: Samples, layout: Layout) -> Samples:
     return np.left_shift(samples, shift, out=samples)
 
 
-def _plain(dataset: Dataset, syntax: str, layout: Layout) -> Samples:
+def _plain(header: Header, layout: Layout) -> Samples:
     size = layout.rows * layout.columns * layout.allocated // 8
-    pixels: bytes = dataset.PixelData
+    pixels = header.pixels
     if len(pixels) < size:
         raise Refused(Code.BROKEN)
-    big = syntax == ExplicitVRBigEndian
+    big = header.syntax == ExplicitVRBigEndian
     if layout.allocated == 16:
         samples = np.frombuffer(pixels, ">u2" if big else "<u2", count=size // 2)
         samples = samples.astype(np.uint16, copy=False)
     else:
         whole = np.frombuffer(pixels, np.uint8)
         # Words of two samples, each the wrong way round.
-        swapped = big and dataset["PixelData"].VR == "OW" and not len(whole) % 2
+        swapped = big and header.pixel_words and not len(whole) % 2
         samples = (whole.view(np.uint16).byteswap().view(np.uint8) if swapped else whole)[:size]
     return samples.reshape(layout.rows, layout.columns)
 

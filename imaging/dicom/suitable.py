@@ -1,62 +1,124 @@
-"""Which DICOM files are taken for chest X-rays. A header can raise a doubt, never prove fitness."""
+"""Which DICOM files are taken for chest X-rays. A header can raise a doubt, never prove fitness.
 
-from pydicom.dataset import Dataset
+Each tag that speaks of modality, view or body part is asked by itself. One that clearly says
+something else than a frontal chest film refuses the file, and the refusal names the tag.
+"""
 
-from imaging.dicom.header import number, text
+from collections.abc import Iterator
+
+from imaging.dicom.codes import CHEST, FRONTAL_VIEWS, OTHER_PARTS, SIDE_VIEWS
+from imaging.dicom.header import Coded, Header
 from imaging.dicom.refused import Refused
+from imaging.dicom.vocabulary import names_chest, names_frontal, names_other_part, names_side
 from screening.refusals import Code
 
-MODALITIES = frozenset({"CR", "DX"})
-LATERAL_VIEWS = frozenset({"LL", "RL", "LAT", "LATERAL", "LLAT", "RLAT"})
-# The terms of DICOM for what radiographs show; other words are let through, since many are local.
-OTHER_PARTS = frozenset(
-    [
-        *("SKULL", "HEAD", "EAR", "EYE", "ORBIT", "JAW", "MANDIBLE", "MAXILLA", "ZYGOMA", "NECK"),
-        *("SPINE", "CSPINE", "TSPINE", "LSPINE", "SSPINE", "COCCYX", "CLAVICLE", "SCAPULA"),
-        *("SHOULDER", "ARM", "HUMERUS", "ELBOW", "FOREARM", "RADIUS", "ULNA", "WRIST", "HAND"),
-        *("FINGER", "BREAST", "ABDOMEN", "KUB", "PELVIS", "HIP", "CERVIX", "EXTREMITY", "LEG"),
-        *("FEMUR", "KNEE", "PATELLA", "TIBIA", "FIBULA", "ANKLE", "FOOT", "CALCANEUS", "TOE"),
-    ]
+_IMAGES = "1.2.840.10008.5.1.4.1.1."
+_RADIOGRAPHS = frozenset(
+    {
+        f"{_IMAGES}1",  # Computed Radiography
+        f"{_IMAGES}1.1",  # Digital X-Ray For Presentation
+        f"{_IMAGES}1.1.1",  # Digital X-Ray For Processing
+    }
 )
-
-_REPORTS = (
-    "1.2.840.10008.5.1.4.1.1.88.",  # structured reports
-    "1.2.840.10008.5.1.4.1.1.11.",  # presentation states
+_CAPTURES = f"{_IMAGES}7"  # Secondary Capture: digitised films, for one
+# DR and RG are no terms for it, but are found in the field.
+_RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "DR", "RG"})
+# Beside the class of a radiograph these contradict it; words that are no terms do not.
+_OTHER_MODALITIES = frozenset(
+    "BMD CT ECG ES GM IO IVUS MG MR NM OP OPT PT PX RF SM US XA XC".split()  # noqa: SIM905
 )
-_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
-_FOR_PROCESSING = (
-    "1.2.840.10008.5.1.4.1.1.1.1.1",
-    "1.2.840.10008.5.1.4.1.1.1.2.1",
-    "1.2.840.10008.5.1.4.1.1.1.3.1",
-)
+_REPORTS = (f"{_IMAGES}88.", f"{_IMAGES}11.")  # structured reports, presentation states
+_DOCUMENTS = f"{_IMAGES}104."
+_DIRECTORY = "1.2.840.10008.1.3.10"
+_FOR_PROCESSING = (f"{_IMAGES}1.1.1", f"{_IMAGES}1.2.1", f"{_IMAGES}1.3.1")
+_STUDY = "StudyDescription"
 
 
-def check_suitable(dataset: Dataset) -> None:
+def check_suitable(header: Header) -> None:
     """Raise Refused for what is surely no frontal chest X-ray to be read."""
-    sop_class = text(dataset, "SOPClassUID") or ""
-    modality = _upper(dataset, "Modality")
-    if sop_class.startswith(_DOCUMENTS):
-        raise Refused(Code.PDF)
-    if sop_class.startswith(_REPORTS) or modality in ("SR", "PR", "KO"):
-        raise Refused(Code.REPORT)
-    if modality not in MODALITIES:
-        raise Refused(Code.MODALITY)
-    if (
-        sop_class in _FOR_PROCESSING
-        or _upper(dataset, "PresentationIntentType") == "FOR PROCESSING"
-    ):
+    _check_kind(header)
+    if header.sop_class in _FOR_PROCESSING or header.intent == "FOR PROCESSING":
         raise Refused(Code.PROCESSING)
-    if _upper(dataset, "ViewPosition") in LATERAL_VIEWS:
-        raise Refused(Code.LATERAL)
-    if _upper(dataset, "BodyPartExamined") in OTHER_PARTS:
-        raise Refused(Code.BODY_PART)
-    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+    if tag := _tag_of_another_view(header):
+        raise Refused(Code.LATERAL, tag)
+    if tag := _tag_of_another_part(header):
+        raise Refused(Code.BODY_PART, tag)
+    if header.float_pixels:
         raise Refused(Code.KIND)
-    if not dataset.get("PixelData"):
+    if not header.pixels:
         raise Refused(Code.NO_PIXELS)
-    if (number(dataset, "NumberOfFrames") or 1) != 1:
+    if header.frames != 1:
         raise Refused(Code.FRAMES)
 
 
-def _upper(dataset: Dataset, keyword: str) -> str:
-    return (text(dataset, keyword) or "").upper()
+def _check_kind(header: Header) -> None:
+    kind, modality = header.sop_class, header.modality
+    if header.directory or kind == _DIRECTORY:
+        raise Refused(Code.DIRECTORY)
+    if kind.startswith(_DOCUMENTS):
+        raise Refused(Code.PDF)
+    if kind.startswith(_REPORTS) or modality in ("SR", "PR", "KO"):
+        raise Refused(Code.REPORT)
+    if kind in _RADIOGRAPHS:
+        radiograph = modality not in _OTHER_MODALITIES
+    elif kind.startswith(_IMAGES) and not kind.startswith(_CAPTURES):
+        radiograph = False
+    else:
+        radiograph = modality in _RADIOGRAPH_MODALITIES
+    if not radiograph:
+        raise Refused(Code.MODALITY)
+
+
+def _tag_of_another_view(header: Header) -> str | None:
+    """The tag that says that the film was not taken from the front, if there is one."""
+    frontal = names_frontal(header.view) or any(_frontal(code) for code in header.views)
+    for tag, text in (("ViewPosition", header.view), *header.descriptions):
+        if tag == _STUDY and frontal:
+            continue  # a study has several films: it tells only of one that says nothing itself
+        if names_side(text) and not names_frontal(text):
+            return tag
+    if any(_side(code) for code in header.views):
+        return "ViewCodeSequence"
+    return "PatientOrientation" if _seen_from_the_side(header.orientation) else None
+
+
+def _tag_of_another_part(header: Header) -> str | None:
+    """The tag that names another part of the body than the chest, if there is one."""
+    for tag, text in (("BodyPartExamined", header.body_part), *header.descriptions):
+        if tag == _STUDY and names_chest(_nearest(header)):
+            continue
+        if names_other_part(text) and not names_chest(text):
+            return tag
+    if any(_other_part(code) for code in header.regions) and not any(
+        code.value in CHEST or names_chest(code.meaning) for code in header.regions
+    ):
+        return "AnatomicRegionSequence"
+    return None
+
+
+def _nearest(header: Header) -> str:
+    """The texts about this film rather than about its study."""
+    texts: Iterator[str] = (text for tag, text in header.descriptions if tag != _STUDY)
+    return " ".join((header.body_part, *texts, *(code.meaning for code in header.regions)))
+
+
+def _side(code: Coded) -> bool:
+    named = names_side(code.meaning) and not names_frontal(code.meaning)
+    return code.value in SIDE_VIEWS or (code.value not in FRONTAL_VIEWS and named)
+
+
+def _frontal(code: Coded) -> bool:
+    return code.value in FRONTAL_VIEWS or names_frontal(code.meaning)
+
+
+def _other_part(code: Coded) -> bool:
+    named = names_other_part(code.meaning) and not names_chest(code.meaning)
+    return code.value in OTHER_PARTS or (code.value not in CHEST and named)
+
+
+def _seen_from_the_side(orientation: tuple[str, ...]) -> bool:
+    """Whether the rows or columns run from front to back, and the others from head to feet."""
+    if len(orientation) != 2:
+        return False
+    directions = {each[:1] for each in orientation}
+    return bool(directions & {"A", "P"}) and bool(directions & {"H", "F"})

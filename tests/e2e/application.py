@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from local import mail, watch
-from local.dicom_samples import as_dicom
-from local.processes import ROOT
-from local.stack import Stack
+from cxr_alert.local import mail, watch
+from cxr_alert.local.dicom_samples import as_dicom
+from cxr_alert.local.processes import ROOT
+from cxr_alert.local.stack import Stack
 from screening.record import Record
 
 T = TypeVar("T")

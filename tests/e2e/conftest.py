@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import mail, stack
+from cxr_alert.local import mail, stack
 from tests.e2e.application import Application
 
 USERS_OWN = {

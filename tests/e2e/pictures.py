@@ -5,11 +5,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import demo, stack
-from local.processes import ROOT
+from cxr_alert.local import demo, stack
+from cxr_alert.local.processes import ROOT
+from testbed.worklist_api import log_in as api_log_in
 from tests.e2e.application import Application
 from tests.e2e.test_worklist_api import hide, listed, review
-from tests.e2e.worklist_api import log_in as api_log_in
 from tests.e2e.worklist_browser import DESK, PHONE, TABLET, browser, log_in
 
 if TYPE_CHECKING:

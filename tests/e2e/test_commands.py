@@ -1,5 +1,6 @@
 """`demo`, `up` and `down`, as people run them: what they print can be typed, nothing stays."""
 
+import json
 import os
 import re
 import signal
@@ -8,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import urllib3
 
-from cxr_alert.errors import Failure
-from local import processes, stack
+from cxr_alert.local import container, processes, stack
+from screening.errors import Failure
 from tests.e2e.application import SAMPLES, wait_until
 from tests.e2e.conftest import USERS_OWN
 
@@ -20,10 +22,9 @@ import signal
 import sys
 from pathlib import Path
 from cxr_alert.program import main
-from local import commands
-commands.UP = commands.DEMO = Path(sys.argv[1])
-commands.RESULT = commands.UP / "demo.json"
-commands._short = lambda path: path
+from cxr_alert.local import places
+places.UP = places.DEMO = Path(sys.argv[1])
+places.DEMO_RESULT = places.UP / "demo.json"
 # A shell has what it starts in the background ignore Ctrl-C; the tests may have been started so.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main(sys.argv[2:]))
@@ -81,7 +82,7 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
         assert film in shell(latest)
         assert follow.endswith("cxr-alert alerts")
         assert whole.endswith("cxr-alert status")
-        assert positives.endswith("cxr-alert positives")
+        assert positives.endswith("cxr-alert list positives")
         follower = start(tmp_path, "alerts")
         assert follower.stdout
         assert follower.stdout.readline().startswith("Waiting for alerts")
@@ -96,6 +97,29 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
     assert processes.belonging_to(tmp_path) == []
     assert run(tmp_path, "down") == (0, "Nothing was running.\n", "")
     assert run(tmp_path, "alerts")[0] == 2
+
+
+def test_up_starts_a_container_again_that_ended_and_keeps_the_films(tmp_path: Path) -> None:
+    assert run(tmp_path, "up")[0] == 0
+    try:
+        first = stack.attach(tmp_path)
+        assert first
+        first.s3.put_object(Bucket=first.outputs["UploadsBucketName"], Key="kept.jpeg", Body=b"x")
+        known = json.loads((tmp_path / "stack.json").read_text())
+        processes.stop(processes.family(known["pids"][container.NAME]))
+        assert stack.attach(tmp_path) is None
+
+        status, out, _ = run(tmp_path, "up")
+        assert status == 0
+        assert out.startswith("The model container had ended; starting it again ...")
+        again = stack.attach(tmp_path)
+        assert again
+        assert again.endpoint_url == first.endpoint_url
+        again.s3.head_object(Bucket=again.outputs["UploadsBucketName"], Key="kept.jpeg")
+        assert urllib3.request("GET", f"{again.container_url}/ping").status == 200
+    finally:
+        assert run(tmp_path, "down") == (0, "Stopped.\n", "")
+    assert processes.belonging_to(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import psutil
 
-from local import processes
+from cxr_alert.local import processes
 from tests.e2e.application import POSITIVE, Application
 from tests.e2e.conftest import USERS_OWN
 

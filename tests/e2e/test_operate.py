@@ -2,32 +2,50 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
-from local import environment, manual, processes
+import pytest
+
+from cxr_alert.local import environment, manual, processes
+from screening.upload import CHECK_PREFIX, event_of
 from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 
+# A shell has what it starts in the background ignore Ctrl-C; the tests may have been started so.
+PROGRAM = """
+import signal
+import sys
+from cxr_alert.program import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
 
-def operate(application: Application, *arguments: str) -> tuple[int, str, str]:
+
+def started(application: Application, *arguments: str) -> subprocess.Popen[str]:
     stack = application.stack
-    process = subprocess.run(
-        [sys.executable, "-m", "cxr_alert", *arguments],
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
         cwd=processes.ROOT,
         env={
             **environment.base(stack.settings.state),
             **manual.settings(stack),
             "COLUMNS": "200",
         },
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=120,
     )
-    return process.returncode, process.stdout, process.stderr
 
 
-def test_look_up_latest_and_waiting(application: Application) -> None:
+def operate(application: Application, *arguments: str) -> tuple[int, str, str]:
+    process = started(application, *arguments)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_look_up_and_list(application: Application) -> None:
     application.drop("op [1]/positive.jpeg", POSITIVE)
     application.drop("op [1]/letter.jpeg", b"Dear radiologist")
     record = application.record("op [1]/positive.jpeg", alert="SENT")
@@ -38,35 +56,113 @@ def test_look_up_latest_and_waiting(application: Application) -> None:
     assert re.search(rf"^version +{record.version}$", out, re.MULTILINE)
     assert re.search(r"^alert +SENT$", out, re.MULTILINE)
 
-    assert "op [1]/positive.jpeg" in operate(application, "positives", "--count", "1")[1]
-    (shown,) = json.loads(operate(application, "positives", "--count", "1", "--json")[1])
+    assert "op [1]/positive.jpeg" in operate(application, "list", "--count", "1")[1]
+    (shown,) = json.loads(operate(application, "list", "positives", "--count", "1", "--json")[1])
     assert (shown["key"], shown["alert"]) == ("op [1]/positive.jpeg", "SENT")
-    (reject,) = operate(application, "rejects", "--count", "1")[1].splitlines()
-    assert reject.endswith("op [1]/letter.jpeg")
-    assert re.search(r" 0 +0 +0 +-  films given up$", operate(application, "waiting")[1], re.M)
+    reject, reason = operate(application, "list", "rejects", "--count", "1")[1].splitlines()
+    assert re.search(r"  format  op \[1\]/letter.jpeg$", reject)
+    assert reason.startswith("    ")
 
 
-def test_status_tells_on_one_screen_what_is_not_as_it_should_be(application: Application) -> None:
+def test_a_former_name_still_works_and_says_the_new_one(application: Application) -> None:
+    status, out, err = operate(application, "waiting")
+    assert status == 0
+    assert re.search(r" 0 +0 +0 +-  films to render$", out, re.M)
+    assert err == "`cxr-alert waiting` is now `cxr-alert status`; the next release drops it.\n"
+
+
+def test_a_key_cannot_move_the_cursor(application: Application) -> None:
+    key = "op/[red]x\N{RIGHT-TO-LEFT OVERRIDE}\N{CSI}2J.jpeg"
+    application.drop(key, POSITIVE)
+    application.record(key, alert="SENT")
+    for arguments in (("look-up", key), ("list",)):
+        out = operate(application, *arguments)[1]
+        assert r"op/[red]x\u202e\x9b2J.jpeg" in out
+        assert all(line.isprintable() for line in out.splitlines())
+
+
+def test_status_shows_the_health_on_one_screen(application: Application) -> None:
     application.drop("status.jpeg", NEGATIVE)
     record = application.record("status.jpeg")
     status, out, err = operate(application, "status")
     assert err == ""
     assert f"last screening  {record.judgement.classified}" in out
     assert "cutoff          0.1" in out
-    assert re.search(r"^alarms +0 of 22 are on$", out, re.M)
-    assert "films to be screened" in out
+    assert re.search(r"^endpoint +cxr-alert: answers in \d+\.\d\d s$", out, re.M)
+    assert re.search(f"^network +{record.judgement.model}$", out, re.M)
+    assert re.search(r"^failing +no film$", out, re.M)
+    assert "alarms          none: the local emulator raises no alarms" in out
+    assert "films to screen" in out
     # Nobody gets the alarms of this stack, and that is worth a sentence and an exit status.
     assert (status, "Nobody gets the alarms" in out) == (1, True)
 
 
-def test_check_sees_a_film_through_and_removes_it(application: Application) -> None:
-    status, out, _ = operate(application, "check")
-    assert status == 0
-    assert out.startswith("It works: NORMAL after ")
+def test_status_says_since_when_films_fail(application: Application) -> None:
+    application.stack.stop_container()
+    try:
+        application.drop("fails.jpeg", NEGATIVE)
+        application.wait_for_failed_try()
+        wait_until(
+            lambda: json.loads(operate(application, "status", "--json")[1])["failing"], "a failure"
+        )
+        status, out, _ = operate(application, "status")
+    finally:
+        application.stack.start_container()
+    assert status == 1
+    assert "endpoint        cxr-alert: does not answer" in out
+    assert re.search(r"^failing +1 film since 20\d\d-.*, tried up to \d times$", out, re.M)
+    assert "The endpoint did not answer: EndpointConnectionError." in out
+    application.record("fails.jpeg")
+
+
+def remaining_test_films(application: Application) -> list[str]:
     found = application.stack.s3.list_object_versions(
-        Bucket=application.stack.outputs["UploadsBucketName"], Prefix="cxr-alert-check/"
+        Bucket=application.stack.outputs["UploadsBucketName"], Prefix=CHECK_PREFIX
     )
-    assert "Versions" not in found
+    return [each["Key"] for each in found.get("Versions", [])]
+
+
+def test_check_alerts_nobody_and_leaves_no_film(application: Application, tmp_path: Path) -> None:
+    film, letter = tmp_path / "film.jpeg", tmp_path / "letter.pdf"
+    film.write_bytes(POSITIVE)
+    letter.write_bytes(b"%PDF-1.7 Dear colleague")
+    unreviewed = operate(application, "unreviewed", "--json")[1]
+    mails = len(application.all_mails())
+
+    status, out, _ = operate(application, "check", "--film", str(film))
+    assert (status, out.startswith("It works: PNEUMONIA after ")) == (0, True)
+    (key,) = re.findall(f"{CHECK_PREFIX}[0-9a-f]{{32}}", out)
+    status, out, err = operate(application, "check", "--film", str(letter))
+    assert (status, out) == (1, "")
+    assert err.startswith("The film was not screened but rejected (format): ")
+
+    application.settle()
+    assert application.record(key).alert == "NOT_NEEDED"
+    assert application.alerts(key) == []
+    assert len(application.all_mails()) == mails
+    assert operate(application, "unreviewed", "--json")[1] == unreviewed
+    for kind in ("positives", "rejects"):
+        assert CHECK_PREFIX not in operate(application, "list", kind)[1]
+    assert remaining_test_films(application) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_check_leaves_nothing_and_mails_nobody(
+    application: Application, number: signal.Signals
+) -> None:
+    mails = len(application.all_mails())
+    application.stack.stop_container()
+    try:
+        process = started(application, "check")
+        wait_until(lambda: remaining_test_films(application), "a test film")
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    finally:
+        application.stack.start_container()
+    assert (process.returncode, err.splitlines()[-1]) == (130, "Interrupted.")
+    assert remaining_test_films(application) == []
+    application.settle(60)
+    assert len(application.all_mails()) == mails
 
 
 def test_reconcile_says_what_it_found(application: Application) -> None:
@@ -91,23 +187,29 @@ def test_a_film_that_waits_does_not_look_lost(application: Application) -> None:
 def test_mistakes_are_told_in_a_sentence(application: Application) -> None:
     for arguments, sentence in (
         (("look-up", "nobody.jpeg"), "There is no film nobody.jpeg, and no record of one."),
-        (("waiting", "--stack", "other"), "There is no stack other in us-east-1"),
+        (("status", "--stack", "other"), "There is no stack other in us-east-1"),
+        (("check", "--film", "missing.jpeg"), "The film missing.jpeg can't be read: No such file"),
     ):
         status, out, err = operate(application, *arguments)
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert err.startswith(sentence)
 
 
-def test_dead_letters_are_driven_back(application: Application) -> None:
+def test_dead_letters_are_redriven(application: Application) -> None:
     stack = application.stack
     dead = stack.outputs["UploadsDeadLetterQueueUrl"]
+    application.drop("dead.jpeg", NEGATIVE)
+    event = event_of(application.record("dead.jpeg").upload)
     for number in range(23):
-        stack.sqs.send_message(QueueUrl=dead, MessageBody=f'{{"number": {number}}}')
+        stack.sqs.send_message(QueueUrl=dead, MessageBody=json.dumps(event | {"id": str(number)}))
+    stack.sqs.send_message(QueueUrl=dead, MessageBody='{"what": "no upload"}')
     status, out, _ = operate(application, "redrive")
     assert status == 0
-    assert "23 messages of the UploadsDeadLetterQueue driven back." in out
+    assert "UploadsDeadLetterQueue: 23 messages moved back." in out
+    assert "UploadsDeadLetterQueue: 1 messages stay, since no function understands them." in out
     application.settle()
-    assert application.waiting("UploadsDeadLetterQueueUrl") == 0
+    assert application.waiting("UploadsDeadLetterQueueUrl") == 1
+    stack.sqs.purge_queue(QueueUrl=dead)
 
 
 def test_rescreen_alerts_the_newly_positive_only_when_asked_and_nothing_twice(

@@ -12,7 +12,7 @@ from PIL import Image
 from screening.config import DEFAULT_CUTOFF
 from screening.judgement import Finding
 from screening.upload import Upload, event_of
-from tests.dicom_films import SECRETS, dicom
+from testbed.dicom_films import SECRETS, dicom
 from tests.e2e.application import NEGATIVE, POSITIVE, SAMPLES, Application, wait_until
 
 

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from local.processes import ROOT
+from cxr_alert.local.processes import ROOT
 from screening.film_name import film_name
+from testbed.worklist_api import Answer, Api, log_in
 from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, Application, wait_until
-from tests.e2e.worklist_api import Answer, Api, log_in
 from worklist.tables.worklist_table import item, read_entry
 
 SOME_FILM = "0" * 32

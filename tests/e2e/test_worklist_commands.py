@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from uuid import uuid4
 
+from testbed.worklist_api import log_in
 from tests.e2e.application import NEGATIVE, POSITIVE, Application
 from tests.e2e.test_operate import operate
 from tests.e2e.test_worklist_api import listed, review
-from tests.e2e.worklist_api import log_in
 from training.dataset.folder import find_films
 
 

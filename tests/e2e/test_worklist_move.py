@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local import emulator, environment, processes
+from cxr_alert.local import emulator, environment, processes
 
 TABLE = """
     Type: AWS::DynamoDB::Table
@@ -63,7 +63,7 @@ def client(address: str, service: str) -> Any:
 
 
 def adopt(address: str, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "operate.adopt_worklist", *options]
+    command = [sys.executable, "-m", "cxr_alert.operate.adopt_worklist", *options]
     environ = {**os.environ, **environment.aws(address)}
     return subprocess.run(
         command, cwd=processes.ROOT, env=environ, capture_output=True, text=True, check=False

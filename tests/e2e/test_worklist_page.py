@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed.worklist_api import Api
 from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 from tests.e2e.test_worklist_api import hide, listed, reader, review  # noqa: F401 - a fixture
-from tests.e2e.worklist_api import Api
 from tests.e2e.worklist_browser import DESK, PHONE, TABLET, browser, log_in
 
 if TYPE_CHECKING:

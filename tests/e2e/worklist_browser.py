@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local import readers
-from local.stack import Stack
+from cxr_alert.local import readers
+from cxr_alert.local.stack import Stack
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, ViewportSize

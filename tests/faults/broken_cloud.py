@@ -9,9 +9,9 @@ from typing import Any
 
 import psutil
 
-from local import processes, stack
-from local.container import NAME as CONTAINER
-from operate.application import Application
+from cxr_alert.local import processes, stack
+from cxr_alert.local.container import NAME as CONTAINER
+from cxr_alert.operate.application import Application
 from screening.upload import Upload
 from tests.e2e.application import FILMS_WAY, wait_until
 from tests.faults.ledger import Film, Ledger

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local import mail
+from cxr_alert.local import mail
 from tests.faults.broken_cloud import BrokenCloud, running
 
 RESULTS: list[tuple[str, str, str]] = []

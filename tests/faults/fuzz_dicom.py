@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from imaging.cell import Cell, CellBroke, Limits, RefusedInCell
-from tests.dicom_films import SYNTAXES, dicom, film
+from testbed.dicom_films import SYNTAXES, dicom, film
 from tests.faults.fuzz import mutated
 
 LIMITS = Limits(memory_bytes=512 * 1024 * 1024, seconds=10)

@@ -4,8 +4,8 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 
-from local import watch
-from local.stack import Stack
+from cxr_alert.local import watch
+from cxr_alert.local.stack import Stack
 from screening.judgement import Finding
 from screening.record import Record
 from screening.upload import read_upload

@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from local import container
+from cxr_alert.local import container
 from screening.record import Record
 from tests.e2e.application import NEGATIVE, POSITIVE
 from tests.faults.broken_cloud import BrokenCloud, running

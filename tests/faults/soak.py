@@ -21,9 +21,9 @@ from PIL import Image, ImageEnhance
 from rich.console import Console
 from rich.progress import Progress
 
-from local import container, watch
-from local.dicom_samples import as_dicom
-from operate.redrive import redrive
+from cxr_alert.local import container, watch
+from cxr_alert.local.dicom_samples import as_dicom
+from cxr_alert.operate.redrive import redrive
 from tests.e2e.application import FILMS_WAY, SAMPLES
 from tests.faults.broken_cloud import BrokenCloud, running
 from tests.faults.faults import FAULTS, REJECTED, Fault, hang_up
@@ -223,7 +223,9 @@ def _finish(cloud: BrokenCloud, show: Callable[[], object]) -> int:
     deadline = time.monotonic() + 1800
     while time.monotonic() < deadline:
         _watch(cloud, show, 1800)
-        moved = sum(sum(redrive(cloud.operator(), source)) for source in DEAD_LETTERS)
+        moved = sum(
+            each.moved for source in DEAD_LETTERS for each in redrive(cloud.operator(), source)
+        )
         if not moved:
             break
         driven_back += moved

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 
-from local import manual, processes
+from cxr_alert.local import manual, processes
 from tests.e2e.application import POSITIVE
 from tests.faults.broken_cloud import BrokenCloud
 from tests.faults.conftest import RESULTS

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from aws.topic import Topic
-from local import mail
+from cxr_alert.local import mail
 from screening.config import DEFAULT_CUTOFF
 from screening.judgement import Answer, judge
 from screening.messages import alert_message

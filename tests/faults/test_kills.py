@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from operate.redrive import redrive
+from cxr_alert.operate.redrive import redrive
 from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, wait_until
 from tests.faults.broken_cloud import BrokenCloud
 from tests.faults.conftest import RESULTS
@@ -119,7 +119,7 @@ def test_a_film_that_fails_every_time_ends_in_the_dead_letter_queue(cloud: Broke
     assert audit.sound
     assert cloud.ledger.record(film) is None
 
-    assert sum(redrive(cloud.operator(), dead)) == 1
+    assert sum(each.moved for each in redrive(cloud.operator(), dead)) == 1
     cloud.settle()
     record = cloud.ledger.record(film)
     assert record

@@ -14,7 +14,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-SAGEMAKER = "local.sagemaker_runtime"
+SAGEMAKER = "cxr_alert.local.sagemaker_runtime"
 PATIENCE = 60  # seconds, for what takes one
 
 

@@ -13,7 +13,7 @@ from pydicom.uid import JPEGLosslessSV1
 
 from imaging.cell import Cell, CellBroke, Limits, RefusedInCell
 from imaging.rendition import render
-from tests.dicom_films import dicom, film
+from testbed.dicom_films import dicom, film
 
 LARGE = film(2000, 2400)
 

@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from imaging.dicom import read_film
 from intake.receiver import Receiver, Settings, object_key
-from tests.dicom_films import dicom, film
+from testbed.dicom_films import dicom, film
 
 FILMS = 200
 PREFIX = "intake/"

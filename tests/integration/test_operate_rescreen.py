@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from operate.application import Application
-from operate.rescreen import Rescreened, Result, films, rescreen
+from cxr_alert.operate.application import Application
+from cxr_alert.operate.rescreen import Rescreened, Result, films, rescreen
 from screening.config import DEFAULT_CUTOFF
 from screening.facts import Facts
 from screening.rendition import Rendered, rendition_key
@@ -94,7 +94,7 @@ def test_a_person_overrules_the_gate_and_the_record_says_so(
 def test_a_dicom_film_is_screened_again_as_its_rendition_as_long_as_that_is_kept(
     function: Function, cloud: Cloud, endpoint: EndpointStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operate.rescreen._WAITS_SECONDS", ())
+    monkeypatch.setattr("cxr_alert.operate.rescreen._WAITS_SECONDS", ())
     endpoint.finds(0.01)
     uploaded = read_upload(cloud.drop("ward-7/a.dcm")["body"])
     assert uploaded
@@ -108,4 +108,4 @@ def test_a_dicom_film_is_screened_again_as_its_rendition_as_long_as_that_is_kept
     key = rendition_key(uploaded.key, uploaded.version)
     cloud.s3.delete_object(Bucket=cloud.renditions_bucket, Key=key)
     (film,) = again(cloud, alert=False)
-    assert (film.result, "drop the film again" in film.why) == (Result.FAILED, True)
+    assert (film.result, "upload the film again" in film.why) == (Result.FAILED, True)

@@ -18,7 +18,7 @@ from render.handler import Config, Handler, make_handler
 from screening.digest import digest_message, digests, read_alert
 from screening.facts import ADULT_REASON, OLDER_CHILD_NOTE
 from screening.refusals import Code
-from tests.dicom_films import SECRETS, dicom, film
+from testbed.dicom_films import SECRETS, dicom, film
 from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function, Reply, Request
 
 SERVERLESS_BYTES = 4 * 1024 * 1024

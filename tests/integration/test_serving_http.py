@@ -242,7 +242,7 @@ def test_the_log_has_one_line_a_film_and_says_why_it_was_refused(container: Cont
     assert "neither a JPEG nor a PNG" in entries[1]["reason"]
 
 
-# As boto3 sees it, with local.sagemaker_runtime in the place of SageMaker.
+# As boto3 sees it, with cxr_alert.local.sagemaker_runtime in the place of SageMaker.
 
 
 def sagemaker(endpoint: Container, monkeypatch: pytest.MonkeyPatch) -> Any:

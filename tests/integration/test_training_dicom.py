@@ -11,7 +11,7 @@ from cxr_alert.program import main
 from imaging.network_input import network_input
 from imaging.readers import read_grey
 from screening.facts import ADULT_REASON
-from tests.dicom_films import dicom
+from testbed.dicom_films import dicom
 from training.dataset.channels import as_rgb
 from training.dataset.folder import find_films
 from training.dataset.prepare import prepare

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from local import environment
+from cxr_alert.local import environment
 
 
 def test_programs_get_nothing_of_the_users_aws(monkeypatch: pytest.MonkeyPatch) -> None:

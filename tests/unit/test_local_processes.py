@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cxr_alert.errors import Failure
-from local import processes
+from cxr_alert.local import processes
+from screening.errors import Failure
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cxr_alert.errors import Failure
-from local import demo, table
-from local.demo import Screening
+from cxr_alert.local import demo, table
+from cxr_alert.local.demo import Screening
+from screening.errors import Failure
 
 POSITIVE = Screening(
     "a.jpeg", "PNEUMONIA", 0.93, "PNEUMONIA", record_seconds=0.2, alert_seconds=0.3
@@ -33,10 +33,11 @@ def test_without_a_terminal_each_film_is_one_plain_line() -> None:
     screenings = [POSITIVE, NEGATIVE, UNRECORDED, UNALERTED]
 
     assert table.follow(screenings, 4, Console(file=out, width=60)) == screenings
-    header, *lines = out.getvalue().splitlines()
-    assert header.split()[:2] == ["image", "label"]
+    header, *lines, caption = out.getvalue().splitlines()
+    assert header.split()[:2] == ["film", "label"]
+    assert caption == "record and alert: time from the upload"
     assert [line.split()[0] for line in lines] == ["a.jpeg", "b.jpeg", "c.jpeg", "d.jpeg"]
-    assert lines[0].endswith("0.20 s    0.30 s")
+    assert lines[0].endswith(" 0.20 s  0.30 s")
     assert ["MISSING" in line for line in lines] == [False, False, True, True]
 
 
@@ -90,3 +91,13 @@ def test_films_take_turns_by_label(tmp_path: Path) -> None:
 def test_no_films_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="There are no films in"):
         demo.films(tmp_path)
+
+
+def test_on_a_terminal_of_80_columns_every_cell_is_whole() -> None:
+    out = io.StringIO()
+    slow = Screening("person1011_bacteria_2942.jpeg", "PNEUMONIA", 0.9995, "PNEUMONIA", 18.75, 21.5)
+    unalerted = Screening(slow.key, "PNEUMONIA", 0.9, "PNEUMONIA", record_seconds=10.4)
+    table.follow([slow, unalerted], 2, Console(file=out, width=80, force_terminal=True))
+    shown = out.getvalue()
+    assert "…" not in shown
+    assert all(word in shown for word in (slow.key, "> 99.9 %", "18.75 s", "21.50 s", "MISSING"))

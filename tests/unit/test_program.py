@@ -1,13 +1,22 @@
 """`cxr-alert` as it is typed: what every command has in common."""
 
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from cxr_alert.program import main
 
+COMMANDS = Path(__file__).parents[2] / "cxr_alert" / "commands"
+NAMES = sorted(
+    path.stem.replace("_", "-")
+    for path in COMMANDS.glob("*.py")
+    if path.stem not in ("__init__", "aliases")
+)
 # Seconds to load, each of them: a command's help must not wait for them.
 HEAVY = ("boto3", "numpy", "openvino", "rich", "torch")
 
@@ -51,8 +60,63 @@ def test_a_mistake_is_one_sentence_and_status_2(arguments: list[str], sentence: 
     assert result.stderr.count("\n") == 1
 
 
+def test_help_lists_every_command_once_and_in_groups() -> None:
+    out = typed(["--help"]).stdout
+    assert [line for line in out.splitlines() if line.endswith(":")] == [
+        "run it here:",
+        "operate:",
+        "worklist:",
+        "data and training:",
+        "evaluation:",
+    ]
+    listed = re.findall(r"^  (\S+)  +\S", out, re.MULTILINE)
+    assert sorted(listed) == NAMES
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", NAMES)
+def test_the_help_of_each_command_fits_a_terminal(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    usage, _, rest = capsys.readouterr().out.partition("\n\n")
+    assert usage.startswith(f"usage: cxr-alert {command}")
+    assert max(map(len, rest.splitlines())) <= 80
+
+
+def test_no_settings_of_aws_are_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    result = typed(["status"])
+    assert (result.returncode, result.stderr) == (
+        2,
+        "No AWS region is set. Set AWS_PROFILE and AWS_REGION; for the local application, type "
+        "`. build/local/aws.env`.\n",
+    )
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    result = typed(["status"])
+    assert (result.returncode, result.stderr.partition(".")[0]) == (
+        2,
+        "There are no AWS credentials",
+    )
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    result = typed(["status"])
+    assert (result.returncode, result.stderr.partition(".")[0]) == (
+        1,
+        "The local application does not answer",
+    )
+
+
 def test_a_shell_can_complete_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", "bash"]) == 0
     script = capsys.readouterr().out
     assert "look-up" in script
+    assert "waiting" not in script, "former names are not offered"
     assert "--sensitivity" in script

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxr_alert.errors import Mistake
 from imaging.refusals import NotReadable
+from screening.errors import Mistake
 from screening.formats import DICOM_PREFIX_BYTES, Format, format_of
 
 CLASSES = ("NORMAL", "PNEUMONIA")

@@ -30,7 +30,7 @@ from training.dataset.folder import (
     tell_shared_patients,
 )
 from training.dataset.patients import name_patients, tell_nameless
-from training.learning.recipe import Recipe
+from training.dataset.split import FOLD, FOLDS, SEED
 
 Split: TypeAlias = Literal["patients", "report"]
 Summary: TypeAlias = dict[str, Any]
@@ -97,11 +97,10 @@ def prepare(
         console.print(
             f"Left out, since it can't be read: {one.film.path}. {one.reason}", markup=False
         )
-    recipe = Recipe()
     if split == "report":
-        training, validation = split_as_reported(films, apart, recipe.seed)
+        training, validation = split_as_reported(films, apart, SEED)
     else:
-        training, validation = split_films(films, recipe.fold, recipe.folds, apart)
+        training, validation = split_films(films, FOLD, FOLDS, apart)
     parts = {"train": training, "validation": validation}
     if test := [film for film in films if film.split == "test"]:
         parts["test"] = test
@@ -111,7 +110,7 @@ def prepare(
     _clear(out)
     _write_films(out / _FILMS, data, found, part)
     _write_duplicates(out / "duplicates.csv", data, duplicates)
-    write_channels(out, training, validation, recipe.seed)
+    write_channels(out, training, validation, SEED)
     draw_distribution(parts, out / "distribution.png")
     draw_examples(training, out / "examples.png")
     summary: Summary = {

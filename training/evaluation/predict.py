@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cxr_alert.errors import Mistake
+from screening.errors import Mistake
 from screening.judgement import Finding, finding_of
+from screening.messages import printable
 from training.dataset.folder import is_film
 from training.evaluation.predictor import (
     NotAllRead,
@@ -77,7 +78,7 @@ def _print_table(
     table.add_column("pneumonia", justify="right", no_wrap=True)
     reasons = []
     for image, answer in answers:
-        name = escape(str(image))
+        name = escape(printable(str(image)))
         if isinstance(answer, Unread):
             table.add_row(name, Finding.REJECTED, "-", "-")
             code = f" ({answer.code})" if answer.code else ""

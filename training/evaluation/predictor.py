@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from cxr_alert.errors import Mistake
 from imaging.refusals import NotReadable
 from imaging.rendition import for_an_endpoint
+from screening.errors import Mistake
+from screening.messages import printable
 from serving.gate import StrangePicture
 from serving.network import Network
 
@@ -95,6 +96,6 @@ def load_network(model: Path) -> ParallelPredictor:
     network = Network(model, threads)
     if not network.has_gate:
         Console(stderr=True, soft_wrap=True).print(
-            f"[bold]Warning:[/] {escape(str(model))} {NO_GATE}"
+            f"[bold]Warning:[/] {escape(printable(str(model)))} {NO_GATE}"
         )
     return ParallelPredictor(network, network.name, threads, network.prevalence)

@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxr_alert.errors import Mistake
+from screening.errors import Mistake
+from training.dataset.split import FOLD, FOLDS, SEED
 
 _MARGIN = 1.4  # films are kept this much larger than the network takes them, to be warped from
 
@@ -27,9 +28,9 @@ class Recipe:
     Lengths are in pixels, angles in degrees, fractions of the film's side unless said otherwise.
     """
 
-    seed: int = 1
-    fold: int = 0
-    folds: int = 10
+    seed: int = SEED
+    fold: int = FOLD
+    folds: int = FOLDS
     epochs: int = 32
     batch_size: int = 64
     first_size: int = 96  # films grow from this ...

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from cxr_alert.errors import Mistake
+from screening.errors import Mistake
 from serving.gate import KINDS
 from training.learning.scale import SCALE, Scale
 

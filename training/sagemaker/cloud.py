@@ -10,7 +10,7 @@ import boto3
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cxr_alert.errors import Mistake
+from screening.errors import Mistake
 
 Client = Any  # boto3 makes its clients while it runs
 

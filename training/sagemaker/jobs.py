@@ -54,9 +54,7 @@ CHECKPOINTS = "/opt/ml/checkpoints"  # where training/sagemaker/entry.py looks
 PROJECT = (str(ROOT), str(ROOT / "functions"))
 
 # The packages of a job's code, whole.
-CODE = tuple(
-    ROOT / name for name in ("training", "serving", "imaging", "cxr_alert", "functions/screening")
-)
+CODE = tuple(ROOT / name for name in ("training", "serving", "imaging", "functions/screening"))
 NOT_CODE = shutil.ignore_patterns("__pycache__")
 
 # What sends a file to S3: in one piece, or a large one in parts.

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from screening.film_name import film_name
 from screening.record import Record
+from screening.upload import is_check_key
 from worklist.rules.entry import Entry, enter
 from worklist.rules.listing import Cursor, Run, Stage, Wanted, merge
 from worklist.rules.review import Reading
@@ -66,7 +67,9 @@ class WorklistTable:
         self.client.delete_item(TableName=self.table, Key={"film": {"S": film}})
 
     def enlist(self, record: Record, share: Decimal) -> None:
-        """Write a screening record's entry, unless it stands so already."""
+        """Write a screening record's entry, unless it stands so already; none of a test film."""
+        if is_check_key(record.key):
+            return
         film = film_name(record.key, record.version)
         for _ in range(_TRIES):
             before = self.find(film)

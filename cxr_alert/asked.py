@@ -1,0 +1,27 @@
+"""What a command asks about films: a network file or a live endpoint."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from cxr_alert.options import add_model
+from serving.shipped import SHIPPED_NETWORK
+
+if TYPE_CHECKING:
+    from training.evaluation.predictor import ParallelPredictor
+
+
+def add_asked(command: argparse.ArgumentParser) -> None:
+    """Add what is asked about films: a network file or a live endpoint."""
+    asked = command.add_mutually_exclusive_group()
+    add_model(asked, "a network, an ONNX file (default: the shipped network)")
+    asked.add_argument("--endpoint", metavar="NAME", help="a live SageMaker endpoint")
+
+
+def asked(options: argparse.Namespace) -> "ParallelPredictor":
+    from training.evaluation.predictor import load_network
+
+    if options.endpoint:
+        from training.evaluation.live_endpoint import connect  # it imports AWS's SDK
+
+        return connect(options.endpoint)
+    return load_network(options.model or SHIPPED_NETWORK)

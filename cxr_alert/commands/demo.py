@@ -1,0 +1,79 @@
+"""`demo`: drop the sample films into the local application, show the findings, stop everything."""
+
+import argparse
+import time
+from typing import TYPE_CHECKING
+
+from cxr_alert.interrupts import end_in_order
+from cxr_alert.options import Commands, add_command, add_model
+from cxr_alert.output import console, say
+
+if TYPE_CHECKING:
+    from cxr_alert.local.demo import Screening
+
+
+def add_to(commands: Commands) -> None:
+    command = add_command(
+        commands, "demo", "screen the sample films on this machine, then stop everything", _run
+    )
+    add_model(command, "the network to serve, an ONNX file (default: the shipped network)")
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Return 1 if a film has no record, or a positive or a reject no message."""
+    from cxr_alert.local import demo, places, stack, table
+
+    end_in_order()
+    began = time.monotonic()
+    total = len(demo.films(places.SAMPLES))
+    terminal = console()
+    with stack.running(stack.for_people(places.DEMO, options.model), _progress) as running:
+        started = time.monotonic()
+        say(f"Ready after {started - began:.1f} s. Dropping {total} films.")
+        say()
+        observer = demo.Observer(running)
+        screenings = table.follow(demo.screen_all(observer, places.SAMPLES), total, terminal)
+        elapsed = time.monotonic() - started
+        no_film = observer.drop_no_film()
+    demo.write_json(screenings, places.DEMO_RESULT)
+    notified = _show_mails(screenings, no_film)
+    terminal.print("\nSummary", style="bold")
+    for line in table.summary(screenings, elapsed):
+        say(line)
+    say(
+        f"Everything is stopped, after {time.monotonic() - began:.1f} s. "
+        f"Results: {places.short(places.DEMO_RESULT)}"
+    )
+    missing = table.shortcomings(screenings)
+    if not notified:
+        missing.append(f"Nobody was notified that {no_film} could not be screened.")
+    for line in missing:
+        say(f"{line} The logs are in {places.short(places.DEMO)}.", error=True)
+    return 1 if missing else 0
+
+
+def _progress(line: str) -> None:
+    console().print(f"{line} ...", style="dim")
+
+
+def _show_mails(screenings: list["Screening"], no_film: str) -> bool:
+    """Show the mail about a positive and the one about a reject; return whether the latter came."""
+    alerted = [each for each in screenings if each.alert_seconds is not None]
+    if alerted:
+        film = max(alerted, key=lambda each: each.probability or 0).key
+        _show_mail("The alert e-mail of one positive", film)
+    notified = _show_mail("The e-mail about a file that could not be screened", no_film)
+    console().print("(They stayed on this machine; SNS adds a link to unsubscribe.)", style="dim")
+    return notified
+
+
+def _show_mail(title: str, key: str) -> bool:
+    from cxr_alert.local import mail, places
+
+    message = mail.about(places.DEMO, key)
+    if message is None:
+        return False
+    console().print(f"\n{title}", style="bold")
+    for line in mail.as_text(message).splitlines():
+        say(line)
+    return True

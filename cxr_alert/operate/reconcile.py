@@ -1,0 +1,26 @@
+"""Find the films without a record, by hand: of any time, and below any prefix."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from aws.uploads_bucket import Versions
+from cxr_alert.operate.application import Application
+from reconcile.compare import Tally, compare
+from screening.clock import now
+from screening.lost import span
+
+GRACE = timedelta(minutes=15)
+
+
+def reconcile(
+    application: Application, prefix: str, since: datetime | None, grace: timedelta = GRACE
+) -> Iterator[Tally]:
+    """Announce films without a record that have been there for a while; yields the tally."""
+    yield from compare(
+        Versions(application.s3, application.outputs["UploadsBucketName"]),
+        application.screenings,
+        application.uploads_queue,
+        prefix=prefix,
+        within=span(now(), grace, since, int(application.settings["RECORD_RETENTION_DAYS"])),
+        waiting=application.films_waiting().total,
+    )

@@ -1,0 +1,110 @@
+"""Redrive dead letters to the queue that they came from: uploads, films to render, alerts.
+
+SQS's own StartMessageMoveTask takes only dead letters of queues, and the events that EventBridge
+could not deliver must be redriven too. A message is deleted after it was sent, so it may be sent
+twice; that is harmless, since the function screens an upload once. A message that no function would
+understand stays where it is: there, somebody can look at it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cxr_alert.operate.application import Application
+from screening.digest import read_alert
+from screening.errors import Failure
+from screening.upload import MalformedMessage, read_upload
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+# Each queue of what failed, and the one that it came from.
+SOURCES = {
+    "UploadsDeadLetterQueueUrl": "UploadsQueueUrl",
+    "UndeliveredEventsQueueUrl": "UploadsQueueUrl",
+    "RenditionsDeadLetterQueueUrl": "RenditionsQueueUrl",
+    "PeopleDeadLetterQueueUrl": "PeopleQueueUrl",
+}
+_READERS: dict[str, Callable[[str], object]] = {
+    "UploadsQueueUrl": read_upload,
+    "RenditionsQueueUrl": read_upload,
+    "PeopleQueueUrl": read_alert,
+}
+_HIDDEN_SECONDS = 60
+_BATCH = 10
+
+
+def waiting(application: Application, source: str) -> int:
+    """Return about how many messages a queue holds."""
+    counts = application.sqs.get_queue_attributes(
+        QueueUrl=application.outputs[source], AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]
+    return int(counts["ApproximateNumberOfMessages"])
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """How many messages were moved, and how many stay because no function understands them."""
+
+    moved: int = 0
+    left: int = 0
+
+    def __add__(self, other: "Redriven") -> "Redriven":
+        return Redriven(self.moved + other.moved, self.left + other.left)
+
+
+def redrive(application: Application, source: str) -> Iterator[Redriven]:
+    """Move the queue's messages; yields how many at a time.
+
+    It ends when the queue is empty or every message was received once, so that films which fail
+    again do not go round in circles.
+    """
+    url, target = application.outputs[source], SOURCES[source]
+    seen: set[str] = set()
+    while found := application.sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=_BATCH,
+        VisibilityTimeout=_HIDDEN_SECONDS,
+        WaitTimeSeconds=1,
+    ).get("Messages"):
+        bodies = {message["Body"] for message in found}
+        if bodies <= seen:
+            return
+        understood = [each for each in found if _understood(each["Body"], _READERS[target])]
+        if understood:
+            _move(application, url, application.outputs[target], understood)
+        left = [each for each in found if each not in understood and each["Body"] not in seen]
+        yield Redriven(len(understood), len(left))
+        seen |= bodies
+
+
+def _understood(body: str, read: Callable[[str], object]) -> bool:
+    try:
+        return read(body) is not None
+    except MalformedMessage:
+        return False
+
+
+def _move(
+    application: Application, source: str, target: str, messages: list["MessageTypeDef"]
+) -> None:
+    sent = application.sqs.send_message_batch(
+        QueueUrl=target,
+        Entries=[
+            {"Id": str(number), "MessageBody": message["Body"]}
+            for number, message in enumerate(messages)
+        ],
+    )
+    if moved := [int(each["Id"]) for each in sent.get("Successful", [])]:
+        application.sqs.delete_message_batch(
+            QueueUrl=source,
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": messages[number]["ReceiptHandle"]}
+                for number in moved
+            ],
+        )
+    if failed := sent.get("Failed"):
+        raise Failure(
+            f"SQS refused {len(failed)} messages ({failed[0]['Code']}); they stay where they are. "
+            "Run the command again in a minute."
+        )

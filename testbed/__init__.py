@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: DICOM films, and the worklist as a program talks to it."""

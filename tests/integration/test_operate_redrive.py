@@ -1,0 +1,34 @@
+"""Redriving dead letters: what a function understands moves, everything else stays."""
+
+import json
+
+from cxr_alert.operate.application import Application
+from cxr_alert.operate.redrive import Redriven, redrive
+from screening.upload import event_of, read_upload
+from tests.integration.classify_cloud import Cloud
+
+
+def test_messages_move_and_those_that_nobody_understands_stay(cloud: Cloud) -> None:
+    sqs = cloud.sqs
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    upload = read_upload(cloud.drop("ward-7/a.jpeg")["body"])
+    assert upload
+    for number in range(12):
+        sqs.send_message(QueueUrl=dead, MessageBody=json.dumps(event_of(upload) | {"n": number}))
+    for body in ("no JSON", '{"source": "somebody"}'):
+        sqs.send_message(QueueUrl=dead, MessageBody=body)
+    before = _waiting(cloud, cloud.queue)
+
+    outputs = {"UploadsDeadLetterQueueUrl": dead, "UploadsQueueUrl": cloud.queue}
+    moved = list(redrive(Application(outputs), "UploadsDeadLetterQueueUrl"))
+
+    assert sum(moved, Redriven()) == Redriven(moved=12, left=2)
+    assert _waiting(cloud, cloud.queue) - before == 12
+    assert _waiting(cloud, dead) == 2
+
+
+def _waiting(cloud: Cloud, queue: str) -> int:
+    counts = cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    return int(counts["ApproximateNumberOfMessages"]) + int(
+        counts["ApproximateNumberOfMessagesNotVisible"]
+    )
