@@ -10,15 +10,15 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
+from aws.worklist_table import WorklistTable
 from moto import mock_aws
 from PIL import Image
+from reviewing.entry import Entry
+from reviewing.review import Reading
 
-from aws.worklist_table import WorklistTable
 from cxr_alert.operate.application import Application
 from cxr_alert.operate.worklist import Exported, export
 from imaging.readers import read_grey
-from reviewing.entry import Entry
-from reviewing.review import Reading
 from screening.errors import Mistake
 from screening.film_name import film_name
 from testbed.dicom_films import dicom
