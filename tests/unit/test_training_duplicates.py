@@ -46,7 +46,8 @@ def poorer(film: Grey) -> Grey:
 
 
 def smaller(film: Grey) -> Grey:
-    return again(Image.fromarray(film).resize((112, 112)), "JPEG")
+    size = (film.shape[1] * 3 // 4, film.shape[0] * 3 // 4)
+    return again(Image.fromarray(film).resize(size), "JPEG")
 
 
 def brighter(film: Grey) -> Grey:
