@@ -12,11 +12,11 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, JPEGLSLossless, SecondaryCaptureImageStorage
-from tests.dicom_films import ENCODERS, dicom, film
 
 from imaging.dicom import Refused, read_film
 from imaging.dicom.ages import age_of
 from imaging.dicom.vocabulary import names_chest, names_frontal, names_other_part, names_side
+from testbed.dicom_films import ENCODERS, dicom, film
 
 SIDE = ["LL", "L LAT", "RLAT", "LATERAL", "XTABLE LATERAL", "X-TABLE", "LAO", "Seitlich", "profil"]
 FRONTAL = ["AP", "PA", "A.P.", "AP SUPINE", "POSTERO-ANTERIOR", "Frontal", "p.a. erect"]

@@ -15,7 +15,6 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEG2000, UID, JPEG2000Lossless, JPEGLosslessSV1
-from tests.dicom_films import dicom
 
 from imaging.dicom import read_film
 from imaging.grey import Grey
@@ -23,6 +22,7 @@ from imaging.network_input import network_input
 from imaging.readers import read_grey
 from imaging.tones import fits, histogram, shows_nothing
 from serving.network import Network
+from testbed.dicom_films import dicom
 
 ROOT = Path(__file__).parents[2]
 HEALTHY = "NORMAL/NORMAL2-IM-0635-0001.jpeg"
@@ -233,10 +233,10 @@ def test_padding_of_any_grey_at_any_side_is_cut_off(
     assert abs(found.shape[1] - 96) <= slack
 
 
-@pytest.mark.parametrize(("width", "cut"), [(4, False), (24, True)])
-def test_a_narrow_black_border_is_left_and_a_wide_one_cut(width: int, cut: bool) -> None:
+@pytest.mark.parametrize("width", [4, 24])
+def test_black_padding_is_cut_off_however_narrow(width: int) -> None:
     padded = np.pad(chest(), ((0, 0), (width, width)))
-    assert (read_grey(_png(padded)).shape == (96, 96)) == cut
+    assert read_grey(_png(padded)).shape == (96, 96)
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
