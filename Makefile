@@ -70,19 +70,20 @@ format: build/.dev ## put the code in form
 	.venv/bin/ruff format .
 
 # uv finds no CPU build of PyTorch on its own; point UV_FIND_LINKS at one before locking. What a lock
-# pins already stays, unless UPGRADE=1 is given or the .in file no longer allows it.
+# pins already stays, unless UPGRADE=1 is given or the .in file no longer allows it. job.lock has no
+# hashes: the image of the job installs packages' dependencies too, one of which is kept out of it.
 HASHED = serving app dev emulator sam checkov mxnet cloud
 lock: $(HASHED:%=lock-%) lock-function ## pin what the .in files ask for (needs uv); UPGRADE=1: the newest
-	uv pip compile -q $(LOCK) -c requirements/dev.lock requirements/training.in | sed 's/+cpu//' > build/training.lock
-	mv build/training.lock requirements/training.lock
+	uv pip compile -q $(LOCK) --generate-hashes --no-emit-package torch -c requirements/dev.lock requirements/training.in -o requirements/training.lock
 	uv pip compile -q $(LOCK) -c requirements/dev.lock -c requirements/training.lock requirements/job.in -o requirements/job.lock
 
 lock-%:
 	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/$*.in -o requirements/$*.lock
 
-# `sam build` wants the function's lock in its folder, and resolves for the Lambda's Python.
+# `sam build` wants the functions' locks in their folders, and resolves for the Lambda's Python.
 lock-function:
-	uv pip compile -q $(LOCK) --universal requirements/function.in -o functions/requirements.txt
+	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/function.in -o functions/requirements.txt
+	uv pip compile -q $(LOCK) --universal --generate-hashes -c functions/requirements.txt requirements/render.in -o functions/render/requirements.txt
 
 # Tools that pin other versions of the same packages live apart from the application: with the SAM
 # CLI, Checkov and the emulator fall back to old versions; SageMaker's SDK and MXNet do not fit at all.
@@ -94,10 +95,11 @@ build/.app: requirements/app.lock pyproject.toml
 	@$(APP) $(PIP) --no-deps --no-build-isolation --editable .
 	@mkdir -p build && touch $@
 
-build/.dev: requirements/dev.lock requirements/training.lock build/.app
+build/.dev: requirements/dev.lock requirements/training.lock requirements/torch.txt build/.app
 	@echo "Installing the test tools and PyTorch ..."
 	@$(APP) $(PIP) --no-deps --require-hashes -r requirements/dev.lock
-	@$(APP) $(PIP) -r requirements/training.lock
+	@$(APP) $(PIP) --no-deps --require-hashes -r requirements/training.lock
+	@$(APP) $(PIP) -r requirements/torch.txt
 	@$(APP) -m pip uninstall --quiet --yes openvino-telemetry # NNCF brings it: see overrides.txt
 	@touch $@
 

@@ -41,6 +41,7 @@ CONFIG = Config(
     stack_name="cxr-alert",
     renditions_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/renditions",
     renditions_bucket="renditions",
+    key_arn="arn:aws:kms:us-east-1:123456789012:key/none",
     retry_seconds=15,
     record_retention_days=0,
 )
@@ -152,6 +153,7 @@ def _warm_environment(stack: Stack) -> dict[str, str]:
         uploads_queue_url=stack.outputs["UploadsQueueUrl"],
         renditions_queue_url=stack.outputs["RenditionsQueueUrl"],
         renditions_bucket=stack.outputs["RenditionsBucketName"],
+        key_arn=stack.outputs["KeyArn"],
     )
     return {
         **ENVIRONMENT,

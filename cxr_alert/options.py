@@ -1,6 +1,7 @@
 """Options that several commands have, so that one name means one thing in all of them."""
 
 import argparse
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -90,6 +91,15 @@ def folder(text: str) -> Path:
     path = Path(text)
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a file; name a folder")
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        # Found out before the work, not after it.
+        raise argparse.ArgumentTypeError(
+            f"{text} can't be written: {there}: {error.strerror}"
+        ) from None
     return path
 
 

@@ -1,6 +1,7 @@
 """`cxr-alert`: screen chest X-rays for pneumonia, on this machine and on AWS."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ from cxr_alert.commands import (
     up,
 )
 from cxr_alert.commands import list as listing
+from cxr_alert.mistakes import sentence_of
 from cxr_alert.options import Commands
 from cxr_alert.output import say
 from screening.errors import Failure, Mistake
@@ -73,6 +75,9 @@ GROUPS: Mapping[str, tuple[Command, ...]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     _use_one_region()
+    # Names of files may hold what a terminal can't show.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = parser().parse_args(arguments)
         status: int | None = options.run(options)
@@ -85,6 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except (ImportError, OSError, UnicodeError, MemoryError) as error:
+        if (sentence := sentence_of(error)) is None:
+            raise
+        return _end(sentence, FAILED)
     return status or 0
 
 

@@ -12,6 +12,7 @@ from imaging.refusals import NotReadable
 from imaging.rendered import Rendition
 from screening.facts import ADULT_REASON
 from screening.formats import Format, format_of
+from screening.refusals import Code
 
 SHORT_SIDE = 1024  # over four times the network's input, and a tenth of a serverless body
 _COMPRESSION = 1  # a tenth larger than the default, and three times as fast
@@ -34,7 +35,9 @@ def for_an_endpoint(data: bytes) -> bytes:
         return data
     rendition = render(data)
     if rendition.facts is not None and rendition.facts.adult:
-        raise NotReadable(ADULT_REASON)
+        adult = NotReadable(ADULT_REASON)
+        adult.code = Code.ADULT
+        raise adult
     return rendition.png
 
 

@@ -14,13 +14,14 @@ from starlette.routing import Route
 
 from imaging.refusals import NotReadable, TooLarge, UnsupportedFormat
 from serving.attributes import attributes
-from serving.budget import Budget
+from serving.budget import Budget, Grow
 from serving.gate import StrangePicture
 from serving.network import Network
 
 MAX_BODY = 25 * 2**20  # what SageMaker passes on
 BODIES_TOGETHER = 3 * MAX_BODY
 UPLOAD_SECONDS = 60
+SILENT_SECONDS = 5  # while an upload is on its way
 _CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 _NO_FILM_FOR_US = 422
 
@@ -38,7 +39,7 @@ class _Unanswered(Exception):
 def make_app(network: Network, threads: int) -> Starlette:
     """The application that serves `network` with `threads` films worked on at once."""
     workers = ThreadPoolExecutor(threads, thread_name_prefix="film")
-    bodies = Budget(BODIES_TOGETHER)
+    bodies = Budget(BODIES_TOGETHER, MAX_BODY)
 
     async def ping(request: Request) -> Response:
         return Response()
@@ -57,8 +58,8 @@ def make_app(network: Network, threads: int) -> Starlette:
 
     async def answer(request: Request) -> Response:
         try:
-            async with bodies.hold(_most_to_hold(request)):
-                film = await _read(request)
+            async with bodies.hold() as grow:
+                film = await _read(request, grow)
                 loop = asyncio.get_running_loop()
                 gated = not _asks_for("gate=off", request)
                 screened = await loop.run_in_executor(workers, network.screen, film, gated)
@@ -91,29 +92,31 @@ def _asks_for(what: str, request: Request) -> bool:
     return what in re.split(r"[,;\s]+", asked)
 
 
-def _most_to_hold(request: Request) -> int:
-    """Bytes of the body that can come to lie in memory."""
-    announced = request.headers.get("content-length")  # the HTTP parser has checked the number
-    return MAX_BODY if announced is None else min(int(announced), MAX_BODY)
-
-
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, grow: Grow) -> bytes:
     body = bytearray()
     size = 0
+    now = asyncio.get_running_loop().time
+    end = now() + UPLOAD_SECONDS
     try:
-        async with asyncio.timeout(UPLOAD_SECONDS):
+        async with asyncio.timeout(SILENT_SECONDS) as limit:
             async for part in request.stream():
                 size += len(part)
                 if size <= MAX_BODY:
+                    limit.reschedule(end)  # to wait for memory is no silence of the client's
+                    await grow(len(part))
                     body += part
+                limit.reschedule(min(end, now() + SILENT_SECONDS))
     except TimeoutError:
-        reason = f"The upload did not arrive within {UPLOAD_SECONDS} seconds. Send it again."
+        reason = (
+            f"The upload stopped for {SILENT_SECONDS} seconds, or did not arrive within "
+            f"{UPLOAD_SECONDS}. Send it again."
+        )
         raise _Unanswered(408, reason) from None
     # Only now, since a client that is still sending might not see the answer.
     if size > MAX_BODY:
-        limit = f"{MAX_BODY // 2**20} MB"
+        most = f"{MAX_BODY // 2**20} MB"
         raise _Unanswered(
-            413, f"The file is larger than the {limit} that are read. Export the X-ray smaller."
+            413, f"The file is larger than the {most} that are read. Export the X-ray smaller."
         )
     return bytes(body)
 

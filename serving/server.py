@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from serving.app import make_app
 from serving.network import BadNetwork, Network
+from serving.protocol import BoundedProtocol
 
 KEEP_ALIVE_SECONDS = 90  # longer than a proxy keeps a connection: one cut by us is a 5xx there
 GRACE_SECONDS = 20  # SageMaker kills 30 s after its SIGTERM
@@ -34,6 +35,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (%(default)s)")
+    parser.add_argument(
+        "--user-id", type=int, metavar="N", help="user that it goes on as, where root starts it"
+    )
 
 
 def run(
@@ -53,9 +57,11 @@ def run(
     try:
         with _bind(options.host, options.port) as listener:
             network = Network(_network_file(options.model), threads)
+            if options.user_id is not None:
+                _give_up_root(options.user_id)
             config = uvicorn.Config(
                 before(make_app(network, threads)),
-                http="httptools",
+                http=BoundedProtocol,
                 lifespan="off",
                 ws="none",
                 access_log=False,
@@ -73,6 +79,13 @@ def run(
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
+
+
+def _give_up_root(user_id: int) -> None:
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(user_id)
+        os.setuid(user_id)
 
 
 def _network_file(path: Path) -> Path:

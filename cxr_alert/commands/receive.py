@@ -1,12 +1,16 @@
 """`receive`: films from a modality or PACS into the bucket."""
 
 import argparse
+import errno
 import logging
+import re
 import signal
+import socket
 import threading
 from pathlib import Path
 
 from cxr_alert.options import Commands, add_command, whole_number
+from screening.config import BUCKET
 from screening.errors import Mistake
 
 
@@ -14,20 +18,30 @@ def add_to(commands: Commands) -> None:
     command = add_command(
         commands, "receive", "take DICOM films from the network and put them into a bucket", _run
     )
-    command.add_argument("--bucket", required=True, help="the uploads bucket")
+    command.add_argument("--bucket", type=_bucket, required=True, help="the uploads bucket")
     command.add_argument(
         "--from",
         dest="senders",
+        type=_title,
         nargs="+",
         required=True,
         metavar="TITLE",
         help="AE titles that may send; all others are turned away",
     )
-    command.add_argument("--title", default="CXRALERT", help="its own AE title (%(default)s)")
+    command.add_argument(
+        "--title", type=_title, default="CXRALERT", help="its own AE title (%(default)s)"
+    )
     command.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
-    command.add_argument("--port", type=int, default=11112, help="(%(default)s)")
+    command.add_argument(
+        "--port", type=_port, default=11112, help="0 takes a free one (%(default)s)"
+    )
     command.add_argument("--prefix", default="", help="of the objects' keys, such as intake/")
-    command.add_argument("--spool", type=Path, default=Path("build/spool"), help="(%(default)s)")
+    command.add_argument(
+        "--spool",
+        type=Path,
+        default=Path("build/spool"),
+        help="folder in which it makes one of its own for films on their way (%(default)s)",
+    )
     command.add_argument(
         "--spool-megabytes", type=whole_number, default=1024, help="at most (%(default)s)"
     )
@@ -40,21 +54,22 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    import boto3
+    from botocore.exceptions import BotoCoreError
 
-    from intake.receiver import Receiver, Settings, tls_context
+    from intake.bucket import BucketAway, BucketRefused, make_client
+    from intake.receiver import Receiver, Settings
+    from intake.spool import SpoolRefused
+    from intake.tls import TlsRefused, tls_context
 
     if (options.certificate is None) != (options.key is None):
         raise Mistake("TLS needs both --certificate and --key.")
-    try:
-        tls = (
-            tls_context(options.certificate, options.key, options.senders_ca)
-            if options.certificate
-            else None
+    if options.senders_ca is not None and options.certificate is None:
+        raise Mistake(
+            "--senders-ca asks senders for certificates over TLS, which needs --certificate and "
+            "--key."
         )
-    except OSError as error:
-        raise Mistake(f"The certificate or its key can't be used: {error.strerror}.") from None
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
+    logging.getLogger("intake").setLevel(logging.INFO)
     settings = Settings(
         bucket=options.bucket,
         title=options.title,
@@ -64,14 +79,65 @@ def _run(options: argparse.Namespace) -> None:
         patience=options.patience,
         prefix=options.prefix,
     )
-    receiver = Receiver(settings, boto3.client("s3"))
+    try:
+        tls = (
+            tls_context(options.certificate, options.key, options.senders_ca)
+            if options.certificate
+            else None
+        )
+        receiver = Receiver(settings, make_client(options.patience))
+        receiver.spool.open()
+        receiver.bucket.check(options.prefix)
+    except (TlsRefused, BucketRefused) as error:
+        raise Mistake(str(error)) from None
+    except SpoolRefused as error:
+        raise Mistake(f"--spool: {error}.") from None
+    except BucketAway as error:
+        print(f"S3 takes no films now ({error}): until it does, senders are told to try again.")
+    except BotoCoreError as error:
+        raise Mistake(f"AWS can't be used: {error} Set AWS_PROFILE and AWS_REGION.") from None
     try:
         port = receiver.start(options.host, options.port, tls)
     except OSError as error:
-        raise Mistake(f"Port {options.port} can't be listened at: {error.strerror}.") from None
-    print(f"{options.title} listens at {options.host}:{port}; Ctrl-C ends it.", flush=True)
+        raise Mistake(_cannot_listen(options, error)) from None
     ended = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: ended.set())
+    print(f"{options.title} listens at {options.host}:{port}; Ctrl-C ends it.", flush=True)
     ended.wait()
     receiver.stop()
+
+
+def _cannot_listen(options: argparse.Namespace, error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"--host {options.host}: this machine has no such address. Name one that it has."
+    advice = {
+        errno.EADDRINUSE: "Another program listens there; choose another with --port.",
+        errno.EACCES: "Ports below 1024 need a privilege; choose a higher one with --port.",
+    }.get(error.errno or 0, "Choose another with --port.")
+    return f"Port {options.port} can't be listened at: {error.strerror}. {advice}"
+
+
+def _bucket(text: str) -> str:
+    if not re.fullmatch(BUCKET, text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no name of a bucket: give the name alone, such as uploads, without s3:// "
+            "(3 to 63 small letters, digits, dots and hyphens)"
+        )
+    return text
+
+
+def _title(text: str) -> str:
+    """Check an AE title as PS3.5 has it; spaces around it have no meaning."""
+    title = text.strip(" ")
+    if not re.fullmatch(r"[\x20-\x5b\x5d-\x7e]{1,16}", title):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no AE title: 1 to 16 ASCII characters, without backslash"
+        )
+    return title
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: ports go from 1 to 65535")
+    return int(text)

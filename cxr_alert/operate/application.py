@@ -81,7 +81,7 @@ class Application:
 
     @property
     def films(self) -> Films:
-        return Films(self.s3, self.outputs["RenditionsBucketName"])
+        return Films(self.s3, self.outputs["RenditionsBucketName"], self.outputs["KeyArn"])
 
     @property
     def endpoint(self) -> Endpoint:

@@ -124,7 +124,7 @@ def _examine(application: Application, record: Record, *, gated: bool) -> Judgem
         return examine(record.upload, *tools, gated=gated)
     except NeedsRendition:
         pass
-    rendered = replace(record.upload, rendered=Rendered(record.facts))
+    rendered = replace(record.upload, rendered=Rendered(record.facts, record.same_as))
     return examine(rendered, *tools, gated=gated)
 
 

@@ -1,12 +1,12 @@
 """The worklist as its operator sees it: what waits, what it was worth, what it taught."""
 
 import csv
-import re
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import boto3
@@ -16,13 +16,29 @@ from aws.reviewed import read_cases
 from aws.reviews_table import ReviewsTable
 from aws.worklist_table import WorklistTable, read_entry
 from cxr_alert.operate.application import Application
+from cxr_alert.private import FOLDER_MODE, write_private
+from imaging.bare import bare
+from imaging.refusals import NotReadable
 from reviewing.entry import Entry
 from reviewing.overdue import overdue_since
 from reviewing.performance import Case
 from reviewing.performance_tables import Table, tables
 from reviewing.review import Reading
 from screening.errors import Mistake
+from screening.formats import Format, format_of
+from training.dataset.identity import Patient, patient_in, published
 
+_GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}
+# The next film would be refused, too; any other refusal may be of this one's key or storage class.
+_OF_EVERY_FILM = {
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "NoSuchBucket",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 WAITING = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 _FOLDERS = {Reading.PNEUMONIA: "PNEUMONIA", Reading.NORMAL: "NORMAL"}
 
@@ -75,20 +91,23 @@ def enlist_all(application: Application) -> Iterator[str]:
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
     worklist = _worklist(application)
     for record in application.screenings.all():
-        worklist.enlist(record, share)
-        yield record.key
+        if not record.repeats:  # the film is in the list by its earlier version
+            worklist.enlist(record, share)
+            yield record.key
 
 
 def export(application: Application, out: Path) -> Exported:
     """Write the reviewed films with readers' labels as a folder that `prepare` takes.
 
-    `out` gets NORMAL/, PNEUMONIA/ and reviews.csv. Films on which readers were unsure or divided,
-    and those that are gone, are left out and named.
+    `out` gets NORMAL/, PNEUMONIA/ and reviews.csv, for its owner alone. The films have their pixels
+    and nothing else, under names that tell `prepare` who is the same, not who it is; reviews.csv
+    alone has the keys. Films on which readers were unsure or divided, and those that are gone or
+    can't be read, are left out and named.
     """
     if out.exists() and any(out.iterdir()):
         raise Mistake(f"{out} is not empty; name a new folder.")
     for folder in _FOLDERS.values():
-        (out / folder).mkdir(parents=True, exist_ok=True)
+        (out / folder).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     rows, left_out = [], []
     for item in _scan_items(application, "WorklistTableName"):
         entry = read_entry(item)
@@ -98,17 +117,20 @@ def export(application: Application, out: Path) -> Exported:
         if truth is None:
             left_out.append((entry.key, "readers were unsure or divided"))
             continue
-        body = _film(application, entry)
-        if body is None:
-            left_out.append((entry.key, "the film was deleted"))
+        try:
+            film = _film(application, entry)
+            pixels = bare(film)
+        except (_NotExported, NotReadable) as why:
+            left_out.append((entry.key, str(why)))
             continue
-        name = f"{_FOLDERS[truth]}/{_file_name(entry)}"
-        (out / name).write_bytes(body)
+        name = f"{_FOLDERS[truth]}/{_file_name(entry, film, pixels)}"
+        write_private(out / name, pixels)
         rows.append((name, entry.key, entry.version, truth, entry.probability, entry.model))
-    with (out / "reviews.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("file", "key", "version", "label", "probability", "model"))
-        writer.writerows(sorted(rows))
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(("file", "key", "version", "label", "probability", "model"))
+    writer.writerows([_cell(value) for value in row] for row in sorted(rows, key=_first))
+    write_private(out / "reviews.csv", table.getvalue().encode(errors="backslashreplace"))
     return Exported(len(rows), left_out)
 
 
@@ -126,24 +148,43 @@ def _truth(entry: Entry) -> Reading | None:
     return case.truth
 
 
-def _file_name(entry: Entry) -> str:
-    """The film's own name, so that `prepare` finds the patient in it, made unique by its hash."""
-    own = Path(entry.key).name
-    stem, suffix = Path(own).stem, Path(own).suffix
-    safe = re.sub(r"[^\w.-]+", "_", stem)[:100]
-    return f"{safe}-{entry.film[:12]}{suffix.lower()}"
+def _first(row: tuple[Any, ...]) -> str:
+    return str(row[0])
 
 
-def _film(application: Application, entry: Entry) -> bytes | None:
+def _cell(value: object) -> str:
+    """The value as text that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _file_name(entry: Entry, film: bytes, pixels: bytes) -> str:
+    """A name by which `prepare` knows the patient, and which is unique by the film's hash."""
+    own = published(PurePosixPath(entry.key).name)
+    patient = patient_in(io.BytesIO(film)) if format_of(film) is Format.DICOM else None
+    who = (patient or own or Patient(0, "", 0, entry.film)).file_name
+    suffix = "jpeg" if format_of(pixels) is Format.JPEG else "png"
+    return f"{who}-{int(entry.film[:12], 16)}.{suffix}"
+
+
+class _NotExported(Exception):
+    """Why a film is left out."""
+
+
+def _film(application: Application, entry: Entry) -> bytes:
     which: Any = {} if "#" in entry.version else {"VersionId": entry.version}
     try:
         found = application.s3.get_object(
             Bucket=application.outputs["UploadsBucketName"], Key=entry.key, **which
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion"):
-            return None
-        raise
+        code = error.response["Error"]["Code"]
+        if code in _OF_EVERY_FILM:
+            raise
+        gone = "the film was deleted"
+        raise _NotExported(
+            gone if code in _GONE else f"S3 does not hand out the film: {code}"
+        ) from None
     return found["Body"].read()
 
 

@@ -11,10 +11,14 @@ class Alarm:
     description: str
     state: str  # OK, ALARM or INSUFFICIENT_DATA
     since: datetime
+    actions: tuple[str, ...] = ()  # ARNs that are told of it
 
 
 def alarms(client: Any, stack_name: str) -> list[Alarm]:  # noqa: ANN401
-    """Return the alarms of a stack, which all begin with its name."""
+    """Return the alarms whose names begin with the stack's.
+
+    Those of a stack whose name is longer begin so too; their `actions` are that stack's own.
+    """
     pages = client.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=f"{stack_name}-", AlarmTypes=["MetricAlarm"]
     )
@@ -24,6 +28,7 @@ def alarms(client: Any, stack_name: str) -> list[Alarm]:  # noqa: ANN401
             description=each.get("AlarmDescription", ""),
             state=each["StateValue"],
             since=each["StateUpdatedTimestamp"],
+            actions=tuple(each.get("AlarmActions", ())),
         )
         for page in pages
         for each in page["MetricAlarms"]

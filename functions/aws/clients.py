@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,6 +33,7 @@ READ_SECONDS = {
     "sqs": 2,
     "cloudwatch": 5,
 }
+_SPEAK_JSON = {"dynamodb", "sqs"}
 # Nobody waits for what runs on a schedule.
 PATIENT_ATTEMPTS = 5
 PATIENT_READ_SECONDS = 20
@@ -93,60 +95,78 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
+class NotTheService(BotoCoreError):
+    """Something in between answered for the service, such as a proxy with a page of its own."""
+
+    fmt = "The answer is not the service's own"
+
+
+def _refuse_pages(response_dict: dict[str, Any], **_: object) -> None:
+    """Raise NotTheService for a web page in place of an answer.
+
+    The SDK takes one for an empty success where the service speaks JSON, and else fails with errors
+    that it does not document. A body that is streamed is its reader's to check.
+    """
+    body = response_dict["body"]
+    whole = isinstance(body, bytes) and response_dict["status_code"] < 300
+    if whole and body.lstrip()[:9].lower().startswith((b"<html", b"<!doctype")):
+        raise NotTheService
+
+
+def _refuse_what_is_no_json(response_dict: dict[str, Any], **_: object) -> None:
+    body: bytes = response_dict["body"].strip()
+    if response_dict["status_code"] < 300 and body and (body[:1], body[-1:]) != (b"{", b"}"):
+        raise NotTheService
+
+
 def make_clients() -> Clients:
-    session = _session()
     return Clients(
-        s3=session.client("s3", config=_limits("s3")),
-        endpoint=session.client("sagemaker-runtime", config=_limits("sagemaker-runtime")),
-        dynamodb=session.client("dynamodb", config=_limits("dynamodb")),
-        sns=session.client("sns", config=_limits("sns")),
-        make_sqs=lambda: session.client("sqs", config=_limits("sqs")),
+        s3=_client("s3"),
+        endpoint=_client("sagemaker-runtime"),
+        dynamodb=_client("dynamodb"),
+        sns=_client("sns"),
+        make_sqs=lambda: _client("sqs"),
     )
 
 
 def make_render_clients() -> RenderClients:
-    session = _session()
     return RenderClients(
-        s3=session.client("s3", config=_limits("s3")),
-        make_sqs=lambda: session.client("sqs", config=_limits("sqs")),
+        s3=_client("s3"),
+        make_sqs=lambda: _client("sqs"),
     )
 
 
 def make_notify_clients() -> NotifyClients:
-    session = _session()
     return NotifyClients(
         # One attempt: a second one would be a second message within the time that is for one.
-        sns=session.client("sns", config=_limits("sns", attempts=1)),
-        make_sqs=lambda: session.client("sqs", config=_limits("sqs")),
+        sns=_client("sns", attempts=1),
+        make_sqs=lambda: _client("sqs"),
     )
 
 
 def make_reconcile_clients() -> ReconcileClients:
-    session = _session()
     patient = {"read_seconds": PATIENT_READ_SECONDS, "attempts": PATIENT_ATTEMPTS}
     return ReconcileClients(
-        s3=session.client("s3", config=_limits("s3", **patient)),
-        dynamodb=session.client("dynamodb", config=_limits("dynamodb", **patient)),
-        sqs=session.client("sqs", config=_limits("sqs", **patient)),
+        s3=_client("s3", **patient),
+        dynamodb=_client("dynamodb", **patient),
+        sqs=_client("sqs", **patient),
     )
 
 
 def make_watch_clients() -> WatchClients:
-    session = _session()
     return WatchClients(
-        sns=session.client("sns", config=_limits("sns")),
-        cloudwatch=session.client("cloudwatch", config=_limits("cloudwatch")),
+        sns=_client("sns"),
+        cloudwatch=_client("cloudwatch"),
     )
 
 
 def make_worklist_clients() -> WorklistClients:
-    session = _session()
     # A person waits, and API Gateway gives up after 30 seconds; a list takes longer than a record.
     waited_for = {"read_seconds": WAITED_FOR_READ_SECONDS}
     return WorklistClients(
-        dynamodb=session.client("dynamodb", config=_limits("dynamodb", **waited_for)),
-        s3=session.client("s3", config=_limits("s3", **waited_for)),
-        sns=session.client("sns", config=_limits("sns")),
+        dynamodb=_client("dynamodb", **waited_for),
+        s3=_client("s3", **waited_for),
+        sns=_client("sns"),
     )
 
 
@@ -155,8 +175,8 @@ def longest_wait(service: str) -> float:
     return ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS[service]) + BACK_OFF_SECONDS
 
 
-def _limits(service: str, *, attempts: int = ATTEMPTS, read_seconds: int | None = None) -> Config:
-    return Config(
+def _client(service: Any, *, attempts: int = ATTEMPTS, read_seconds: int | None = None) -> Any:  # noqa: ANN401
+    config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds or READ_SECONDS[service],
         retries={"mode": "standard", "total_max_attempts": attempts},
@@ -164,3 +184,8 @@ def _limits(service: str, *, attempts: int = ATTEMPTS, read_seconds: int | None 
         tcp_keepalive=True,
         user_agent=_USER_AGENT,
     )
+    client = _session().client(service, config=config)
+    client.meta.events.register("before-parse", _refuse_pages)
+    if service in _SPEAK_JSON:
+        client.meta.events.register(f"before-parse.{service}", _refuse_what_is_no_json)
+    return client

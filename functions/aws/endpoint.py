@@ -6,14 +6,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from aws.clients import longest_wait
+from aws.deadline import within
+from aws.errors import AWS_ERRORS
 from screening.formats import format_of
 from screening.judgement import Answer, read_probability
 from screening.refusals import Code, Rejected, TryAgain
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sagemaker_runtime.type_defs import InvokeEndpointOutputTypeDef
 
 # A 4xx of the container is about the film, but for these, which no film can cause: the container
 # is the wrong one, or busy. To call those final would reject, and never alert, every film.
@@ -86,7 +90,8 @@ class Endpoint:
 
     def _ask(self, film: bytes, *, gated: bool) -> Answer:
         overruling: dict[str, str] = {} if gated else {"CustomAttributes": _GATE_OFF}
-        try:
+
+        def invoke() -> tuple["InvokeEndpointOutputTypeDef", bytes]:
             response = self.client.invoke_endpoint(
                 EndpointName=self.name,
                 Body=film,
@@ -95,10 +100,13 @@ class Endpoint:
                 **overruling,
             )
             with response["Body"]:  # `as` would give the raw stream, with other errors
-                answer = response["Body"].read()
+                return response, response["Body"].read()
+
+        try:
+            response, answer = within(longest_wait("sagemaker-runtime"), invoke)
         except ClientError as error:
             raise _sort(error, len(film)) from None
-        except BotoCoreError as error:
+        except (*AWS_ERRORS, TimeoutError) as error:
             name = type(error).__name__
             raise NotAnswered(
                 f"The endpoint did not answer: {name}.", name, refused=False

@@ -1,13 +1,12 @@
-"""A queue in SQS: when a failed message is tried again, what never can be, and what waits."""
+"""A queue in SQS: what is sent to it, when a failed message comes back, and how many wait."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from aws.errors import AWS_ERRORS, name_of
 from screening.refusals import TryAgain
 from screening.upload import Upload, event_of
 
@@ -70,41 +69,35 @@ class Queue:
 
         It screens nothing twice; a pending alert that it finds, it sends.
         """
-        self._send([json.dumps(event_of(upload)) for upload in uploads])
+        self.send([json.dumps(event_of(upload)) for upload in uploads])
 
-    def hand_on(self, upload: Upload) -> None:
-        """Send one upload to the function that this queue is for; raises TryAgain."""
+    def forward(self, upload: Upload, delay: int = 0) -> None:
+        """Send one upload to the function of this queue, after `delay` seconds; raises TryAgain.
+
+        The message counts its hops from queue to queue.
+        """
         try:
-            self.announce([upload])
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            raise TryAgain(f"The upload could not be handed on: {code}.") from None
-        except BotoCoreError as error:
-            name = type(error).__name__
-            raise TryAgain(f"The upload was perhaps not handed on: {name}.") from None
+            self.send([json.dumps(event_of(replace(upload, hops=upload.hops + 1)))], delay)
+        except AWS_ERRORS as error:
+            raise TryAgain(f"The upload was perhaps not forwarded: {name_of(error)}.") from None
         except NotSent as refusal:
             raise TryAgain(str(refusal)) from None
 
-    def bury(self, messages: Sequence["SQSRecord"]) -> None:
-        """Put copies of messages of another queue here, a dead-letter queue.
-
-        SQS itself does so only after every try, which is for what another try may mend.
-        """
-        self._send([message.body for message in messages])
-
-    def _send(self, bodies: Sequence[str]) -> None:
+    def send(self, bodies: Sequence[str], delay: int = 0) -> None:
+        """Send messages; raises NotSent, and AWS's own errors."""
         for call in _in_calls(bodies):
             answer = self._client.send_message_batch(
                 QueueUrl=self.url,
                 Entries=[
-                    {"Id": str(number), "MessageBody": body} for number, body in enumerate(call)
+                    {"Id": str(number), "MessageBody": body, "DelaySeconds": delay}
+                    for number, body in enumerate(call)
                 ],
             )
             if failed := answer.get("Failed"):
                 raise NotSent(f"SQS refused {len(failed)} messages: {failed[0]['Code']}.")
 
-    def postpone(self, messages: Sequence["SQSRecord"], first_wait: int, most_tries: int) -> None:
-        """Have each delivered again after a wait that grows with its tries.
+    def postpone(self, messages: Sequence[tuple["SQSRecord", int]]) -> None:
+        """Have each delivered again after its wait, in seconds.
 
         Left alone, a failed message stays hidden for the queue's visibility timeout: too long after
         a hiccup, too short for an outage.
@@ -116,9 +109,9 @@ class Queue:
                     {
                         "Id": str(number),
                         "ReceiptHandle": message.receipt_handle,
-                        "VisibilityTimeout": wait_seconds(first_wait, _tries(message), most_tries),
+                        "VisibilityTimeout": seconds,
                     }
-                    for number, message in enumerate(call)
+                    for number, (message, seconds) in enumerate(call)
                 ],
             )
 
@@ -136,10 +129,6 @@ class Queue:
             being_tried=int(counts["ApproximateNumberOfMessagesNotVisible"]),
             delayed=int(counts["ApproximateNumberOfMessagesDelayed"]),
         )
-
-
-def _tries(message: "SQSRecord") -> int:
-    return int(message.attributes.approximate_receive_count)
 
 
 def _in_calls(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:

@@ -8,8 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from aws.errors import AWS_ERRORS, name_of
 from screening.clock import stamp
 from screening.judgement import Finding
 from screening.record import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
 _MOST_IN_A_READ = 100
+_MOST_VERSIONS = 200  # of a key, that a new one is compared with
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
 _LATEST_FINDINGS = "latest-findings"  # the table's index, by finding and time
@@ -56,7 +58,7 @@ class Screenings:
             found = self.client.get_item(
                 TableName=self.table, Key=_key(key, version), ConsistentRead=True
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             raise _sort(error, "read") from None
         return _record(found["Item"]) if "Item" in found else None
 
@@ -103,7 +105,7 @@ class Screenings:
                 ExpressionAttributeNames={"#key": "key"},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             if standing := _standing(error):
                 return standing
             raise _sort(error, "written") from None
@@ -124,7 +126,7 @@ class Screenings:
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             if standing := _standing(error):
                 return standing
             raise _sort(error, "claimed") from None
@@ -173,25 +175,45 @@ class Screenings:
                     f":{name}": _to_dynamodb(value) for name, value in values.items()
                 },
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             if _condition_failed(error):
                 return False
             raise _sort(error, "updated") from None
         return True
 
+    def versions(self, key: str, version: str) -> list[Record]:
+        """Return the upload's record, if there is one, and those of other versions of its key.
+
+        Of a key with one version it costs what `find` costs. Of one that a device overwrites time
+        and again, not all others are read.
+        """
+        try:
+            found = self.client.query(**self._of_key(key), Limit=_MOST_VERSIONS)
+        except AWS_ERRORS as error:
+            raise _sort(error, "read") from None
+        records = [_record(item) for item in found["Items"]]
+        if "LastEvaluatedKey" in found and all(each.version != version for each in records):
+            own = self.find(key, version)
+            records += [own] if own else []
+        return records
+
     def of_key(self, key: str) -> list[Record]:
         """Return the records of an object key, one for each version, the newest last."""
-        found = self._read(
-            "query",
-            KeyConditionExpression="#key = :key",
-            ExpressionAttributeNames={"#key": "key"},
-            ExpressionAttributeValues={":key": {"S": key}},
-            ConsistentRead=True,
-        )
+        pages = self.client.get_paginator("query").paginate(**self._of_key(key))
+        found = [_record(item) for page in pages for item in page["Items"]]
         return sorted(found, key=lambda record: record.uploaded)
 
+    def _of_key(self, key: str) -> dict[str, Any]:
+        return {
+            "TableName": self.table,
+            "KeyConditionExpression": "#key = :key",
+            "ExpressionAttributeNames": {"#key": "key"},
+            "ExpressionAttributeValues": {":key": {"S": key}},
+            "ConsistentRead": True,
+        }
+
     def latest(self, finding: Finding, count: int) -> list[Record]:
-        """Return the last `count` records with a finding, the newest first; none of test films."""
+        """Return the last `count` films with a finding, the newest first; no test films."""
         found = self._read(
             "query",
             IndexName=_LATEST_FINDINGS,
@@ -200,7 +222,8 @@ class Screenings:
             ScanIndexForward=False,
             Limit=count,
         )
-        return list(islice((each for each in found if not is_check_key(each.key)), count))
+        films = (each for each in found if not (each.repeats or is_check_key(each.key)))
+        return list(islice(films, count))
 
     def all(self) -> Iterator[Record]:
         """Read the whole table, in no order."""
@@ -229,7 +252,7 @@ class Screenings:
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             if not _condition_failed(error):  # else someone, or the first attempt, did it already
                 raise _sort(error, "updated") from None
 
@@ -250,22 +273,19 @@ def _record(item: Mapping[str, Any]) -> Record:
     return record_from({name: _from_dynamodb(value) for name, value in item.items()})
 
 
-def _condition_failed(error: ClientError | BotoCoreError) -> bool:
+def _condition_failed(error: Exception) -> bool:
     return (
         isinstance(error, ClientError)
         and error.response["Error"]["Code"] == "ConditionalCheckFailedException"
     )
 
 
-def _standing(error: ClientError | BotoCoreError) -> Record | None:
+def _standing(error: Exception) -> Record | None:
     if isinstance(error, ClientError) and _condition_failed(error):
         item: Any = error.response.get("Item")
         return _record(item) if item else None
     return None
 
 
-def _sort(error: ClientError | BotoCoreError, what: str) -> TryAgain:
-    code = (
-        error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-    )
-    return TryAgain(f"The record could not be {what}: {code}.")
+def _sort(error: Exception, what: str) -> TryAgain:
+    return TryAgain(f"The record could not be {what}: {name_of(error)}.")

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from aws.errors import AWS_ERRORS, name_of
 from screening.messages import Message
 from screening.refusals import TryAgain
 
@@ -40,11 +39,8 @@ class Topic:
             response = self.client.publish_batch(
                 TopicArn=self.topic_arn, PublishBatchRequestEntries=entries
             )
-        except ClientError as error:
-            failure = TryAgain(f"The message was not sent: {error.response['Error']['Code']}.")
-            return {entry["Id"]: failure for entry in entries}
-        except BotoCoreError as error:
-            failure = TryAgain(f"The message was perhaps not sent: {type(error).__name__}.")
+        except AWS_ERRORS as error:
+            failure = TryAgain(f"The message was perhaps not sent: {name_of(error)}.")
             return {entry["Id"]: failure for entry in entries}
         return {
             failed["Id"]: TryAgain(f"The message was not sent: {failed['Code']}.")

@@ -1,33 +1,45 @@
 """The films in S3, and the renditions of those that an endpoint can't be sent as they are."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from aws.clients import longest_wait
+from aws.deadline import within
+from aws.errors import AWS_ERRORS, name_of
+from aws.unreadable import reason_in
 from screening.clock import stamp
 from screening.refusals import Code, Rejected, TryAgain
-from screening.rendition import rendition_key
+from screening.rendition import Rendered, is_whole, rendition_key
 from screening.upload import Upload
 
 if TYPE_CHECKING:
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 LARGEST_MB = 64  # twice the largest radiographs that detectors write
-DOWNLOAD_SECONDS = 10  # for the whole body: a socket's time limit starts anew with every byte
-_CHUNK_BYTES = 1024 * 1024
+DOWNLOAD_SECONDS = 10  # for the whole body, beside what an answer may take
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}
 _REPLACED = {"PreconditionFailed", "412"}
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """Whether a key has a newer version than an upload; its older versions of the same size."""
+
+    newer: bool
+    older_of_same_size: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Films:
+    """`own_key` is the ARN of the application's key in KMS, where that is known."""
+
     client: "S3Client"
     renditions_bucket: str
+    own_key: str = ""
 
     def check_size(self, upload: Upload) -> None:
         """Raise Rejected for a file that is no film by its size alone."""
@@ -46,15 +58,7 @@ class Films:
         """Return the bytes of exactly the upload that the event named."""
         self.check_size(upload)
         try:
-            if upload.version_id is None:
-                found = self.client.get_object(
-                    Bucket=upload.bucket, Key=upload.key, IfMatch=f'"{upload.etag}"'
-                )
-            else:
-                found = self.client.get_object(
-                    Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id
-                )
-            return _read_all(found["Body"])
+            film = self._bytes(upload.bucket, upload.key, _which(upload))
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _GONE:
@@ -65,25 +69,72 @@ class Films:
                 raise Rejected(
                     Code.REPLACED, "The file was replaced before it could be read."
                 ) from None
+            if rejection := reason_in(error, self.own_key, lambda: self._key_of(upload)):
+                raise rejection from None
             raise TryAgain(f"S3 refused to hand out the film: {code}.") from None
-        # botocore's own messages hold the address, and with it the key.
-        except BotoCoreError as error:
-            raise TryAgain(f"The film could not be read: {type(error).__name__}.") from None
+        except AWS_ERRORS as error:
+            raise TryAgain(f"The film could not be read: {name_of(error)}.") from None
+        if len(film) != upload.size:
+            raise TryAgain(f"S3 handed out {len(film)} bytes of the film's {upload.size}.")
+        return film
+
+    def _key_of(self, upload: Upload) -> str | None:
+        """Return the key in KMS that the object is encrypted with, if S3 tells.
+
+        S3 tells whoever may read the object, though not use the key.
+        """
+        try:
+            head = self.client.head_object(Bucket=upload.bucket, Key=upload.key, **_which(upload))
+        except AWS_ERRORS:
+            return None
+        return head.get("SSEKMSKeyId")
+
+    def _bytes(self, bucket: str, key: str, which: dict[str, Any]) -> bytes:
+        def read() -> bytes:
+            found = self.client.get_object(Bucket=bucket, Key=key, **which)
+            with found["Body"]:
+                return found["Body"].read()
+
+        seconds = longest_wait("s3") + DOWNLOAD_SECONDS
+        try:
+            return within(seconds, read)
+        except TimeoutError:
+            raise TryAgain(f"The film did not arrive within {seconds:.0f} seconds.") from None
+
+    def neighbours(self, upload: Upload) -> "Neighbours":
+        """Return the other versions of the upload's key, as far as S3 lists them at once."""
+        try:
+            page = self.client.list_object_versions(Bucket=upload.bucket, Prefix=upload.key)
+        except AWS_ERRORS as error:
+            raise TryAgain(f"The film's versions could not be listed: {name_of(error)}.") from None
+        listed = [each for each in page.get("Versions", []) if each["Key"] == upload.key]
+        newer, older = [], []
+        passed = False
+        for each in listed:  # the newest first
+            if _is_of(upload, each["VersionId"], each["ETag"].strip('"')):
+                passed = True
+            elif each["IsLatest"] or not (passed or stamp(each["LastModified"]) < upload.uploaded):
+                newer.append(each)
+            else:
+                older.append(each)
+        same_size = {each["VersionId"] for each in older if each["Size"] == upload.size}
+        return Neighbours(bool(newer), frozenset(same_size))
 
     def rendition(self, upload: Upload) -> bytes | None:
-        """Return the bytes of the upload's rendition; None if there is none, or none any more."""
+        """Return the upload's rendition; None if it is gone, or not whole."""
+        version = upload.version
+        if isinstance(upload.rendered, Rendered) and upload.rendered.version:
+            version = upload.rendered.version
         try:
-            found = self.client.get_object(
-                Bucket=self.renditions_bucket, Key=rendition_key(upload.key, upload.version)
-            )
-            return _read_all(found["Body"])
+            png = self._bytes(self.renditions_bucket, rendition_key(upload.key, version), {})
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _GONE:
                 return None
             raise TryAgain(f"S3 refused to hand out the rendition: {code}.") from None
-        except BotoCoreError as error:
-            raise TryAgain(f"The rendition could not be read: {type(error).__name__}.") from None
+        except AWS_ERRORS as error:
+            raise TryAgain(f"The rendition could not be read: {name_of(error)}.") from None
+        return png if is_whole(png) else None
 
     def put_rendition(self, upload: Upload, png: bytes) -> None:
         try:
@@ -93,29 +144,30 @@ class Films:
                 Body=png,
                 ContentType="image/png",
             )
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            raise TryAgain(f"S3 refused the rendition: {code}.") from None
-        except BotoCoreError as error:
-            raise TryAgain(f"The rendition was not kept: {type(error).__name__}.") from None
+        except AWS_ERRORS as error:
+            raise TryAgain(f"S3 did not keep the rendition: {name_of(error)}.") from None
 
 
-def _read_all(body: "StreamingBody") -> bytes:
-    deadline = time.monotonic() + DOWNLOAD_SECONDS
-    chunks = []
-    with body:
-        while chunk := body.read(_CHUNK_BYTES):
-            chunks.append(chunk)
-            if time.monotonic() > deadline:
-                raise TryAgain(f"The film did not arrive within {DOWNLOAD_SECONDS} seconds.")
-    return b"".join(chunks)
+def _is_of(upload: Upload, version_id: str, etag: str) -> bool:
+    if upload.version_id is None:
+        return (version_id, etag) == ("null", upload.etag)
+    return version_id == upload.version_id
+
+
+def _which(upload: Upload) -> dict[str, Any]:
+    """Return how S3 is asked for exactly this upload."""
+    if upload.version_id is None:
+        return {"IfMatch": f'"{upload.etag}"'}
+    return {"VersionId": upload.version_id}
 
 
 @dataclass(frozen=True)
 class Versions:
-    """What a bucket holds: every version of every object, but for those without an id.
+    """What a bucket holds: every version of every object that is a film, or may be one.
 
-    Such have a version "null", from a time when the bucket kept none; only their event names them.
+    A version without an id is left out: it is from a time when the bucket kept no versions, and
+    only its event names it. So is an empty one that another version followed: a placeholder, see
+    classify/placeholder.py.
     """
 
     client: "S3Client"
@@ -137,5 +189,5 @@ class Versions:
                     uploaded=stamp(each["LastModified"]),
                 )
                 for each in page.get("Versions", [])
-                if each["VersionId"] != "null"
+                if each["VersionId"] != "null" and (each["Size"] or each["IsLatest"])
             ]

@@ -1,25 +1,37 @@
 """A batch of uploads: screened all at once, since the time goes into waiting, then alerted."""
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from aws.endpoint import Endpoint
-from aws.queue import Queue
+from aws.queue import Queue, wait_seconds
 from aws.screenings_table import Screenings
 from aws.topic import Topic
 from aws.uploads_bucket import Films
-from classify.examine import examine
-from screening.clock import now
+from classify.examine import Examined, compare_and_examine
+from classify.placeholder import is_placeholder
+from screening.clock import now, stamp
 from screening.messages import alert_message
-from screening.record import AlertState, Claim, Record, screened
-from screening.refusals import NeedsRendition, TryAgain
-from screening.upload import Upload
+from screening.record import AlertState, Claim, Record, repeated, screened
+from screening.refusals import GivenUp, Later, NeedsRendition, TryAgain
+from screening.upload import Upload, event_of
 
 WAIT_FOR_OTHERS_SECONDS = 2
 _POLL_SECONDS = 0.1
+
+# How often an upload may be rendered, at first and because its rendition was gone or not whole when
+# it was read. Each takes two hops: to `render`, and back.
+MOST_RENDERINGS = 5
+_LONGEST_DELAY_SECONDS = 900  # of SQS
+
+# A copy of a version without a record gives that one, the film itself, this time to get it.
+COPY_WAITS = timedelta(minutes=1)
+_LOOK_AGAIN_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,7 @@ class Services:
     screenings: Screenings
     alerts: Topic
     cutoff: Decimal
+    retry_seconds: int
 
 
 @dataclass(frozen=True)
@@ -37,14 +50,15 @@ class Outcome:
     """What became of one upload.
 
     `record` is there if it got that far, `new` if this batch made it; `alert_sent` tells whether
-    this batch sent its alert. One `sent_to_render` has no record yet: it comes back. With a
-    `failure` the queue has to deliver the upload again.
+    this batch sent its alert. One `sent_to_render` has no record yet: it comes back. A
+    `placeholder` gets none. With a `failure` the upload is not done.
     """
 
     upload: Upload
     record: Record | None = None
     new: bool = False
     sent_to_render: bool = False
+    placeholder: bool = False
     alert_sent: bool = False
     failure: BaseException | None = None
 
@@ -54,8 +68,23 @@ def screen_and_alert(
 ) -> list[Outcome]:
     """Return what became of each upload; no two of them may be the same.
 
-    A failure concerns its own upload alone.
+    A failure concerns its own upload alone. Versions of one key are screened one after the other,
+    so that a later one meets the record of an earlier one with the same bytes.
     """
+    waiting = sorted(uploads, key=lambda one: one.uploaded)
+    outcomes: list[Outcome] = []
+    while waiting:
+        first: dict[str, Upload] = {}
+        for one in waiting:
+            first.setdefault(one.key, one)
+        outcomes += _at_once([*first.values()], services, claim, pool)
+        waiting = [one for one in waiting if one is not first[one.key]]
+    return outcomes
+
+
+def _at_once(
+    uploads: Iterable[Upload], services: Services, claim: Claim, pool: Executor
+) -> list[Outcome]:
     outcomes = [Outcome(upload) for upload in uploads]
     outcomes = _each(pool, lambda one: _screen(one, services, claim), outcomes)
     outcomes = _alert(outcomes, services, claim, pool)
@@ -65,22 +94,67 @@ def screen_and_alert(
 def _screen(outcome: Outcome, services: Services, claim: Claim) -> Outcome:
     # Read first. A redelivery, or a redrive of the dead-letter queue, brings many films that have
     # their record; to read it costs a hundredth of asking the endpoint again.
-    record, made = _find(outcome.upload, services), None
+    upload = outcome.upload
+    versions = services.screenings.versions(upload.key, upload.version)
+    record = next((each for each in versions if each.version == upload.version), None)
+    made = None
     if record is None:
+        if upload.size == 0 and is_placeholder(upload, services.films, now()):
+            return replace(outcome, placeholder=True)
+        if upload.copied:
+            _let_the_original_go_first(upload, versions, services)
         try:
-            judgement = examine(outcome.upload, services.films, services.endpoint, services.cutoff)
-        except NeedsRendition:
-            services.renditions.hand_on(replace(outcome.upload, rendered=None))
+            examined = compare_and_examine(
+                upload, versions, services.films, services.endpoint, services.cutoff
+            )
+        except NeedsRendition as needed:
+            _have_rendered(replace(upload, digest=needed.digest), services)
             return replace(outcome, sent_to_render=True)
-        made = screened(outcome.upload, judgement, claim)
+        made = _first_record(examined, claim)
         record = _add(made, services, claim)
     if record.alert is AlertState.PENDING and not record.awaits_alert_of(claim):
         record = services.screenings.claim(record, claim, now())
     return replace(outcome, record=record, new=record is made)
 
 
-def _find(upload: Upload, services: Services) -> Record | None:
-    return services.screenings.find(upload.key, upload.version)
+def _let_the_original_go_first(upload: Upload, versions: list[Record], services: Services) -> None:
+    """Raise Later while the version that the upload may be a copy of is being screened.
+
+    File gateways rewrite an object's metadata by a copy within a moment of writing it. Screened at
+    the same time, each of the two would alert.
+    """
+    if now() - datetime.fromisoformat(upload.uploaded) > COPY_WAITS:
+        return
+    known = {each.version for each in versions}
+    if services.films.neighbours(upload).older_of_same_size - known:
+        raise Later("An earlier version of the key is being screened.", _LOOK_AGAIN_SECONDS)
+
+
+def _have_rendered(upload: Upload, services: Services) -> None:
+    """Send the upload to be rendered: at once if it never was, else later and later.
+
+    Raises GivenUp where a rendition was gone, or not whole, time and again.
+    """
+    renderings = upload.hops // 2
+    fresh = replace(upload, rendered=None)
+    if renderings >= MOST_RENDERINGS:
+        raise GivenUp(
+            f"Its rendition was gone, or not whole, {renderings} times.",
+            json.dumps(event_of(replace(fresh, hops=0))),
+        )
+    delay = wait_seconds(services.retry_seconds, renderings, MOST_RENDERINGS) if renderings else 0
+    services.renditions.forward(fresh, min(delay, _LONGEST_DELAY_SECONDS))
+
+
+def _first_record(examined: Examined, claim: Claim) -> Record:
+    twin = examined.twin
+    if twin is None:
+        return screened(examined.upload, examined.judgement, claim)
+    if twin.alert is AlertState.PENDING and twin.claim and twin.claim.until > stamp(now()):
+        raise Later(
+            "The alert of the version with the same bytes is going out.", _LOOK_AGAIN_SECONDS
+        )
+    return repeated(examined.upload, twin, claim)
 
 
 def _add(made: Record, services: Services, claim: Claim) -> Record:
@@ -128,7 +202,7 @@ def _wait_for_another(outcome: Outcome, services: Services) -> Outcome:
         if time.monotonic() > deadline:
             raise TryAgain("Another delivery of the upload has yet to send its alert.")
         time.sleep(_POLL_SECONDS)
-        record = _find(outcome.upload, services)
+        record = services.screenings.find(record.key, record.version)
     return replace(outcome, record=record)
 
 

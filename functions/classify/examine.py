@@ -1,5 +1,7 @@
 """One film from the bucket to its judgement; screening and screening again both go through here."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from aws.endpoint import Endpoint, Oversize
@@ -8,9 +10,22 @@ from screening.clock import now
 from screening.facts import ADULT_REASON
 from screening.formats import Format, format_of, refuse_others
 from screening.judgement import Judgement, judge, reject
+from screening.record import Record, rejected_twin_of, twin_of
 from screening.refusals import Code, NeedsRendition, Rejected
 from screening.rendition import NotRendered
-from screening.upload import Upload
+from screening.upload import Upload, digest_of
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A judgement; `twin` is the record of an earlier version that it is copied from or equal to.
+
+    `upload` is the one examined, with its digest where its bytes were read.
+    """
+
+    upload: Upload
+    judgement: Judgement
+    twin: Record | None = None
 
 
 def examine(
@@ -21,34 +36,68 @@ def examine(
     Not `gated`, the film is judged whatever it looks like: a person has seen it, and wants that.
     Raises TryAgain if the film can wait, and NeedsRendition if the endpoint can't be sent it.
     """
+    return compare_and_examine(upload, (), films, endpoint, cutoff, gated=gated).judgement
+
+
+def compare_and_examine(
+    upload: Upload,
+    others: Sequence[Record],
+    films: Films,
+    endpoint: Endpoint,
+    cutoff: Decimal,
+    *,
+    gated: bool = True,
+) -> Examined:
+    """Examine a film unless its bytes are those of one of the other versions of its key."""
+    if upload.size == 0:
+        upload = replace(upload, digest=digest_of(b""))
     try:
-        film = _for_the_endpoint(upload, films, endpoint.largest_mb)
-        answer = endpoint.ask(film, gated=gated)
+        film = _read(upload, films, endpoint.largest_mb)
+        if film is not None:
+            upload = replace(upload, digest=digest_of(film))
+        if twin := twin_of(upload, others):
+            return Examined(upload, twin.judgement, twin)
+        answer = endpoint.ask(_for_the_endpoint(upload, film, films), gated=gated)
     except Oversize as rejection:
         if upload.rendered is None:
-            raise NeedsRendition from None
-        return reject(rejection, cutoff, now())
+            raise NeedsRendition(upload.digest) from None
+        return _rejected(upload, rejection, others, cutoff)
     except Rejected as rejection:
-        return reject(rejection, cutoff, now())
-    return judge(answer, cutoff, now())
+        return _rejected(upload, rejection, others, cutoff)
+    return Examined(upload, judge(answer, cutoff, now()))
 
 
-def _for_the_endpoint(upload: Upload, films: Films, largest_mb: int) -> bytes:
-    """Return the film's own bytes, or those of its rendition."""
-    if isinstance(upload.rendered, NotRendered):
-        raise Rejected(upload.rendered.code, upload.rendered.reason)
+def _read(upload: Upload, films: Films, largest_mb: int) -> bytes | None:
+    """Return the film's own bytes; None if `render` has read them."""
     if upload.rendered is not None:
-        if upload.rendered.facts and upload.rendered.facts.adult:
-            raise Rejected(Code.ADULT, ADULT_REASON)
-        rendition = films.rendition(upload)
-        if rendition is None:
-            raise NeedsRendition
-        return rendition
+        return None
     films.check_size(upload)
     if upload.size > largest_mb * 1024**2:
         raise NeedsRendition
-    film = films.read(upload)
-    if format_of(film) is Format.DICOM:
-        raise NeedsRendition
-    refuse_others(film)
-    return film
+    return films.read(upload)
+
+
+def _for_the_endpoint(upload: Upload, film: bytes | None, films: Films) -> bytes:
+    """Return the film, or its rendition."""
+    if film is not None:
+        if format_of(film) is Format.DICOM:
+            raise NeedsRendition(upload.digest)
+        refuse_others(film)
+        return film
+    if isinstance(upload.rendered, NotRendered):
+        raise Rejected(upload.rendered.code, upload.rendered.reason)
+    if upload.rendered and upload.rendered.facts and upload.rendered.facts.adult:
+        raise Rejected(Code.ADULT, ADULT_REASON)
+    rendition = films.rendition(upload)
+    if rendition is None:
+        raise NeedsRendition(upload.digest)
+    return rendition
+
+
+def _rejected(
+    upload: Upload, rejection: Rejected, others: Sequence[Record], cutoff: Decimal
+) -> Examined:
+    twin = twin_of(upload, others) or rejected_twin_of(upload, rejection.code, others)
+    if twin:
+        return Examined(upload, twin.judgement, twin)
+    return Examined(upload, reject(rejection, cutoff, now()))

@@ -1,40 +1,36 @@
 """The handler: messages of uploads in, the failed ones out; batch.py tells what happens between."""
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Any
 
 from aws.clients import BATCH_SIZE, Clients
+from aws.consumer import Consumer, Handler
 from aws.endpoint import Endpoint
-from aws.queue import NotSent, Queue
+from aws.observe import Observer
+from aws.queue import Queue
 from aws.screenings_table import Screenings
 from aws.topic import Topic
 from aws.uploads_bucket import Films
-from classify import observe
-from classify.batch import Services, screen_and_alert
+from classify.batch import Outcome, Services, screen_and_alert
 from screening.clock import now, stamp
 from screening.config import Config
+from screening.judgement import Finding
 from screening.record import Claim
-from screening.upload import MalformedMessage, Upload, read_upload
+from screening.upload import Upload, is_check_key, read_upload
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 CLOCKS_DIFFER = timedelta(seconds=5)  # at most, from one machine to another
 
-# The context is Lambda's own, or whatever has its members.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
+observer = Observer("classify")
 
 
 def make_services(config: Config, clients: Clients) -> Services:
     return Services(
-        films=Films(clients.s3, config.renditions_bucket),
+        films=Films(clients.s3, config.renditions_bucket, config.key_arn),
         renditions=Queue(clients.make_sqs, config.renditions_queue_url),
         endpoint=Endpoint(clients.endpoint, config.endpoint_name, config.largest_body_mb),
         screenings=Screenings(
@@ -42,60 +38,41 @@ def make_services(config: Config, clients: Clients) -> Services:
         ),
         alerts=Topic(clients.sns, config.alerts_topic_arn),
         cutoff=config.cutoff,
+        retry_seconds=config.retry_seconds,
     )
 
 
 def make_handler(config: Config, clients: Clients) -> Handler:
     """Return the function that Lambda calls with each batch of messages."""
     services = make_services(config, clients)
-    queue = Queue(clients.make_sqs, config.uploads_queue_url)
-    dead_letters = Queue(clients.make_sqs, config.dead_letter_queue_url)
-    observe.metrics.set_default_dimensions(stack=config.stack_name)
+    consumer = Consumer(
+        queue=Queue(clients.make_sqs, config.uploads_queue_url),
+        dead_letters=Queue(clients.make_sqs, config.dead_letter_queue_url),
+        observer=observer,
+        first_wait=config.retry_seconds,
+        most_tries=config.most_tries,
+    )
+    observer.metrics.set_default_dimensions(stack=config.stack_name)
     pool = ThreadPoolExecutor(BATCH_SIZE, thread_name_prefix="film")
 
-    @observe.logger.inject_lambda_context
-    @observe.metrics.log_metrics
-    def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-        messages = [SQSRecord(record) for record in event["Records"]]
-        uploads, failures = _read(messages)
-        failures = _give_up(dead_letters, messages, failures)
-        # Several messages may tell of one upload; it is screened once, by one that has more to say.
-        chosen = dict.fromkeys(sorted(uploads.values(), key=lambda one: one.rendered is None))
-        outcomes = screen_and_alert(chosen, services, _claim(context), pool)
-        observe.report_outcomes(outcomes)
-        failed = {outcome.upload: outcome.failure for outcome in outcomes if outcome.failure}
-        failures |= {name: failed[upload] for name, upload in uploads.items() if upload in failed}
+    @observer.logger.inject_lambda_context
+    @observer.metrics.log_metrics
+    def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        def screen(uploads: Sequence[Upload]) -> Mapping[Upload, BaseException]:
+            # Several messages may name one upload; it is screened once, by the one that says more.
+            chosen = dict.fromkeys(sorted(uploads, key=lambda one: one.rendered is None))
+            outcomes = screen_and_alert(chosen, services, _claim(context), pool)
+            _report(outcomes)
+            return {one.upload: one.failure for one in outcomes if one.failure}
 
-        def settle(record: SQSRecord) -> None:  # powertools asks for this name
-            if failure := failures.get(record.message_id):
-                observe.report_failure(record, uploads.get(record.message_id), failure)
-                raise failure
-
-        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-        with processor(records=event["Records"], handler=settle):
-            processor.process()
-        postponed = [message for message in messages if message.message_id in failures]
-        _postpone(queue, postponed, config)
-        return processor.response()
+        return consumer.consume(event, _read, screen)
 
     return handler
 
 
-def _read(messages: list[SQSRecord]) -> tuple[dict[str, Upload], dict[str, BaseException]]:
-    """Return the uploads, and what is wrong with other messages, by the message's id."""
-    uploads: dict[str, Upload] = {}
-    failures: dict[str, BaseException] = {}
-    for message in messages:
-        try:
-            upload = read_upload(message.body)
-        except MalformedMessage as malformed:
-            failures[message.message_id] = malformed
-            continue
-        if upload is None or upload.is_folder_marker:
-            observe.report_ignored(message)
-        else:
-            uploads[message.message_id] = upload
-    return uploads, failures
+def _read(body: str) -> Upload | None:
+    upload = read_upload(body)
+    return None if upload is None or upload.is_folder_marker else upload
 
 
 def _claim(context: "LambdaContext") -> Claim:
@@ -103,24 +80,34 @@ def _claim(context: "LambdaContext") -> Claim:
     return Claim(by=context.aws_request_id, until=stamp(now() + remaining + CLOCKS_DIFFER))
 
 
-def _give_up(
-    dead_letters: Queue, messages: list[SQSRecord], failures: dict[str, BaseException]
-) -> dict[str, BaseException]:
-    """Set aside what no other try would understand; return what even that failed for."""
-    malformed = [message for message in messages if message.message_id in failures]
-    if not malformed:
-        return {}
-    try:
-        dead_letters.bury(malformed)
-    except (ClientError, BotoCoreError, NotSent):
-        return failures  # they come back, and some perhaps are set aside twice
-    observe.report_given_up(malformed)
-    return {}
-
-
-def _postpone(queue: Queue, messages: list[SQSRecord], config: Config) -> None:
-    try:
-        queue.postpone(messages, config.retry_seconds, config.most_tries)
-    except (ClientError, BotoCoreError) as error:
-        # The messages come back all the same, when the queue's visibility timeout is over.
-        observe.report_not_postponed(error)
+def _report(outcomes: Sequence[Outcome]) -> None:
+    made = [one.record for one in outcomes if one.new and one.record]
+    for outcome in outcomes:
+        film = outcome.upload.log_id
+        if outcome.new and (record := outcome.record):
+            judgement = record.judgement
+            observer.logger.info(
+                "Version recorded: its bytes are those of an earlier one"
+                if record.repeats
+                else "Film screened",
+                film=film,
+                finding=judgement.finding,
+                probability=judgement.probability,
+                code=judgement.code,
+                reason=judgement.reason,
+                model=judgement.model,
+                size=record.size,
+            )
+        if outcome.placeholder:
+            observer.logger.info("Empty version ignored: another one followed", film=film)
+        if outcome.sent_to_render:
+            observer.logger.info("Film sent to be rendered", film=film)
+        if outcome.alert_sent:
+            observer.logger.info("Alert sent", film=film)
+    films = [record for record in made if not (record.repeats or is_check_key(record.key))]
+    findings = [record.judgement.finding for record in films]
+    observer.count("FilmsScreened", len(made) + sum(one.placeholder for one in outcomes))
+    observer.count("PossiblePneumonia", findings.count(Finding.PNEUMONIA))
+    observer.count("FilmsRejected", findings.count(Finding.REJECTED))
+    observer.count("FilmsSentToRender", sum(one.sent_to_render for one in outcomes))
+    observer.count("AlertsSent", sum(one.alert_sent for one in outcomes))

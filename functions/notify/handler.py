@@ -7,29 +7,23 @@ that is never repeated by the SDK. While a place is held, what arrives gathers f
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws.clients import NotifyClients
-from aws.queue import NotSent, Queue
+from aws.consumer import Consumer, Handler
+from aws.observe import Observer
+from aws.queue import Queue
 from aws.topic import Topic
-from notify import observe
 from screening.config import SECONDS, STACK, TOPIC, TRIES, URL, Variable
 from screening.digest import Alert, digest_message, digests, read_alert
 from screening.refusals import TryAgain
-from screening.upload import MalformedMessage
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# The context is Lambda's own, or whatever has its members.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
+observer = Observer("notify")
 
 
 @dataclass(frozen=True)
@@ -48,67 +42,30 @@ class Config:
 def make_handler(config: Config, clients: NotifyClients) -> Handler:
     """Return the function that Lambda calls with each batch of messages."""
     topic = Topic(clients.sns, config.notifications_topic_arn)
-    queue = Queue(clients.make_sqs, config.people_queue_url)
-    dead_letters = Queue(clients.make_sqs, config.people_dead_letter_queue_url)
-    observe.metrics.set_default_dimensions(stack=config.stack_name)
+    consumer = Consumer(
+        queue=Queue(clients.make_sqs, config.people_queue_url),
+        dead_letters=Queue(clients.make_sqs, config.people_dead_letter_queue_url),
+        observer=observer,
+        first_wait=config.retry_seconds,
+        most_tries=config.most_tries,
+    )
+    observer.metrics.set_default_dimensions(stack=config.stack_name)
 
-    @observe.logger.inject_lambda_context
-    @observe.metrics.log_metrics
-    def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-        messages = [SQSRecord(record) for record in event["Records"]]
-        alerts, failures = _read(messages)
-        failures = _give_up(dead_letters, messages, failures)
-        for digest in digests(alerts.values()):
+    def tell(alerts: Sequence[Alert]) -> Mapping[Alert, BaseException]:
+        failures: dict[Alert, BaseException] = {}
+        for digest in digests(alerts):
             failure = _send(topic, digest, config)
-            observe.report_digest(digest, failure)
+            _report(digest, failure)
             if failure:
-                told = set(digest)
-                failures |= {name: failure for name, alert in alerts.items() if alert in told}
+                failures |= dict.fromkeys(digest, failure)
+        return failures
 
-        def settle(record: SQSRecord) -> None:  # powertools asks for this name
-            if failure := failures.get(record.message_id):
-                observe.report_failure(record, failure)
-                raise failure
-
-        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-        with processor(records=event["Records"], handler=settle):
-            processor.process()
-        failed = [message for message in messages if message.message_id in failures]
-        try:
-            queue.postpone(failed, config.retry_seconds, config.most_tries)
-        except (ClientError, BotoCoreError) as error:
-            # They come back all the same, when the queue's visibility timeout is over.
-            observe.report_not_postponed(error)
-        return processor.response()
+    @observer.logger.inject_lambda_context
+    @observer.metrics.log_metrics
+    def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        return consumer.consume(event, read_alert, tell)
 
     return handler
-
-
-def _read(messages: list[SQSRecord]) -> tuple[dict[str, Alert], dict[str, Exception]]:
-    """Return the alerts, and what is wrong with other messages, by the message's id."""
-    alerts: dict[str, Alert] = {}
-    failures: dict[str, Exception] = {}
-    for message in messages:
-        try:
-            alerts[message.message_id] = read_alert(message.body)
-        except MalformedMessage as malformed:
-            failures[message.message_id] = malformed
-    return alerts, failures
-
-
-def _give_up(
-    dead_letters: Queue, messages: list[SQSRecord], failures: dict[str, Exception]
-) -> dict[str, Exception]:
-    """Set aside what no other try would understand; return what even that failed for."""
-    malformed = [message for message in messages if message.message_id in failures]
-    if not malformed:
-        return {}
-    try:
-        dead_letters.bury(malformed)
-    except (ClientError, BotoCoreError, NotSent):
-        return failures
-    observe.report_given_up(malformed)
-    return {}
 
 
 def _send(topic: Topic, digest: list[Alert], config: Config) -> TryAgain | None:
@@ -118,3 +75,13 @@ def _send(topic: Topic, digest: list[Alert], config: Config) -> TryAgain | None:
         return failure
     finally:
         time.sleep(config.digest_seconds)
+
+
+def _report(digest: Sequence[Alert], failure: TryAgain | None) -> None:
+    finding = digest[0].finding
+    if failure:
+        observer.logger.warning("Digest not sent", finding=finding, error=str(failure))
+    else:
+        observer.logger.info("Digest sent", finding=finding, films=len(digest))
+    observer.count("DigestsSent", 0 if failure else 1)
+    observer.count("FilmsTold", 0 if failure else len(digest))

@@ -1,14 +1,14 @@
-"""Lambda entry point; starts the cell and builds the handler once per cold start."""
+"""Lambda entry point: builds the handler once per cold start."""
 
 import os
 
-from imaging.cell import Cell
+from imaging.sandbox import Sandbox
 
-cell = Cell()
-cell.start()  # it imports the codecs while this process imports the SDK
+sandbox = Sandbox()
+sandbox.start()  # it imports the codecs while this process imports the SDK
 
 from aws.clients import make_render_clients  # noqa: E402
 from render.handler import Config, make_handler  # noqa: E402
 from screening.config import read_config  # noqa: E402
 
-handler = make_handler(read_config(os.environ, Config), make_render_clients(), cell)
+handler = make_handler(read_config(os.environ, Config), make_render_clients(), sandbox)

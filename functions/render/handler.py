@@ -6,38 +6,34 @@ twice leaves the same object, and the record is still one.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws.clients import RenderClients
-from aws.queue import NotSent, Queue
+from aws.consumer import Consumer, Handler
+from aws.observe import Observer
+from aws.queue import Queue
 from aws.uploads_bucket import Films
-from imaging.cell import Cell
 from imaging.refusals import NotReadable
-from render import observe
-from screening.config import BUCKET, SECONDS, STACK, TRIES, URL, Variable
+from imaging.sandbox import Sandbox, SandboxBroke
+from screening.config import BUCKET, KMS_KEY, SECONDS, STACK, TRIES, URL, Variable
 from screening.formats import refuse_others
-from screening.refusals import Rejected
+from screening.refusals import Rejected, TryAgain
 from screening.rendition import NotRendered, Rendered
-from screening.upload import MalformedMessage, Upload, read_upload
+from screening.upload import Upload, digest_of, read_upload
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# The context is Lambda's own, or whatever has its members.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
+observer = Observer("render")
 
 
 @dataclass(frozen=True)
 class Config:
     stack_name: Annotated[str, Variable(STACK, "the name of a CloudFormation stack")]
     renditions_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
+    key_arn: Annotated[str, Variable(KMS_KEY, "the ARN of a key in KMS")]
     renditions_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     renditions_dead_letter_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     uploads_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
@@ -45,72 +41,68 @@ class Config:
     most_tries: Annotated[int, Variable(TRIES, "the renditions queue's maxReceiveCount")]
 
 
-def make_handler(config: Config, clients: RenderClients, cell: Cell) -> Handler:
+def make_handler(config: Config, clients: RenderClients, sandbox: Sandbox) -> Handler:
     """Return the function that Lambda calls with one message at a time."""
-    films = Films(clients.s3, config.renditions_bucket)
-    queue = Queue(clients.make_sqs, config.renditions_queue_url)
-    dead_letters = Queue(clients.make_sqs, config.renditions_dead_letter_queue_url)
+    films = Films(clients.s3, config.renditions_bucket, config.key_arn)
     uploads = Queue(clients.make_sqs, config.uploads_queue_url)
-    observe.metrics.set_default_dimensions(stack=config.stack_name)
+    consumer = Consumer(
+        queue=Queue(clients.make_sqs, config.renditions_queue_url),
+        dead_letters=Queue(clients.make_sqs, config.renditions_dead_letter_queue_url),
+        observer=observer,
+        first_wait=config.retry_seconds,
+        most_tries=config.most_tries,
+    )
+    observer.metrics.set_default_dimensions(stack=config.stack_name)
 
-    @observe.logger.inject_lambda_context
-    @observe.metrics.log_metrics
-    def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-        failed: list[SQSRecord] = []
-
-        def settle(record: SQSRecord) -> None:  # powertools asks for this name
-            upload = None
+    def settle(batch: Sequence[Upload]) -> Mapping[Upload, BaseException]:
+        failures: dict[Upload, BaseException] = {}
+        for upload in batch:
             try:
-                upload = read_upload(record.body)
-                if upload is None:
-                    observe.report_ignored(record)
-                else:
-                    _settle(upload, films, cell, uploads)
-            except Exception as failure:
-                if isinstance(failure, MalformedMessage) and _give_up(dead_letters, record):
-                    return
-                observe.report_failure(record, upload, failure)
-                failed.append(record)
-                raise
+                _settle(upload, films, sandbox, uploads)
+            except Exception as failure:  # noqa: BLE001 - the queue delivers the film again
+                failures[upload] = failure
+        return failures
 
-        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-        with processor(records=event["Records"], handler=settle):
-            processor.process()
-        try:
-            queue.postpone(failed, config.retry_seconds, config.most_tries)
-        except (ClientError, BotoCoreError) as error:
-            # They come back all the same, when the queue's visibility timeout is over.
-            observe.report_not_postponed(error)
-        return processor.response()
+    @observer.logger.inject_lambda_context
+    @observer.metrics.log_metrics
+    def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        return consumer.consume(event, read_upload, settle)
 
     return handler
 
 
-def _settle(upload: Upload, films: Films, cell: Cell, uploads: Queue) -> None:
+def _settle(upload: Upload, films: Films, sandbox: Sandbox, uploads: Queue) -> None:
     started = time.monotonic()
-    rendered = _render(upload, films, cell)
-    uploads.hand_on(replace(upload, rendered=rendered))
-    observe.report_rendered(upload, rendered, time.monotonic() - started)
+    upload = _render(upload, films, sandbox)
+    uploads.forward(upload)
+    _report(upload, time.monotonic() - started)
 
 
-def _render(upload: Upload, films: Films, cell: Cell) -> Rendered | NotRendered:
+def _render(upload: Upload, films: Films, sandbox: Sandbox) -> Upload:
+    """Return the upload with what became of it; its rendition is in the bucket by then."""
     try:
         film = films.read(upload)
+        upload = replace(upload, digest=digest_of(film))
         refuse_others(film)
-        rendition = cell.render(film)
+        rendition = sandbox.render(film)
     except Rejected as rejection:
-        return NotRendered(rejection.code, str(rejection))
+        return replace(upload, rendered=NotRendered(rejection.code, str(rejection)))
     except NotReadable as refusal:
-        return NotRendered(refusal.code, str(refusal))
+        return replace(upload, rendered=NotRendered(refusal.code, str(refusal)))
+    except SandboxBroke as broken:
+        raise TryAgain(str(broken)) from None
     films.put_rendition(upload, rendition.png)
-    return Rendered(rendition.facts)
+    return replace(upload, rendered=Rendered(rendition.facts))
 
 
-def _give_up(dead_letters: Queue, message: SQSRecord) -> bool:
-    """Set aside what no other try would understand; return whether that was done."""
-    try:
-        dead_letters.bury([message])
-    except (ClientError, BotoCoreError, NotSent):
-        return False
-    observe.report_given_up(message)
-    return True
+def _report(upload: Upload, seconds: float) -> None:
+    refused = upload.rendered if isinstance(upload.rendered, NotRendered) else None
+    observer.logger.info(
+        "Film refused" if refused else "Film rendered",
+        film=upload.log_id,
+        code=refused.code if refused else None,
+        size=upload.size,
+        seconds=round(seconds, 3),
+    )
+    observer.count("RenditionsRefused", int(refused is not None))
+    observer.count("RenditionsMade", int(refused is None))

@@ -28,6 +28,7 @@ URL = r"https?://\S+"
 SECONDS = r"[1-9]\d?|[1-8]\d\d|900"
 DAYS = "|".join(str(days) for days in RETENTION_DAYS)
 BUCKET = r"[a-z0-9][a-z0-9.-]{2,62}"
+KMS_KEY = r"arn:[a-z-]+:kms:[a-z0-9-]+:\d+:key/[a-zA-Z0-9-]+"
 STACK = r"[a-zA-Z][a-zA-Z0-9-]{0,127}"
 TRIES = r"[1-9]\d{0,2}"
 MEGABYTES = r"[1-9]|1\d|2[0-5]"
@@ -58,6 +59,7 @@ class Config:
     dead_letter_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     renditions_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     renditions_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
+    key_arn: Annotated[str, Variable(KMS_KEY, "the ARN of a key in KMS")]
     retry_seconds: Annotated[int, Variable(SECONDS, "whole seconds from 1 to 900")]
     most_tries: Annotated[int, Variable(TRIES, "the uploads queue's maxReceiveCount")]
     largest_body_mb: Annotated[int, Variable(MEGABYTES, "whole MB from 1 to 25")]

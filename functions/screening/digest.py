@@ -36,6 +36,10 @@ class Alert:
     reason: str | None = None
     note: str | None = None
 
+    @property
+    def log_id(self) -> str:
+        return film_name(self.key, self.version)
+
 
 def read_alert(body: str) -> Alert:
     """Return the alert in a message of the alerts topic."""

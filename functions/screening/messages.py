@@ -14,7 +14,7 @@ from screening.record import attributes as flat
 from screening.refusals import Code
 
 # How the alert itself fares, and what was thought before, is nothing to tell.
-_OURS = {"alert", "alerted", "claimed_by", "claimed_until", "earlier", "expires"}
+_OURS = {"alert", "alerted", "claimed_by", "claimed_until", "digest", "earlier", "expires"}
 
 NOT_A_DIAGNOSIS = (
     "A computer screened these X-rays. This is not a diagnosis: a doctor has to look at them."

@@ -14,7 +14,7 @@ Whoever holds the claim sends the alert; others leave it alone. An alert that we
 holder died is sent again by the next holder: twice is better than never.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -50,7 +50,9 @@ class Record:
     """One upload's. Times are stamps; `alerted` is when the alert was marked as sent.
 
     `earlier` are the judgements before the last one, the oldest first. `expires` is set by the
-    table as it writes the record. `facts` are those of a DICOM file.
+    table as it writes the record. `facts` are those of a DICOM file. `digest` is the SHA-256 of the
+    upload's bytes, where they were read. `same_as` is the version under the same key whose bytes
+    these are: its judgement was copied, and its alert told of this upload too.
     """
 
     key: str
@@ -66,6 +68,13 @@ class Record:
     earlier: tuple[Judgement, ...] = ()
     expires: str | None = field(default=None, compare=False)
     facts: Facts | None = None
+    digest: str | None = None
+    same_as: str | None = None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it says again what the record of an earlier version says: no film of its own."""
+        return self.same_as is not None and not self.earlier
 
     def awaits_alert_of(self, claim: Claim) -> bool:
         return (
@@ -86,7 +95,8 @@ class Record:
             uploaded=self.uploaded,
         )
         # Its rendition, where it had one, is asked for as it was then.
-        return replace(upload, rendered=Rendered(self.facts)) if self.facts else upload
+        rendered = Rendered(self.facts, self.same_as) if self.facts else None
+        return replace(upload, rendered=rendered, digest=self.digest)
 
 
 def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
@@ -106,7 +116,61 @@ def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
         alert=AlertState.PENDING if told else AlertState.NOT_NEEDED,
         claim=claim if told else None,
         facts=upload.rendered.facts if isinstance(upload.rendered, Rendered) else None,
+        digest=upload.digest,
     )
+
+
+def repeated(upload: Upload, twin: Record, claim: Claim) -> Record:
+    """Return the first record of an upload whose bytes are those of an earlier version, the twin.
+
+    An alert of the twin that went out, or was not needed, is this upload's too; one that nobody is
+    sending goes out for this upload.
+    """
+    record = replace(
+        screened(upload, twin.judgement, claim),
+        facts=twin.facts,
+        same_as=twin.same_as or twin.version,
+    )
+    if twin.alert is AlertState.PENDING:
+        return record
+    return replace(record, alert=twin.alert, alerted=twin.alerted, claim=None)
+
+
+def twin_of(upload: Upload, others: Iterable[Record]) -> Record | None:
+    """Return the record of a film with the same bytes, of those under the same key.
+
+    A rejection is no twin: what it was for, an outdated network or a wrong container, may be mended
+    since. So the upload is screened, and only then compared with it.
+    """
+    return _first(
+        each
+        for each in others
+        if each.judgement.finding is not Finding.REJECTED and _same_bytes(upload, each)
+    )
+
+
+def rejected_twin_of(upload: Upload, code: str, others: Iterable[Record]) -> Record | None:
+    """Return the record of the same rejection of the same bytes, under the same key."""
+    return _first(
+        each for each in others if each.judgement.code == code and _same_bytes(upload, each)
+    )
+
+
+def _same_bytes(upload: Upload, record: Record) -> bool:
+    """Compare digests; ETags only where one was not read, or comes from before they were kept.
+
+    Equal ETags mean equal bytes, but equal bytes have different ETags where they are encrypted with
+    a key of KMS or came in other parts.
+    """
+    if upload.digest and record.digest:
+        return upload.digest == record.digest
+    return (upload.etag, upload.size) == (record.etag, record.size)
+
+
+def _first(twins: Iterable[Record]) -> Record | None:
+    """Choose the one that people were alerted to, and among those the earliest."""
+    ranked = sorted(twins, key=lambda each: (each.alert is not AlertState.SENT, each.uploaded))
+    return ranked[0] if ranked else None
 
 
 def rejudged(record: Record, judgement: Judgement, *, alert: bool) -> Record:
@@ -141,7 +205,7 @@ def unheard(record: Record, judgement: Judgement) -> bool:
 
 # --- the flat form: the table's items, the messages for programs, what `look-up` shows ---
 
-_PLAIN = ("key", "version", "bucket", "etag", "uploaded", "alerted")
+_PLAIN = ("key", "version", "bucket", "etag", "uploaded", "alerted", "digest", "same_as")
 _JUDGEMENT = tuple(each.name for each in fields(Judgement))
 
 

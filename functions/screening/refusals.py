@@ -13,6 +13,8 @@ class Code(StrEnum):
     TOO_LARGE = "too_large"
     DELETED = "deleted"
     REPLACED = "replaced"
+    ARCHIVED = "archived"
+    ENCRYPTED = "encrypted"
     FORMAT = "format"
     UNREADABLE = "unreadable"
     ADULT = "adult"
@@ -43,5 +45,28 @@ class TryAgain(Exception):
     """Something else is at fault: the queue delivers the film again, later."""
 
 
+class Later(Exception):
+    """Nothing is at fault: the film waits for something, and comes back after `seconds`."""
+
+    def __init__(self, why: str, seconds: int) -> None:
+        super().__init__(why)
+        self.seconds = seconds
+
+
+class GivenUp(Exception):
+    """Another try would not help: `body` goes to the dead-letter queue in place of the message."""
+
+    def __init__(self, why: str, body: str) -> None:
+        super().__init__(why)
+        self.body = body
+
+
 class NeedsRendition(Exception):
-    """The endpoint can't be sent the film as it is: `render` has to make a rendition first."""
+    """The endpoint can't be sent the film as it is: `render` has to make a rendition first.
+
+    `digest` is that of the film's bytes, where they were read.
+    """
+
+    def __init__(self, digest: str | None = None) -> None:
+        super().__init__("The film needs a rendition.")
+        self.digest = digest

@@ -5,19 +5,39 @@ then comes back on the uploads queue with what became of it: its rendition, or w
 """
 
 import hashlib
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from typing import Any
 
 from screening.facts import Facts, facts_from, plain
 
 _LONGEST_REASON = 300
+_PNG = b"\x89PNG\r\n\x1a\n"
+_LAST_CHUNK = b"IEND"
+
+# The defined terms of View Position (0018,5101), DICOM PS3.3, and those of Body Part Examined
+# (0018,0015), PS3.16 annex L, that a film of the chest may have. Machines and people write other
+# things there too, names among them.
+_VIEWS = frozenset({"AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO"})
+_BODY_PARTS = frozenset(
+    {
+        *("CHEST", "THORAX", "LUNG", "RIB", "STERNUM", "CLAVICLE", "SCAPULA", "HEART", "BREAST"),
+        *("MEDIASTINUM", "BRONCHUS", "TRACHEA", "DIAPHRAGM", "PLEURA", "ESOPHAGUS", "AORTA"),
+        *("CHESTABDOMEN", "CHESTABDPELVIS", "NECKCHEST", "NECKCHESTABDOMEN", "NECKCHESTABDPELV"),
+        *("TSPINE", "TLSPINE", "CTSPINE", "SPINE", "WHOLEBODY", "SHOULDER", "ABDOMEN", "TRUNK"),
+    }
+)
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """The rendition is in the renditions bucket; `facts` are those of a DICOM file."""
+    """The rendition is in the renditions bucket; `facts` are those of a DICOM file.
+
+    `version` is that of an earlier upload with the same bytes, where its rendition serves.
+    """
 
     facts: Facts | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,11 +53,26 @@ def rendition_key(key: str, version: str) -> str:
     return hashlib.sha256(f"{key}\n{version}".encode()).hexdigest() + ".png"
 
 
+def is_whole(png: bytes) -> bool:
+    """Tell whether every chunk of the PNG, to the last, has the bytes that its checksum is of."""
+    at, kind = len(_PNG), b""
+    if not png.startswith(_PNG):
+        return False
+    while kind != _LAST_CHUNK:
+        length = int.from_bytes(png[at : at + 4])
+        kind, end = png[at + 4 : at + 8], at + 8 + length
+        checksum = png[end : end + 4]
+        if len(checksum) < 4 or zlib.crc32(png[at + 4 : end]) != int.from_bytes(checksum):
+            return False
+        at = end + 4
+    return True
+
+
 def told(rendered: Rendered | NotRendered) -> dict[str, Any]:
     """Return it as the message tells it."""
     if isinstance(rendered, NotRendered):
         return {"refused": {"code": rendered.code, "reason": rendered.reason}}
-    return {"facts": plain(rendered.facts) if rendered.facts else None}
+    return {"facts": plain(standard(rendered.facts)) if rendered.facts else None}
 
 
 def rendered_from(message: Any) -> Rendered | NotRendered:  # noqa: ANN401
@@ -48,4 +83,13 @@ def rendered_from(message: Any) -> Rendered | NotRendered:  # noqa: ANN401
             raise TypeError
         return NotRendered(code, reason[:_LONGEST_REASON])
     facts = message["facts"]
-    return Rendered(facts_from(facts) if facts is not None else None)
+    return Rendered(standard(facts_from(facts)) if facts is not None else None)
+
+
+def standard(facts: Facts) -> Facts:
+    """Return the facts without a view or body part that is no term of the standard."""
+    return replace(
+        facts,
+        view=facts.view if facts.view in _VIEWS else None,
+        body_part=facts.body_part if facts.body_part in _BODY_PARTS else None,
+    )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from screening.clock import stamp
+from screening.film_name import film_name
 from screening.rendition import NotRendered, Rendered, rendered_from, told
 
 _SOURCE = "aws.s3"
@@ -15,6 +16,8 @@ _DETAIL_TYPE = "Object Created"
 # The keys of test films: no hospital's film has 32 random digits for a name.
 CHECK_PREFIX = "cxr-alert-check/"
 _CHECK_KEY = re.compile(f"{CHECK_PREFIX}[0-9a-f]{{32}}")
+_COPY = "CopyObject"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class MalformedMessage(Exception):
@@ -28,7 +31,9 @@ class Upload:
     `version` tells it from every other upload under the same key, and the two together are what it
     is compared by, however often it is told of. `version_id` is what S3 reads it by: None in a
     bucket that keeps no versions, where only the ETag tells what was uploaded. `rendered` is what
-    `render` said of it, where it had to be asked.
+    `render` said of it, where it had to be asked; `hops` is how often the upload was sent from one
+    queue to another, and `digest` the SHA-256 of its bytes, once they were read. S3 made a version
+    that is `copied` of another object, or of an earlier version of the same one.
     """
 
     key: str
@@ -39,6 +44,9 @@ class Upload:
     size: int = field(compare=False)
     uploaded: str = field(compare=False)
     rendered: Rendered | NotRendered | None = field(default=None, compare=False)
+    digest: str | None = field(default=None, compare=False)
+    hops: int = field(default=0, compare=False)
+    copied: bool = field(default=False, compare=False)
 
     @classmethod
     def of(
@@ -61,7 +69,12 @@ class Upload:
     @property
     def log_id(self) -> str:
         """What the log calls it: keys may carry a patient's name."""
-        return hashlib.sha256(self.key.encode()).hexdigest()[:12]
+        return film_name(self.key, self.version)
+
+
+def digest_of(film: bytes) -> str:
+    """Return the SHA-256 by which uploads with the same bytes are known, in hexadecimal."""
+    return hashlib.sha256(film).hexdigest()
 
 
 def is_check_key(key: str) -> bool:
@@ -76,8 +89,14 @@ def event_of(upload: Upload) -> dict[str, Any]:
     else:
         film["version-id"] = upload.version_id
     detail: dict[str, Any] = {"bucket": {"name": upload.bucket}, "object": film}
+    if upload.copied:
+        detail["reason"] = _COPY
     if upload.rendered is not None:
         detail["rendered"] = told(upload.rendered)
+    if upload.digest is not None:
+        detail["digest"] = upload.digest
+    if upload.hops:
+        detail["hops"] = upload.hops
     return {
         "source": _SOURCE,
         "detail-type": _DETAIL_TYPE,
@@ -109,20 +128,26 @@ def read_upload(body: str) -> Upload | None:
 
 
 def _upload(event: dict[str, Any]) -> Upload:
-    film = event["detail"]["object"]
+    detail = event["detail"]
+    film = detail["object"]
     # The version "null" of a bucket whose versioning is suspended is overwritten in place.
     version_id = _text(film["version-id"]) if film.get("version-id", "null") != "null" else None
     etag = _text(film["etag"])
-    rendered = event["detail"].get("rendered")
+    rendered, digest = detail.get("rendered"), detail.get("digest")
+    if digest is not None and not _DIGEST.fullmatch(digest):
+        raise ValueError
     return Upload(
-        bucket=_text(event["detail"]["bucket"]["name"]),
+        bucket=_text(detail["bucket"]["name"]),
         key=_text(film["key"]),
         version=version_id or f"{etag}#{_text(film['sequencer'])}",
         version_id=version_id,
         etag=etag,
-        size=_size(film["size"]),
+        size=_count(film["size"]),
         uploaded=stamp(datetime.fromisoformat(event["time"])),
         rendered=rendered_from(rendered) if rendered is not None else None,
+        digest=digest,
+        hops=_count(detail.get("hops", 0)),
+        copied=detail.get("reason") == _COPY,
     )
 
 
@@ -133,7 +158,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _size(value: object) -> int:
+def _count(value: object) -> int:
     if not isinstance(value, int) or value < 0:
         raise TypeError
     return value

@@ -49,7 +49,9 @@ def make_handler(config: Config, clients: WatchClients) -> Handler:
         logger.info("Subscriptions for people", **vars(people))
         metrics.add_metric("PeopleSubscribed", MetricUnit.Count, people.confirmed)
         metrics.add_metric("PeopleUnconfirmed", MetricUnit.Count, people.unconfirmed)
-        if lasting := _lasting(alarms(clients.cloudwatch, config.stack_name), now()):
+        found = alarms(clients.cloudwatch, config.stack_name)
+        own = [alarm for alarm in found if config.operations_topic_arn in alarm.actions]
+        if lasting := _lasting(own, now()):
             clients.sns.publish(
                 TopicArn=config.operations_topic_arn,
                 Subject=f"{config.stack_name}: {len(lasting)} alarms still on"[:99],

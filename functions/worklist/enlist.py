@@ -47,7 +47,9 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
                 continue
             flat = {name: _from_dynamodb(value) for name, value in image.items()}
             try:
-                worklist.enlist(record_from(flat), config.sample_share)
+                record = record_from(flat)
+                if not record.repeats:  # the film is in the list by its earlier version
+                    worklist.enlist(record, config.sample_share)
             except Exception as error:  # noqa: BLE001 - what failed is tried again, whatever it was
                 # No trace: what others say in theirs may hold the key.
                 logger.warning("A record was not enlisted", error=type(error).__name__)

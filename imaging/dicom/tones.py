@@ -19,6 +19,7 @@ from imaging.tones import Floats, Histogram, between_percentiles, fits
 
 MOST_PADDED = 0.02  # of the pixels in the middle: padding lies around a film
 _FEWEST_ENTRIES = 2
+_LEAST_WIDTH = 1e-6
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,11 @@ def _candidates(header: Header, values: Floats, as_stored: Floats) -> Iterator[t
             # Many say 16 bits of entries that are merely stored in 16.
             yield "VOI LUT of fewer bits", table.of(values) * (255 / (2**table.used - 1))
     for center, width in header.windows:
-        if width > 0:
+        if width >= _LEAST_WIDTH:
             yield "window", _windowed(values, center, width, header.function)
     if not np.array_equal(values, as_stored):
         for center, width in header.windows:
-            if width > 0:
+            if width >= _LEAST_WIDTH:
                 shown = _windowed(as_stored, center, width, header.function)
                 yield "window of stored values", shown
 

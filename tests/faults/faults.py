@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.faults.proxy import Act, Exchange, Reply
+from tests.faults.proxy import PATIENCE, Act, Exchange, Reply
 
 RETRIED = "tried again by the queue"
 WAITED = "waited out within the same try"
@@ -86,6 +86,12 @@ def cut_in_the_middle(exchange: Exchange) -> Reply:
     return replace(reply, sent=len(reply.body) // 2)
 
 
+def trickle(exchange: Exchange) -> Reply:
+    """Send a byte each second: no single wait for one is ever too long."""
+    reply = exchange.forward()
+    return replace(reply, body=reply.body + b" " * PATIENCE, trickle=1)
+
+
 def once(act: Act) -> Act:
     """Fail the first request only."""
     left = [act]
@@ -116,6 +122,7 @@ def _all(operation: str, prefix: str, acts: dict[str, Any], *, dicom: bool = Fal
 
 
 _throttled = error(400, "ThrottlingException")
+_page = says(200, b"<html>Sign in to the guest network.</html>", Content_Type="text/html")
 _write_lost: dict[str, Callable[..., Any]] = {
     "throttled": error(400, "ProvisionedThroughputExceededException"),
     "500": error(500, "InternalServerError"),
@@ -167,6 +174,7 @@ FAULTS: list[Fault] = [
     ),
     Fault("endpoint: 500 once", "InvokeEndpoint", once(error(500, "InternalFailure")), SHRUGGED),
     Fault("endpoint: silent past every timeout", "InvokeEndpoint", stall, slow=True),
+    Fault("endpoint: a byte each second", "InvokeEndpoint", trickle, slow=True),
     *_all(
         "GetObject",
         "S3",
@@ -175,6 +183,7 @@ FAULTS: list[Fault] = [
             "access denied": xml_error(403, "AccessDenied"),
             "slow down": xml_error(503, "SlowDown"),
             "connection cut in the body": cut_in_the_middle,
+            "a web page in place of the film": _page,
         },
     ),
     Fault(
@@ -184,11 +193,19 @@ FAULTS: list[Fault] = [
         REJECTED,
     ),
     Fault("S3: silent past every timeout", "GetObject", stall, slow=True),
-    *_all("GetItem", "DynamoDB, look for the record", {"throttled": _throttled, "down": hang_up}),
+    *_all(
+        "Query",
+        "DynamoDB, look for the record",
+        {"throttled": _throttled, "down": hang_up, "a web page": _page},
+    ),
     *_all(
         "PutItem",
         "DynamoDB, write the record",
-        {**_write_lost, "conditional failure": error(400, "ConditionalCheckFailedException")},
+        {
+            **_write_lost,
+            "a web page": _page,
+            "conditional failure": error(400, "ConditionalCheckFailedException"),
+        },
     ),
     Fault(
         "DynamoDB, write the record: 500 once after it took effect",
@@ -206,6 +223,7 @@ FAULTS: list[Fault] = [
             "access denied": query_error(403, "AuthorizationError"),
             "down": hang_up,
             "every message refused": each_entry_failed,
+            "a web page in place of the answer": _page,
         },
     ),
     Fault(
@@ -246,7 +264,11 @@ FAULTS: list[Fault] = [
     *_all(
         "SendMessageBatch",
         "SQS, hand a film on",
-        {"down": hang_up, "access denied": error(403, "AccessDeniedException")},
+        {
+            "down": hang_up,
+            "access denied": error(403, "AccessDeniedException"),
+            "a web page": _page,
+        },
         dicom=True,
     ),
     Fault(

@@ -1,11 +1,11 @@
-"""`make fuzzdicom`: broken DICOM files against the cell that `render` decodes them in.
+"""`make fuzzdicom`: broken DICOM files against the sandbox that `render` decodes them in.
 
     python -m tests.faults.fuzz_dicom --inputs 50000
 
 Small films in every syntax are mutated: their bytes anywhere, the tags inside a deflated file, the
 numbers that tell sizes, sequences nested beyond reason. Each has to end as a rendition or a
-refusal; the warden has to live on, children have to keep to their memory and time, and none may be
-left.
+refusal; the supervisor has to live on, workers have to keep to their memory and time, and none may
+be left.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from rich.console import Console
 from rich.progress import Progress
 
-from imaging.cell import Cell, CellBroke, Limits, RefusedInCell
+from imaging.sandbox import Limits, RefusedInSandbox, Sandbox, SandboxBroke
 from testbed.dicom_films import SYNTAXES, dicom, film
 from tests.faults.fuzz import mutated
 
@@ -88,7 +88,7 @@ def _deflated(chance: random.Random) -> bytes:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Broken DICOM files against the decoding cell.")
+    parser = argparse.ArgumentParser(description="Broken DICOM files against the decoding sandbox.")
     parser.add_argument("--inputs", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -96,31 +96,33 @@ def main() -> int:
     chance = random.Random(options.seed)  # noqa: S311 - a draw to repeat
     originals = seeds()
     counts: Counter[str] = Counter()
-    longest, left, cell = 0.0, 0, Cell(LIMITS)
+    longest, left, sandbox = 0.0, 0, Sandbox(LIMITS)
     with Progress(console=console) as progress:
         for number in progress.track(range(options.inputs), description="Mutated DICOM files"):
             data = broken(originals, chance)
             started = time.monotonic()
             try:
-                cell.render(data)
+                sandbox.render(data)
                 counts["rendered"] += 1
-            except RefusedInCell as refusal:
+            except RefusedInSandbox as refusal:
                 counts[f"refused: {refusal.code or 'size'}"] += 1
-            except CellBroke:
-                counts["BROKE THE WARDEN"] += 1
+            except SandboxBroke:
+                counts["BROKE THE SUPERVISOR"] += 1
             longest = max(longest, time.monotonic() - started)
             if number % _LOOK_EVERY == 0:
-                left += sum(len(warden.children()) for warden in psutil.Process().children())
-    cell.close()
+                left += sum(
+                    len(supervisor.children()) for supervisor in psutil.Process().children()
+                )
+    sandbox.close()
     left += len(psutil.Process().children())
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     for name, count in counts.most_common():
         console.print(f"{count:8,}  {name}")
     console.print(
         f"{options.inputs:,} files; the longest took {longest:.1f} s of {LIMITS.seconds:.0f}; "
-        f"the largest process had {peak:.0f} MB; {left} children were left."
+        f"the largest process had {peak:.0f} MB; {left} workers were left."
     )
-    return 1 if counts["BROKE THE WARDEN"] or left else 0
+    return 1 if counts["BROKE THE SUPERVISOR"] or left else 0
 
 
 if __name__ == "__main__":

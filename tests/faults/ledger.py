@@ -18,7 +18,7 @@ DEAD_LETTERS = ("UploadsDeadLetterQueueUrl", "RenditionsDeadLetterQueueUrl")
 class Audit:
     """What is wrong; each film counted once, in a dead-letter queue or not."""
 
-    lost: set[Film]  # neither a record nor a message in a dead-letter queue
+    lost: set[Film]  # no placeholder, and neither a record nor a message in a dead-letter queue
     invented: set[Film]  # a record of what nobody dropped
     alerts_missing: set[Film]  # positive or rejected, not told of, not in a dead-letter queue
     alerts_unfounded: set[Film]  # normal, and told of
@@ -56,6 +56,17 @@ class Ledger:
 
     def record(self, film: Film) -> Record | None:
         return self._screenings.find(*film)
+
+    def placeholders(self) -> set[Film]:
+        """Return the empty versions that another one followed: no films, as S3 itself has them."""
+        bucket = self.stack.outputs["UploadsBucketName"]
+        pages = self.stack.s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
+        return {
+            (each["Key"], each["VersionId"])
+            for page in pages
+            for each in page.get("Versions", [])
+            if each["Size"] == 0 and not each["IsLatest"]
+        }
 
     def collect(self) -> None:
         """Take what the subscribers got since the last time."""
@@ -96,10 +107,15 @@ class Ledger:
         records = self.records()
         dead = self.dead()
         findings = {film: record.judgement.finding for film, record in records.items()}
-        to_tell = {film for film, found in findings.items() if found is not Finding.NORMAL}
+        to_tell = {
+            film
+            for film, found in findings.items()
+            # The alert of the version with the same bytes told of it too.
+            if found is not Finding.NORMAL and not records[film].repeats
+        }
         alerted = set(self.alerts) & set(self.told)
         return Audit(
-            lost=self.dropped - set(records) - dead,
+            lost=self.dropped - set(records) - dead - self.placeholders(),
             invented=set(records) - self.dropped,
             alerts_missing=to_tell - alerted - dead,
             alerts_unfounded=(set(self.alerts) | set(self.told)) - to_tell,

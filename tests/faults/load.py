@@ -34,7 +34,7 @@ AT_ONCE = (50, 200, 400)
 UPLOADERS = 16
 PATIENCE = 600
 BILLED = re.compile(r"Billed Duration: (\d+) ms")
-CALLS = ("GetItem", "GetObject", "InvokeEndpoint", "PutItem", "PublishBatch", "UpdateItem")
+CALLS = ("Query", "GetObject", "InvokeEndpoint", "PutItem", "PublishBatch", "UpdateItem")
 HEAD = (
     "| load | films | all done, s | most waiting | queue's age at most, s | median s, first half "
     "| second half | calls a film | invocations a film | billed s a film | function MB "

@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,12 +24,16 @@ PATIENCE = 60  # seconds, for a service to answer and for a client to give up
 
 @dataclass(frozen=True)
 class Reply:
-    """What the function gets; with `sent` fewer bytes than promised, the line is cut there."""
+    """What the function gets; with `sent` fewer bytes than promised, the line is cut there.
+
+    With a `trickle`, so many seconds pass between one byte and the next.
+    """
 
     status: int
     body: bytes = b""
     headers: list[tuple[str, str]] = field(default_factory=list)
     sent: int | None = None
+    trickle: float = 0
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,12 @@ class Proxy:
                         self.send_header(name, value)
                     self.send_header("Content-Length", str(len(reply.body)))
                     self.end_headers()
-                    self.wfile.write(reply.body[: reply.sent])
+                    if reply.trickle:
+                        for byte in reply.body:
+                            self.wfile.write(bytes([byte]))
+                            time.sleep(reply.trickle)
+                    else:
+                        self.wfile.write(reply.body[: reply.sent])
                 if reply.sent is not None:
                     self.close_connection = True
 

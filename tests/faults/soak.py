@@ -186,7 +186,8 @@ def soak(cloud: BrokenCloud, uploads: int, seed: int, console: Console) -> tuple
 
 def _find_lost(cloud: BrokenCloud) -> int:
     """Have the films screened whose events were lost; returns how many they were."""
-    without = len(cloud.ledger.dropped - set(cloud.ledger.records()))
+    ledger = cloud.ledger
+    without = len(ledger.dropped - set(ledger.records()) - ledger.placeholders())
     cloud.reconcile()
     cloud.settle(600)
     return without

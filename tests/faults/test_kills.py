@@ -11,7 +11,7 @@ from cxr_alert.operate.redrive import redrive
 from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, wait_until
 from tests.faults.broken_cloud import BrokenCloud
 from tests.faults.conftest import RESULTS
-from tests.faults.faults import after, error, hang_up, once, stall
+from tests.faults.faults import after, error, hang_up, once, stall, xml_error
 from tests.faults.proxy import Exchange, Reply
 
 _numbers = itertools.count()
@@ -95,6 +95,47 @@ def test_the_function_that_renders_is_killed(
     report(f"render killed {moment}", "tried again by the queue")
 
 
+def test_a_rendition_that_is_not_there_is_made_anew_and_the_film_does_not_go_round(
+    cloud: BrokenCloud,
+) -> None:
+    bucket = cloud.stack.outputs["RenditionsBucketName"]
+    answers = [xml_error(404, "NoSuchKey")] * 2
+
+    def miss(exchange: Exchange) -> Reply | None:
+        ours = bucket in exchange.path and answers
+        return answers.pop()(exchange) if ours else exchange.forward()
+
+    made = cloud.proxy.answered["PutObject"]
+    with cloud.proxy.fault("GetObject", miss):
+        film = cloud.ledger.drop(key().replace(".jpeg", ".dcm"), DICOM)
+        wait_until(lambda: cloud.ledger.record(film), "the record", 60)
+    cloud.settle()
+    assert cloud.proxy.answered["PutObject"] - made == 3
+    assert answers == []
+    report("S3: the rendition is not there", "made anew")
+
+
+@pytest.mark.slow
+def test_a_rendition_that_is_never_there_ends_as_a_dead_letter(cloud: BrokenCloud) -> None:
+    bucket = cloud.stack.outputs["RenditionsBucketName"]
+    dead = "UploadsDeadLetterQueueUrl"
+
+    def miss(exchange: Exchange) -> Reply | None:
+        gone = xml_error(404, "NoSuchKey")
+        return gone(exchange) if bucket in exchange.path else exchange.forward()
+
+    made = cloud.proxy.answered["PutObject"]
+    with cloud.proxy.fault("GetObject", miss):
+        film = cloud.ledger.drop(key().replace(".jpeg", ".dcm"), DICOM)
+        wait_until(lambda: cloud.waiting(dead), "a dead letter", 180)
+    assert cloud.proxy.answered["PutObject"] - made == 5
+    assert cloud.ledger.audit().dead == {film}
+    assert sum(redrive(cloud.operator(), dead)) == 1
+    cloud.settle()
+    assert cloud.ledger.record(film)
+    report("S3: the rendition is never there", "in the dead-letter queue after five renderings")
+
+
 def test_the_function_reaches_its_time_out(cloud: BrokenCloud) -> None:
     silent = cloud.proxy.fault("InvokeEndpoint", once(stall))
     with cloud.short_lived_function(seconds=4), silent as met:
@@ -164,7 +205,7 @@ def test_the_same_message_is_delivered_twice_at_once(cloud: BrokenCloud) -> None
 def test_versions_come_out_of_order(cloud: BrokenCloud) -> None:
     name = key()
     films = []
-    with cloud.proxy.fault("GetItem", hang_up):
+    with cloud.proxy.fault("Query", hang_up):
         given_back = cloud.given_back
         films.append(cloud.ledger.drop(name, POSITIVE))
         wait_until(lambda: cloud.given_back > given_back, "a failed try", 60)

@@ -14,13 +14,13 @@ from tests.faults.faults import error
 from tests.faults.proxy import Exchange, Reply
 
 # What was called when the function gave the film up, and what must not have been called after.
-STEPS = ["GetItem", "GetObject", "InvokeEndpoint", "PutItem", "PublishBatch", "UpdateItem"]
+STEPS = ["Query", "GetObject", "InvokeEndpoint", "PutItem", "PublishBatch", "UpdateItem"]
 
 
 @pytest.mark.parametrize(
     ("action", "last_step"),
     [
-        ("dynamodb:GetItem", "GetItem"),
+        ("dynamodb:Query", "Query"),
         ("s3:GetObjectVersion", "GetObject"),
         ("dynamodb:PutItem", "PutItem"),
         ("sns:Publish", "PublishBatch"),
@@ -136,6 +136,7 @@ def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> N
         "s3:ListBucketVersions": bucket,
         "sagemaker:InvokeEndpoint": endpoint,
         "dynamodb:GetItem": table,
+        "dynamodb:Query": table,
         "dynamodb:PutItem": table,
         "dynamodb:UpdateItem": table,
         "sns:Publish": outputs["AlertsTopicArn"],

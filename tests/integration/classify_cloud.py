@@ -11,17 +11,18 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
 
+from aws.consumer import Handler
 from classify.batch import Services
-from classify.handler import Handler
 from screening.upload import Upload, event_of
 
 REGION = "us-east-1"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0b5c8e1a-own"
 JPEG = b"\xff\xd8\xff\xe0 a film"
 
 
@@ -34,6 +35,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     sent: int | None = None
     delay: float = 0
+    trickle: float = 0  # seconds from each byte to the next
 
 
 @dataclass
@@ -88,7 +90,12 @@ class Stub:
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
                 with contextlib.suppress(ConnectionError):
-                    self.wfile.write(answer.body[: answer.sent])
+                    if answer.trickle:
+                        for byte in answer.body:
+                            self.wfile.write(bytes([byte]))
+                            time.sleep(answer.trickle)
+                    else:
+                        self.wfile.write(answer.body[: answer.sent])
                 if answer.sent is not None:
                     self.close_connection = True
 
@@ -204,18 +211,40 @@ class Cloud:
     def close_topic(self) -> None:
         self.sns.delete_topic(TopicArn=self.topic)
 
-    def drop(self, key: str, body: bytes = JPEG) -> dict[str, Any]:
+    def drop(
+        self, key: str, body: bytes = JPEG, uploaded: str = "2026-11-22T10:15:30.000Z"
+    ) -> dict[str, Any]:
         """Put an object; return the record with which the queue tells of it."""
         put = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return self._event(key, put["VersionId"], put["ETag"], len(body), uploaded)
+
+    def rewrite_metadata(
+        self, key: str, uploaded: str = "2026-11-22T11:15:30.000Z"
+    ) -> dict[str, Any]:
+        """Copy an object onto itself, as file gateways do; return the record of the new version."""
+        copied = self.s3.copy_object(
+            Bucket=self.bucket,
+            Key=key,
+            CopySource={"Bucket": self.bucket, "Key": key},
+            MetadataDirective="REPLACE",
+            Metadata={"file-permissions": "0644"},
+        )
+        version = copied["VersionId"]
+        head = self.s3.head_object(Bucket=self.bucket, Key=key, VersionId=version)
+        return self._event(key, version, head["ETag"], head["ContentLength"], uploaded, copied=True)
+
+    def _event(
+        self, key: str, version: str, etag: str, size: int, uploaded: str, *, copied: bool = False
+    ) -> dict[str, Any]:
         upload = Upload.of(
             key=key,
-            version=put["VersionId"],
+            version=version,
             bucket=self.bucket,
-            etag=put["ETag"].strip('"'),
-            size=len(body),
-            uploaded="2026-11-22T10:15:30.000Z",
+            etag=etag.strip('"'),
+            size=size,
+            uploaded=uploaded,
         )
-        return self.message(event_of(upload))
+        return self.message(event_of(replace(upload, copied=copied)))
 
     def message(self, body: object) -> dict[str, Any]:
         text = body if isinstance(body, str) else json.dumps(body)
@@ -243,6 +272,14 @@ class Cloud:
             "receiptHandle": message["ReceiptHandle"],
             "attributes": message["Attributes"],
         }
+
+    def wait_for(self, queue: str) -> dict[str, Any]:
+        """Take a message that may be delayed."""
+        deadline = time.monotonic() + 30
+        while not (found := self.receive(queue)):
+            assert time.monotonic() < deadline, "no message came"
+            time.sleep(0.1)
+        return found
 
     def given_up(self) -> list[str]:
         """Take what the function put to the dead letters."""

@@ -11,10 +11,9 @@ from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
 from aws.clients import BATCH_SIZE, make_clients
-from classify import observe
-from classify.handler import make_handler, make_services
+from classify.handler import make_handler, make_services, observer
 from screening.config import DEFAULT_CUTOFF, Config
-from tests.integration.classify_cloud import REGION, Cloud, EndpointStub, Function, Stub
+from tests.integration.classify_cloud import KEY, REGION, Cloud, EndpointStub, Function, Stub
 
 
 @pytest.fixture
@@ -74,6 +73,7 @@ def function(
         dead_letter_queue_url=cloud.dead_letters,
         renditions_queue_url=cloud.renditions_queue,
         renditions_bucket=cloud.renditions_bucket,
+        key_arn=KEY,
         retry_seconds=1,
         most_tries=100,
         largest_body_mb=25,
@@ -83,7 +83,7 @@ def function(
     clients = make_clients()
     log = io.StringIO()
     # The logger is the same for the whole process, and holds on to the first test's stdout.
-    observe.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
+    observer.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
     with ThreadPoolExecutor(BATCH_SIZE) as pool:
         yield Function(make_handler(config, clients), make_services(config, clients), pool, log)
     clients.close()

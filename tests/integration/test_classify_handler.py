@@ -14,7 +14,7 @@ from screening.clock import now, stamp
 from screening.config import DEFAULT_CUTOFF
 from screening.judgement import Answer, judge
 from screening.record import Claim, screened
-from screening.upload import Upload, read_upload
+from screening.upload import Upload, digest_of, read_upload
 from tests.integration.classify_cloud import JPEG, Cloud, Context, EndpointStub, Function, Reply
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -46,6 +46,7 @@ def test_a_positive_is_recorded_and_alerted_once(
         "version": record["version"],
         "bucket": cloud.bucket,
         "etag": record["etag"],
+        "digest": digest_of(JPEG),
         "size": len(JPEG),
         "uploaded": "2026-11-22T10:15:30.000Z",
         "classified": record["classified"],
@@ -191,7 +192,13 @@ def test_a_film_that_the_endpoint_refuses_is_rejected_and_told_of(
 def test_empty_and_oversized_films_are_rejected_unread(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
-    assert run(function, *json.loads((EVENTS / "rejects.json").read_text())["Records"]) == []
+    events = (EVENTS / "rejects.json").read_text()
+    for name in {
+        json.loads(each["body"])["detail"]["bucket"]["name"]
+        for each in json.loads(events)["Records"]
+    }:
+        cloud.s3.create_bucket(Bucket=name)
+    assert run(function, *json.loads(events)["Records"]) == []
     reasons = {record["key"]: record["reason"] for record in cloud.records()}
     assert reasons["empty.jpeg"].startswith("The file is empty.")
     assert reasons["huge.png"].startswith("The file has 64.0 MB; at most 64 MB can be screened.")

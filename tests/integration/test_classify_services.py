@@ -13,6 +13,7 @@ import pytest
 
 from aws import clients
 from aws.endpoint import Endpoint
+from aws.queue import Queue
 from aws.topic import Topic
 from aws.uploads_bucket import Films
 from classify import batch
@@ -20,6 +21,7 @@ from classify.batch import screen_and_alert
 from screening.clock import now, stamp
 from screening.config import DEFAULT_CUTOFF
 from screening.judgement import Answer, judge
+from screening.messages import alert_message
 from screening.record import Claim, Record, screened
 from screening.refusals import Rejected, TryAgain
 from screening.upload import Upload, read_upload
@@ -164,11 +166,73 @@ def test_a_film_that_s3_does_not_hand_out(
 
 def test_without_versions_the_etag_says_which_upload_is_meant(films: Films, stub: Stub) -> None:
     stub.says(Reply(200, JPEG))
-    unversioned = Upload("a.jpeg", "e1#1", "uploads", None, "e1", 100, UPLOAD.uploaded)
-    assert films.read(unversioned) == films.read(UPLOAD) == JPEG
+    versioned = replace(UPLOAD, size=len(JPEG))
+    unversioned = replace(versioned, version="e1#1", version_id=None)
+    assert films.read(unversioned) == films.read(versioned) == JPEG
     by_etag, by_version = stub.requests
     assert by_etag.headers["If-Match"] == '"e1"'
     assert "versionId=v1" in by_version.path
+
+
+def test_an_endpoint_that_trickles_holds_a_film_no_longer_than_a_silent_one(
+    asked: Endpoint, endpoint: EndpointStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aws.endpoint.longest_wait", lambda _: 0.5)
+    endpoint.says(replace(probabilities("[0.1, 0.9]" + " " * 100), trickle=0.1))
+    with pytest.raises(TryAgain, match="TimeoutError"):
+        asked.ask(JPEG)
+
+
+def test_a_bucket_that_trickles_holds_a_film_no_longer_than_a_silent_one(
+    films: Films, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aws.uploads_bucket.DOWNLOAD_SECONDS", 0.5)
+    monkeypatch.setattr("aws.uploads_bucket.longest_wait", lambda _: 0)
+    stub.says(Reply(200, JPEG * 10, trickle=0.1))
+    with pytest.raises(TryAgain, match="did not arrive"):
+        films.read(UPLOAD)
+
+
+PAGE = Reply(200, b"<html>Sign in to the guest network</html>", {"Content-Type": "text/html"})
+
+
+def test_a_page_in_place_of_the_film_is_no_film(films: Films, stub: Stub) -> None:
+    stub.says(PAGE)
+    with pytest.raises(TryAgain, match=r"bytes of the film's 100"):
+        films.read(UPLOAD)
+
+
+def test_a_page_in_place_of_an_answer_is_no_answer(
+    function: Function, cloud: Cloud, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK takes it for an empty success, or fails with an error outside its own kind."""
+    stub.says(PAGE)
+    for service in ("SNS", "DYNAMODB", "SQS"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", stub.url)
+    made = clients.make_clients()
+    (failure,) = Topic(made.sns, cloud.topic).publish([alert_message(some_record(cloud))])
+    assert isinstance(failure, TryAgain)
+    table = replace(function.services.screenings, client=made.dynamodb)
+    record = some_record(cloud)
+    claim = Claim("mine", stamp(now()))
+    for call in (
+        lambda: table.find("a.jpeg", "v"),
+        lambda: table.versions("a.jpeg", "v"),
+        lambda: table.add(record),
+        lambda: table.claim(record, claim, now()),
+        lambda: table.mark_sent(record, now()),
+        lambda: Queue(made.make_sqs, cloud.queue).forward(record.upload),
+    ):
+        with pytest.raises(TryAgain):
+            call()
+    made.close()
+
+
+def some_record(cloud: Cloud) -> Record:
+    upload = read_upload(cloud.drop("a.jpeg")["body"])
+    assert upload
+    answer = Answer(Decimal("0.93"), None, None)
+    return screened(upload, judge(answer, DEFAULT_CUTOFF, now()), Claim("mine", stamp(now())))
 
 
 def test_ten_deliveries_at_once_leave_one_record_and_one_alert(

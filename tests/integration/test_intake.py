@@ -1,19 +1,23 @@
 """Films sent by dcmtk's storescu, as a modality sends them, into a bucket in moto."""
 
+import io
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.s3.models import s3_backends
-from moto.server import ThreadedMotoServer
+from pydicom import dcmread
+from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
 from imaging.dicom import read_film
-from intake.receiver import Receiver, Settings, object_key
+from intake.bucket import make_client, object_key
+from intake.receiver import Receiver, Settings
+from intake.spool import FOLDER
 from testbed.dicom_films import dicom, film
+from tests import receiving
+from tests.receiving import SENDER, TITLE, MotoBucket, moto_bucket
 
 FILMS = 200
 PREFIX = "intake/"
@@ -28,39 +32,26 @@ def uid(number: int) -> str:
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of S3, where `uploads` is a versioned bucket."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    s3_backends.reset()  # servers of one process share a memory
-    make_bucket(url)
-    yield url
-    server.stop()
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoBucket]:
+    with moto_bucket() as made:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in made.environment.items():
+            if name.startswith("AWS_"):
+                monkeypatch.setenv(name, value)
+        yield made
 
 
-def make_bucket(url: str) -> None:
-    s3 = boto3.client("s3", endpoint_url=url)
-    s3.create_bucket(Bucket="uploads")
-    s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
-
-
-def versions(url: str) -> list[str]:
-    pages = boto3.client("s3", endpoint_url=url).get_paginator("list_object_versions")
-    found = pages.paginate(Bucket="uploads")
-    return [each["Key"] for page in found for each in page.get("Versions", [])]
+def versions(bucket: MotoBucket) -> list[str]:
+    pages = bucket.s3.get_paginator("list_object_versions").paginate(Bucket="uploads")
+    return [each["Key"] for page in pages for each in page.get("Versions", [])]
 
 
 @pytest.fixture
-def receiver(bucket: str, tmp_path: Path) -> Iterator[Receiver]:
-    settings = Settings("uploads", "CXRALERT", ["MODALITY"], tmp_path / "spool", 10**7, 0.5, PREFIX)
-    made = Receiver(settings, boto3.client("s3", endpoint_url=bucket))
+def receiver(bucket: MotoBucket, tmp_path: Path) -> Iterator[Receiver]:
+    settings = Settings("uploads", TITLE, [SENDER], tmp_path / "spool", 10**7, 0.5, PREFIX)
+    made = Receiver(settings, make_client(settings.patience))
+    made.spool.open()
     yield made
     made.stop()
 
@@ -84,35 +75,34 @@ def films(tmp_path: Path) -> list[Path]:
 
 
 def test_with_the_bucket_away_for_a_while_no_film_is_lost_and_none_doubled(
-    receiver: Receiver, bucket: str, films: list[Path]
+    receiver: Receiver, bucket: MotoBucket, films: list[Path]
 ) -> None:
     port = receiver.start("127.0.0.1", 0, None)
     assert send(port, films[:80]) == 0
-    there = receiver.settings
-    receiver.settings = replace(there, bucket="away")
+    receiver.bucket.name = "away"
     assert send(port, films[80:90]) != 0
-    receiver.settings = there
+    receiver.bucket.name = "uploads"
     # A modality sends again all that it has no success for, and some that it has.
     assert send(port, films[60:]) == 0
     keys = versions(bucket)
     assert len(keys) == len(set(keys)) == FILMS
     assert set(keys) == {object_key(PREFIX, uid(number)) for number in range(FILMS)}
-    assert list(receiver.settings.spool.iterdir()) == []
+    assert list((receiver.settings.spool / FOLDER).iterdir()) == []
 
 
 def test_what_arrives_is_the_film_and_its_key_tells_nobody(
-    receiver: Receiver, bucket: str, films: list[Path]
+    receiver: Receiver, bucket: MotoBucket, films: list[Path]
 ) -> None:
     assert send(receiver.start("127.0.0.1", 0, None), films[:1]) == 0
     (key,) = versions(bucket)
     assert uid(0) not in key
-    body = boto3.client("s3", endpoint_url=bucket).get_object(Bucket="uploads", Key=key)["Body"]
-    assert (read_film(body.read()).grey == film()).all()
+    (body,) = bucket.bodies()
+    assert (read_film(body).grey == film()).all()
 
 
 @pytest.mark.parametrize(("title", "called"), [("STRANGER", "CXRALERT"), ("MODALITY", "OTHER")])
 def test_strangers_are_turned_away(
-    receiver: Receiver, bucket: str, films: list[Path], title: str, called: str
+    receiver: Receiver, bucket: MotoBucket, films: list[Path], title: str, called: str
 ) -> None:
     port = receiver.start("127.0.0.1", 0, None)
     assert send(port, films[:1], title, called) != 0
@@ -120,8 +110,49 @@ def test_strangers_are_turned_away(
 
 
 def test_a_full_spool_refuses_and_success_is_never_answered(
-    receiver: Receiver, bucket: str, films: list[Path]
+    receiver: Receiver, bucket: MotoBucket, films: list[Path]
 ) -> None:
-    receiver.settings = replace(receiver.settings, spool_bytes=100)
-    assert send(receiver.start("127.0.0.1", 0, None), films[:1]) != 0
+    assert receiver.spool.reserve(10**7 - 100)
+    port = receiver.start("127.0.0.1", 0, None)
+    assert send(port, films[:1]) != 0
     assert versions(bucket) == []
+    receiver.spool.release(10**7 - 100)
+    assert send(port, films[:1]) == 0
+
+
+def sent(
+    folder: Path, syntax: UID = ExplicitVRLittleEndian, level: int = 0, name: str = "A"
+) -> Path:
+    """A film of one instance; with a level, other pixels, and with a name, another header."""
+    path = folder / f"{syntax}-{level}-{name}.dcm"
+    path.write_bytes(
+        dicom(film() // 2 + level, syntax, tags={"SOPInstanceUID": uid(0), "PatientName": name})
+    )
+    return path
+
+
+def test_a_corrected_film_is_a_new_version_and_the_same_one_is_none(
+    receiver: Receiver, bucket: MotoBucket, tmp_path: Path
+) -> None:
+    port = receiver.start("127.0.0.1", 0, None)
+    first = sent(tmp_path)
+    corrections = [sent(tmp_path, level=9), sent(tmp_path, name="B"), sent(tmp_path, RLELossless)]
+    for file in (first, *corrections, first):  # the last takes the corrections back
+        for _ in range(3):
+            assert receiving.send(port, file) == [0]
+    bodies = [dcmread(io.BytesIO(body)) for body in bucket.bodies()]
+    expected = [dcmread(each) for each in (first, *corrections, first)]
+    assert len(set(versions(bucket))) == 1
+    assert [each.PixelData for each in bodies] == [each.PixelData for each in expected]
+    assert [each.PatientName for each in bodies] == [each.PatientName for each in expected]
+
+
+def test_two_corrections_at_once_are_both_kept(
+    receiver: Receiver, bucket: MotoBucket, tmp_path: Path
+) -> None:
+    port = receiver.start("127.0.0.1", 0, None)
+    files = [sent(tmp_path, level=level) for level in range(3)]
+    with ThreadPoolExecutor(3) as senders:
+        assert set(senders.map(lambda file: send(port, [file, file]), files)) == {0}
+    levels = {dcmread(io.BytesIO(body)).PixelData for body in bucket.bodies()}
+    assert levels == {dcmread(file).PixelData for file in files}

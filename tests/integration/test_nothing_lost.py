@@ -211,11 +211,13 @@ def test_subscriptions_are_counted_and_alarms_that_last_are_told_of_again(
                 "AlarmDescription": "Films fail.",
                 "StateValue": state,
                 "StateUpdatedTimestamp": now() - timedelta(minutes=minutes),
+                "AlarmActions": [topic],
             }
-            for name, state, minutes in (
-                ("films-failing", "ALARM", 90),
-                ("queue-age", "ALARM", 5),
-                ("rejects", "OK", 900),
+            for name, state, minutes, topic in (
+                ("films-failing", "ALARM", 90, operations),
+                ("queue-age", "ALARM", 5, operations),
+                ("rejects", "OK", 900, operations),
+                ("test-films-stuck", "ALARM", 90, f"{operations}-of-a-stack-named-cxr-alert-test"),
             )
         ]
     )
@@ -229,3 +231,4 @@ def test_subscriptions_are_counted_and_alarms_that_last_are_told_of_again(
     (reminder,) = cloud.alerts()
     assert "cxr-alert-films-failing" in reminder["Message"]
     assert "queue-age" not in reminder["Message"]
+    assert "test-films-stuck" not in reminder["Message"]

@@ -1,5 +1,6 @@
 """Screening again, on the records that the function wrote."""
 
+import zlib
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,10 +12,16 @@ from screening.config import DEFAULT_CUTOFF
 from screening.facts import Facts
 from screening.rendition import Rendered, rendition_key
 from screening.upload import event_of, read_upload
-from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function
+from tests.integration.classify_cloud import KEY, Cloud, Context, EndpointStub, Function
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-PNG = b"\x89PNG\r\n\x1a\n a rendition"
+PNG = b"".join(
+    (
+        b"\x89PNG\r\n\x1a\n",
+        b"\0\0\0\0IEND",
+        zlib.crc32(b"IEND").to_bytes(4),
+    )
+)
 
 
 def again(cloud: Cloud, *, alert: bool, gated: bool = True) -> list[Rescreened]:
@@ -25,6 +32,7 @@ def again(cloud: Cloud, *, alert: bool, gated: bool = True) -> list[Rescreened]:
             "UploadsQueueUrl": cloud.queue,
             "RenditionsBucketName": cloud.renditions_bucket,
             "EndpointName": "cxr-alert",
+            "KeyArn": KEY,
         }
     )
     application.settings = {"CUTOFF": str(DEFAULT_CUTOFF), "LARGEST_BODY_MB": "25"}

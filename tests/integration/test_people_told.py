@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from aws.clients import NotifyClients
-from notify.handler import Config, Handler, make_handler
+from aws.consumer import Handler
+from notify.handler import Config, make_handler
 from screening.config import DEFAULT_CUTOFF
 from screening.judgement import Answer, judge, reject
 from screening.messages import alert_message

@@ -11,25 +11,35 @@ import pytest
 from PIL import Image
 
 from aws.clients import make_render_clients
-from imaging.cell import Cell
+from aws.consumer import Handler
+from classify.batch import MOST_RENDERINGS
 from imaging.dicom.refused import SENTENCES
-from render import observe
-from render.handler import Config, Handler, make_handler
+from imaging.sandbox import Sandbox
+from render.handler import Config, make_handler, observer
 from screening.digest import digest_message, digests, read_alert
 from screening.facts import ADULT_REASON, OLDER_CHILD_NOTE
 from screening.refusals import Code
+from screening.upload import read_upload
 from testbed.dicom_films import SECRETS, dicom, film
-from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function, Reply, Request
+from tests.integration.classify_cloud import (
+    KEY,
+    Cloud,
+    Context,
+    EndpointStub,
+    Function,
+    Reply,
+    Request,
+)
 
 SERVERLESS_BYTES = 4 * 1024 * 1024
 REAL_TIME_BYTES = 25 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def cell() -> Iterator[Cell]:
-    cell = Cell()
-    yield cell
-    cell.close()
+def sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.close()
 
 
 @dataclass
@@ -73,12 +83,13 @@ class Application:
 
 
 @pytest.fixture
-def application(function: Function, cloud: Cloud, cell: Cell) -> Iterator[Application]:
+def application(function: Function, cloud: Cloud, sandbox: Sandbox) -> Iterator[Application]:
     log = io.StringIO()
-    observe.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
+    observer.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
     config = Config(
         stack_name="cxr-alert",
         renditions_bucket=cloud.renditions_bucket,
+        key_arn=KEY,
         renditions_queue_url=cloud.renditions_queue,
         renditions_dead_letter_queue_url=cloud.dead_letters,
         uploads_queue_url=cloud.queue,
@@ -86,7 +97,7 @@ def application(function: Function, cloud: Cloud, cell: Cell) -> Iterator[Applic
         most_tries=100,
     )
     clients = make_render_clients()
-    yield Application(function, make_handler(config, clients, cell), cloud, log)
+    yield Application(function, make_handler(config, clients, sandbox), cloud, log)
     clients.s3.close()
 
 
@@ -285,20 +296,74 @@ def test_however_often_it_is_delivered_there_is_one_record_and_one_alert(
     assert len(cloud.alerts()) == len(cloud.records()) == len(renditions(cloud)) == 1
 
 
-def test_a_rendition_that_is_gone_is_made_again(
-    application: Application, cloud: Cloud, endpoint: EndpointStub
-) -> None:
-    endpoint.finds(0.02)
+def rendered(application: Application, cloud: Cloud) -> dict[str, Any]:
+    """Drop a DICOM film and have it rendered; return the message that comes back."""
     message = cloud.drop("a.dcm", dicom(film()))
     application.classify.handler({"Records": [message]}, Context())
     to_render = cloud.receive(cloud.renditions_queue)
     application.render({"Records": [to_render]}, Context())
-    (key,) = renditions(cloud)
-    cloud.s3.delete_object(Bucket=cloud.renditions_bucket, Key=key)
     back = cloud.receive()
     assert back is not None
-    assert application.settle(back)[-2:] == ["render", "classify"]
+    return back
+
+
+def damage(cloud: Cloud, how: str) -> None:
+    (key,) = renditions(cloud)
+    bucket = cloud.renditions_bucket
+    png = cloud.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    middle = len(png) // 2
+    damaged = {
+        "half": png[:middle],
+        "empty": b"",
+        "one byte wrong": png[:middle] + bytes([png[middle] ^ 1]) + png[middle + 1 :],
+    }
+    if how == "gone":
+        cloud.s3.delete_object(Bucket=bucket, Key=key)
+    else:
+        cloud.s3.put_object(Bucket=bucket, Key=key, Body=damaged[how])
+
+
+DAMAGES = ["gone", "half", "empty", "one byte wrong"]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_rendition_that_is_gone_or_not_whole_is_made_anew(
+    application: Application, cloud: Cloud, endpoint: EndpointStub, how: str
+) -> None:
+    endpoint.finds(0.02)
+    back = rendered(application, cloud)
+    damage(cloud, how)
+    application.classify.handler({"Records": [back]}, Context())
+    assert cloud.records() == []
+    again = cloud.wait_for(cloud.renditions_queue)
+    application.render({"Records": [again]}, Context())
+    application.classify.handler({"Records": [cloud.wait_for(cloud.queue)]}, Context())
     assert application.record["finding"] == "NORMAL"
+
+
+def test_a_rendition_that_stays_gone_ends_as_a_dead_letter_of_the_upload(
+    application: Application, cloud: Cloud
+) -> None:
+    back = rendered(application, cloud)
+    damage(cloud, "gone")
+    event = json.loads(back["body"])
+    event["detail"]["hops"] = 2 * MOST_RENDERINGS
+    answer = application.classify.handler({"Records": [cloud.message(event)]}, Context())
+    assert answer == {"batchItemFailures": []}
+    assert cloud.receive(cloud.renditions_queue) is None
+    (dead,) = cloud.given_up()
+    upload = read_upload(dead)
+    assert upload
+    # Redriven, it begins anew.
+    assert (upload.key, upload.hops, upload.rendered) == ("a.dcm", 0, None)
+    assert "Its rendition was gone, or not whole, 5 times." in application.log
+
+
+def test_every_hop_is_counted_in_the_message(application: Application, cloud: Cloud) -> None:
+    back = rendered(application, cloud)
+    upload = read_upload(back["body"])
+    assert upload
+    assert upload.hops == 2
 
 
 def test_without_a_bucket_for_renditions_nothing_is_lost(
@@ -311,7 +376,7 @@ def test_without_a_bucket_for_renditions_nothing_is_lost(
     assert to_render is not None
     answer = application.render({"Records": [to_render]}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": to_render["messageId"]}]}
-    assert "S3 refused the rendition" in application.log
+    assert "S3 did not keep the rendition" in application.log
     assert cloud.receive() is None
     assert cloud.records() == []
 

@@ -1,7 +1,9 @@
+import contextlib
 import functools
 import http.client
 import io
 import json
+import os
 import select
 import signal
 import socket
@@ -208,12 +210,34 @@ def test_pings_are_answered_while_a_film_is_decoded(container: Container) -> Non
     assert pings > 20, "a few get in before the film has arrived"
 
 
-def test_an_upload_that_stalls_or_breaks_off_holds_up_no_other(container: Container) -> None:
+def test_uploads_that_stall_or_break_off_hold_up_no_other(container: Container) -> None:
     head = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 26000000\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", container.port)) as stalled:
-        stalled.sendall(head + bytes(1000))
+    stalled = [socket.create_connection(("127.0.0.1", container.port), 30) for _ in range(5)]
+    with contextlib.ExitStack() as stack:
+        for each in stalled:
+            stack.enter_context(each).sendall(head + bytes(1000))
         assert_answers(container.post("/invocations", film(30)), 30)
+        assert all(each.recv(100).startswith(b"HTTP/1.1 408") for each in stalled)
     assert_answers(container.post("/invocations", film(60)), 60)
+
+
+def test_headers_that_do_not_end_end_the_connection(container: Container) -> None:
+    with socket.create_connection(("127.0.0.1", container.port), 30) as slow:
+        slow.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nX-Half: ")
+        assert slow.recv(100) == b""
+
+
+def test_headers_of_400_megabytes_are_not_taken_into_memory(container: Container) -> None:
+    before = container.megabytes("VmHWM")
+    with (
+        socket.create_connection(("127.0.0.1", container.port), 30) as endless,
+        contextlib.suppress(ConnectionError),
+    ):
+        endless.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        for _ in range(400):
+            endless.sendall(b"a" * 2**20)
+    assert container.megabytes("VmHWM") < before + 20
+    assert container.get("/ping").status == 200
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -357,6 +381,8 @@ def test_it_runs_as_sagemaker_starts_it(network: Path, tmp_path: Path) -> None:
     rest = [str(here.get(argument, argument)) for argument in arguments[2:]]
     with running(tmp_path, "serve", *rest) as container:
         assert_answers(container.post("/invocations", film(70)), 70)
+        status = Path(f"/proc/{container.process.pid}/status").read_text()
+        assert status.split("Uid:")[1].split()[0] == str(os.geteuid() or 65534)
 
 
 def failed_start(*arguments: str | Path) -> str:

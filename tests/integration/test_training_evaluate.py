@@ -272,7 +272,7 @@ def test_predict_shows_every_image_and_says_which_it_could_not_read(
     table = run("predict", *images, "--model", network, environment={"COLUMNS": "200"})
     assert table.returncode == 2
     assert f"{100 * brightness(200)[1]:.1f} %" in table.stdout
-    assert f"{images[0]} is not screened: The file is neither" in table.stdout
+    assert f"{images[0]} is not screened (format): The file is neither" in table.stdout
 
 
 def test_predict_asks_the_shipped_network_unless_told_otherwise() -> None:

@@ -384,7 +384,7 @@ def test_our_job_needs_nothing_but_its_own_requirements(
     """In a Python with PyTorch, as the image has it, and nothing else."""
     python = tmp_path / "image" / "bin" / "python3"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "image"], check=True)
-    locked = (ROOT / "requirements" / "training.lock").read_text().splitlines()
+    locked = (ROOT / "requirements" / "torch.txt").read_text().splitlines()
     torch = next(line for line in locked if line.startswith("torch=="))
     subprocess.run([python, "-m", "pip", "install", "--quiet", torch], check=True)
     container = Container(aws, resnet_job, tmp_path)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.integration.classify_cloud import Reply, Stub
 from tests.integration.sagemaker_cloud import BUCKET, ROOT, Account, account
-from training.dataset.folder import BadDataset
+from training.dataset.folder import BadDataset, find_films
 from training.dataset.prepare import prepare as prepare_here
 
 MXNET = ROOT / ".venv-mxnet" / "bin" / "python"
@@ -123,6 +123,23 @@ def test_the_lists_are_read_by_mxnet(prepare: Run, data: Path, tmp_path: Path) -
         assert all(red == green == blue > 0 for _, (red, green, blue) in seen)
 
 
+def test_an_interrupted_run_is_no_data_set_and_goes_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr("training.dataset.prepare.draw_distribution", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_here(data, out, "patients", None)
+    with pytest.raises(BadDataset, match="is a part of what `prepare` was to leave"):
+        find_films(out)
+    prepare_here(data, out, "patients", None)
+    assert len(find_films(out)) == 24
+
+
 def test_a_second_run_leaves_nothing_of_the_first(prepare: Run, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert prepare(data, "--out", out).returncode == 0
@@ -164,7 +181,7 @@ def test_all_that_is_wrong_with_the_films_is_told_at_once(
     ]
     with (out / "duplicates.csv").open() as file:
         assert {row["kind"] for row in csv.DictReader(file)} == {"exact", "near"}
-    assert "1 patient(s) have films in train and in test, PNEUMONIA person105" in result.stdout
+    assert "1 patient(s) have films in train and in test, person105" in result.stdout
 
 
 def test_patients_kept_out_are_not_trained_on(prepare: Run, data: Path, tmp_path: Path) -> None:

@@ -59,9 +59,13 @@ def tables(aws_environment: None) -> Iterator[tuple[WorklistTable, ReviewsTable]
         yield _tables("worklist")
 
 
+def create_worklist_table(client: Any, name: str) -> None:
+    _create(client, name, ["film"], INDEX, ["part", "place"])
+
+
 def _tables(name: str) -> tuple[WorklistTable, ReviewsTable]:
     client = boto3.client("dynamodb", region_name=REGION)
-    _create(client, name, ["film"], INDEX, ["part", "place"])
+    create_worklist_table(client, name)
     _create(client, f"{name}-reviews", ["film", "review"], "by-time", ["month", "time"])
     return WorklistTable(client, name), ReviewsTable(client, f"{name}-reviews")
 

@@ -1,7 +1,7 @@
 """The rules: configuration, events, answers, texts, waits. No AWS, milliseconds."""
 
-import hashlib
 import json
+import zlib
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -17,7 +17,7 @@ from aws.topic import MOST_BYTES, MOST_MESSAGES, _calls, _entry
 from screening.clock import stamp
 from screening.config import DEFAULT_CUTOFF, Config, WrongConfiguration, environment_of, read_config
 from screening.digest import LISTED, Alert, digest_message, digests, read_alert
-from screening.facts import Facts
+from screening.facts import Facts, plain
 from screening.film_name import film_name
 from screening.formats import Format, format_of
 from screening.judgement import (
@@ -30,9 +30,20 @@ from screening.judgement import (
     reject,
 )
 from screening.messages import Message, alert_message, percent
-from screening.record import AlertState, Claim, Record, attributes, record_from, rejudged, screened
+from screening.record import (
+    AlertState,
+    Claim,
+    Record,
+    attributes,
+    record_from,
+    rejected_twin_of,
+    rejudged,
+    repeated,
+    screened,
+    twin_of,
+)
 from screening.refusals import Code, Rejected, TryAgain
-from screening.rendition import NotRendered, Rendered
+from screening.rendition import NotRendered, Rendered, is_whole
 from screening.upload import MalformedMessage, Upload, event_of, read_upload
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -48,6 +59,7 @@ CONFIG = Config(
     dead_letter_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
     renditions_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/renditions",
     renditions_bucket="renditions",
+    key_arn="arn:aws:kms:us-east-1:123456789012:key/0b5c8e1a-own",
     retry_seconds=15,
     most_tries=100,
     largest_body_mb=25,
@@ -136,6 +148,9 @@ def test_an_upload_is_understood() -> None:
         "size": 1234567,
         "uploaded": "2026-11-22T10:15:30.000Z",
         "rendered": None,
+        "digest": None,
+        "hops": 0,
+        "copied": False,
     }
 
 
@@ -164,6 +179,104 @@ def test_a_message_that_tells_nonsense_of_a_rendition_is_malformed(rendered: Any
     event["detail"]["rendered"] = rendered
     with pytest.raises(MalformedMessage):
         read_upload(json.dumps(event))
+
+
+def test_a_view_or_body_part_that_is_no_term_of_the_standard_is_in_no_message() -> None:
+    """People and machines write names there, and dates."""
+    told = replace(FACTS, view="AP", body_part="CHEST")
+    wrong = replace(FACTS, view="Mustermann", body_part="MUSTERMANN 01.01.1970")
+    for facts, kept in ((told, told), (wrong, FACTS)):
+        body = json.dumps(event_of(replace(UPLOAD, rendered=Rendered(facts))))
+        read = read_upload(body)
+        assert read
+        assert read.rendered == Rendered(kept)
+        assert "ustermann" not in body.lower()
+    # A message of an older version of `render`, or of anybody else.
+    event = event_of(UPLOAD)
+    event["detail"]["rendered"] = {"facts": plain(wrong)}
+    old = read_upload(json.dumps(event))
+    assert old
+    assert old.rendered == Rendered(FACTS)
+
+
+@pytest.mark.parametrize(("hops", "copied", "digest"), [(0, False, None), (7, True, "d" * 64)])
+def test_what_an_upload_gathers_on_its_way_is_in_the_message(
+    hops: int, copied: bool, digest: str | None
+) -> None:
+    upload = replace(UPLOAD, hops=hops, copied=copied, digest=digest)
+    read = read_upload(json.dumps(event_of(upload)))
+    assert read
+    assert asdict(read) == asdict(upload)
+
+
+@pytest.mark.parametrize("wrong", [{"hops": -1}, {"hops": "2"}, {"digest": "x"}, {"digest": 1}])
+def test_a_message_with_a_wrong_count_or_digest_is_malformed(wrong: dict[str, Any]) -> None:
+    event = event_of(UPLOAD)
+    event["detail"] |= wrong
+    with pytest.raises(MalformedMessage):
+        read_upload(json.dumps(event))
+
+
+def png(*chunks: bytes) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        (len(each) - 4).to_bytes(4) + each + zlib.crc32(each).to_bytes(4) for each in chunks
+    )
+
+
+WHOLE = png(b"IHDR" + bytes(13), b"IDAT" + bytes(99), b"IEND")
+
+
+def test_a_whole_png_is_told_from_every_part_of_it_and_from_any_wrong_byte() -> None:
+    assert is_whole(WHOLE)
+    assert not any(is_whole(WHOLE[:length]) for length in range(len(WHOLE)))
+    for at in range(len(WHOLE)):
+        assert not is_whole(WHOLE[:at] + bytes([WHOLE[at] ^ 4]) + WHOLE[at + 1 :])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=60).map(lambda end: WHOLE[:8] + end))
+def test_whatever_follows_the_signature_is_whole_or_not(data: bytes) -> None:
+    assert is_whole(data) in (True, False)
+
+
+# --- versions with the same bytes ---
+
+
+@pytest.mark.parametrize(
+    ("version", "is_twin"),
+    [
+        (replace(UPLOAD, digest="d" * 64), True),
+        (replace(UPLOAD, digest="d" * 64, etag="other"), True),
+        (replace(UPLOAD, digest="e" * 64), False),
+        (UPLOAD, True),
+        (replace(UPLOAD, etag="other"), False),
+        (replace(UPLOAD, size=99), False),
+    ],
+)
+def test_the_digest_decides_and_the_etag_where_there_is_none(
+    version: Upload, is_twin: bool
+) -> None:
+    known = replace(positive(), digest="d" * 64)
+    assert (twin_of(version, [known]) == known) is is_twin
+
+
+def test_of_several_twins_the_one_that_people_were_alerted_to_is_taken() -> None:
+    quiet = replace(positive(), version="v1", alert=AlertState.NOT_NEEDED)
+    told = replace(positive(), version="v2", alert=AlertState.SENT)
+    assert twin_of(UPLOAD, [quiet, told]) == told
+
+
+def test_a_rejection_is_no_twin_of_a_film_but_of_the_same_rejection() -> None:
+    assert twin_of(UPLOAD, [rejected()]) is None
+    assert rejected_twin_of(UPLOAD, Code.FORMAT, [rejected()]) == rejected()
+    assert rejected_twin_of(UPLOAD, Code.DELETED, [rejected()]) is None
+
+
+def test_a_new_judgement_of_a_repeated_version_makes_it_a_film_of_its_own() -> None:
+    twin = replace(positive(probability="0.01"), digest="d" * 64)
+    again = repeated(replace(UPLOAD, version="v2", digest="d" * 64), twin, CLAIM)
+    assert again.repeats
+    assert not rejudged(again, positive().judgement, alert=True).repeats
 
 
 @pytest.mark.parametrize("version", ["v1", "e1#0061"])
@@ -240,8 +353,11 @@ def test_whatever_an_event_holds_it_is_an_upload_or_malformed(part: str, value: 
     assert upload.version
 
 
-def test_the_log_names_a_film_by_a_short_stable_hash() -> None:
-    assert UPLOAD.log_id == hashlib.sha256(b"ward-7/a.jpeg").hexdigest()[:12]
+def test_no_hash_of_a_key_alone_is_in_the_log() -> None:
+    """A name and a date of birth are guessed in a second; a version, drawn by S3, is not."""
+    again = replace(UPLOAD, version="v2")
+    assert UPLOAD.log_id == film_name("ward-7/a.jpeg", "v1")
+    assert again.log_id != UPLOAD.log_id
 
 
 # --- answers and findings ---
@@ -293,7 +409,7 @@ def test_a_normal_film_needs_no_alert_and_a_reject_does() -> None:
     assert (rejected().alert, rejected().claim) == (AlertState.PENDING, CLAIM)
 
 
-NOT_IN_RECORD = ("version_id", "rendered")
+NOT_IN_RECORD = ("version_id", "rendered", "digest", "hops", "copied")
 JUDGEMENTS = st.builds(
     Judgement,
     finding=st.sampled_from(Finding),
@@ -316,6 +432,8 @@ JUDGEMENTS = st.builds(
     alerted=st.none() | st.just("2026-11-22T10:15:32.123Z"),
     facts=st.none()
     | st.builds(Facts, st.just("CR"), st.just("window"), age=st.none() | st.text(max_size=64)),
+    digest=st.none() | st.just("d" * 64),
+    same_as=st.none() | st.just("v0"),
 )
 def test_a_record_is_read_as_it_was_written(**known: Any) -> None:
     upload = {name: value for name, value in asdict(UPLOAD).items() if name not in NOT_IN_RECORD}

@@ -149,7 +149,12 @@ def test_a_streams_own_depth_outranks_the_headers(syntax: UID) -> None:
             values, level=60, codecformat="j2k", bitspersample=12, reversible=False
         ),
     }
-    tags = {"BitsStored": 10, "HighBit": 9, "PixelData": encapsulate([streams[syntax]()]), **FULL}
+    tags = {
+        "BitsStored": 10,
+        "HighBit": 9,
+        "PixelData": encapsulate([bytes(streams[syntax]())]),
+        **FULL,
+    }
     found = read_film(dicom(chest(), syntax, tags=tags)).grey
     assert np.abs(found.astype(int) - chest()).mean() < 3
 
@@ -187,7 +192,9 @@ def test_whatever_the_numbers_say_the_lungs_are_shown(
     seen = histogram(grey)
     assert fits(np.arange(256.0), seen) or grey.shape != chest().shape
     # Bright stays bright, unless the file turns it round itself.
-    rise = np.corrcoef(grey.ravel(), chest().ravel())[0, 1] if grey.shape == (96, 96) else 1.0
+    middle = (slice(25, 70), slice(25, 70))  # where no padding can lie
+    same = grey.shape == (96, 96)
+    rise = np.corrcoef(grey[middle].ravel(), chest()[middle].ravel())[0, 1] if same else 1.0
     assert abs(rise) > 0.9
     assert rise > 0 or (slope or 0) < 0
 
@@ -258,9 +265,9 @@ def test_a_rectangular_shutter_is_cut_to() -> None:
 
 def test_round_and_cornered_shutters_are_cut_to_and_black_outside() -> None:
     white = np.pad(chest(), 20, constant_values=255)
-    circle = {"ShutterShape": "CIRCULAR", "CenterOfCircularShutter": [68, 68]}
-    polygon = {"ShutterShape": "POLYGONAL"}
-    polygon |= {"VerticesOfThePolygonalShutter": [68, 21, 21, 68, 68, 116, 116, 68]}
+    circle: dict[str, Any] = {"ShutterShape": "CIRCULAR", "CenterOfCircularShutter": [68, 68]}
+    polygon: dict[str, Any] = {"ShutterShape": "POLYGONAL"}
+    polygon["VerticesOfThePolygonalShutter"] = [68, 21, 21, 68, 68, 116, 116, 68]
     for tags in (circle | {"RadiusOfCircularShutter": 47}, polygon):
         found = read_film(dicom(white, tags=tags, window=False)).grey
         assert abs(found.shape[0] - 96) <= 2

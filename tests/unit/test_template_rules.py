@@ -9,22 +9,20 @@ from typing import Any
 import pytest
 import yaml
 
+import classify.handler
 import notify.handler
-import notify.observe
 import reconcile.handler
 import render.handler
-import render.observe
 import watch.handler
 import worklist.api
 import worklist.enlist
 import worklist.remind
-from aws.clients import BATCH_SIZE, READ_SECONDS, longest_wait
+from aws.clients import BATCH_SIZE, longest_wait
 from aws.endpoint import BUSY_SECONDS
 from aws.queue import wait_seconds
 from aws.uploads_bucket import DOWNLOAD_SECONDS, LARGEST_MB
-from classify import observe
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
-from imaging.cell import MEMORY_BYTES, SECONDS, START_SECONDS
+from imaging.sandbox import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
 
 FUNCTIONS: dict[str, Any] = {
@@ -69,8 +67,9 @@ def of_type(kind: str) -> list[str]:
 def test_every_wait_together_ends_before_the_function() -> None:
     waits = [
         longest_wait("dynamodb"),  # is there a record?
+        longest_wait("s3"),  # of a copy: does it follow a version without one?
         longest_wait("s3"),
-        DOWNLOAD_SECONDS + READ_SECONDS["s3"],  # the last piece may be slow to come
+        DOWNLOAD_SECONDS,  # or, where S3 refuses to hand it out, which key is it under?
         longest_wait("sqs"),  # set aside what nobody understands
         BUSY_SECONDS,  # of the endpoint with other films
         longest_wait("sagemaker-runtime"),
@@ -102,11 +101,12 @@ def test_the_templates_parameters_follow_the_functions_rules() -> None:
 def test_alarms_look_for_the_metrics_where_the_function_puts_them() -> None:
     text = TEMPLATE.read_text()
     assert f"Namespace: {NAMESPACE}\n" in text
-    assert f'["{NAMESPACE}", "FilmsScreened", "service", "{observe.SERVICE}", "stack",' in text
+    service = classify.handler.observer.service
+    assert f'["{NAMESPACE}", "FilmsScreened", "service", "{service}", "stack",' in text
     services = {
-        "classify",
-        render.observe.SERVICE,
-        notify.observe.SERVICE,
+        service,
+        render.handler.observer.service,
+        notify.handler.observer.service,
         reconcile.handler.SERVICE,
         watch.handler.SERVICE,
     }
@@ -207,7 +207,8 @@ def test_the_function_that_renders_has_time_for_a_film_and_its_queue_more() -> N
         START_SECONDS,
         SECONDS,
         longest_wait("s3"),
-        DOWNLOAD_SECONDS + READ_SECONDS["s3"],
+        DOWNLOAD_SECONDS,
+        longest_wait("s3"),  # refused: which key is it under?
         longest_wait("s3"),
         2 * longest_wait("sqs"),  # to hand the film on, or to postpone it
     ]

@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from imaging.readers import read_grey
 from training.dataset.channels import as_rgb, write_channels
 from training.dataset.folder import Film, Patient
+from training.dataset.identity import published
 
 GRADIENT = np.arange(64 * 48, dtype=np.uint32).reshape(48, 64)
 
@@ -25,7 +27,7 @@ def grey(shade: int = 255) -> Image.Image:
 def film(path: Path, label: int = 0) -> Film:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(saved(grey()))
-    return Film(path, label, Patient(label, "", 0, path.stem))
+    return Film(path, label, published(path.name) or Patient(label, "", 0, path.stem))
 
 
 def lines(path: Path) -> list[str]:
@@ -65,8 +67,8 @@ def test_any_other_film_becomes_rgb_as_the_endpoint_would_see_it(data: bytes) ->
 
 
 def test_the_list_names_each_film_once_with_its_label(tmp_path: Path) -> None:
-    training = [film(tmp_path / f"in/{n}.png", n // 10) for n in range(20)]
-    validation = [film(tmp_path / "in/v0.png", 0), film(tmp_path / "in/v1.png", 1)]
+    training = [film(tmp_path / f"in/person{n}_virus_{n}.png", n // 10) for n in range(20)]
+    validation = [film(tmp_path / f"in/IM-0{n}-0001.png", n) for n in range(2)]
     out = tmp_path / "out"
     write_channels(out, training, validation, seed=1)
     for part, members in (("train", training), ("validation", validation)):
@@ -81,12 +83,43 @@ def test_the_list_names_each_film_once_with_its_label(tmp_path: Path) -> None:
 
 
 def test_films_of_one_name_are_both_kept(tmp_path: Path) -> None:
-    training = [film(tmp_path / name) for name in ("a/x.png", "b/x.png", "c/x-2.png")]
+    names = (
+        "a/person1_virus_2.png",
+        "b/person1_virus_2.png",
+        "c/person1_virus_3.png",
+        "person1-1.png",
+    )
+    training = [film(tmp_path / name) for name in names]
     write_channels(tmp_path / "out", training, [film(tmp_path / "v.png", 1)], seed=1)
-    assert len(list((tmp_path / "out/train/NORMAL").iterdir())) == 3
+    written = list((tmp_path / "out/train/NORMAL").iterdir())
+    assert len(written) == 4
+    assert {published(path.name) for path in written} == {Patient(1, "person", 1)}
 
 
-def test_a_tab_in_a_name_does_not_break_the_list(tmp_path: Path) -> None:
-    write_channels(tmp_path / "out", [film(tmp_path / "a\tb.png")], [film(tmp_path / "c d.png")], 1)
-    assert (tmp_path / "out/train_lst/train.lst").read_text() == "0\t0\tNORMAL/a_b.png\n"
-    assert (tmp_path / "out/validation_lst/validation.lst").read_text() == "0\t0\tNORMAL/c d.png\n"
+@pytest.mark.parametrize(
+    "name",
+    ["Meier\tAnna.png", "Meier\nAnna.png", "M\udcfcller.png", "person7_Meier.png", "é, ;.PNG"],
+)
+def test_a_set_holds_no_name_and_tells_who_is_the_same(tmp_path: Path, name: str) -> None:
+    training = [film(tmp_path / "one" / name), film(tmp_path / "other" / name)]
+    where = write_channels(tmp_path / "out", training, [film(tmp_path / "v.png", 1)], 1)
+    text = (tmp_path / "out/train_lst/train.lst").read_text(encoding="ascii")
+    assert len(text.splitlines()) == 2
+    assert not {"Meier", "ller", "é"} & {part for part in ("Meier", "ller", "é") if part in text}
+    first, second = (published(where[each.path].name) for each in training)
+    assert first == second is not None
+    assert {(tmp_path / "out" / path).stat().st_mode & 0o777 for path in where.values()} == {0o600}
+
+
+def test_an_rgb_film_loses_its_texts(tmp_path: Path) -> None:
+    info = PngInfo()
+    info.add_text("Patient", "Meier^Anna")
+    exif = Image.Exif()
+    exif[0x010E] = "Meier^Anna"
+    for data in (
+        saved(grey().convert("RGB"), pnginfo=info, exif=exif),
+        saved(grey().convert("RGB"), "JPEG", comment=b"Meier^Anna", exif=exif),
+    ):
+        assert b"Meier" in data
+        assert b"Meier" not in as_rgb(data)
+        np.testing.assert_array_equal(read_grey(as_rgb(data)), read_grey(data))

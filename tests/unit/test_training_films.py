@@ -8,11 +8,12 @@ from training.dataset.folder import (
     Film,
     Patient,
     find_films,
-    other_files,
     split_as_reported,
     split_films,
+    survey,
     tell_shared_patients,
 )
+from training.dataset.identity import Known
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -50,8 +51,10 @@ def test_films_are_found_in_the_published_layout_and_in_bare_class_folders(tmp_p
 def test_the_patient_is_told_from_a_published_name(
     tmp_path: Path, name: str, series: str, number: int
 ) -> None:
-    touch(tmp_path, f"NORMAL/{name}", "PNEUMONIA/x.jpeg")
-    assert find_films(tmp_path)[0].patient == Patient(0, series, number)
+    touch(tmp_path, f"NORMAL/{name}", f"PNEUMONIA/{name}")
+    # Healthy or ill: it is one person, known as in the published set.
+    patient = Patient(int(series == "person"), series, number)
+    assert {film.patient for film in find_films(tmp_path)} == {patient}
 
 
 def test_a_film_of_another_name_is_a_patient_of_its_own(tmp_path: Path) -> None:
@@ -106,8 +109,21 @@ def test_the_class_folders_may_be_numbers(tmp_path: Path) -> None:
 
 
 def test_classes_named_in_two_ways_are_refused(tmp_path: Path) -> None:
-    touch(tmp_path, "NORMAL/a.jpeg", "PNEUMONIA/b.jpeg", "NORMAL/1/c.jpeg")
-    with pytest.raises(BadDataset, match="name the classes in one way"):
+    touch(tmp_path, "train/NORMAL/a.jpeg", "train/PNEUMONIA/b.jpeg", "val/1/c.jpeg")
+    with pytest.raises(BadDataset, match=r"2 films in .* and 1 in .*name the classes in one way"):
+        find_films(tmp_path)
+
+
+def test_a_number_below_a_class_folder_is_a_patient(tmp_path: Path) -> None:
+    touch(tmp_path, "NORMAL/0/a.jpeg", "NORMAL/1/b.jpeg", "PNEUMONIA/1/c.jpeg")
+    first, second, ill = find_films(tmp_path)
+    assert [first.label, second.label, ill.label] == [0, 0, 1]
+    assert first.patient != second.patient == ill.patient
+
+
+def test_a_film_below_both_numbers_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "0/1/a.jpeg", "1/b.jpeg")
+    with pytest.raises(BadDataset, match="below folders 0 and 1, so its class can't be told"):
         find_films(tmp_path)
 
 
@@ -178,22 +194,36 @@ def test_a_patient_in_two_splits_is_named() -> None:
         *numbered(1, "person", [2, 1, 5], "test"),
     ]
     with_validation, with_test = tell_shared_patients(films)
-    assert with_validation.startswith(
-        "1 patient(s) have films in train and in validation, NORMAL IM-3"
-    )
-    assert with_test.startswith(
-        "2 patient(s) have films in train and in test, PNEUMONIA person1 for"
-    )
+    assert with_validation.startswith("1 patient(s) have films in train and in validation, IM-3")
+    assert with_test.startswith("2 patient(s) have films in train and in test, person1 for")
     assert tell_shared_patients(numbered(1, "person", [1, 1, 2], "train")) == []
 
 
-def test_class_folders_in_small_letters_are_pointed_out(tmp_path: Path) -> None:
-    touch(tmp_path, "normal/a.jpeg", "pneumonia/b.jpeg")
-    with pytest.raises(BadDataset, match=r"Rename the folder .*normal to NORMAL, in capitals"):
-        find_films(tmp_path)
+def test_a_patient_surely_in_the_test_split_is_not_trained_on() -> None:
+    films = [*numbered(0, "IM-", range(30)), *numbered(1, "person", range(30))]
+    ill = Patient(0, "", 0, "digest of a PatientID")
+    both = [
+        Film(Path("a.dcm"), 1, ill, "train", Known.PATIENT_ID),
+        Film(Path("b.dcm"), 0, ill, "test", Known.PATIENT_ID),
+    ]
+    training, validation = split_films([*films, *both], 0, 10, ())
+    assert both[0] not in training
+    assert both[0] in validation
+    (sentence,) = tell_shared_patients(both)
+    assert "those in train are held out" in sentence
 
 
-def test_files_that_are_no_films_are_found_too(tmp_path: Path) -> None:
-    touch(tmp_path, "NORMAL/a.jpeg", "NORMAL/b.tiff", "train/PNEUMONIA/c.pdf", "notes.txt")
-    touch(tmp_path, "NORMAL/._a.jpeg")
-    assert [path.name for path in other_files(tmp_path)] == ["b.tiff", "c.pdf"]
+def test_files_that_are_no_films_are_counted(tmp_path: Path) -> None:
+    touch(tmp_path, "NORMAL/a.jpeg", "NORMAL/b.tiff", "train/PNEUMONIA/p/c.pdf", "notes.txt")
+    touch(tmp_path, "NORMAL/._a.jpeg", "NORMAL/Thumbs.db", "PNEUMONIA/b.jpeg")
+    (note,) = survey(tmp_path).notes
+    assert note.startswith("2 files in class folders are no JPEG, PNG or DICOM and are left out")
+
+
+def test_films_in_no_class_folder_are_counted(tmp_path: Path) -> None:
+    touch(tmp_path, "NORMAL/a.jpeg", "PNEUMONIA/b.jpeg", "Pneumonie/c.jpeg", "d.png")
+    (note,) = survey(tmp_path).notes
+    assert note.startswith("2 films lie in no folder NORMAL or PNEUMONIA and are left out")
+    (tmp_path / "PNEUMONIA/b.jpeg").unlink()
+    with pytest.raises(BadDataset, match=r"folder PNEUMONIA .*\(2 lie in other folders"):
+        survey(tmp_path)

@@ -2,7 +2,7 @@
 
 import io
 import random
-import re
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,10 +10,14 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
+from cxr_alert.private import write_private
+from imaging.bare import stripped
 from imaging.grey import Grey
 from imaging.readers import read_grey
 from screening.formats import Format, format_of
-from training.dataset.folder import CLASSES, Film
+from training.dataset.files import file_format
+from training.dataset.folder import CLASSES, Film, Patient
+from training.dataset.identity import Known, is_nameless
 
 IMAGES = ("train", "validation")
 LISTS = ("train_lst", "validation_lst")
@@ -27,13 +31,16 @@ _READ_BY_THE_ALGORITHM = (".jpeg", ".jpg", ".png")
 
 def write_channels(
     out: Path, training: Sequence[Film], validation: Sequence[Film], seed: int
-) -> None:
+) -> dict[Path, Path]:
     """Write the algorithm's four channels into `out`, one folder each.
 
-    `train` and `validation` hold the films in a folder per class, copied as they are if they are
-    RGB already. `train_lst/train.lst` and `validation_lst/validation.lst` name them, a line each:
+    `train` and `validation` hold the films in a folder per class, with their pixels and nothing
+    else: no tags, texts or comments, and a name of their own unless it is a published one.
+    `train_lst/train.lst` and `validation_lst/validation.lst` name them, a line each:
     index, label and path below the channel's folder, with tabs between; in random order, since
     batches are taken from it as it stands.
+
+    Returns where each film lies, below `out`, by its path.
     """
     parts = {"train": training, "validation": validation}
     films = [(film, path) for part in IMAGES for film, path in _placed(parts[part], out / part)]
@@ -41,7 +48,7 @@ def write_channels(
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(film: Film, path: Path) -> None:
-        path.write_bytes(as_rgb(film.path.read_bytes()))
+        write_private(path, as_rgb(film.path.read_bytes()))
 
     with ThreadPoolExecutor() as pool:
         written = pool.map(write, *zip(*films, strict=True))
@@ -56,22 +63,25 @@ def write_channels(
         random.Random(seed).shuffle(lines)  # noqa: S311 - an order to repeat, not to keep secret
         (out / listed).mkdir(exist_ok=True)
         numbered = "".join(f"{index}\t{line}" for index, line in enumerate(lines))
-        (out / listed / f"{part}.lst").write_text(numbered)
+        (out / listed / f"{part}.lst").write_text(numbered, encoding="utf-8")
+    return {film.path: path.relative_to(out) for film, path in films}
 
 
 def as_rgb(data: bytes) -> bytes:
     """A film's file as the algorithm needs it: RGB, 8 bits a channel, upright.
 
-    A file that is so already comes back unchanged; another is decoded as the endpoint would and
-    saved in its own format, but for DICOM: the algorithm reads only JPEG and PNG.
+    A file that is so already keeps its pixels and loses the rest; another is decoded as the
+    endpoint would and saved in its own format, but for DICOM: the algorithm reads only JPEG and
+    PNG.
     """
     if format_of(data) is Format.DICOM:
         return _saved(read_grey(data), _DICOM_BECOMES)
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
         upright = image.getexif().get(_ORIENTATION, 1) == 1
-        if image.mode == "RGB" and upright and not image.has_transparency_data:
-            return data
         kind = image.format
+        as_is = image.mode == "RGB" and upright and not image.has_transparency_data
+    if as_is and (kept := stripped(data)):
+        return kept
     return _saved(read_grey(data), kind)
 
 
@@ -82,18 +92,26 @@ def _saved(grey: Grey, kind: str | None) -> bytes:
 
 
 def _placed(films: Sequence[Film], folder: Path) -> list[tuple[Film, Path]]:
-    """Each film with its path in `folder`; of two of one name the second gets a number."""
+    """Each film with its path in `folder`.
+
+    A published name stays, since it tells the patient and nobody's name. Any other becomes the
+    digest of its patient with a number, from which `find_films` knows who is the same.
+    """
+    numbers: dict[Patient, int] = defaultdict(int)
     taken: set[Path] = set()
     placed = []
     for film in films:
-        name = re.sub(r"[\t\r\n]", "_", film.path.name)  # they end a field or a line of the list
-        path = folder / CLASSES[film.label] / name
-        if path.suffix.lower() not in _READ_BY_THE_ALGORITHM:
-            path = path.with_name(f"{path.name}.{_DICOM_BECOMES.lower()}")
-        number = 2
-        while path in taken:
-            path = path.with_name(f"{Path(name).stem}-{number}{path.suffix}")
-            number += 1
+        suffix = film.path.suffix.lower()
+        if suffix not in _READ_BY_THE_ALGORITHM:
+            suffix = ".jpeg" if file_format(film.path) is Format.JPEG else ".png"
+        stem = film.path.stem
+        path = folder / CLASSES[film.label] / f"{stem}{suffix}"
+        while path in taken or film.known is not Known.FILE_NAME or not is_nameless(stem):
+            numbers[film.patient] += 1
+            stem = f"{film.patient.file_name}-{numbers[film.patient]}"
+            path = path.with_name(f"{stem}{suffix}")
+            if path not in taken:
+                break
         taken.add(path)
         placed.append((film, path))
     return placed

@@ -1,51 +1,34 @@
 """The labelled folder: which films there are, whose they are, and which ones are held out."""
 
 import random
-import re
+import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 
-from imaging.refusals import NotReadable
-from screening.errors import Mistake
-from screening.formats import DICOM_PREFIX_BYTES, Format, format_of
+from screening.formats import Format
+from screening.messages import printable
+from training.dataset.files import BadDataset as BadDataset
+from training.dataset.files import Listing, copies, file_format, list_files
+from training.dataset.identity import Known, patient_in, published
+from training.dataset.identity import Patient as Patient
 
 CLASSES = ("NORMAL", "PNEUMONIA")
-SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".dcm", ".dicom"})
+UNFINISHED = "unfinished"  # a file that `prepare` has in its --out while it works
 HELD_OUT_BY_REPORT = 46  # of 5,232 films: the split of the 2020 report
 
 _NUMBERED = ("0", "1")  # what the folders of CLASSES may be called instead
 _SPLITS = {
     "train": "train",
+    "training": "train",
     "val": "validation",
     "valid": "validation",
     "validation": "validation",
     "test": "test",
+    "testing": "test",
 }
-_PUBLISHED_NAME = re.compile(r"(?P<series>person|(?:NORMAL2-)?IM-)(?P<number>\d+)")
-
-
-class BadDataset(Mistake):
-    """The folder can't be trained on; the message says what is wrong and what to do."""
-
-
-@dataclass(frozen=True, order=True)
-class Patient:
-    """Who a film shows, told from its class folder and name.
-
-    `person1011_virus_1.jpeg` is number 1011 of series `person`. Of a DICOM file by another name, it
-    is a hash of the patient's number in it. Any other film is a patient of its own. Both are in the
-    series without a name.
-    """
-
-    label: int
-    series: str
-    number: int
-    name: str = ""
-
-    def __str__(self) -> str:
-        return f"{CLASSES[self.label]} {self.series}{self.number}" if self.series else self.name
 
 
 @dataclass(frozen=True)
@@ -53,45 +36,244 @@ class Film:
     """One labelled X-ray; `label` indexes CLASSES.
 
     `split` is where its folder puts it: train, validation, test, or empty where none is named.
+    `known` is what its patient is known by. `twin` is the same text for all films whose files hold
+    the same bytes, and empty for a film without copies.
     """
 
     path: Path
     label: int
     patient: Patient
     split: str = ""
+    known: Known = Known.FILE_NAME
+    twin: str = ""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The films below a folder, and in sentences what of it is not among them, or counts once.
+
+    `again` leads from the path of a copy under the same name to the film that counts instead.
+    """
+
+    films: list[Film]
+    notes: list[str]
+    again: dict[Path, Film]
 
 
 def find_films(folder: Path) -> list[Film]:
+    """All films of `survey`; its notes go to stderr."""
+    found = survey(folder)
+    tell(found.notes)
+    return found.films
+
+
+def tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(note, file=sys.stderr)
+
+
+def survey(folder: Path, *, both_classes: bool = True) -> Survey:
     """All films below `folder`, told apart by the class folder they lie in, in a stable order.
 
     Takes the published layout (`train/NORMAL`, `val/PNEUMONIA`, ...) as well as bare class folders,
-    named by the classes or by `0` and `1`.
-    Raises BadDataset when the folder is missing or a class has no film.
+    named by the classes in any case or by `0` and `1`; films may lie in folders of their patients
+    below these. A file that is there twice, by a link or as a copy of the same name and class,
+    counts once.
+    Raises BadDataset when the folder is missing, a class has no film (with `both_classes`), or a
+    film's class can't be told.
     """
     if not folder.is_dir():
         raise BadDataset(f"{folder} is not a folder: name the one that holds NORMAL and PNEUMONIA.")
-    films, numbered = _films_in(folder, CLASSES), _films_in(folder, _NUMBERED)
-    if films and numbered:
-        raise BadDataset(
-            f"{folder} has films in folders {' or '.join(CLASSES)} and in folders "
-            f"{' or '.join(_NUMBERED)} ({numbered[0].path}): name the classes in one way."
-        )
-    films = films or numbered
-    for label, name in enumerate(_NUMBERED if numbered else CLASSES):
-        if not any(film.label == label for film in films):
-            other = next((each for each in folder.rglob("*") if _is_called(each, name)), None)
-            if other:
-                raise BadDataset(f"Rename the folder {other} to {name}, in capitals.")
+    if (folder / UNFINISHED).is_file():
+        raise BadDataset(f"{folder} is a part of what `prepare` was to leave: run that again.")
+    listing = list_files(folder)
+    placed, outside = _placed(folder, listing.films)
+    if both_classes or not placed:
+        _refuse_missing_classes(folder, placed, outside)
+    apart = _patient_folders([each.below for each in placed])
+    films = [_film(folder, each, apart) for each in placed]
+    films, again, notes = _once(folder, sorted(films, key=lambda each: (each.label, each.path)))
+    return Survey(films, [*_left_out(folder, listing, outside), *notes, *_by_folder(films)], again)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A film's file, its label, and the names of the folders between its class folder and it."""
+
+    path: Path
+    label: int
+    below: tuple[str, ...]
+
+
+def _placed(folder: Path, paths: Sequence[Path]) -> tuple[list[_Placed], list[Path]]:
+    """The films by class, and those that lie in no class folder.
+
+    The innermost folder named by a class decides; one named by a number only where no film lies in
+    a folder named by a class, since it may be a patient or a part.
+    """
+    named, numbered, outside = [], [], []
+    for path in paths:
+        parts = tuple(_plain(part) for part in path.relative_to(folder).parts[:-1])
+        classes = [at for at, part in enumerate(parts) if part.upper() in CLASSES]
+        numbers = [at for at, part in enumerate(parts) if part in _NUMBERED]
+        if classes:
+            at = classes[-1]
+            named.append(_Placed(path, CLASSES.index(parts[at].upper()), parts[at + 1 :]))
+        elif len({parts[at] for at in numbers}) > 1:
             raise BadDataset(
-                f"No JPEG, PNG or DICOM film lies in a folder {name} below {folder}: "
+                f"{_shown(path)} lies below folders 0 and 1, so its class can't be told: "
+                f"name the class folders {' and '.join(CLASSES)}."
+            )
+        elif numbers:
+            at = numbers[0]
+            numbered.append(_Placed(path, int(parts[at]), parts[at + 1 :]))
+        else:
+            outside.append(path)
+    if named and numbered:
+        raise BadDataset(
+            f"{folder} has {len(named):,} films in folders {' or '.join(CLASSES)} and "
+            f"{len(numbered):,} in folders {' or '.join(_NUMBERED)} "
+            f"({_shown(numbered[0].path)}): name the classes in one way."
+        )
+    return named or numbered, outside
+
+
+def _plain(part: str) -> str:
+    """A folder's name without what people and systems add to it by mistake."""
+    return unicodedata.normalize("NFKC", part).strip(" ._").lower()
+
+
+def _refuse_missing_classes(
+    folder: Path, placed: Sequence[_Placed], outside: Sequence[Path]
+) -> None:
+    for label, name in enumerate(CLASSES):
+        if not any(each.label == label for each in placed):
+            elsewhere = (
+                f" ({len(outside):,} lie in other folders, {_shown(outside[0])} for one)"
+                if outside
+                else ""
+            )
+            raise BadDataset(
+                f"No JPEG, PNG or DICOM film lies in a folder {name} below {folder}{elsewhere}: "
                 f"put the films of each class into folders {' and '.join(CLASSES)}."
             )
-    return films
+
+
+def _patient_folders(below: Sequence[tuple[str, ...]]) -> int | None:
+    """How many folders below a class folder are passed before those that tell films apart.
+
+    None where there is at most one folder on the way to every film: it tells nothing.
+    """
+    ways = [tuple(part for part in way if part not in _SPLITS) for way in below]
+    for depth in range(max(map(len, ways), default=0)):
+        if len({way[depth] if len(way) > depth else None for way in ways}) > 1:
+            return depth
+    return None
+
+
+def _film(folder: Path, placed: _Placed, apart: int | None) -> Film:
+    path, label = placed.path, placed.label
+    split = split_of(folder, path)
+    if file_format(path) is Format.DICOM and (patient := patient_in(path)):
+        return Film(path, label, patient, split, Known.PATIENT_ID)
+    if patient := published(path.name):
+        return Film(path, label, patient, split, Known.FILE_NAME)
+    way = [part for part in placed.below if part not in _SPLITS]
+    if apart is not None and len(way) > apart:
+        return Film(path, label, Patient(0, "", 0, way[apart]), split, Known.FOLDER)
+    return Film(path, label, Patient(label, "", 0, path.stem), split, Known.NOTHING)
+
+
+def split_of(folder: Path, path: Path) -> str:
+    """The split that the folders from `folder` to the film at `path` name; test before others."""
+    above = (folder.name, folder.resolve().name, *path.relative_to(folder).parts[:-1])
+    named = [_SPLITS[name] for part in above if (name := _plain(part)) in _SPLITS]
+    return "test" if "test" in named else named[-1] if named else ""
+
+
+def _once(folder: Path, films: list[Film]) -> tuple[list[Film], dict[Path, Film], list[str]]:
+    """The films without copies of the same name and class; which film counts for each; notes."""
+    by_path = {film.path: film for film in films}
+    again: dict[Path, Film] = {}
+    notes = []
+    for group in copies([film.path for film in films]):
+        same = sorted((by_path[path] for path in group), key=_precedence)
+        twins: list[Film] = []
+        for film in same:
+            kept = next((each for each in twins if _same_name(each, film)), None)
+            if kept is None:
+                twins.append(replace(film, twin=str(same[0].path)))
+            else:
+                again[film.path] = kept
+        for film in twins:
+            by_path[film.path] = replace(film, twin=film.twin if len(twins) > 1 else "")
+        labels = {film.label: film for film in twins}
+        if len(labels) > 1:
+            one, other = (_shown(film.path, folder) for film in labels.values())
+            notes.append(f"{one} and {other} are the same film in two classes: remove one of them.")
+    if again:
+        path, film = next(iter(again.items()))
+        notes.append(
+            f"{len(again):,} films are there twice: {_shown(path, folder)} is the same film as "
+            f"{_shown(film.path, folder)}, for one. Each counts once."
+        )
+    return (
+        [by_path[film.path] for film in films if film.path not in again],
+        {path: by_path[film.path] for path, film in again.items()},
+        notes,
+    )
+
+
+def _precedence(film: Film) -> tuple[bool, int, Path]:
+    """Which of two copies counts: that of the test split, so that nobody trains on it."""
+    return film.split != "test", len(film.path.parts), film.path
+
+
+def _same_name(one: Film, other: Film) -> bool:
+    return one.label == other.label and one.path.name.lower() == other.path.name.lower()
+
+
+def _left_out(folder: Path, listing: Listing, outside: Sequence[Path]) -> list[str]:
+    """A sentence for each kind of things below `folder` that are not among its films."""
+    in_classes = [path for path in listing.others if _in_class(folder, path)]
+    kinds = (
+        (outside, "films lie in no folder NORMAL or PNEUMONIA and are left out"),
+        (in_classes, "files in class folders are no JPEG, PNG or DICOM and are left out"),
+        (listing.broken, "links lead nowhere and are left out"),
+        (listing.links_again, "links lead to folders that are there already and count once"),
+    )
+    return [f"{len(paths):,} {what}, {_shown(paths[0])} for one." for paths, what in kinds if paths]
+
+
+def _in_class(folder: Path, path: Path) -> bool:
+    parts = {_plain(part) for part in path.relative_to(folder).parts[:-1]}
+    return any(name.lower() in parts for name in (*CLASSES, *_NUMBERED))
+
+
+def _by_folder(films: Sequence[Film]) -> list[str]:
+    names = sorted({film.patient.name for film in films if film.known is Known.FOLDER})
+    if not names:
+        return []
+    return [
+        f"{len(names):,} folders below the class folders, {printable(names[0])} for one, count as "
+        "a patient each. Name the patients with --patients CSV where they do not."
+    ]
+
+
+def _shown(path: PurePath, folder: Path | None = None) -> str:
+    return printable(str(path.relative_to(folder) if folder else path))
 
 
 def patients_below(folder: Path | None) -> set[Patient]:
     """Whose films lie below `folder`; nobody's without one."""
-    return {film.patient for film in find_films(folder)} if folder else set()
+    return {film.patient for film in films_below(folder)} if folder else set()
+
+
+def films_below(folder: Path) -> list[Film]:
+    """All films of `survey`, of one class or both; its notes go to stderr."""
+    found = survey(folder, both_classes=False)
+    tell(found.notes)
+    return found.films
 
 
 def split_films(
@@ -101,12 +283,17 @@ def split_films(
 
     Validation is one of `folds` contiguous blocks of patient numbers in each series: films taken at
     another time than those trained on, which is harder than random patients and nearer to what a
-    network meets in use. The patients in `always_held_out` are added to it.
+    network meets in use. The patients in `always_held_out` are added to it, and whoever shares a
+    film's bytes with them, or is surely one of the test split.
     """
     held_out = set(always_held_out)
-    series: dict[tuple[int, str], set[Patient]] = defaultdict(set)
+    labels: dict[Patient, set[int]] = defaultdict(set)
     for film in _without_test(films):
-        series[film.patient.label, film.patient.series].add(film.patient)
+        labels[film.patient].add(film.label)
+    # Those who were healthy and ill are a series of their own, so that each class is parted evenly.
+    series: dict[tuple[str, frozenset[int]], set[Patient]] = defaultdict(set)
+    for patient, own in labels.items():
+        series[patient.series, frozenset(own)].add(patient)
     for patients in series.values():
         ordered = sorted(patients)
         first, last = fold * len(ordered) // folds, (fold + 1) * len(ordered) // folds
@@ -137,11 +324,12 @@ def split_as_reported(
     return _divide(films, held_out)
 
 
-def tell_shared_patients(films: Iterable[Film]) -> list[str]:
+def tell_shared_patients(films: Sequence[Film]) -> list[str]:
     """A sentence for each two splits that films of one patient were put into."""
     splits: dict[Patient, set[str]] = defaultdict(set)
     for film in films:
         splits[film.patient].add(film.split)
+    held_out = _tested(films)
     sentences = []
     for one, other, what_follows in (
         ("train", "validation", "all films of a patient are put on one side."),
@@ -149,62 +337,54 @@ def tell_shared_patients(films: Iterable[Film]) -> list[str]:
         ("validation", "test", "a cutoff chosen on validation flatters itself on test."),
     ):
         shared = sorted(patient for patient, names in splits.items() if {one, other} <= names)
+        if one == "train" and other == "test":
+            if surely := [patient for patient in shared if patient in held_out]:
+                sentences.append(
+                    f"{len(surely):,} patient(s) have films in train and in test, "
+                    f"{printable(str(surely[0]))} for one: those in train are held out."
+                )
+            shared = [patient for patient in shared if patient not in held_out]
         if shared:
             sentences.append(
                 f"{len(shared):,} patient(s) have films in {one} and in {other}, "
-                f"{shared[0]} for one: {what_follows}"
+                f"{printable(str(shared[0]))} for one: {what_follows}"
             )
     return sentences
 
 
-def _films_in(folder: Path, names: Sequence[str]) -> list[Film]:
-    return [
-        Film(path, label, _patient(path, label), _split(folder, path))
-        for label, name in enumerate(names)
-        for path in sorted(folder.rglob(f"{name}/*"))
-        if is_film(path)
-    ]
+def _tested(films: Iterable[Film]) -> set[Patient]:
+    """Patients with films in the test split, where no running number is taken for a patient."""
+    surely = (Known.TABLE, Known.PATIENT_ID)
+    return {film.patient for film in films if film.split == "test" and film.known in surely}
 
 
-def other_files(folder: Path) -> list[Path]:
-    """The files in class folders below `folder` that are no film by their name."""
-    return [
-        path
-        for name in (*CLASSES, *_NUMBERED)
-        for path in sorted(folder.rglob(f"{name}/*"))
-        if path.is_file() and not path.name.startswith(".") and not is_film(path)
-    ]
-
-
-def _is_called(path: Path, name: str) -> bool:
-    return path.name != name and path.name.upper() == name and path.is_dir()
-
-
-def is_film(path: Path) -> bool:
-    """Tell by its name, or of a file without a suffix by its first bytes, as PACS export DICOM."""
-    # macOS leaves a "._film.jpeg" beside each film in an archive, which is none.
-    if path.name.startswith(".") or not path.is_file():
-        return False
-    return path.suffix.lower() in SUFFIXES or (not path.suffix and _is_dicom(path))
-
-
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return format_of(file.read(DICOM_PREFIX_BYTES)) is Format.DICOM
-
-
-def _split(folder: Path, path: Path) -> str:
-    above = (folder.resolve().name, *path.relative_to(folder).parts[:-2])
-    named = [_SPLITS[name.lower()] for name in above if name.lower() in _SPLITS]
-    return "test" if "test" in named else named[-1] if named else ""
+def _sharing(films: Sequence[Film], held_out: set[Patient]) -> set[Patient]:
+    """`held_out`, and all who share the bytes of a film with them or with the test split."""
+    whose: dict[str, set[Patient]] = defaultdict(set)
+    found = set(held_out)
+    for film in films:
+        if film.twin and film.split != "test":
+            whose[film.twin].add(film.patient)
+    for film in films:
+        if film.split == "test":
+            found |= whose.get(film.twin, set())
+    grown = True
+    while grown:
+        grown = False
+        for patients in whose.values():
+            if patients & found and not patients <= found:
+                found |= patients
+                grown = True
+    return found
 
 
 def _without_test(films: Iterable[Film]) -> list[Film]:
     return [film for film in films if film.split != "test"]
 
 
-def _divide(films: Iterable[Film], held_out: set[Patient]) -> tuple[list[Film], list[Film]]:
+def _divide(films: Sequence[Film], held_out: set[Patient]) -> tuple[list[Film], list[Film]]:
     usable = _without_test(films)
+    held_out = _sharing(films, held_out | _tested(films))
     training = [film for film in usable if film.patient not in held_out]
     validation = [film for film in usable if film.patient in held_out]
     for part_name, part in (("training", training), ("validation", validation)):
@@ -215,22 +395,3 @@ def _divide(films: Iterable[Film], held_out: set[Patient]) -> tuple[list[Film], 
                     f"{len(usable)} outside test): there are too few patients to split; add films."
                 )
     return training, validation
-
-
-def _patient_in(path: Path) -> str | None:
-    """The patient that a DICOM file names, by a hash; None where it names none or is broken."""
-    # Imported late: whoever has no DICOM films goes without the libraries.
-    from imaging.dicom import patient_of
-
-    try:
-        return patient_of(path.read_bytes())
-    except NotReadable:
-        return None
-
-
-def _patient(path: Path, label: int) -> Patient:
-    published = _PUBLISHED_NAME.match(path.name)
-    if published is None:
-        name = (_is_dicom(path) and _patient_in(path)) or path.stem
-        return Patient(label, series="", number=0, name=name)
-    return Patient(label, published["series"], int(published["number"]))

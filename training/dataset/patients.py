@@ -1,50 +1,132 @@
-"""Whose films they are, where their names do not tell: a table of a site's own."""
+"""Patients by a table of the site's own, and patients who are never to be trained on."""
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from training.dataset.folder import BadDataset, Film, Patient
+from screening.messages import printable
+from training.dataset.files import copies
+from training.dataset.folder import BadDataset, Film, Patient, films_below, tell
+from training.dataset.identity import Known, digest
+from training.dataset.names import Names, read_table
 
 _COLUMNS = ("film", "patient")
 
 
-def name_patients(films: list[Film], data: Path, table: Path) -> list[Film]:
+def name_patients(films: Sequence[Film], data: Path, table: Path) -> list[Film]:
     """The films below `data` with the patients that the CSV file `table` gives them.
 
     It has the columns `film` (the path below `data`, or the file's name alone) and `patient` (any
-    text). Raises BadDataset for a table that can't be read, or that leaves a film out.
+    text). Raises BadDataset for a table that can't be read, that leaves a film out, or that names
+    two patients for one.
     """
-    named = _read(table)
-    found = []
-    for film in films:
-        below = str(film.path.relative_to(data))
-        patient = named.get(below) or named.get(film.path.name)
-        if patient is None:
-            raise BadDataset(f"{table} names no patient for {below}: add a line for each film.")
-        # Of no class: the films of one patient may be healthy and ill.
-        found.append(replace(film, patient=Patient(0, series="", number=0, name=patient)))
-    return found
+    named = _named(data, [film.path for film in films], table)
+    if nameless := [film for film in films if film.path not in named]:
+        others = f" and {len(nameless) - 1:,} other films" if len(nameless) > 1 else ""
+        raise BadDataset(
+            f"{table} names no patient for {_below(nameless[0], data)}{others}: "
+            "add a line for each film."
+        )
+    return [replace(film, patient=named[film.path], known=Known.TABLE) for film in films]
 
 
-def tell_nameless(films: list[Film]) -> list[str]:
-    """A sentence where no film says whose it is: each would count as a patient of its own."""
-    if any(film.patient.series or film.patient.name != film.path.stem for film in films):
+def patients_kept_out(
+    kept_out: Path | None,
+    found: Sequence[Film],
+    films: Sequence[Film],
+    table: Path | None = None,
+) -> set[Patient]:
+    """The patients of `films` who have films below `kept_out` too; nobody without it.
+
+    `films` are those of `find_films`, `found`, in the same order, with the patients of `table` if
+    there is one. The same person is told by PatientID, name or folder, by the table, or by a file
+    with the same bytes. Raises BadDataset where there is a table, and none of these tells whose a
+    film kept out is.
+    """
+    if kept_out is None:
+        return set()
+    apart = films_below(kept_out)
+    by_table = _named(kept_out, [film.path for film in apart], table) if table else {}
+    paths = {film.path for film in apart}
+    same = [
+        group
+        for group in copies([*paths, *(film.path for film in found if film.path not in paths)])
+        if paths & set(group)
+    ]
+    copied = {path for group in same for path in group} | paths
+    here = {film.path for film in found}
+    told = {path for group in same if here & set(group) for path in group} | here
+    theirs = {film.patient for film in apart}
+    digests = {film.patient.digest for film in apart if film.known is not Known.NOTHING}
+    digests |= {patient.digest for patient in by_table.values()}
+    nobody = [
+        film
+        for film in apart
+        if film.known is Known.NOTHING and film.path not in by_table and film.path not in told
+    ]
+    if table and nobody:
+        raise BadDataset(
+            f"Whose film {_below(nobody[0], kept_out)} of --keep-out is can't be told, nor that of "
+            f"{len(nobody) - 1:,} others: add lines for them to {table}."
+        )
+    if nobody:
+        tell(
+            [
+                f"Whose {len(nobody):,} films of --keep-out are can't be told, "
+                f"{_below(nobody[0], kept_out)} for one: their patients' other films may be "
+                "trained on."
+            ]
+        )
+    return {
+        film.patient
+        for first, film in zip(found, films, strict=True)
+        if film.path in copied
+        or first.patient in theirs
+        or (film.known is not Known.NOTHING and film.patient.digest in digests)
+    }
+
+
+def tell_nameless(films: Sequence[Film]) -> list[str]:
+    """A sentence about films that do not say whose they are."""
+    nameless = [film for film in films if film.known is Known.NOTHING]
+    if not nameless:
         return []
+    whose = (
+        "No film's name tells its patient"
+        if len(nameless) == len(films)
+        else f"The names of {len(nameless):,} of {len(films):,} films do not tell their patients"
+    )
     return [
-        "No film's name tells its patient, so each counts as a patient of its own, and one "
-        "patient's films may be trained on and held out. Name them with --patients CSV, a table "
-        "with the columns film and patient."
+        f"{whose}, so each counts as a patient of its own, and one patient's films may be trained "
+        "on and held out. Name them with --patients CSV, a table with the columns film and patient."
     ]
 
 
-def _read(table: Path) -> Mapping[str, str]:
-    try:
-        with table.open(newline="") as file:
-            rows = csv.DictReader(file)
-            if not set(_COLUMNS) <= set(rows.fieldnames or ()):
-                raise BadDataset(f"{table} must begin with a line of its columns: film,patient.")
-            return {row["film"]: row["patient"] for row in rows if row["patient"]}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadDataset(f"{table} can't be read as a CSV file: {error}.") from error
+def _named(data: Path, paths: Iterable[Path], table: Path) -> dict[Path, Patient]:
+    """The patients that `table` gives to the films at `paths` below `data`."""
+    names = Names(data, paths)
+    spelt: dict[str, str] = {}
+    by_path: dict[Path, str] = {}
+    by_file_name: dict[Path, str] = {}
+    for row in read_table(table, _COLUMNS):
+        if not row["patient"]:
+            continue
+        # Spellings of one number are one patient, shown as the first of them.
+        patient = spelt.setdefault(digest(row["patient"]), row["patient"])
+        films = names.find(row["film"])
+        alone = not {"/", "\\"} & set(row["film"])
+        for film in films:
+            known = by_file_name if alone else by_path
+            if known.setdefault(film, patient) != patient:
+                raise BadDataset(
+                    f"{table} names two patients for {printable(row['film'])}, "
+                    f"{printable(known[film])} and {printable(patient)}: keep one line of them."
+                )
+    # Of no class: the films of one patient may be healthy and ill.
+    return {
+        film: Patient(0, "", 0, patient) for film, patient in {**by_file_name, **by_path}.items()
+    }
+
+
+def _below(film: Film, folder: Path) -> str:
+    return printable(str(film.path.relative_to(folder)))

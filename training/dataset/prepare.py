@@ -20,16 +20,16 @@ from training.dataset.duplicates import Fingerprint, Pair, find_pairs, fingerpri
 from training.dataset.figures import draw_distribution, draw_examples
 from training.dataset.folder import (
     CLASSES,
+    UNFINISHED,
     BadDataset,
     Film,
-    find_films,
-    other_files,
-    patients_below,
     split_as_reported,
     split_films,
+    survey,
     tell_shared_patients,
 )
-from training.dataset.patients import name_patients, tell_nameless
+from training.dataset.names import open_table
+from training.dataset.patients import name_patients, patients_kept_out, tell_nameless
 from training.dataset.split import FOLD, FOLDS, SEED
 
 Split: TypeAlias = Literal["patients", "report"]
@@ -73,9 +73,9 @@ def prepare(
 ) -> Summary:
     """Label, check, split and draw the films below `data`, and leave in `out` what a job reads.
 
-    `films.csv` (every film: its label, part and patient), `duplicates.csv`, `summary.json`,
-    `distribution.png`, `examples.png`, and the built-in algorithm's four channels (see
-    channels.py). `split` is `patients`, the same blocks of patient numbers that `train` holds
+    `films.csv` (every film: its label, part, patient and file in a channel), `duplicates.csv`,
+    `summary.json`, `distribution.png`, `examples.png`, and the built-in algorithm's four channels
+    (see channels.py). `split` is `patients`, the same blocks of patient numbers that `train` holds
     out, or `report`, 46 films held out as in the 2020 report. Films of a test split are checked and
     counted but lie in no channel; films that can't be read are named and left out. `patients` is a
     table as `name_patients` takes it.
@@ -84,15 +84,13 @@ def prepare(
     """
     console = Console()
     _claim(out, data)
-    found = find_films(data)
-    if patients:
-        found = name_patients(found, data, patients)
-    for sentence in tell_nameless(found):
-        console.print(sentence)
-    apart = patients_below(kept_out)
+    seen = survey(data)
+    found = name_patients(seen.films, data, patients) if patients else seen.films
+    notes = [*seen.notes, *tell_nameless(found)]
+    for sentence in notes:
+        console.print(sentence, markup=False)
+    apart = patients_kept_out(kept_out, seen.films, found, patients)
     films, fingerprints, unreadable = _look_at(found)
-    for path in other_files(data):
-        console.print(f"Left out, since it is no JPEG, PNG or DICOM: {path}", markup=False)
     for one in unreadable:
         console.print(
             f"Left out, since it can't be read: {one.film.path}. {one.reason}", markup=False
@@ -108,9 +106,9 @@ def prepare(
     duplicates = _Duplicates(films, part, find_pairs(fingerprints))
 
     _clear(out)
-    _write_films(out / _FILMS, data, found, part)
     _write_duplicates(out / "duplicates.csv", data, duplicates)
-    write_channels(out, training, validation, SEED)
+    placed = write_channels(out, training, validation, SEED)
+    _write_films(out / _FILMS, data, found, part, placed)
     draw_distribution(parts, out / "distribution.png")
     draw_examples(training, out / "examples.png")
     summary: Summary = {
@@ -119,11 +117,13 @@ def prepare(
         "films": len(films),
         "parts": {name: _count(members) for name, members in parts.items()},
         "splits": {name: _count(members) for name, members in _as_given(films).items()},
+        "notes": notes,
         "patients_in_two_splits": tell_shared_patients(films),
         "unreadable": [{"Pic": _name(one.film, data), "reason": one.reason} for one in unreadable],
         "duplicates": _count_duplicates(data, duplicates),
     }
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    (out / UNFINISHED).unlink()
     _tell(console, summary, out)
     return summary
 
@@ -138,15 +138,17 @@ def _claim(out: Path, data: Path) -> None:
         )
     if out.exists() and not out.is_dir():
         raise BadDataset(f"{out} is a file: choose another --out.")
-    if out.is_dir() and any(out.iterdir()) and not (out / _FILMS).exists():
+    ours = (out / _FILMS).exists() or (out / UNFINISHED).exists()
+    if out.is_dir() and any(out.iterdir()) and not ours:
         raise BadDataset(f"{out} holds something else already: choose an empty --out.")
 
 
 def _clear(out: Path) -> None:
     """Remove an earlier result's channels: a film of theirs may be in another part now."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / UNFINISHED).touch()
     for channel in CHANNELS:
         shutil.rmtree(out / channel, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
 
 
 def _look_at(films: Sequence[Film]) -> tuple[list[Film], list[Fingerprint], list[Unreadable]]:
@@ -170,17 +172,24 @@ def _look_at(films: Sequence[Film]) -> tuple[list[Film], list[Fingerprint], list
     )
 
 
-def _write_films(path: Path, data: Path, films: Sequence[Film], part: Mapping[Film, str]) -> None:
-    with path.open("w", newline="") as file:
+def _write_films(
+    path: Path,
+    data: Path,
+    films: Sequence[Film],
+    part: Mapping[Film, str],
+    placed: Mapping[Path, Path],
+) -> None:
+    with open_table(path) as file:
         table = csv.writer(file)
-        table.writerow(["Pic", "pneumonia", "part", "split", "patient"])
+        table.writerow(["Pic", "pneumonia", "part", "split", "patient", "file"])
         for film in films:
-            in_part = part.get(film, "unreadable")
-            table.writerow([_name(film, data), film.label, in_part, film.split, film.patient])
+            where = (part.get(film, "unreadable"), film.split)
+            file_name = placed[film.path].as_posix() if film.path in placed else ""
+            table.writerow([_name(film, data), film.label, *where, film.patient, file_name])
 
 
 def _write_duplicates(path: Path, data: Path, duplicates: _Duplicates) -> None:
-    with path.open("w", newline="") as file:
+    with open_table(path) as file:
         table = csv.writer(file)
         table.writerow(["Pic", "same_as", "kind", "differing_bits", "across"])
         for pair in duplicates.pairs:

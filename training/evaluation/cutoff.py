@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from training.dataset.folder import BadDataset, Film
+from training.dataset.folder import BadDataset, Film, split_of
 from training.evaluation.calibration import Floats, Rate, wilson
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.metrics import ExpectedPerThousand, per_thousand
@@ -35,8 +35,7 @@ class Choice:
 
 def refuse_test_films(data: Path, films: Sequence[Film]) -> None:
     """Raise BadDataset where films of a published test split are among `films` below `data`."""
-    below = {part.lower() for film in films for part in film.path.relative_to(data).parts[:-1]}
-    if _TEST in {data.name.lower(), data.resolve().name.lower(), *below}:
+    if any(split_of(data, film.path) == _TEST for film in films):
         raise BadDataset(
             f"{data} holds test films, and a cutoff chosen on them would make every figure that is "
             "later measured on them too good: choose it on validation films, "

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset.folder import CLASSES, BadDataset, Film, find_films
+from screening.messages import printable
+from training.dataset.folder import CLASSES, BadDataset, Film, Survey, survey, tell
+from training.dataset.names import Names, open_table, read_list
 from training.evaluation.bootstrap import auc_interval
 from training.evaluation.calibration import BINS, Floats
 from training.evaluation.metrics import Json, measure, measure_subgroup
@@ -72,7 +74,7 @@ def save(evaluation: Evaluation, data: Path, out: Path) -> None:
     """Leave `metrics.json` and `predictions.csv` in the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(evaluation.metrics, indent=2) + "\n")
-    with (out / "predictions.csv").open("w", newline="") as file:
+    with open_table(out / "predictions.csv") as file:
         table = csv.writer(file)
         table.writerow(["film", "label", "probability"])
         for film, probability in zip(evaluation.films, evaluation.probabilities, strict=True):
@@ -97,13 +99,15 @@ def predict_films(asked: ParallelPredictor, films: Sequence[Film]) -> Floats:
 
 
 def chosen_films(data: Path, only: Path | None) -> list[Film]:
-    """The films below `data`, or those of them that `only` lists.
+    """The films below `data`, each once, or those of them that `only` lists.
 
     `only` is a file of paths relative to `data`, one a line, like the `validation.txt` of a
-    training run: no other film is looked at. Raises BadDataset for films that aren't there.
+    training run: no other film is looked at, and a copy that it lists under a name of its own
+    counts. What is left out is told on stderr. Raises BadDataset for films that aren't there.
     """
-    films = find_films(data)
-    return _listed(films, data, only) if only else films
+    found = survey(data)
+    tell(found.notes)
+    return _listed(found, data, only) if only else _without_copies(found.films)
 
 
 def labels_of(films: Sequence[Film]) -> Floats:
@@ -118,19 +122,38 @@ def _interval(
     return {"auc_interval": interval} if interval else {}
 
 
-def _listed(films: Sequence[Film], data: Path, only: Path) -> list[Film]:
-    try:
-        names = only.read_text().split()
-    except OSError as error:
-        raise BadDataset(f"The list {only} can't be read: {error.strerror}.") from error
-    found = {str(film.path.relative_to(data)): film for film in films}
-    missing = [name for name in names if name not in found]
+def _without_copies(films: Sequence[Film]) -> list[Film]:
+    """The films without those whose file has the bytes of an earlier one of the same class."""
+    first: dict[tuple[str, int], Film] = {}
+    for film in films:
+        if film.twin:
+            first.setdefault((film.twin, film.label), film)
+    kept = [f for f in films if not f.twin or first[f.twin, f.label] is f]
+    if copies := len(films) - len(kept):
+        tell([f"{copies:,} films are copies of others under other names; each counts once."])
+    return kept
+
+
+def _listed(found: Survey, data: Path, only: Path) -> list[Film]:
+    lines = read_list(only)
+    by_path = {film.path: film for film in found.films} | found.again
+    names = Names(data, by_path)
+    listed = [(line, names.find(line)) for line in lines]
+    missing = [line for line, paths in listed if not paths]
     if missing:
         raise BadDataset(
-            f"{len(missing)} of the {len(names)} films in {only} are not below {data}, "
-            f"{missing[0]} for one: name the folder that the list was made from."
+            f"{len(missing)} of the {len(lines)} films in {only} are not below {data}, "
+            f"{printable(missing[0])} for one: name the folder that the list was made from."
         )
-    films = [found[name] for name in names]
+    unclear = [line for line, paths in listed if len({by_path[path] for path in paths}) > 1]
+    if unclear:
+        raise BadDataset(
+            f"{len(unclear)} of the {len(lines)} films in {only} may be any of several below "
+            f"{data}, {printable(unclear[0])} for one: list each by its path."
+        )
+    films = list(dict.fromkeys(by_path[path] for _, paths in listed for path in sorted(paths)))
+    if twice := len(lines) - len(films):
+        tell([f"{only} lists {twice:,} films twice; each counts once."])
     if len({film.label for film in films}) < len(CLASSES):
         raise BadDataset(f"{only} lists films of one class only: list some of both.")
     return films

@@ -55,7 +55,9 @@ class LiveEndpoint:
             except Rejected as rejected:
                 if rejected.code in KINDS:
                     raise StrangePicture(rejected.code, str(rejected)) from None
-                raise NotReadable(str(rejected)) from None
+                refused = NotReadable(str(rejected))
+                refused.code = rejected.code
+                raise refused from None
             except NotAnswered as problem:
                 # The function tries everything again; AWS's code says whether that helps.
                 if problem.code not in _PASSING or attempt + 1 == ATTEMPTS:

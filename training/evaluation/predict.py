@@ -12,7 +12,8 @@ from rich.table import Table
 from screening.errors import Mistake
 from screening.judgement import Finding, finding_of
 from screening.messages import printable
-from training.dataset.folder import is_film
+from training.dataset.files import list_files
+from training.dataset.folder import tell
 from training.evaluation.predictor import (
     NotAllRead,
     ParallelPredictor,
@@ -30,10 +31,18 @@ def films_below(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             films.append(path)
             continue
-        below = [each for each in sorted(path.rglob("*")) if is_film(each)]
-        if not below:
-            raise Mistake(f"There is no JPEG, PNG or DICOM film in {path}.")
-        films += below
+        listing = list_files(path)
+        if not listing.films:
+            others = f"; {len(listing.others):,} other files lie there" if listing.others else ""
+            raise Mistake(f"There is no JPEG, PNG or DICOM film in {path}{others}.")
+        if listing.others:
+            tell(
+                [
+                    f"{len(listing.others):,} files in {path} are no JPEG, PNG or DICOM and are "
+                    f"left out, {printable(str(min(listing.others)))} for one."
+                ]
+            )
+        films += sorted(listing.films)
     return films
 
 

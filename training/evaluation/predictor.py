@@ -14,7 +14,9 @@ from rich.progress import track
 from imaging.refusals import NotReadable
 from imaging.rendition import for_an_endpoint
 from screening.errors import Mistake
+from screening.formats import refuse_others
 from screening.messages import printable
+from screening.refusals import Code, Rejected
 from serving.gate import StrangePicture
 from serving.network import Network
 
@@ -50,7 +52,7 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Unread:
-    """In place of probabilities: why there are none, fit to be shown, and the gate's code."""
+    """In place of probabilities: why there are none, and the code that the application gives."""
 
     why: str
     code: str | None = None
@@ -76,13 +78,13 @@ class ParallelPredictor:
 
         def one(image: Path) -> Probabilities | Unread:
             try:
-                return self.predictor.classify(for_an_endpoint(image.read_bytes()), gated=gated)
+                film = image.read_bytes()
+                refuse_others(film)
+                return self.predictor.classify(for_an_endpoint(film), gated=gated)
             except OSError as error:
                 return Unread(f"{error.strerror or error}.")
-            except NotReadable as error:
-                return Unread(str(error))
-            except StrangePicture as refused:
-                return Unread(str(refused), refused.code)
+            except (NotReadable, Rejected, StrangePicture) as refused:
+                return Unread(str(refused), refused.code if film else Code.EMPTY)
 
         bar = Console(stderr=True)
         with ThreadPoolExecutor(self.at_once) as pool:

@@ -61,7 +61,7 @@ def write_report(evaluation: Evaluation, data: Path, cutoff: float, typed: str, 
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for chart in charts:
-        (figures / f"{chart.name}.svg").write_text(chart.svg)
+        (figures / f"{chart.name}.svg").write_text(chart.svg, encoding="utf-8")
     confusions = [_confusion(evaluation.metrics, each) for each in shown]
     at_cutoff = confusions[-1]
     page = _environment().get_template("report.html.jinja")
@@ -85,7 +85,9 @@ def write_report(evaluation: Evaluation, data: Path, cutoff: float, typed: str, 
             missed=_worst(evaluation, cutoff, label=1),
             alarms=_worst(evaluation, cutoff, label=0),
             classes=CLASSES,
-        )
+        ),
+        encoding="utf-8",
+        errors="backslashreplace",  # names may be no UTF-8
     )
     return report
 

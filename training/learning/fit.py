@@ -1,6 +1,7 @@
 """The training loop: films and a recipe in, the averaged network out."""
 
 import hashlib
+import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 
 from training.learning.augment import augment, mix
 from training.learning.network import ResNet18, train_mode
-from training.learning.recipe import Recipe
+from training.learning.recipe import BadRecipe, Recipe
 
 MOMENTUM = 0.9
 WARM_UP = 0.2  # share of the run in which the learning rate rises
@@ -99,8 +100,12 @@ def fit(
                 loss = _step(network, optimizer, scaler, batch, targets, recipe)
                 schedule.step()
                 average(averaged, network, recipe.ema_decay, schedule.last_epoch)
+                if not math.isfinite(loss):
+                    raise diverged(epoch, recipe)
                 total += loss * len(chosen)
                 bar.update(task, advance=len(chosen), loss=f"loss {loss:.3f}")
+            if not predict_logits(averaged, training.films[chosen]).isfinite().all():
+                raise diverged(epoch, recipe)
             state = {
                 "epoch": epoch + 1,
                 "network": network.state_dict(),
@@ -117,8 +122,17 @@ def fit(
 def save_state(state: dict[str, Any], checkpoint: Path) -> None:
     """Replace `checkpoint` whole: whoever is interrupted here keeps the one before."""
     unfinished = checkpoint.with_suffix(".part")
-    torch.save(state, unfinished)
+    saved = io.BytesIO()
+    torch.save(state, saved)
+    unfinished.write_bytes(saved.getbuffer())  # of a full disk PyTorch itself says something else
     unfinished.replace(checkpoint)
+
+
+def diverged(epoch: int, recipe: Recipe) -> BadRecipe:
+    return BadRecipe(
+        f"Training diverged in epoch {epoch + 1}: the network's numbers are no numbers any more. "
+        f"Lower the recipe's learning_rate, now {recipe.learning_rate:g}, and train anew."
+    )
 
 
 @torch.inference_mode()

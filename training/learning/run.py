@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from training.dataset.folder import Film
+from training.dataset.names import write_list
 from training.learning.fit import Labelled
 from training.learning.network import ResNet18
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
@@ -42,8 +44,7 @@ def note_split(
     The latter by hashes, which tell nobody's name, and with those of the run `start`: a network
     still knows what it began with.
     """
-    listed = "".join(f"{film.path.relative_to(data)}\n" for film in held_out)
-    (out / "validation.txt").write_text(listed)
+    write_list(out / "validation.txt", (film.path.relative_to(data) for film in held_out))
     known = {_patient_digest(film) for film in training}
     if start and (start / PATIENTS).is_file():
         known.update((start / PATIENTS).read_text().split())
@@ -99,7 +100,19 @@ def epochs_done(out: Path) -> int:
     checkpoint = out / "checkpoint.pt"
     if not checkpoint.exists():
         return 0
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"])
+    return int(load_checkpoint(checkpoint)["epoch"])
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What `fit` left in the file `path`. Raises BadRecipe where it is damaged."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # PyTorch raises whatever its unpickler does
+        raise BadRecipe(
+            f"{path} is no checkpoint of a training run, or is damaged: remove it, and the run "
+            "begins anew."
+        ) from error
+    return state
 
 
 def add_to_curve(out: Path, epoch: int, size: int, loss: float, auc: float) -> None:

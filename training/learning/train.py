@@ -12,17 +12,16 @@ from training.dataset.folder import (
     CLASSES,
     Film,
     find_films,
-    patients_below,
     split_films,
     tell_shared_patients,
 )
-from training.dataset.patients import name_patients, tell_nameless
+from training.dataset.patients import name_patients, patients_kept_out, tell_nameless
 from training.dataset.pixels import load_films
 from training.evaluation.evaluate import evaluate_films, labels_of, predict_films, save
 from training.evaluation.metrics import measure
 from training.evaluation.predictor import load_network
 from training.learning.augment import augment
-from training.learning.fit import Labelled, fit, predict_logits, without_copies
+from training.learning.fit import Labelled, diverged, fit, predict_logits, without_copies
 from training.learning.gate import Gate
 from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
@@ -32,6 +31,7 @@ from training.learning.run import (
     claim,
     claim_source,
     epochs_done,
+    load_checkpoint,
     note_split,
     refuse_known_patients,
 )
@@ -64,14 +64,13 @@ def train(
     from another start.
     """
     console = Console()
-    films = find_films(data)
-    if patients:
-        films = name_patients(films, data, patients)
-    apart = patients_below(kept_out)
+    found = find_films(data)
+    films = name_patients(found, data, patients) if patients else found
+    apart = patients_kept_out(kept_out, found, films, patients)
     training, validation = split_films(films, recipe.fold, recipe.folds, apart)
     claim(out, recipe)
     for sentence in (*tell_shared_patients(films), *tell_nameless(films)):
-        console.print(sentence)
+        console.print(sentence, markup=False)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
 
     stored = load_films(training, recipe.stored_size, "training")
@@ -92,7 +91,10 @@ def train(
         console.print(f"Goes on after epoch {done} of {recipe.epochs}, from {out}.")
 
     def report(epoch: int, loss: float, averaged: ResNet18) -> None:
-        normal, pneumonia = predict_logits(averaged, held).double().T.numpy()
+        logits = predict_logits(averaged, held)
+        if not logits.isfinite().all():
+            raise diverged(epoch, recipe)
+        normal, pneumonia = logits.double().T.numpy()
         score = measure(labels, expit(pneumonia - normal))["auc"]
         add_to_curve(out, epoch, recipe.size_at(epoch), loss, score)
         console.print(
@@ -129,9 +131,7 @@ def network_to_start_from(
     refuse_known_patients(run, held_out)
     if checkpoint.is_file():
         network = ResNet18()
-        network.load_state_dict(
-            torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
-        )
+        network.load_state_dict(load_checkpoint(checkpoint)["averaged"])
         return network
     network = weights_of(served)
     random = torch.Generator().manual_seed(recipe.seed)

@@ -1,0 +1,14 @@
+"""Files with patients' data: readable by their owner alone."""
+
+import os
+from pathlib import Path
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, new or in place of what is there, for the owner to read and write."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE), "wb") as file:
+        os.fchmod(file.fileno(), FILE_MODE)  # of a file that was there
+        file.write(data)

@@ -1,0 +1,106 @@
+"""The loop of every function that a queue invokes: read, work, set aside, postpone.
+
+Each message ends in one of four ways. It is done, and SQS deletes it; it failed, and comes back
+after a wait that grows with its tries; it waits for something, and comes back when that is due; or
+no other try would help, and it is moved to the dead-letter queue.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from aws.errors import AWS_ERRORS
+from aws.observe import Observer
+from aws.queue import NotSent, Queue, wait_seconds
+from screening.refusals import GivenUp, Later
+from screening.upload import MalformedMessage
+
+# Lambda's event and context in, the messages that failed out. The context is Lambda's own, or any
+# object with its attributes.
+Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+class Item(Protocol):
+    """What a message is about."""
+
+    @property
+    def log_id(self) -> str: ...
+
+
+_Item = TypeVar("_Item", bound=Item)
+
+
+@dataclass(frozen=True)
+class Consumer:
+    queue: Queue
+    dead_letters: Queue
+    observer: Observer
+    first_wait: int
+    most_tries: int
+
+    def consume(
+        self,
+        event: dict[str, Any],
+        read: Callable[[str], _Item | None],
+        work: Callable[[Sequence[_Item]], Mapping[_Item, BaseException]],
+    ) -> dict[str, Any]:
+        """Return Lambda's answer about a batch.
+
+        `read` returns what a message's body is about, or None if that is nothing of ours, and
+        raises MalformedMessage. `work` gets all items at once, equal ones as often as they came,
+        and returns those that are not done and why.
+        """
+        messages = {each["messageId"]: SQSRecord(each) for each in event["Records"]}
+        items: dict[str, _Item] = {}
+        failures: dict[str, BaseException] = {}
+        for name, message in messages.items():
+            try:
+                item = read(message.body)
+            except MalformedMessage as malformed:
+                failures[name] = malformed
+                continue
+            if item is None:
+                self.observer.ignored(message)
+            else:
+                items[name] = item
+        undone = work(list(items.values()))
+        failures |= {name: undone[item] for name, item in items.items() if item in undone}
+
+        waits: list[tuple[SQSRecord, int]] = []
+        for name, failure in failures.items():
+            message = messages[name]
+            film = items[name].log_id if name in items else None
+            if self._set_aside(message, failure):
+                self.observer.given_up(message, film, failure)
+                continue
+            if isinstance(failure, Later) and film:
+                self.observer.waits(message, film, failure)
+                waits.append((message, failure.seconds))
+            else:
+                self.observer.failed(message, film, failure)
+                tries = int(message.attributes.approximate_receive_count)
+                waits.append((message, wait_seconds(self.first_wait, tries, self.most_tries)))
+        try:
+            self.queue.postpone(waits)
+        except AWS_ERRORS as error:
+            # The messages come back all the same, when the queue's visibility timeout is over.
+            self.observer.not_postponed(error)
+        return {
+            "batchItemFailures": [{"itemIdentifier": message.message_id} for message, _ in waits]
+        }
+
+    def _set_aside(self, message: SQSRecord, failure: BaseException) -> bool:
+        """Return whether the message is in the dead-letter queue; if not, it comes back."""
+        if isinstance(failure, GivenUp):
+            body = failure.body
+        elif isinstance(failure, MalformedMessage):
+            body = message.body
+        else:
+            return False
+        try:
+            self.dead_letters.send([body])
+        except (*AWS_ERRORS, NotSent):
+            return False
+        return True

@@ -1,0 +1,26 @@
+"""A limit on a whole call: a socket's own time limit begins anew with every byte that arrives."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+def within(seconds: float, call: Callable[[], _T]) -> _T:
+    """Return what `call` returns, or raise TimeoutError once it has taken `seconds`.
+
+    A call that takes longer goes on in a thread of its own until its peer hangs up; its result is
+    dropped.
+    """
+    result: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller as it is
+            result.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return result.result(seconds)

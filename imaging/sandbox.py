@@ -1,0 +1,287 @@
+"""Renders films in worker processes, so that a hostile file costs one try and nothing else.
+
+A supervisor process starts once and has everything imported. For each film it forks a worker with
+limits on memory and time, which reads the one film, answers and ends. The supervisor's environment
+holds nothing of the function's, such as its credentials, and a worker opens no file and no
+connection, and starts no process. Nothing but pipes joins them: Lambda has no /dev/shm for
+multiprocessing's queues.
+
+Run as a program, this module is the supervisor. Each message on the pipes is its length in eight
+bytes and that many bytes: in, a film; out, a JSON line about it, and the PNG after that.
+
+System calls are not filtered: libseccomp and its bindings are LGPL, Lambda's kernel has no
+Landlock, and a filter of our own would be one more thing to get wrong.
+"""
+
+import codecs
+import contextlib
+import errno
+import json
+import os
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from imaging.refusals import NotReadable
+from imaging.rendered import Rendition
+from screening.facts import facts_from, plain
+from screening.refusals import Code
+
+MEMORY_BYTES = 768 * 1024 * 1024  # beyond the supervisor's: three times what 40 megapixels take
+SECONDS = 20.0
+START_SECONDS = 30.0
+
+_LENGTH = struct.Struct(">Q")
+_ROOT = Path(__file__).parents[1]
+# What Python and its libraries need to start; all else may be the function's secrets.
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
+_TRIES = 2  # of a worker that is killed from outside, as where memory is short
+
+
+class RefusedInSandbox(NotReadable):
+    """What the worker answered about the film: a code and a sentence."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class SandboxBroke(Exception):
+    """The supervisor is gone or silent, or a worker failed: it is not known why, so try again."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    memory_bytes: int = MEMORY_BYTES
+    seconds: float = SECONDS
+
+
+class Sandbox:
+    """A supervisor and the pipes to it; for one thread at a time. Starts it when first needed."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._supervisor: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the supervisor, unless it runs, and go on without waiting for it."""
+        if self._supervisor is not None and self._supervisor.poll() is None:
+            return
+        self.close()
+        self._supervisor = subprocess.Popen(
+            [sys.executable, "-m", "imaging.sandbox", json.dumps(vars(self.limits))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # where libraries would quote the patient
+            cwd=_ROOT,
+            env=_environment(),
+        )
+
+    def render(self, data: bytes) -> Rendition:
+        """Return the film's rendition; raise NotReadable, or SandboxBroke where to try again."""
+        self.start()
+        supervisor = self._supervisor
+        if supervisor is None or supervisor.stdin is None or supervisor.stdout is None:
+            raise SandboxBroke("The decoder could not be started.")
+        deadline = time.monotonic() + START_SECONDS + self.limits.seconds
+        try:
+            _send(supervisor.stdin, data)
+            answer = _receive(supervisor.stdout, deadline)
+        except (OSError, EOFError, TimeoutError):
+            self.close()
+            raise SandboxBroke("The decoder broke down; it is started anew.") from None
+        return _understood(answer)
+
+    def close(self) -> None:
+        """End the supervisor, and with it any worker."""
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is None:
+            return
+        for pipe in (supervisor.stdin, supervisor.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        supervisor.kill()
+        supervisor.wait()
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    # One thread: whoever forks should have no other.
+    path = os.pathsep.join(map(str, sys.path))
+    return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _understood(answer: bytes) -> Rendition:
+    line, _, png = answer.partition(b"\n")
+    said = json.loads(line)
+    if "failure" in said:
+        raise SandboxBroke(f"The decoder failed: {said['failure']}.")
+    if "reason" in said:
+        raise RefusedInSandbox(said["code"], said["reason"])
+    return Rendition(png, facts_from(said["facts"]) if said["facts"] else None)
+
+
+def _send(pipe: IO[bytes], data: bytes) -> None:
+    pipe.write(_LENGTH.pack(len(data)))
+    pipe.write(data)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes], deadline: float) -> bytes:
+    (length,) = _LENGTH.unpack(_read(pipe, _LENGTH.size, deadline))
+    return _read(pipe, length, deadline)
+
+
+def _read(pipe: IO[bytes], length: int, deadline: float) -> bytes:
+    parts, missing = [], length
+    while missing:
+        ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        part = os.read(pipe.fileno(), min(missing, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+# --- the supervisor ---
+
+
+def _answer_to(data: bytes) -> bytes:
+    """Return a worker's answer about a film."""
+    from imaging.rendition import render
+
+    try:
+        rendition = render(data)
+    except NotReadable as refusal:
+        return _refusal(refusal.code, str(refusal))
+    except MemoryError:
+        return _too_large()
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        # A library wanted to open a file, to import a part of itself: not the film's fault.
+        return json.dumps({"failure": "it may open no file"}).encode() + b"\n"
+    facts = plain(rendition.facts) if rendition.facts else None
+    return json.dumps({"facts": facts}).encode() + b"\n" + rendition.png
+
+
+def _too_large() -> bytes:
+    return _refusal(
+        Code.TOO_LARGE, "The file takes more memory or time than a film needs. Export it anew."
+    )
+
+
+def _refusal(code: str, reason: str) -> bytes:
+    return json.dumps({"code": code, "reason": reason}).encode() + b"\n"
+
+
+def _supervised(data: bytes, limits: Limits, answer_to: Callable[[bytes], bytes]) -> bytes:
+    """Return a worker's answer; one that dies or takes too long is the file's fault.
+
+    It is not where the worker is killed from outside: then it is tried once more.
+    """
+    for _ in range(_TRIES):
+        answer = _in_a_worker(data, limits, answer_to)
+        if answer is not None:
+            return answer
+    return _too_large()
+
+
+def _in_a_worker(data: bytes, limits: Limits, answer_to: Callable[[bytes], bytes]) -> bytes | None:
+    """Fork, and return the worker's answer; None where somebody else killed it."""
+    reading, writing = os.pipe()
+    worker = os.fork()
+    if worker == 0:
+        try:
+            os.close(reading)
+            _confine(limits)
+            with os.fdopen(writing, "wb") as pipe:
+                _send(pipe, answer_to(data))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    answer: bytes | None = None
+    status: int | None = None
+    with os.fdopen(reading, "rb") as pipe:
+        try:
+            answer = _receive(pipe, time.monotonic() + limits.seconds)
+        except TimeoutError:
+            answer = _too_large()
+        except EOFError:
+            status = _exit_status(worker)
+    if status is None:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+    elif os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return None
+    return answer or _too_large()
+
+
+def _exit_status(worker: int) -> int | None:
+    """Return how a worker ended that has closed its pipe; None where it goes on all the same."""
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(worker, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.001)
+    return None
+
+
+def _confine(limits: Limits) -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + limits.memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Past the first it is ended by SIGXCPU: SIGKILL would look like somebody else's.
+    seconds = int(limits.seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    for inherited in (sys.stdin, sys.stdout):  # the way to the function
+        os.close(inherited.fileno())
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE):
+        resource.setrlimit(limit, (0, 0))
+
+
+def _import_all() -> None:
+    """Import what renders, and what libraries would import at the first film: workers can't.
+
+    Here only: the process that starts a sandbox does without the codecs.
+    """
+    import imagecodecs
+    import numpy.ma  # noqa: F401
+    from PIL import Image
+    from pydicom.charset import python_encoding
+
+    import imaging.rendition  # noqa: F401
+
+    Image.preinit()
+    imagecodecs.packbits_decode  # noqa: B018 - imported as it is asked for
+    for encoding in set(python_encoding.values()):
+        with contextlib.suppress(LookupError):
+            codecs.lookup(encoding)
+
+
+def _supervise(limits: Limits) -> None:
+    _import_all()
+    incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
+    while header := incoming.read(_LENGTH.size):
+        (length,) = _LENGTH.unpack(header)
+        data = incoming.read(length)
+        _send(outgoing, _supervised(data, limits, _answer_to))
+        del data
+
+
+if __name__ == "__main__":
+    _supervise(Limits(**json.loads(sys.argv[1])))

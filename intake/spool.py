@@ -1,0 +1,185 @@
+"""Films on their way from a sender to the bucket: bounded on the disk, never in memory."""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import BinaryIO
+
+LARGEST_FILM = 64 * 2**20  # bytes, as the application takes them
+FOLDER = "cxr-alert-receive"
+_SUFFIX = ".dcm"
+_BUFFER_BYTES = 2**18
+
+OUT_OF_RESOURCES = 0xA700  # DICOM status; the sender tries again later
+CANNOT_UNDERSTAND = 0xC000  # DICOM status; to send the same again is no use
+
+
+class Refusal(Enum):
+    """Why a film is not taken: the status and, in at most 64 characters, the reason."""
+
+    TOO_LARGE = (CANNOT_UNDERSTAND, f"The film is larger than {LARGEST_FILM // 2**20} MB.")
+    EMPTY = (CANNOT_UNDERSTAND, "The request has no film in it.")
+    SPOOL_FULL = (OUT_OF_RESOURCES, "The spool is full. Send the film again later.")
+    SPOOL_BROKEN = (OUT_OF_RESOURCES, "The spool can't be written. Send the film again.")
+    S3_AWAY = (OUT_OF_RESOURCES, "S3 took no film in time. Send the film again later.")
+    FAILED = (OUT_OF_RESOURCES, "The receiver failed. Send the film again later.")
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+
+
+class SpoolRefused(Exception):
+    """The spool can't be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The file's bytes before its data set, and the UID of the transfer syntax."""
+
+    data: bytes
+    transfer_syntax: str
+
+
+class Spool:
+    """A folder of the receiver's own below `parent`, which other people's files may share."""
+
+    def __init__(self, parent: Path, most_bytes: int) -> None:
+        self.folder = parent / FOLDER
+        self._left = most_bytes
+        self._lock = threading.Lock()
+        self._in_use: int | None = None
+
+    def open(self) -> None:
+        """Make and lock the folder, and remove what an earlier run left: senders still have it."""
+        parent = self.folder.parent
+        try:
+            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            # O_NOFOLLOW: what lies behind a link is not ours to remove.
+            self._in_use = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            os.fchmod(self._in_use, 0o700)
+            fcntl.flock(self._in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in self.folder.glob(f"*{_SUFFIX}"):
+                left.unlink()
+            with _new_file(self.folder) as probe:
+                Path(probe.name).unlink()
+        except BlockingIOError:
+            self.close()
+            raise SpoolRefused(f"another receiver uses {parent}; give each its own") from None
+        except OSError as error:
+            self.close()
+            raise SpoolRefused(f"{self.folder} can't be written: {error.strerror}") from None
+
+    def close(self) -> None:
+        if self._in_use is not None:
+            os.close(self._in_use)
+            self._in_use = None
+
+    def reserve(self, size: int) -> bool:
+        with self._lock:
+            if size > self._left:
+                return False
+            self._left -= size
+            return True
+
+    def release(self, size: int) -> None:
+        with self._lock:
+            self._left += size
+
+
+class IncomingFilm:
+    """One data set, written as its fragments come in; past a bound, the rest is thrown away.
+
+    It stands in for the temporary file that pynetdicom would write, so it has `file` and `flush`.
+    `header` is asked for when the first fragment comes, which is when it is known.
+    """
+
+    def __init__(self, spool: Spool, header: Callable[[], Header]) -> None:
+        self.refusal: Refusal | None = None
+        self.size = 0  # bytes of the file in the spool
+        self.settled = False
+        self._spool = spool
+        self._header = header
+        self._file: BinaryIO | None = None
+        self._digest = hashlib.sha256()
+
+    @property
+    def file(self) -> "IncomingFilm":
+        return self
+
+    def flush(self) -> None:
+        """Leave it to the buffer: only the whole film is read."""
+
+    def write(self, data: bytes) -> None:
+        if self.refusal:
+            return
+        try:
+            if self._file is None:
+                header = self._header()
+                self._file = _new_file(self._spool.folder)
+                # Not the header, which names the version of a library.
+                self._digest.update(header.transfer_syntax.encode() + b"\n")
+                self._append(header.data)
+            self._digest.update(data)
+            self._append(data)
+        except OSError:
+            self._refuse(Refusal.SPOOL_BROKEN)
+
+    def whole(self) -> Path | None:
+        """Return the file once all fragments are in; None, with a refusal, where there is none."""
+        if self._file is None:
+            self.refusal = self.refusal or Refusal.EMPTY
+            return None
+        try:
+            self._file.flush()
+        except OSError:
+            self._refuse(Refusal.SPOOL_BROKEN)
+            return None
+        return Path(self._file.name)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of transfer syntax and data set: equal for the same film sent twice."""
+        return self._digest.hexdigest()
+
+    def discard(self) -> None:
+        """Remove the file; to do so twice does no harm."""
+        self.settled = True
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            file.close()
+        except OSError:
+            pass  # the disk is full: nothing of it is needed any more
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+            self._spool.release(self.size)
+            self.size = 0
+
+    def _append(self, data: bytes) -> None:
+        if self.size + len(data) > LARGEST_FILM:
+            self._refuse(Refusal.TOO_LARGE)
+        elif not self._spool.reserve(len(data)):
+            self._refuse(Refusal.SPOOL_FULL)
+        elif self._file is not None:
+            self.size += len(data)
+            self._file.write(data)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        self.discard()
+
+
+def _new_file(folder: Path) -> BinaryIO:
+    path = folder / f"{secrets.token_hex(8)}{_SUFFIX}"
+    return open(
+        path, "xb", _BUFFER_BYTES, opener=lambda name, flags: os.open(name, flags, mode=0o600)
+    )
