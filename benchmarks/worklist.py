@@ -20,16 +20,16 @@ from typing import Any
 
 from rich.console import Console
 
-from aws.worklist_table import item
 from cxr_alert.local import stack
-from reviewing.entry import Entry, State, enter
-from reviewing.review import Reading
 from screening.clock import stamp
 from screening.film_name import film_name
 from screening.judgement import Answer, judge
 from screening.record import AlertState, Record
 from testbed.worklist_api import Api, log_in
 from tests.e2e.application import POSITIVE, Application, wait_until
+from worklist.rules.entry import Entry, State, enter
+from worklist.rules.review import Reading
+from worklist.tables.worklist_table import item
 
 CUTOFF = Decimal("0.1")
 REVIEWED = 0.98  # the share of what was asked that is done: the last few days' is open
@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--films", type=int, default=100_000, metavar="N")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings = stack.Settings(Path(folder), parameters={"SampleShare": "0"})
+        settings = stack.Settings(Path(folder), worklist={"SampleShare": "0"})
         with stack.running(settings) as running:
             _fill(running, chosen.films)
             api = log_in(running, "lee", "readers")

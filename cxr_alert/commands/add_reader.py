@@ -27,7 +27,7 @@ def _run(options: argparse.Namespace) -> None:
     from cxr_alert.operate.application import open_application
 
     groups = readers.GROUPS if options.administrator else readers.GROUPS[:1]
-    with open_application(options.stack) as found:
+    with open_application(options.stack, worklist=True) as found:
         password = readers.add(found, options.name, groups, options.email)
         address = found.outputs["WorklistUrl"]
     say(f"{options.name} may log in at {address}/")

@@ -14,7 +14,7 @@ def _run(options: argparse.Namespace) -> None:
     from cxr_alert.operate import worklist
     from cxr_alert.operate.application import open_application
 
-    with open_application(options.stack) as found:
+    with open_application(options.stack, worklist=True) as found:
         films = sum(1 for _ in worklist.enlist_all(found))
     if options.json:
         print_json({"films": films})

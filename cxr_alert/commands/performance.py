@@ -31,7 +31,7 @@ def _run(options: argparse.Namespace) -> None:
     from cxr_alert.operate import worklist
     from cxr_alert.operate.application import open_application
 
-    with open_application(options.stack) as found:
+    with open_application(options.stack, worklist=True) as found:
         tables = worklist.performance(found, options.days, options.sensitivity)
     if options.json:
         print_json([asdict(each) for each in tables])

@@ -15,7 +15,7 @@ def _run(options: argparse.Namespace) -> None:
     from cxr_alert.operate import worklist
     from cxr_alert.operate.application import open_application
 
-    with open_application(options.stack) as found:
+    with open_application(options.stack, worklist=True) as found:
         waiting = worklist.waiting(found)
     if options.json:
         print_json(asdict(waiting))

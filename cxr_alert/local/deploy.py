@@ -5,58 +5,81 @@ import platform
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
 
 from cxr_alert.local import emulator, environment, processes
 
-STACK_NAME = "cxr-alert"
-_ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+
+@dataclass(frozen=True)
+class Template:
+    """A template of the repository, and the stack that it becomes."""
+
+    path: Path
+    stack_name: str
+
+    @property
+    def directory(self) -> str:
+        """The directory, in the state directory, where it is built."""
+        return f"build-{self.stack_name}"
+
+
+APPLICATION = Template(processes.ROOT / "template.yaml", "cxr-alert")
+WORKLIST = Template(processes.ROOT / "functions/worklist/template.yaml", "cxr-alert-worklist")
+
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 SAM = processes.ROOT / ".venv-sam" / "bin" / "sam"
 
 
-def start_build(state: Path) -> subprocess.Popen[bytes]:
+def start_build(template: Template, state: Path) -> subprocess.Popen[bytes]:
     """Start `sam build`; it needs no cloud, so the rest of the stack can start meanwhile."""
     home = state / "sam"
     home.mkdir(exist_ok=True)
     # SAM asks the package index weekly for news of itself; told it just did, it does not.
     (home / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}))
     runtime = emulator.python_runtime()
-    options: list[str | Path] = ["--template-file", processes.ROOT / "template.yaml"]
+    options: list[str | Path] = ["--template-file", template.path, "--language-extensions"]
     # Without SAM's cache: it does not see changes in rooms that a Makefile copies.
-    options += ["--build-dir", state / "build", "--parallel"]
+    options += ["--build-dir", state / template.directory, "--parallel"]
     options += ["--parameter-overrides", f"PythonRuntime={runtime}"]
     # SAM keeps dependencies below the directory it is called in, and removes those of other builds.
-    return processes.start("sam build", [SAM, "build", *options], _environment(state), state, state)
+    scratch = state / f"sam-{template.stack_name}"
+    scratch.mkdir(exist_ok=True)
+    name = _named("sam build", template)
+    return processes.start(name, [SAM, "build", *options], _environment(state), state, scratch)
 
 
-def wait_build(process: subprocess.Popen[bytes], state: Path) -> None:
-    processes.wait_until_done("sam build", process, state, 300)
+def wait_build(template: Template, process: subprocess.Popen[bytes], state: Path) -> None:
+    processes.wait_until_done(_named("sam build", template), process, state, 300)
 
 
-def deploy(endpoint_url: str, state: Path, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Deploy the built template with profile `local`; returns the stack's outputs by name."""
-    given = {
-        "PythonRuntime": emulator.python_runtime(),
-        "Architecture": _ARCHITECTURE,
-        **parameters,
-    }
-    options: list[str | Path] = ["--template-file", state / "build" / "template.yaml"]
+def deploy(
+    template: Template, endpoint_url: str, state: Path, parameters: Mapping[str, str]
+) -> dict[str, str]:
+    """Deploy a built template with profile `local`; returns the stack's outputs by name."""
+    options: list[str | Path] = ["--template-file", state / template.directory / "template.yaml"]
     options += ["--config-file", processes.ROOT / "samconfig.toml", "--config-env", "local"]
-    options += ["--stack-name", STACK_NAME, "--no-confirm-changeset"]
+    options += ["--stack-name", template.stack_name, "--no-confirm-changeset"]
+    given = {"PythonRuntime": emulator.python_runtime(), **parameters}
     options += ["--parameter-overrides", *(f"{k}={v}" for k, v in given.items())]
     environ = {**_environment(state), **environment.aws(endpoint_url)}
-    process = processes.start("sam deploy", [SAM, "deploy", *options], environ, state)
-    processes.wait_until_done("sam deploy", process, state, 120)
-    return _outputs(environment.session(), endpoint_url)
+    name = _named("sam deploy", template)
+    process = processes.start(name, [SAM, "deploy", *options], environ, state)
+    processes.wait_until_done(name, process, state, 120)
+    return _outputs(environment.session(), endpoint_url, template.stack_name)
 
 
-def _outputs(session: boto3.Session, endpoint_url: str) -> dict[str, str]:
+def _named(command: str, template: Template) -> str:
+    return command if template == APPLICATION else f"{command} {template.stack_name}"
+
+
+def _outputs(session: boto3.Session, endpoint_url: str, stack_name: str) -> dict[str, str]:
     client = session.client(
         "cloudformation", endpoint_url=endpoint_url, config=environment.client_config()
     )
-    (stack,) = client.describe_stacks(StackName=STACK_NAME)["Stacks"]
+    (stack,) = client.describe_stacks(StackName=stack_name)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
@@ -69,7 +92,7 @@ def _environment(state: Path) -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         # What functions/render/Makefile fetches compiled libraries for: this machine.
         "PYTHON_RUNTIME": emulator.python_runtime(),
-        "ARCHITECTURE": _ARCHITECTURE,
+        "ARCHITECTURE": ARCHITECTURE,
         "SAM_CLI_TELEMETRY": "0",
         "__SAM_CLI_APP_DIR": str(state / "sam"),
     }

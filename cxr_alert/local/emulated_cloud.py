@@ -90,7 +90,9 @@ def _get_range(
         return status, answered, body
     found = s3._parse_range(asked, len(body))
     if found is None:
-        return status, answered, body
+        message = "The requested range is not satisfiable"
+        refused: tuple[int, dict[str, Any], Any] = s3._error("InvalidRange", message, 416, key)
+        return refused
     first, last = found
     # A checksum is the whole film's, and S3 sends none with a part of it.
     answered = {name: answered[name] for name in answered if "checksum" not in name.lower()}
@@ -107,6 +109,22 @@ s3._get_object = _get_range
 _tokenize = lru_cache(256)(dynamodb._tokenize)
 dynamodb._tokenize = lambda expression: list(_tokenize(expression))
 dynamodb._condition_syntax_error = lru_cache(256)(dynamodb._condition_syntax_error)
+
+# Functions that share a log group have streams that name them; the emulator's don't.
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+
+_emit_lambda_logs = lambda_svc._emit_lambda_logs
+
+
+def _emit_into_named_stream(func: dict[str, Any], *rest: Any, **options: Any) -> None:  # noqa: ANN401
+    config = func.get("config") or func
+    if config.get("LoggingConfig"):
+        version = f"{config['FunctionName']}[{config.get('Version', '$LATEST')}]"
+        func = {**config, "Version": version}
+    _emit_lambda_logs(func, *rest, **options)
+
+
+lambda_svc._emit_lambda_logs = _emit_into_named_stream
 
 # SNS mails; the emulator only takes the subscriptions. Here each mail goes into the Maildir that
 # CXR_ALERT_MAIL names: to those whose filter policy admits it, with the text for e-mail, both as

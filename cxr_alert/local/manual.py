@@ -21,7 +21,6 @@ def write(stack: Stack, samples: Path) -> str:
     aws = "aws" if shutil.which("aws") else ".venv-sam/bin/aws"
     film = min((samples / "PNEUMONIA").glob("*.jpeg"))
     table = stack.outputs["ScreeningsTableName"]
-    password = readers.password(stack, READER, operated.GROUPS)
     # Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for everything but SQS.
     return f"""\
 The application is running on this machine, until `make down`.
@@ -31,12 +30,7 @@ The application is running on this machine, until `make down`.
 
 In a shell of its own, point the AWS CLI at it:
   . {_short(file)}
-
-Read films in the browser:
-  address   {stack.outputs["WorklistUrl"]}/
-  user      {READER}
-  password  {password}
-
+{_worklist(stack)}
 Drop an X-ray:
   {aws} s3 cp {_short(film)} s3://{stack.outputs["UploadsBucketName"]}/
 
@@ -58,6 +52,18 @@ Look up the film's record, and the latest positives:
   {aws} dynamodb query --table-name {table} --index-name latest-findings \\
     --key-condition-expression 'finding = :f' --no-scan-index-forward --max-items 5 \\
     --expression-attribute-values '{{":f": {{"S": "PNEUMONIA"}}}}'"""
+
+
+def _worklist(stack: Stack) -> str:
+    if "WorklistUrl" not in stack.outputs:
+        return ""
+    password = readers.password(stack, READER, operated.GROUPS)
+    return f"""
+Read films in the browser:
+  address   {stack.outputs["WorklistUrl"]}/
+  user      {READER}
+  password  {password}
+"""
 
 
 def settings(stack: Stack) -> dict[str, str]:

@@ -34,12 +34,14 @@ class Settings:
 
     `state` holds its logs, builds and records; one stack at a time lives in a state directory.
     The environments are added to what the emulator (and so the function) and the container see;
-    `parameters` are the template's.
+    `parameters` are template.yaml's, `worklist` those of the worklist, or None to go without one;
+    a checkout without the worklist's room goes without it, too.
     """
 
     state: Path
     model: Path = SHIPPED_NETWORK
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    worklist: Mapping[str, str] | None = dataclasses.field(default_factory=dict)
     emulator_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     container_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -228,7 +230,11 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     container_url = f"http://127.0.0.1:{ports[1]}"
 
     say("Building the function, starting the cloud emulator and the model container")
-    build = children["sam build"] = deploy.start_build(state)
+    templates = [deploy.APPLICATION]
+    if settings.worklist is not None and deploy.WORKLIST.path.exists():
+        templates.append(deploy.WORKLIST)
+    builds = {each: deploy.start_build(each, state) for each in templates}
+    children.update({f"sam build {each.stack_name}": builds[each] for each in templates})
     children[emulator.NAME] = emulator.start(
         ports[0], container_url, state, settings.emulator_environment
     )
@@ -237,15 +243,29 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     )
     emulator.wait(children[emulator.NAME], ports[0], state)
     container.wait(children[container.NAME], ports[1], state)
-    deploy.wait_build(build, state)
-
-    say("Deploying template.yaml into the emulator")
-    addresses = {
-        "WorklistAddress": f"{emulator.url(ports[0])}/worklist",
-        "LoginAddress": emulator.url(ports[0]),
-    }
-    outputs = deploy.deploy(emulator.url(ports[0]), state, {**addresses, **settings.parameters})
+    for template, build in builds.items():
+        deploy.wait_build(template, build, state)
+    outputs = _deploy(settings, deploy.WORKLIST in templates, ports[0], say)
     return Stack(settings, ports[0], ports[1], outputs, children)
+
+
+def _deploy(
+    settings: Settings, with_worklist: bool, emulator_port: int, say: Say
+) -> dict[str, str]:
+    address, state = emulator.url(emulator_port), settings.state
+    say("Deploying template.yaml into the emulator")
+    parameters = {"Architecture": deploy.ARCHITECTURE, **settings.parameters}
+    outputs = deploy.deploy(deploy.APPLICATION, address, state, parameters)
+    if not with_worklist:
+        return outputs
+    say("Deploying functions/worklist/template.yaml into the emulator")
+    parameters = {
+        "WorklistAddress": f"{address}/worklist",
+        "LoginAddress": address,
+        "SecondFactor": "OPTIONAL",  # the emulator's login page has no second step
+        **(settings.worklist or {}),
+    }
+    return outputs | deploy.deploy(deploy.WORKLIST, address, state, parameters)
 
 
 def _stop(state: Path, children: Children) -> None:

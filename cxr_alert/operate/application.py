@@ -120,10 +120,10 @@ class Application:
 
 
 @contextmanager
-def open_application(stack: str) -> Iterator[Application]:
+def open_application(stack: str, *, worklist: bool = False) -> Iterator[Application]:
     """The application of a stack; an error of AWS meanwhile becomes one sentence."""
     try:
-        yield find(stack)
+        yield find_with_worklist(stack) if worklist else find(stack)
     except NoRegionError:
         raise Mistake(f"No AWS region is set. {_SETTINGS}") from None
     except NoCredentialsError:
@@ -169,17 +169,35 @@ def _is_local(address: str) -> bool:
 
 def find(stack_name: str) -> Application:
     """Return the application that was deployed under that name."""
+    outputs = _outputs(stack_name)
+    if outputs is None:
+        raise Mistake(
+            f"There is no stack {stack_name} in {boto3.session.Session().region_name}. Name "
+            f"another with --stack. {_SETTINGS}"
+        )
+    if "UploadsQueueUrl" not in outputs:
+        raise Mistake(f"The stack {stack_name} is not CXR Alert, or its deployment is not done.")
+    return Application(outputs)
+
+
+def find_with_worklist(stack_name: str) -> Application:
+    """Return the application of that name, with the outputs of its worklist's stack as well."""
+    found = find(stack_name)
+    outputs = _outputs(f"{stack_name}-worklist")
+    if outputs is None:
+        raise Mistake(
+            f"There is no stack {stack_name}-worklist; deploy the worklist first: "
+            "sam build --config-env worklist && sam deploy --config-env worklist."
+        )
+    return Application(found.outputs | outputs)
+
+
+def _outputs(stack_name: str) -> dict[str, str] | None:
     client: Any = boto3.client("cloudformation")
     try:
         (stack,) = client.describe_stacks(StackName=stack_name)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
-        raise Mistake(
-            f"There is no stack {stack_name} in {client.meta.region_name}. Name another with "
-            f"--stack. {_SETTINGS}"
-        ) from None
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
-    if "UploadsQueueUrl" not in outputs:
-        raise Mistake(f"The stack {stack_name} is not CXR Alert, or its deployment is not done.")
-    return Application(outputs)
+        return None
+    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}

@@ -20,9 +20,7 @@ def add(
 
     Cognito mails it to `email`; without one it is returned.
     """
-    pool = application.outputs.get("ReaderPoolId")
-    if pool is None:
-        raise Mistake("The worklist is off; deploy with Worklist=on first.")
+    pool = application.outputs["ReaderPoolId"]
     client: Any = boto3.client("cognito-idp")
     password = None if email else new_password()
     options: dict[str, Any] = (

@@ -12,21 +12,21 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from aws.reviewed import read_cases
-from aws.reviews_table import ReviewsTable
-from aws.worklist_table import WorklistTable, read_entry
 from cxr_alert.operate.application import Application
-from cxr_alert.private import FOLDER_MODE, write_private
 from imaging.bare import bare
 from imaging.refusals import NotReadable
-from reviewing.entry import Entry
-from reviewing.overdue import overdue_since
-from reviewing.performance import Case
-from reviewing.performance_tables import Table, tables
-from reviewing.review import Reading
 from screening.errors import Mistake
 from screening.formats import Format, format_of
 from training.dataset.identity import Patient, patient_in, published
+from training.dataset.private import FOLDER_MODE, write_private
+from worklist.rules.entry import Entry
+from worklist.rules.overdue import overdue_since
+from worklist.rules.performance import Case
+from worklist.rules.performance_tables import Table, tables
+from worklist.rules.review import Reading
+from worklist.tables.reviewed import read_cases
+from worklist.tables.reviews_table import ReviewsTable
+from worklist.tables.worklist_table import WorklistTable, read_entry
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}
 # The next film would be refused, too; any other refusal may be of this one's key or storage class.
@@ -86,8 +86,10 @@ def _cases(application: Application, days: int) -> list[Case]:
 def enlist_all(application: Application) -> Iterator[str]:
     """Enter every screening record into the worklist; yield the key of each.
 
-    For records from before the worklist was on, or missed by its stream.
+    For records from before the worklist was deployed, or set aside by its stream: those are counted
+    as entered from here on, and one that still fails ends this with its error.
     """
+    application.sqs.purge_queue(QueueUrl=application.outputs["NotEnlistedQueueUrl"])
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
     worklist = _worklist(application)
     for record in application.screenings.all():
@@ -189,24 +191,17 @@ def _film(application: Application, entry: Entry) -> bytes:
 
 
 def _worklist(application: Application) -> WorklistTable:
-    return WorklistTable(application.dynamodb, _name(application, "WorklistTableName"))
+    return WorklistTable(application.dynamodb, application.outputs["WorklistTableName"])
 
 
 def _reviews(application: Application) -> ReviewsTable:
-    return ReviewsTable(application.dynamodb, _name(application, "ReviewsTableName"))
-
-
-def _name(application: Application, output: str) -> str:
-    name = application.outputs.get(output)
-    if name is None:
-        raise Mistake("The worklist is off; deploy with Worklist=on first.")
-    return name
+    return ReviewsTable(application.dynamodb, application.outputs["ReviewsTableName"])
 
 
 def _settings(application: Application, function: str) -> dict[str, str]:
     """What a function of the worklist was deployed with."""
     client: Any = boto3.client("lambda")
-    name = _name(application, f"{function}FunctionName")
+    name = application.outputs[f"{function}FunctionName"]
     found: dict[str, str] = client.get_function_configuration(FunctionName=name)["Environment"][
         "Variables"
     ]
@@ -215,7 +210,7 @@ def _settings(application: Application, function: str) -> dict[str, str]:
 
 def _scan_items(application: Application, output: str) -> Iterator[dict[str, Any]]:
     pages = application.dynamodb.get_paginator("scan").paginate(
-        TableName=_name(application, output)
+        TableName=application.outputs[output]
     )
     for page in pages:
         yield from page["Items"]

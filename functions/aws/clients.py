@@ -31,6 +31,7 @@ READ_SECONDS = {
     "sagemaker-runtime": 15,  # a serverless endpoint starts its container first
     "sns": 3,  # giving up early repeats an alert that went out
     "sqs": 2,
+    "ssm": 2,
     "cloudwatch": 5,
 }
 _SPEAK_JSON = {"dynamodb", "sqs"}
@@ -62,6 +63,7 @@ class RenderClients:
 @dataclass(frozen=True)
 class NotifyClients:
     sns: "SNSClient"
+    ssm: Any
     make_sqs: Callable[[], "SQSClient"]
 
 
@@ -140,6 +142,7 @@ def make_notify_clients() -> NotifyClients:
     return NotifyClients(
         # One attempt: a second one would be a second message within the time that is for one.
         sns=_client("sns", attempts=1),
+        ssm=_client("ssm", attempts=1),
         make_sqs=lambda: _client("sqs"),
     )
 

@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+from aws_lambda_powertools.utilities.parameters import SSMProvider
+
 from aws.clients import NotifyClients
 from aws.consumer import Consumer, Handler
 from aws.observe import Observer
 from aws.queue import Queue
 from aws.topic import Topic
+from aws.worklist_address import WorklistAddress
 from screening.config import SECONDS, STACK, TOPIC, TRIES, URL, Variable
 from screening.digest import Alert, digest_message, digests, read_alert
 from screening.refusals import TryAgain
@@ -36,7 +39,9 @@ class Config:
     retry_seconds: Annotated[int, Variable(SECONDS, "whole seconds from 1 to 900")]
     most_tries: Annotated[int, Variable(TRIES, "the queue's maxReceiveCount")]
     look_up_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
-    worklist_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
+    worklist_address_parameter: Annotated[
+        str, Variable(r"(/[\w.-]+)+", "the name of a parameter in SSM")
+    ] = "/cxr-alert/worklist-address"
 
 
 def make_handler(config: Config, clients: NotifyClients) -> Handler:
@@ -49,12 +54,15 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
         first_wait=config.retry_seconds,
         most_tries=config.most_tries,
     )
+    worklist = WorklistAddress(
+        SSMProvider(boto3_client=clients.ssm), config.worklist_address_parameter
+    )
     observer.metrics.set_default_dimensions(stack=config.stack_name)
 
     def tell(alerts: Sequence[Alert]) -> Mapping[Alert, BaseException]:
         failures: dict[Alert, BaseException] = {}
         for digest in digests(alerts):
-            failure = _send(topic, digest, config)
+            failure = _send(topic, digest, config, worklist.find())
             _report(digest, failure)
             if failure:
                 failures |= dict.fromkeys(digest, failure)
@@ -68,9 +76,9 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
     return handler
 
 
-def _send(topic: Topic, digest: list[Alert], config: Config) -> TryAgain | None:
+def _send(topic: Topic, digest: list[Alert], config: Config, worklist: str) -> TryAgain | None:
     try:
-        message = digest_message(digest, config.look_up_url, config.worklist_url)
+        message = digest_message(digest, config.look_up_url, worklist)
         (failure,) = topic.publish([message])
         return failure
     finally:

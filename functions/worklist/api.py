@@ -1,4 +1,4 @@
-"""The handler of the worklist's API: it translates, the rules in `reviewing` decide.
+"""The handler of the worklist's API: it translates, the rules in `worklist.rules` decide.
 
 API Gateway lets only valid tokens through to `/api`; who may do what is asked again here, for each
 path. No address holds a film's key: a search comes in a body, and a film is called by its hash.
@@ -14,22 +14,22 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from aws.clients import WorklistClients
-from aws.pictures import FilmGone, Pictures, Piece
-from aws.reviewed import read_cases
-from aws.reviews_table import ReviewsTable
 from aws.screenings_table import Screenings
-from aws.worklist_table import Changed, WorklistTable
-from reviewing.entry import Entry, with_review
-from reviewing.film import film
-from reviewing.listing import read_wanted, row
-from reviewing.performance_tables import tables
-from reviewing.review import Review, Submitted, WrongRequest, read_submitted
-from reviewing.rights import NoRight, Person, Right, person
 from screening.clock import now, stamp
 from screening.config import BUCKET, TABLE, URL, Variable
 from screening.refusals import TryAgain
 from screening.rendition import rendition_key
 from worklist.page_files import COMMON_HEADERS, page_headers, read_page_file
+from worklist.rules.entry import Entry, with_review
+from worklist.rules.film import film
+from worklist.rules.listing import read_wanted, row
+from worklist.rules.performance_tables import tables
+from worklist.rules.review import Review, Submitted, WrongRequest, read_submitted
+from worklist.rules.rights import NoRight, Person, Right, person
+from worklist.tables.pictures import FilmGone, Pictures, Piece
+from worklist.tables.reviewed import read_cases
+from worklist.tables.reviews_table import ReviewsTable
+from worklist.tables.worklist_table import Changed, WorklistTable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -150,9 +150,13 @@ def add_review(name: str) -> Response[dict[str, Any]]:
             raise Changed("The film was screened again meanwhile; look at it once more.")
         review = _review(entry, submitted, caller)
         try:
-            _services().reviews.add(review, _services().worklist.write(with_review(entry, review)))
+            added = _services().reviews.add(
+                review, _services().worklist.write(with_review(entry, review))
+            )
         except Changed:
             continue
+        if not added and not _stands(review):
+            raise WrongRequest("Another review has this id; send it with a new one.")
         logger.info("Film reviewed", film=name, decision=review.decision, reader=caller.name)
         return _film(_entry(name), caller)
     raise Changed("Others review this film just now; send it again.")
@@ -224,6 +228,8 @@ def _body() -> object:
         return app.current_event.json_body
     except (TypeError, ValueError):
         raise WrongRequest("The request's body is not JSON.") from None
+    except RecursionError:
+        raise WrongRequest("The request's body is nested too deeply.") from None
 
 
 def _entry(name: str) -> Entry:
@@ -272,6 +278,15 @@ def _review(entry: Entry, submitted: Submitted, caller: Person) -> Review:
         hidden=entry.hidden,
         group=entry.group,
         chance=entry.chance,
+    )
+
+
+def _stands(review: Review) -> bool:
+    """Return whether the same review was written before: a page that got no answer sends again."""
+    return any(
+        (each.review, each.reader, each.reading, each.note)
+        == (review.review, review.reader, review.reading, review.note)
+        for each in _services().reviews.of_film(review.film)
     )
 
 

@@ -1,7 +1,9 @@
 """The handler that follows the screening records: each new or changed record has its entry.
 
 The table's stream calls it, in the order of the changes of each record. An entry can be made anew
-from its record at any time, so a batch that fails is simply done again.
+from its record at any time, so a batch that fails is simply done again. A record that can never be
+entered is tried some times; then the stream sets its place aside in a queue and goes on. When a
+record ends, its entry and its reviews end with it: nothing outlasts RecordRetentionDays.
 """
 
 from collections.abc import Callable
@@ -13,9 +15,11 @@ from aws_lambda_powertools import Logger
 from boto3.dynamodb.types import TypeDeserializer
 
 from aws.clients import WorklistClients
-from aws.worklist_table import WorklistTable
 from screening.config import TABLE, Variable
+from screening.film_name import film_name
 from screening.record import record_from
+from worklist.tables.reviews_table import ReviewsTable
+from worklist.tables.worklist_table import WorklistTable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,24 +36,20 @@ Handler: TypeAlias = Callable[[dict[str, Any], Any], Failures]
 @dataclass(frozen=True)
 class Config:
     worklist_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
+    reviews_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     sample_share: Annotated[Decimal, Variable(r"0|1(\.0*)?|0?\.\d+", "from 0 to 1")]
 
 
 def make_handler(config: Config, clients: WorklistClients) -> Handler:
     """Return the function that the stream calls with the changes of records."""
     worklist = WorklistTable(clients.dynamodb, config.worklist_table)
+    reviews = ReviewsTable(clients.dynamodb, config.reviews_table)
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
         """Return the first change that failed; the stream goes on from there."""
         for change in event["Records"]:
-            image = change["dynamodb"].get("NewImage")
-            if image is None:  # the record expired; what was read of it stays
-                continue
-            flat = {name: _from_dynamodb(value) for name, value in image.items()}
             try:
-                record = record_from(flat)
-                if not record.repeats:  # the film is in the list by its earlier version
-                    worklist.enlist(record, config.sample_share)
+                follow(change["dynamodb"])
             except Exception as error:  # noqa: BLE001 - what failed is tried again, whatever it was
                 # No trace: what others say in theirs may hold the key.
                 logger.warning("A record was not enlisted", error=type(error).__name__)
@@ -57,4 +57,20 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
                 return {"batchItemFailures": [{"itemIdentifier": number}]}
         return {"batchItemFailures": []}
 
+    def follow(change: dict[str, Any]) -> None:
+        image = change.get("NewImage")
+        if image is not None:
+            record = record_from(_plain(image))
+            if not record.repeats:  # the film is in the list by its earlier version
+                worklist.enlist(record, config.sample_share)
+            return
+        key = _plain(change["Keys"])
+        film = film_name(key["key"], key["version"])
+        reviews.remove(film)
+        worklist.remove(film)
+
     return handler
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: _from_dynamodb(value) for name, value in item.items()}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reviewing.review import WrongRequest
+from worklist.rules.review import WrongRequest
 
 _HERE = Path(__file__).parent / "page"
 _TYPES = {

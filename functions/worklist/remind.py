@@ -1,27 +1,33 @@
-"""The handler that tells again of positives nobody has reviewed; a schedule calls it.
+"""The handler that reminds people of positives that nobody has reviewed; a schedule calls it.
 
-Told first and marked after: who crashes in between tells twice rather than never.
+It sends first and marks after: if it stops in between, some films are in two reminders rather than
+in none. A run takes a bounded number of films, so that it marks all of them in its time; the next
+run goes on.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from aws_lambda_powertools import Logger
 
 from aws.clients import WorklistClients
-from aws.worklist_table import Changed, WorklistTable
-from reviewing.entry import Entry
-from reviewing.overdue import is_overdue, overdue_since, subject, text
 from screening.clock import now, stamp
 from screening.config import TABLE, TOPIC, URL, Variable
+from worklist.rules.entry import Entry
+from worklist.rules.overdue import is_overdue, overdue_since, subject, text
+from worklist.tables.worklist_table import Changed, WorklistTable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 _PARTS = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 _TRIES = 5
+MOST_FILMS = (
+    1000  # of one run: marked within a minute or two, and more than anybody reads in a mail
+)
 
 logger = Logger(service="remind")
 
@@ -43,12 +49,13 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
 
     def handler(_: dict[str, Any], __: "LambdaContext") -> dict[str, int]:
         before = overdue_since(now(), config.review_hours)
-        waiting = [
+        overdue = (
             entry
             for part in _PARTS
-            for entry in worklist.part(part, "0", before)
+            for entry in worklist.not_reminded(part, before)
             if is_overdue(entry, before)
-        ]
+        )
+        waiting = list(islice(overdue, MOST_FILMS))
         if waiting:
             tell(waiting)
             for entry in waiting:

@@ -26,8 +26,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
             "MaximumConcurrency": "2",
             "RetrySeconds": "1",
             "DigestSeconds": "1",
-            "SampleShare": "0",  # which films hide their score is for the tests to say
         },
+        worklist={"SampleShare": "0"},  # which films hide their score is for the tests to say
     )
     with contextlib.ExitStack() as held:
         with pytest.MonkeyPatch.context() as patch:

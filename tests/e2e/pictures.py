@@ -23,7 +23,7 @@ DRAWN = 3
 def main() -> int:
     """Start the application, drop samples, have them partly reviewed, and take the pictures."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = stack.Settings(Path(folder), parameters={"SampleShare": "0"})
+        settings = stack.Settings(Path(folder), worklist={"SampleShare": "0"})
         with stack.running(settings, print) as running, browser() as chromium:
             _fill(Application(running))
             page = chromium.new_page(viewport=DESK)

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import pytest
 
-from aws.worklist_table import item, read_entry
 from cxr_alert.local.processes import ROOT
 from screening.film_name import film_name
 from testbed.worklist_api import Answer, Api, log_in
 from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, Application, wait_until
+from worklist.tables.worklist_table import item, read_entry
 
 SOME_FILM = "0" * 32
 PATHS: dict[tuple[str, str], Any] = {
@@ -103,6 +103,8 @@ def test_an_id_token_opens_nothing(application: Application) -> None:
         ("POST", "api/list", {"cursor": "bm9uc2Vuc2U="}),
         ("POST", "api/list", {"since": "yesterday"}),
         ("POST", "api/list", ["to-review"]),
+        ("POST", "api/list", {"view": []}),
+        ("POST", "api/list", {"until": "9999-12-31T23:59:59Z"}),
         ("GET", "api/films/../../template.yaml", None),
         ("GET", "nothing.html", None),
     ],
@@ -112,6 +114,15 @@ def test_what_can_not_be_asked_is_refused_in_a_sentence(
 ) -> None:
     answer = reader.call(method, path, body)
     assert answer.status in (400, 404)
+
+
+def test_a_range_behind_the_films_end_is_refused_in_a_sentence(
+    application: Application, reader: Api
+) -> None:
+    film = listed(application, reader, "worklist/short.jpeg")
+    answer = reader.call("GET", f"api/films/{film}/image", range="bytes=99999999999-")
+    assert answer.status == 400
+    assert answer.json()["error"].endswith(".")
 
 
 def test_page_and_answers_are_kept_nowhere_and_run_nothing_of_others(
@@ -219,9 +230,12 @@ def test_a_review_sent_twice_stands_once(application: Application, reader: Api) 
     path = f"api/films/{film}/reviews"
     assert reader.call("POST", path, body).status == 200
     assert len(reader.call("POST", path, body).json()["reviews"]) == 1
-    # Another who knows its name changes nothing of it either.
-    said = reader.call("POST", path, {**body, "reading": "NORMAL"}).json()
-    assert [each["reading"] for each in said["reviews"]] == ["PNEUMONIA"]
+    # Another review under its id is refused, and changes nothing of it.
+    refused = reader.call("POST", path, {**body, "reading": "NORMAL"})
+    assert refused.status == 400
+    assert refused.json()["error"].endswith(".")
+    found = reader.call("GET", f"api/films/{film}").json()
+    assert [each["reading"] for each in found["reviews"]] == ["PNEUMONIA"]
 
 
 def test_a_review_of_a_judgement_that_is_gone_is_refused(

@@ -88,24 +88,24 @@ class BrokenCloud:
 
     def logged(self, output: str) -> list[str]:
         """What the function of that output has logged, line by line."""
-        logs: Any = self.stack.client("logs")
-        group = self._function.get_function_configuration(FunctionName=self.stack.outputs[output])[
-            "LoggingConfig"
-        ]["LogGroup"]
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        return [event["message"] for page in pages for event in page["events"]]
+        return self.log(self.stack.outputs[output])
 
     @property
     def _function(self) -> Any:
         return self.stack.client("lambda")
 
-    def log(self) -> list[str]:
-        """What the function has logged, line by line."""
+    def log(self, function: str = "") -> list[str]:
+        """What the functions, or the one of that name, have logged, line by line."""
         logs: Any = self.stack.client("logs")
         pages = logs.get_paginator("filter_log_events").paginate(
             logGroupName=self.stack.outputs["LogGroupName"]
         )
-        return [event["message"] for page in pages for event in page["events"]]
+        return [
+            event["message"]
+            for page in pages
+            for event in page["events"]
+            if function in event["logStreamName"]
+        ]
 
     @property
     def given_back(self) -> int:
@@ -188,7 +188,8 @@ def running(state: Path, parameters: Mapping[str, str]) -> Iterator[BrokenCloud]
         # Without the worklist, every call that the proxy counts is the one function's.
         settings = stack.Settings(
             state,
-            parameters={"Worklist": "off", **parameters},
+            parameters=parameters,
+            worklist=None,
             emulator_environment=proxy.environment,
         )
         with stack.running(settings) as started:

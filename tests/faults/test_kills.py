@@ -130,7 +130,7 @@ def test_a_rendition_that_is_never_there_ends_as_a_dead_letter(cloud: BrokenClou
         wait_until(lambda: cloud.waiting(dead), "a dead letter", 180)
     assert cloud.proxy.answered["PutObject"] - made == 5
     assert cloud.ledger.audit().dead == {film}
-    assert sum(redrive(cloud.operator(), dead)) == 1
+    assert sum(each.moved for each in redrive(cloud.operator(), dead)) == 1
     cloud.settle()
     assert cloud.ledger.record(film)
     report("S3: the rendition is never there", "in the dead-letter queue after five renderings")

@@ -175,10 +175,8 @@ def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> N
     assert [one for one in to_render if not allowed(*one)] == []
 
     every = needed | tracing
-    (policy,) = iam.list_role_policies(RoleName=role.rsplit("/", 1)[-1])["PolicyNames"]
-    document = iam.get_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyName=policy)
     granted: set[str] = set()
-    for statement in document["PolicyDocument"]["Statement"]:
+    for statement in _statements(iam, role.rsplit("/", 1)[-1]):
         actions = statement["Action"]
         granted |= {actions} if isinstance(actions, str) else set(actions)
     assert granted == set(every)
@@ -192,3 +190,14 @@ def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> N
     for taken in every:
         with denied(Application(cloud.stack), taken):
             assert [action for action, own in every.items() if not allowed(action, own)] == [taken]
+
+
+def _statements(iam: Any, role: str) -> list[dict[str, Any]]:
+    """All that a role is allowed: by its own policy, and by the one that the functions share."""
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    own = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    (attached,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    arn = attached["PolicyArn"]
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    shared = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    return [*own["Statement"], *shared["Statement"]]

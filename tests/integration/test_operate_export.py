@@ -13,18 +13,18 @@ import pytest
 from moto import mock_aws
 from PIL import Image
 
-from aws.worklist_table import WorklistTable
 from cxr_alert.operate.application import Application
 from cxr_alert.operate.worklist import Exported, export
 from imaging.readers import read_grey
-from reviewing.entry import Entry
-from reviewing.review import Reading
 from screening.errors import Mistake
 from screening.film_name import film_name
 from testbed.dicom_films import dicom
 from tests.integration.test_worklist_table import REGION, create_worklist_table
 from training.dataset.folder import find_films
 from training.dataset.identity import Known
+from worklist.rules.entry import Entry
+from worklist.rules.review import Reading
+from worklist.tables.worklist_table import WorklistTable
 
 NAME = "Mustermann^Max"
 GREY = np.add.outer(np.arange(48), np.arange(64)).astype(np.uint8)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aws.clients import NotifyClients
 from aws.consumer import Handler
@@ -85,9 +86,28 @@ def config(cloud: Cloud) -> Config:
     )
 
 
+@dataclass
+class Parameters:
+    """SSM as the worklist's stack leaves it: with its address, without, or not answering."""
+
+    address: str = ""
+    asked: int = 0
+
+    def get_parameter(self, Name: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.asked += 1
+        if not self.address:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Name": Name, "Value": self.address}}
+
+
+def clients(cloud: Cloud, topic: Topic, parameters: Parameters | None = None) -> NotifyClients:
+    ssm = parameters or Parameters()
+    return NotifyClients(sns=topic, ssm=ssm, make_sqs=lambda: cloud.sqs)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def notify(cloud: Cloud, topic: Topic, config: Config) -> Handler:
-    return make_handler(config, NotifyClients(sns=topic, make_sqs=lambda: cloud.sqs))  # type: ignore[arg-type]
+    return make_handler(config, clients(cloud, topic))
 
 
 def message(text: str) -> dict[str, Any]:
@@ -163,6 +183,20 @@ def test_the_digest_says_where_to_look_the_films_up(
     cloud: Cloud, topic: Topic, config: Config
 ) -> None:
     address = replace(config, look_up_url="https://worklist.example.org")
-    notify = make_handler(address, NotifyClients(sns=topic, make_sqs=lambda: cloud.sqs))  # type: ignore[arg-type]
+    notify = make_handler(address, clients(cloud, topic))
     run(notify, message(body("a.jpeg")))
     assert "https://worklist.example.org" in json.loads(topic.sent[0][1]["Message"])["email"]
+
+
+def test_mails_link_to_the_worklist_from_the_moment_it_is_deployed(
+    cloud: Cloud, topic: Topic, config: Config
+) -> None:
+    parameters = Parameters()
+    notify = make_handler(config, clients(cloud, topic, parameters))
+    run(notify, message(body("before.jpeg")))
+    parameters.address = "https://worklist.example.org"
+    run(notify, message(body("after.jpeg")))
+    run(notify, message(body("later.jpeg")))
+    texts = [json.loads(entry["Message"])["email"] for _, entry in topic.sent]
+    assert ["https://worklist.example.org/#film/" in text for text in texts] == [False, True, True]
+    assert parameters.asked == 2, "a known address is not asked for again at once"

@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from aws.reviewed import read_cases
-from aws.reviews_table import ReviewsTable
-from aws.worklist_table import INDEX, Changed, WorklistTable
-from reviewing.entry import REJECTED_YIELDS, Entry, State, enter, with_review
-from reviewing.listing import read_wanted
-from reviewing.performance import measure
-from reviewing.review import Reading, Review
 from screening.clock import stamp
 from screening.judgement import Finding, Judgement
 from screening.record import AlertState, Record
+from worklist.rules.entry import REJECTED_YIELDS, Entry, State, enter, with_review
+from worklist.rules.listing import read_wanted
+from worklist.rules.performance import measure
+from worklist.rules.review import Reading, Review
+from worklist.tables.reviewed import read_cases
+from worklist.tables.reviews_table import ReviewsTable
+from worklist.tables.worklist_table import INDEX, Changed, WorklistTable
 
 REGION = "us-east-1"
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)

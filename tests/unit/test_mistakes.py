@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cxr_alert.mistakes import sentence_of
 from cxr_alert.options import folder
-from cxr_alert.private import write_private
 from screening.errors import Mistake
+from training.dataset.private import write_private
 
 ROOT = Path(__file__).parents[2]
 # `python -c HIDING COMMAND ...`: the program without the packages that `make up` does not install.

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binomtest, gamma
 
-from reviewing.intervals import _gamma_quantile, agreement, weighted_count, wilson
-from reviewing.performance import Case, by, cutoff_for, measure, readers_agree, week
-from reviewing.review import Reading
+from worklist.rules.intervals import _gamma_quantile, agreement, weighted_count, wilson
+from worklist.rules.performance import Case, by, cutoff_for, measure, readers_agree, week
+from worklist.rules.review import Reading
 
 CUTOFF = 0.1
 

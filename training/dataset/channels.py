@@ -10,7 +10,6 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
-from cxr_alert.private import write_private
 from imaging.bare import stripped
 from imaging.grey import Grey
 from imaging.readers import read_grey
@@ -18,6 +17,7 @@ from screening.formats import Format, format_of
 from training.dataset.files import file_format
 from training.dataset.folder import CLASSES, Film, Patient
 from training.dataset.identity import Known, is_nameless
+from training.dataset.private import write_private
 
 IMAGES = ("train", "validation")
 LISTS = ("train_lst", "validation_lst")

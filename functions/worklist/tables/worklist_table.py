@@ -1,5 +1,6 @@
 """The worklist's entries in DynamoDB, one for each film, and the index that keeps them in order."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -8,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from reviewing.entry import Entry, enter
-from reviewing.listing import Cursor, Run, Stage, Wanted, merge
-from reviewing.review import Reading
 from screening.film_name import film_name
 from screening.record import Record
 from screening.upload import is_check_key
+from worklist.rules.entry import Entry, enter
+from worklist.rules.listing import Cursor, Run, Stage, Wanted, merge
+from worklist.rules.review import Reading
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -61,6 +62,9 @@ class WorklistTable:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 raise Changed from None
             raise
+
+    def remove(self, film: str) -> None:
+        self.client.delete_item(TableName=self.table, Key={"film": {"S": film}})
 
     def enlist(self, record: Record, share: Decimal) -> None:
         """Write a screening record's entry, unless it stands so already; none of a test film."""
@@ -172,6 +176,18 @@ class WorklistTable:
             },
         )
         return [read_entry(each) for page in pages for each in page["Items"]]
+
+    def not_reminded(self, part: str, last: str) -> Iterator[Entry]:
+        """Yield the films of a part up to a place that no reminder has named, page by page."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=INDEX,
+            KeyConditionExpression="part = :part AND place <= :last",
+            FilterExpression="attribute_not_exists(reminded)",
+            ExpressionAttributeValues={":part": {"S": part}, ":last": {"S": last}},
+        )
+        for page in pages:
+            yield from map(read_entry, page["Items"])
 
 
 def item(entry: Entry) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 LONGEST_NOTE = 2000
 _ID = re.compile(r"[0-9a-f-]{8,64}")
@@ -77,6 +77,15 @@ class Submitted:
     answers: str  # `classified` of the judgement that the reader had before their eyes
 
 
+def is_text(value: object, longest: int) -> TypeGuard[str]:
+    """Return whether it is text that can be stored: JSON also brings halves of characters."""
+    return (
+        isinstance(value, str)
+        and len(value) <= longest
+        and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    )
+
+
 def read_submitted(body: object) -> Submitted:
     """Return what the page sent; raise WrongRequest if it is no review."""
     if not isinstance(body, Mapping):
@@ -84,7 +93,7 @@ def read_submitted(body: object) -> Submitted:
     name, note = body.get("id"), body.get("note", "")
     if not isinstance(name, str) or not _ID.fullmatch(name):
         raise WrongRequest("A review needs an id of 8 to 64 hexadecimal digits.")
-    if not isinstance(note, str) or len(note) > LONGEST_NOTE:
+    if not is_text(note, LONGEST_NOTE):
         raise WrongRequest(f"A note is text of at most {LONGEST_NOTE} characters.")
     if not isinstance(body.get("answers"), str):
         raise WrongRequest("A review says by `answers` which judgement it answers.")

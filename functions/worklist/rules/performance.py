@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from reviewing.entry import Entry
-from reviewing.intervals import Estimate, agreement, share_of_sum, weighted_count, wilson
-from reviewing.review import Reading, Review
+from worklist.rules.entry import Entry
+from worklist.rules.intervals import Estimate, agreement, share_of_sum, weighted_count, wilson
+from worklist.rules.review import Reading, Review
 
 
 @dataclass(frozen=True)

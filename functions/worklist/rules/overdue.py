@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from reviewing.entry import Entry, State
 from screening.clock import stamp
+from worklist.rules.entry import Entry, State
 
 _NAMED = 20
 

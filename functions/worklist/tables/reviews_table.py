@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from aws.worklist_table import Changed
-from reviewing.review import Reading, Review
+from worklist.rules.review import Reading, Review
+from worklist.tables.worklist_table import Changed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -80,6 +80,12 @@ class ReviewsTable:
                 raise Changed from None
             raise
         return True
+
+    def remove(self, film: str) -> None:
+        """Delete the film's reviews; only when its screening record has ended."""
+        for review in self.of_film(film):
+            key = {"film": {"S": film}, "review": {"S": review.review}}
+            self.client.delete_item(TableName=self.table, Key=key)
 
 
 def _item(review: Review) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reviewing.entry import HIDDEN, Entry, State, place
-from reviewing.review import WrongRequest, decide
 from screening.clock import stamp
+from worklist.rules.entry import HIDDEN, Entry, State, place
+from worklist.rules.review import WrongRequest, decide, is_text
 
 LONGEST_PAGE = 100
 LONGEST_TEXT = 200
+LONGEST_PLACE = 200
+YEARS = range(1900, 3000)  # some hours more or less are still a time
 FINDINGS = ("PNEUMONIA", "REJECTED", "NORMAL")
 _VIEWS = {
     "to-review": (State.TO_REVIEW,),
@@ -94,11 +96,11 @@ def read_wanted(body: object) -> Wanted:
         raise WrongRequest("A question for the list is a JSON object.")
     view, finding = body.get("view", "to-review"), body.get("finding", "")
     text, size = body.get("text", ""), body.get("size", 50)
-    if view not in _VIEWS:
+    if not isinstance(view, str) or view not in _VIEWS:
         raise WrongRequest(f"A view is one of {', '.join(_VIEWS)}.")
-    if finding and finding not in FINDINGS:
+    if not isinstance(finding, str) or (finding and finding not in FINDINGS):
         raise WrongRequest(f"A finding is one of {', '.join(FINDINGS)}, or empty.")
-    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+    if not is_text(text, LONGEST_TEXT):
         raise WrongRequest(f"A search is text of at most {LONGEST_TEXT} characters.")
     if not isinstance(size, int) or not 1 <= size <= LONGEST_PAGE:
         raise WrongRequest(f"A page has 1 to {LONGEST_PAGE} films.")
@@ -122,6 +124,8 @@ def _time(text: object) -> str:
         raise WrongRequest("A time is such as 2026-11-22T10:15:30Z.") from None
     if time.tzinfo is None:
         raise WrongRequest("A time says its zone, such as 2026-11-22T10:15:30Z.")
+    if time.year not in YEARS:
+        raise WrongRequest(f"A time lies between the years {YEARS[0]} and {YEARS[-1]}.")
     return stamp(time)
 
 
@@ -130,9 +134,9 @@ def _cursor(text: object) -> Cursor:
         return Cursor()
     try:
         stage, after = json.loads(base64.urlsafe_b64decode(str(text)))
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         stage = after = None
-    if stage not in (0, 1) or not isinstance(after, str):
+    if type(stage) is not int or stage not in (0, 1) or not is_text(after, LONGEST_PLACE):
         raise WrongRequest("The cursor is none that the list gave out.")
     return Cursor(stage, after)
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from reviewing.entry import Entry
-from reviewing.listing import row
-from reviewing.review import Review, as_shown
 from screening.record import Record, attributes
+from worklist.rules.entry import Entry
+from worklist.rules.listing import row
+from worklist.rules.review import Review, as_shown
 
 # Of a film to be read without its score, a reader sees these alone.
 _NEUTRAL = ("uploaded", "size", "facts", "note")

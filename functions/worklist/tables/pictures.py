@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from screening.formats import format_of
+from worklist.rules.review import WrongRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -50,9 +51,11 @@ class Pictures:
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
                 raise FilmGone("The film was deleted or replaced since it was screened.") from None
-            if error.response["Error"]["Code"] == "InvalidRange":  # an empty file has no bytes
-                return Piece(b"", first, first, "")
-            raise
+            if error.response["Error"]["Code"] != "InvalidRange":
+                raise
+            if first:
+                raise WrongRequest(f"The film has no bytes from {first} on.") from None
+            return Piece(b"", 0, 0, "")  # an empty file has no bytes
         body = found["Body"].read()
         total = int(found["ContentRange"].rpartition("/")[2])
         known = None if first else format_of(body)

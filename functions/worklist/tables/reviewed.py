@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from aws.reviews_table import ReviewsTable
-from aws.worklist_table import WorklistTable
-from reviewing.performance import Case, cases
 from screening.clock import stamp
+from worklist.rules.performance import Case, cases
+from worklist.tables.reviews_table import ReviewsTable
+from worklist.tables.worklist_table import WorklistTable
 
 ASKED = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reviewing.intervals import Estimate
-from reviewing.performance import Case, Measures, by, cutoff_for, measure, readers_agree, week
+from worklist.rules.intervals import Estimate
+from worklist.rules.performance import Case, Measures, by, cutoff_for, measure, readers_agree, week
 
 NOTHING = "not known"
 _COLUMNS = ("", "positives", "read", "precision", "negatives drawn", "read", "sensitivity")

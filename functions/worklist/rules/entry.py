@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from reviewing.review import Reading, Review
-from reviewing.sampling import chance, drawn
 from screening.clock import stamp
 from screening.film_name import film_name
 from screening.record import Record
+from worklist.rules.review import Reading, Review
+from worklist.rules.sampling import chance, drawn
 
 # A rejected film stands behind the positives until it has waited this long; then it goes first.
 REJECTED_YIELDS = timedelta(hours=4)

@@ -1,0 +1,131 @@
+"""`python -m cxr_alert.operate.adopt_worklist`: have a stack adopt the worklist of another.
+
+Until the worklist became a stack of its own, its tables and its logins belonged to the
+application's stack, which keeps them when it is deployed without them. CloudFormation imports
+them: nothing is copied. docs/deploy.md has the steps before and after.
+"""
+
+import argparse
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from screening.errors import Failure, Mistake
+
+TEMPLATE = Path(__file__).parents[2] / "functions" / "worklist" / "template.yaml"
+# What each resource is called in the worklist's template, and was in the application's.
+TABLES = {"EntriesTable": "WorklistTable", "ReviewsTable": "ReviewsTable"}
+POOL = "ReaderPool"
+_CHANGES = "adopt"
+# What an import wants none of: it changes nothing but the stack's list of resources.
+_SECTIONS = r"^(Transform|Globals):.*\n(?: .*\n|\n)*"
+
+
+@dataclass(frozen=True)
+class Resource:
+    name: str
+    kind: str
+    identifier: str  # the property that names it in AWS
+    value: str
+
+    @property
+    def to_import(self) -> dict[str, Any]:
+        return {
+            "LogicalResourceId": self.name,
+            "ResourceType": self.kind,
+            "ResourceIdentifier": {self.identifier: self.value},
+        }
+
+
+def left_behind(stack: str) -> list[Resource]:
+    """Return the tables and the user pool that the application's stack has left."""
+    names = [
+        name
+        for page in boto3.client("dynamodb").get_paginator("list_tables").paginate()
+        for name in page["TableNames"]
+    ]
+    found = []
+    for new, old in TABLES.items():
+        prefix = f"{stack}-{old}-"
+        name = _only(prefix, [each for each in names if each.startswith(prefix)])
+        found.append(Resource(new, "AWS::DynamoDB::Table", "TableName", name))
+    pools = [
+        pool
+        for page in boto3.client("cognito-idp")
+        .get_paginator("list_user_pools")
+        .paginate(MaxResults=60)
+        for pool in page["UserPools"]
+    ]
+    name = f"{stack}-readers"
+    pool_id = _only(name, [pool["Id"] for pool in pools if pool["Name"] == name])
+    return [*found, Resource(POOL, "AWS::Cognito::UserPool", "UserPoolId", pool_id)]
+
+
+def _only(sought: str, found: list[str]) -> str:
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise Mistake(f"There is nothing called {sought}: the stack has left no worklist.")
+    raise Mistake(
+        f"Several are called {sought}: {', '.join(found)}. Keep the one in use; delete or rename "
+        "the others, which an earlier Worklist=off left, once you know what is in them."
+    )
+
+
+def template(names: list[str]) -> str:
+    """Return the worklist's template with those resources alone, as an import wants it."""
+    text = TEMPLATE.read_text()
+    head = re.sub(_SECTIONS, "", text.partition("\nResources:\n")[0] + "\n", flags=re.MULTILINE)
+    blocks = []
+    for name in names:
+        block = re.search(rf"^  {name}:\n(?:    .*\n)+", text, re.M)
+        if block is None:
+            raise Failure(f"{TEMPLATE} has no resource {name}.")
+        blocks.append(block[0])
+    return f"{head}\nResources:\n" + "\n".join(blocks)
+
+
+def adopt(stack: str, resources: list[Resource]) -> None:
+    """Make the worklist's stack of what the application's has left."""
+    client = boto3.client("cloudformation")
+    name = f"{stack}-worklist"
+    client.create_change_set(
+        StackName=name,
+        ChangeSetName=_CHANGES,
+        ChangeSetType="IMPORT",
+        TemplateBody=template([each.name for each in resources]),
+        Parameters=[{"ParameterKey": "Application", "ParameterValue": stack}],
+        ResourcesToImport=[each.to_import for each in resources],
+    )
+    client.get_waiter("change_set_create_complete").wait(StackName=name, ChangeSetName=_CHANGES)
+    client.execute_change_set(StackName=name, ChangeSetName=_CHANGES)
+    client.get_waiter("stack_import_complete").wait(StackName=name)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m cxr_alert.operate.adopt_worklist", description=__doc__
+    )
+    parser.add_argument("--stack", default="cxr-alert", metavar="NAME", help="the application's")
+    parser.add_argument("--yes", action="store_true", help="do it; otherwise it only says what")
+    options = parser.parse_args(arguments)
+    try:
+        resources = left_behind(options.stack)
+        for each in resources:
+            print(f"{each.name}: {each.value}")
+        if options.yes:
+            adopt(options.stack, resources)
+            print(f"The stack {options.stack}-worklist has them. Deploy the rest into it now.")
+    except (Mistake, Failure, ClientError, BotoCoreError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The rules of the worklist: order, rights, reviews, and model performance. Pure."""

@@ -1,0 +1,1 @@
+"""The worklist's DynamoDB tables, and the films it shows from S3."""

@@ -1,0 +1,80 @@
+"""What the worklist's template promises that no linter checks."""
+
+from dataclasses import fields
+from typing import Any
+
+import worklist.api
+import worklist.enlist
+import worklist.remind
+from tests.unit.templates import read, variables
+
+TEMPLATE = read("functions/worklist/template.yaml")
+APPLICATION = read("template.yaml")
+FUNCTIONS: dict[str, Any] = {
+    "WorklistFunction": worklist.api.Config,
+    "EnlistFunction": worklist.enlist.Config,
+    "RemindFunction": worklist.remind.Config,
+}
+
+
+def test_its_functions_get_the_variables_that_they_read_and_no_others() -> None:
+    assert sorted(FUNCTIONS) == sorted(TEMPLATE.of_type("AWS::Serverless::Function"))
+    for name, config in FUNCTIONS.items():
+        assert set(variables(TEMPLATE, name)) == {field.name.upper() for field in fields(config)}
+
+
+def test_it_imports_what_the_application_exports() -> None:
+    exported = {
+        each["Export"]["Name"]["Sub"].removeprefix("${AWS::StackName}-")
+        for each in APPLICATION.whole["Outputs"].values()
+        if "Export" in each
+    }
+    assert _imports(TEMPLATE.whole) == exported
+
+
+def test_whoever_is_taken_out_of_a_group_is_out_within_a_quarter_of_an_hour() -> None:
+    client = TEMPLATE.properties("PageClient")
+    assert client["TokenValidityUnits"]["AccessToken"] == "minutes"
+    assert client["AccessTokenValidity"] <= 15
+
+
+def test_mails_find_the_link_where_the_worklist_leaves_it() -> None:
+    left = TEMPLATE.properties("Address")["Name"]["Sub"].replace("${Application}", "NAME")
+    read = variables(APPLICATION, "NotifyFunction")["WORKLIST_ADDRESS_PARAMETER"]["Sub"]
+    assert read.replace("${AWS::StackName}", "NAME") == left
+
+
+def test_reviews_and_logins_outlive_the_stack_and_refuse_deletion() -> None:
+    for name in ("ReviewsTable", "ReaderPool", "EntriesTable"):
+        assert TEMPLATE.resources[name]["DeletionPolicy"].startswith("Retain")
+    assert TEMPLATE.properties("ReviewsTable")["DeletionProtectionEnabled"] is True
+    assert TEMPLATE.properties("ReaderPool")["DeletionProtection"] == "ACTIVE"
+
+
+def test_everything_stored_is_encrypted_with_the_applications_key() -> None:
+    key = {"Fn::ImportValue": {"Sub": "${Application}-KeyArn"}}
+    for table in TEMPLATE.of_type("AWS::DynamoDB::Table"):
+        assert TEMPLATE.properties(table)["SSESpecification"]["KMSMasterKeyId"] == key
+    for log in TEMPLATE.of_type("AWS::Logs::LogGroup"):
+        assert TEMPLATE.properties(log)["KmsKeyId"] == key
+    assert TEMPLATE.whole["Globals"]["Function"]["KmsKeyArn"] == key
+
+
+def test_only_the_page_is_open_and_strangers_cannot_use_up_the_readers_share() -> None:
+    routes = [TEMPLATE.properties(name) for name in TEMPLATE.of_type("AWS::ApiGatewayV2::Route")]
+    open_ones = {each["RouteKey"] for each in routes if each["AuthorizationType"] == "NONE"}
+    assert open_ones == {"GET /", "GET /{file}"}
+    stage = TEMPLATE.properties("Stage")
+    readers = stage["DefaultRouteSettings"]["ThrottlingRateLimit"]
+    for route in open_ones:
+        assert stage["RouteSettings"][route]["ThrottlingRateLimit"] < readers
+
+
+def _imports(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return set().union(*map(_imports, node))
+    if not isinstance(node, dict):
+        return set()
+    if "Fn::ImportValue" in node:
+        return {node["Fn::ImportValue"]["Sub"].removeprefix("${Application}-")}
+    return set().union(*map(_imports, node.values()))
