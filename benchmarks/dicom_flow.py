@@ -74,11 +74,11 @@ def measure(running: stack.Stack, say: Callable[[str], None]) -> list[Row]:
 
 
 def _restart_functions(running: stack.Stack, number: int) -> None:
-    """Have both functions start anew: a changed configuration ends what runs."""
+    """Have both functions start anew: another size of memory ends what runs."""
     functions = running.client("lambda")
     for output in ("ClassifyFunctionName", "RenderFunctionName"):
         functions.update_function_configuration(  # type: ignore[attr-defined]
-            FunctionName=running.outputs[output], Description=f"Start {number}"
+            FunctionName=running.outputs[output], MemorySize=2048 + number
         )
 
 
