@@ -46,9 +46,9 @@ def varied(film: Grey, random: Random) -> Grey:
 
 def clouded(film: Grey, random: Random) -> Grey:
     """The film with one to four soft opacities, as disease leaves them in the lungs."""
-    side = film.shape[0]
-    down, across = np.mgrid[0:side, 0:side] / side
-    light = np.zeros((side, side))
+    rows, columns = film.shape
+    down, across = np.mgrid[0:rows, 0:columns] / np.array([rows, columns])[:, None, None]
+    light = np.zeros(film.shape)
     for _ in range(int(random.integers(1, 5))):
         top, left = random.uniform(0.25, 0.8), random.uniform(0.1, 0.9)
         height, width = random.uniform(0.05, 0.2, 2)

@@ -246,6 +246,12 @@ def test_black_padding_is_cut_off_however_narrow(width: int) -> None:
     assert read_grey(_png(padded)).shape == (96, 96)
 
 
+@pytest.mark.parametrize(("width", "cut"), [(4, False), (24, True)])
+def test_a_narrow_dark_border_is_left_and_a_wide_one_cut(width: int, cut: bool) -> None:
+    padded = np.pad(chest(), ((0, 0), (width, width)), constant_values=9)  # collimated, with noise
+    assert (read_grey(_png(padded)).shape == (96, 96)) == cut
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_an_image_of_one_level_stays_as_it_is(level: int) -> None:
     assert read_grey(_png(np.full((60, 50), level, np.uint8))).shape == (60, 50)
