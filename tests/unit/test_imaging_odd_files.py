@@ -18,7 +18,7 @@ from screening.refusals import Code
 from testbed.dicom_films import dicom, film
 
 WIDE = film(96, 80)
-STREAM = imagecodecs.jpegls_encode(np.rint(WIDE * (4095 / 255)).astype(np.uint16))
+STREAM = bytes(imagecodecs.jpegls_encode(np.rint(WIDE * (4095 / 255)).astype(np.uint16)))
 
 OPTIONAL = [
     *("PatientAge", "PatientBirthDate", "StudyDate", "PixelSpacing", "ImagerPixelSpacing"),
