@@ -46,10 +46,12 @@ def read_grey(
     if not data:
         raise NotReadable("The file is empty. Upload the image again.")
     found = format_of(data)
-    if found is None or found not in formats:
-        names = [each.name for each in formats]
+    if found is None:
         raise UnsupportedFormat(
-            f"The file is neither a {' nor a '.join(names)} image. "
-            f"Export the X-ray as {' or '.join(names)}."
+            f"The file is neither a {' nor a '.join(each.name for each in Format)} image. "
+            "Export the X-ray as JPEG, PNG or DICOM."
         )
+    if found not in formats:
+        names = " or ".join(each.name for each in formats)
+        raise UnsupportedFormat(f"A {found.name} file is not taken here: send {names}.")
     return without_padding(READERS[found](data, smallest))

@@ -49,22 +49,37 @@ def _is_bare_dicom(data: bytes) -> bool:
     )
 
 
+_EXPORT = "Export the film itself as JPEG, PNG or DICOM, and drop that."
+_UNPACK = "Unpack it, and drop only the films in it (JPEG, PNG or DICOM)."
+_COMPANION = "Ignore it, and drop only the films beside it (JPEG, PNG or DICOM)."
+
 # What is dropped by mistake, and what to do about it; `at` is where the signature stands.
 _OTHERS = (
     # (at, signature, what it is, what to do)
-    (0, b"%PDF", "a PDF document", "Export the film itself as JPEG, PNG or DICOM"),
-    (0, b"PK\x03\x04", "a zip archive", "Unpack it and drop the films in it"),
-    (0, b"\x1f\x8b", "a gzip archive", "Unpack it and drop the films in it"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it and drop the films in it"),
-    (0, b"Rar!", "a RAR archive", "Unpack it and drop the films in it"),
-    (257, b"ustar", "a tar archive", "Unpack it and drop the films in it"),
-    (0, b"II*\x00", "a TIFF image", "Export the film as JPEG, PNG or DICOM"),
-    (0, b"MM\x00*", "a TIFF image", "Export the film as JPEG, PNG or DICOM"),
-    (8, b"WEBP", "a WebP image", "Export the film as JPEG, PNG or DICOM"),
-    (0, b"GIF8", "a GIF image", "Export the film as JPEG, PNG or DICOM"),
-    (0, b"BM", "a BMP image", "Export the film as JPEG, PNG or DICOM"),
-    (4, b"ftypheic", "a HEIC photo", "Export the film itself as JPEG, PNG or DICOM"),
-    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image", "Export the film as JPEG, PNG or DICOM"),
+    (0, b"%PDF", "a PDF document", _EXPORT),
+    (0, b"PK\x03\x04", "a zip archive", _UNPACK),
+    (0, b"PK\x05\x06", "an empty zip archive", _EXPORT),
+    (0, b"\x1f\x8b", "a gzip archive", _UNPACK),
+    (0, b"BZh", "a bzip2 archive", _UNPACK),
+    (0, b"\xfd7zXZ", "an xz archive", _UNPACK),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
+    (0, b"Rar!", "a RAR archive", _UNPACK),
+    (257, b"ustar", "a tar archive", _UNPACK),
+    (0, b"II*\x00", "a TIFF image", _EXPORT),
+    (0, b"MM\x00*", "a TIFF image", _EXPORT),
+    (8, b"WEBP", "a WebP image", _EXPORT),
+    (0, b"GIF8", "a GIF image", _EXPORT),
+    (0, b"BM", "a BMP image", _EXPORT),
+    (4, b"ftyp", "a HEIC photo, an AVIF image or a film that moves", _EXPORT),
+    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image", _EXPORT),
+    (0, b"\x00\x05\x16\x07", "a Mac's companion file (AppleDouble)", _COMPANION),
+    (0, b"\x00\x00\x00\x01Bud1", "a Mac's folder settings (.DS_Store)", _COMPANION),
+    (0, b"--", "the body of a web form or another text", _EXPORT),
+    (0, b"<!DOCTYPE", "a web page", _EXPORT),
+    (0, b"<html", "a web page", _EXPORT),
+    (0, b"<?xml", "an XML document", _EXPORT),
+    (0, b"{\\rtf", "a text document", _EXPORT),
+    (0, b"\xd0\xcf\x11\xe0", "an Office document or Windows' thumbnails (Thumbs.db)", _EXPORT),
 )
 
 
@@ -77,4 +92,4 @@ def refuse_others(data: bytes) -> None:
         return
     for at, signature, what, remedy in _OTHERS:
         if data[at : at + len(signature)] == signature:
-            raise Rejected(Code.FORMAT, f"The file is {what}. {remedy}, and drop it again.")
+            raise Rejected(Code.FORMAT, f"The file is {what}. {remedy}")
