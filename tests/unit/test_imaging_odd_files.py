@@ -35,6 +35,10 @@ PRESENT = {
 }
 
 
+# What pydicom warns of are these very files; outside of tests, header.py keeps it quiet.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+
+
 def item(value: bytes) -> bytes:
     value += b"\0" * (len(value) % 2)
     return b"\xfe\xff\x00\xe0" + struct.pack("<I", len(value)) + value
