@@ -20,6 +20,7 @@ from imaging.tones import histogram, shows_nothing
 from screening.facts import Facts
 from screening.refusals import Code
 
+_LONGEST_FACT = 64  # of a term; files join several
 SQUARE_ENOUGH = 0.01  # pixels that are less off a square are left alone
 
 
@@ -91,13 +92,13 @@ def _with_square_pixels(grey: Grey, ratio: float) -> Grey:
 
 def _facts(header: Header, rendering: str) -> Facts:
     return Facts(
-        modality=header.modality,
+        modality=header.modality[:_LONGEST_FACT],
         rendering=rendering,
         study_uid=header.study_uid or None,
         series_uid=header.series_uid or None,
         instance_uid=header.instance_uid or None,
         accession_number=header.accession_number or None,
-        view=header.view or None,
-        body_part=header.body_part or None,
+        view=header.view[:_LONGEST_FACT] or None,
+        body_part=header.body_part[:_LONGEST_FACT] or None,
         age=age_of(header.age, header.birth_date, header.dates),
     )

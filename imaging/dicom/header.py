@@ -346,7 +346,7 @@ def _shutter(dataset: Dataset) -> Shutter:
     rectangle = circle = polygon = None
     if "RECTANGULAR" in shapes and None not in (left, right, upper, lower):
         rectangle = (left or 0, right or 0, upper or 0, lower or 0)
-    if "CIRCULAR" in shapes and len(center) == 2 and radius:
+    if "CIRCULAR" in shapes and len(center) == 2 and radius is not None and radius > 0:
         circle = (int(center[0]), int(center[1]), radius)
     if "POLYGONAL" in shapes and len(corners) >= 6 and not len(corners) % 2:
         polygon = tuple(zip(corners[::2], corners[1::2], strict=True))

@@ -32,7 +32,7 @@ from imaging.grey import Grey
 from imaging.network_input import network_input
 from imaging.readers import read_grey
 from imaging.refusals import NotReadable, TooLarge
-from screening.facts import Facts
+from screening.facts import Facts, facts_from, plain
 from screening.formats import Format, format_of
 from screening.refusals import Code
 from serving.network import Network
@@ -117,6 +117,29 @@ def test_the_facts_are_those_of_the_file() -> None:
         body_part="CHEST",
         age="004Y",
     )
+
+
+def test_facts_of_any_length_come_back_from_the_sandbox() -> None:
+    """All steps at once, and terms of many values."""
+    grey = np.pad(film(), ((0, 0), (20, 20)), constant_values=255)
+    tags = {
+        "BodyPartExamined": ["CHEST"] * 20,
+        "ViewPosition": ["AP"] * 40,
+        "BitsStored": 11,
+        "HighBit": 10,
+        "RescaleSlope": 2,
+        "WindowCenter": 2048,
+        "WindowWidth": 4096,
+        "PixelSpacing": [0.3, 0.15],
+        "ShutterShape": "RECTANGULAR",
+        "ShutterLeftVerticalEdge": 3,
+        "ShutterRightVerticalEdge": 100,
+        "ShutterUpperHorizontalEdge": 1,
+        "ShutterLowerHorizontalEdge": 48,
+    }
+    facts = read_film(dicom(grey, monochrome1=True, tags=tags)).facts
+    assert len(facts.rendering) > 64
+    assert facts_from(plain(facts)) == facts
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,12 @@ def test_padding_of_any_grey_at_any_side_is_cut_off(
     assert abs(found.shape[1] - 96) <= slack
 
 
+@pytest.mark.parametrize("width", [4, 24])
+def test_black_padding_is_cut_off_however_narrow(width: int) -> None:
+    padded = np.pad(chest(), ((0, 0), (width, width)))
+    assert read_grey(_png(padded)).shape == (96, 96)
+
+
 @pytest.mark.parametrize(("width", "cut"), [(4, False), (24, True)])
 def test_a_narrow_dark_border_is_left_and_a_wide_one_cut(width: int, cut: bool) -> None:
     padded = np.pad(chest(), ((0, 0), (width, width)), constant_values=9)  # collimated, with noise

@@ -1,5 +1,6 @@
 """The container's image and the SageMaker job get every module of the packages they run."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.dicom_films import SYNTAXES, dicom, film
 from training.sagemaker.jobs import copy_code
 
 ROOT = Path(__file__).parents[2]
@@ -103,3 +105,30 @@ def test_packages_are_packed_whole(tmp_path: Path, build: Build, package: str, w
     modules = {path.relative_to(here) for path in here.rglob("*.py")}
     assert modules
     assert modules <= {path.relative_to(there) for path in there.rglob("*.py")}
+
+
+def test_the_function_that_renders_gets_the_codecs_that_films_need(tmp_path: Path) -> None:
+    for number, syntax in enumerate(SYNTAXES):
+        (tmp_path / f"{number}.dcm").write_bytes(dicom(film(), syntax))
+    program = (
+        "import sys; from pathlib import Path; from imaging.rendition import render;"
+        "[render(path.read_bytes()) for path in Path(sys.argv[1]).iterdir()];"
+        "print(Path('/proc/self/maps').read_text())"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    makefile = (ROOT / "functions" / "render" / "Makefile").read_text()
+    kept: dict[str, list[str]] = {
+        name: re.search(rf"^{name} := (.*)$", makefile, re.MULTILINE)[1].split()  # type: ignore[index]
+        for name in ("CODECS", "CODEC_LIBRARIES")
+    }
+    codecs = set(re.findall(r"/imagecodecs/_(\w+)\.", ran.stdout))
+    libraries = set(re.findall(r"/imagecodecs\.libs/(\w+)-", ran.stdout))
+    assert codecs == set(kept["CODECS"])
+    assert libraries == set(kept["CODEC_LIBRARIES"])
