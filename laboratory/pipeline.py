@@ -32,7 +32,8 @@ def make_network(folders: Folders, recipe_file: Path, out: Path) -> None:
         student = out / f"student-{seed}"
         train_student(films, Teachers(teachers), recipe, seed, student)
         network = out / f"network-{seed}"
-        assemble(folders, recipe, student, out / "gate", network)
+        if not (network / "metrics.json").exists():
+            assemble(folders, recipe, student, out / "gate", network)
         console.print(f"{network} holds the served file and its figures.")
 
 

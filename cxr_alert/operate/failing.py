@@ -57,18 +57,17 @@ def _failing(lines: Iterable[tuple[int, dict[str, Any]]]) -> Failing | None:
 
 def _lines(application: Application, since: datetime) -> list[tuple[int, dict[str, Any]]]:
     found = []
-    for group in ("LogGroupName", "RenderLogGroupName"):
-        pages = application.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=application.outputs[group],
-            startTime=int(since.timestamp() * 1000),
-            PaginationConfig={"MaxItems": _MOST_LINES},
-        )
-        for page in pages:
-            for event in page.get("events", []):
-                try:
-                    line = json.loads(event["message"])
-                except ValueError:  # Lambda's own lines are no JSON
-                    continue
-                if isinstance(line, dict):
-                    found.append((event["timestamp"], line))
+    pages = application.logs.get_paginator("filter_log_events").paginate(
+        logGroupName=application.outputs["LogGroupName"],
+        startTime=int(since.timestamp() * 1000),
+        PaginationConfig={"MaxItems": _MOST_LINES},
+    )
+    for page in pages:
+        for event in page.get("events", []):
+            try:
+                line = json.loads(event["message"])
+            except ValueError:  # Lambda's own lines are no JSON
+                continue
+            if isinstance(line, dict):
+                found.append((event["timestamp"], line))
     return sorted(found, key=lambda each: each[0])

@@ -32,13 +32,13 @@ def test_no_program_sees_the_users_own_aws_settings(application: Application) ->
 
 def test_what_is_built_stays_in_the_stacks_own_directory(application: Application) -> None:
     """Or two stacks could not be built at once: SAM removes each other's dependencies."""
-    state = application.stack.settings.state
+    build = application.stack.settings.state / "build-cxr-alert"
     built = {"ClassifyFunction": "aws_lambda_powertools", "RenderFunction": "imagecodecs"}
     for function, library in built.items():
-        assert (state / "build" / function / library).is_dir()
+        assert (build / function / library).is_dir()
 
 
 def test_the_function_that_renders_starts_from_bytecode(application: Application) -> None:
-    bundle = application.stack.settings.state / "build" / "RenderFunction"
+    bundle = application.stack.settings.state / "build-cxr-alert" / "RenderFunction"
     for package in ("imaging", "render", "numpy", "pydicom"):
         assert list((bundle / package / "__pycache__").glob("*.pyc"))

@@ -103,7 +103,6 @@ def test_the_same_event_ten_times_at_once_is_one_record_and_one_alert(
     [
         ("letter.jpeg", b"Dear radiologist, please find attached"),
         ("cut-off.jpeg", POSITIVE[: len(POSITIVE) // 2]),
-        ("empty.jpeg", b""),
     ],
 )
 def test_what_is_no_image_is_rejected_and_told_with_its_reason(

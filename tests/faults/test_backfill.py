@@ -47,7 +47,7 @@ def test_a_backfill_that_was_cut_short_can_be_run_again(cloud: BrokenCloud) -> N
         status, said = rescreen(cloud, film[0], "--alert")
     assert met
     assert status == 1
-    assert said.splitlines()[-1].startswith("AWS did not do it: ")
+    assert said.splitlines()[-1].startswith("AWS refused SendMessageBatch (AccessDenied)")
     record = cloud.ledger.record(film)
     assert record
     assert record.alert == "PENDING"

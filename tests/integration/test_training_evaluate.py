@@ -417,7 +417,10 @@ def test_a_cutoff_is_never_chosen_on_test_films(data: Path, network: Path) -> No
         (["--data", "nowhere", "--model", "{network}"], "nowhere is not a folder"),
         (["--data", "{data}", "--model", "README.md"], "README.md is no ONNX network"),
         (["--data", "{data}", "--model", "x", "--endpoint", "y"], "not allowed with argument"),
-        (["--data", "{data}", "--model", "{network}", "--cutoff", "10"], "10 is not between 0"),
+        (
+            ["--data", "{data}", "--model", "{network}", "--cutoff", "10"],
+            "10: must be a number between 0 and 1",
+        ),
         (["--data", "{data}", "--model", "{network}", "--only", "{normal}"], "one class only"),
         (["--data", "{data}", "--model", "{network}", "--only", "README.md"], "are not below"),
         (["--data", "{data}", "--model", "{network}", "--out", "README.md"], "is a file"),

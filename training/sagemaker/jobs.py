@@ -17,6 +17,7 @@ import boto3
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from serving.shipped import SHIPPED_NETWORK
 from training.dataset.channels import CHANNELS
 from training.learning.recipe import Recipe
 from training.sagemaker.cloud import Address, CloudError, address, role_arn, sign_in
@@ -218,6 +219,9 @@ def copy_code(folder: Path) -> None:
     for package in CODE:
         shutil.copytree(package, folder / package.name, ignore=NOT_CODE)
     shutil.copy(ROOT / "requirements" / "job.lock", folder / "requirements.txt")
+    gate = folder / SHIPPED_NETWORK.relative_to(ROOT)  # a network without a gate gets this one's
+    gate.parent.mkdir()
+    shutil.copy(SHIPPED_NETWORK, gate)
 
 
 def _trainer(session: boto3.Session, output: Address, **settings: object) -> "ModelTrainer":
