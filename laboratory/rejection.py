@@ -42,8 +42,9 @@ def rejection(folder: Path, model: Path, out: Path, cutoff: float) -> Json:
 def show(result: Json, cutoff: float) -> None:
     """Print a table with one row for each folder."""
     table = Table(caption="95 % Wilson intervals.")
-    for column in ("images", "number", "rejected", f"alerts at {cutoff:g}", "rejected as"):
+    for column in ("images", "number", "rejected", f"alerts at {cutoff:g}"):
         table.add_column(column, no_wrap=True)
+    table.add_column("rejected as")
     for name, row in result.items():
         named = ", ".join(f"{kind} {number}" for kind, number in row["as"].items())
         table.add_row(name, *rejected_cells(row), f"{row['alerts']:.3f}", named)

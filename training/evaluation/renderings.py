@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from imaging.edges import without_padding
 from imaging.grey import Grey
 from imaging.network_input import network_input
 from imaging.readers import read_grey
@@ -45,7 +46,7 @@ def answers(
 
     def one(film: Film) -> list[tuple[float, int]]:
         grey = read(film)
-        return [ask(network, rerender(grey, rendering)) for rendering in renderings.values()]
+        return [ask(network, _as_read(grey, each)) for each in renderings.values()]
 
     with ThreadPoolExecutor(threads) as pool:
         bar = Console(stderr=True)
@@ -68,8 +69,13 @@ def in_some_renderings(film: Film, index: int, size: int) -> list[Grey]:
     """
     grey = read(film)
     others = list((RENDERINGS | UNSEEN).values())[1:]
-    shown = [grey, *(rerender(grey, rendering) for rendering in others[index % 3 :: 3])]
+    shown = [grey, *(_as_read(grey, rendering) for rendering in others[index % 3 :: 3])]
     return [network_input(each, size) for each in shown]
+
+
+def _as_read(grey: Grey, rendering: Rendering) -> Grey:
+    """The film as a reader would give it if it were exported so: padding is cut off."""
+    return without_padding(rerender(grey, rendering))
 
 
 def read(film: Film) -> Grey:
