@@ -171,7 +171,7 @@ def test_an_upload_comes_back_with_what_was_made_of_it(rendered: Rendered | NotR
     "rendered",
     [
         *([], "x", {}, {"facts": 1}, {"facts": {"modality": "DX"}}, {"refused": {"reason": 1}}),
-        {"facts": {"modality": "DX", "rendering": "x" * 100}},
+        {"facts": {"modality": "DX", "rendering": "x" * 200}},
     ],
 )
 def test_a_message_that_tells_nonsense_of_a_rendition_is_malformed(rendered: Any) -> None:
