@@ -67,12 +67,12 @@ def _scaled(samples: NDArray[np.uint16]) -> Grey:
     seen = histogram(samples)
     values = np.arange(len(seen.film))
     brightest = int(np.flatnonzero(seen.film)[-1]).bit_length()
-    for bits in sorted((bits for bits in _SAMPLE_BITS if bits >= 8), reverse=True):
+    for bits in reversed(_SAMPLE_BITS):
         shown = np.minimum(values >> (bits - 8), 255).astype(np.float64)
-        if bits <= max(8, _depth(brightest)) and fits(shown, seen):
+        if bits <= _depth(brightest) and fits(shown, seen):
             return _by_table(shown, samples)
     if brightest <= 8:
-        return samples.astype(np.uint8)
+        return _by_table(shown, samples)  # of 8 bits; a letter beyond them is white
     return _by_table(between_percentiles(values.astype(np.float64), seen), samples)
 
 

@@ -33,6 +33,11 @@ class Histogram:
     film: Counts
     middle: Counts
 
+    @property
+    def lungs(self) -> Counts:
+        """Of the middle; of the whole film where all of the middle is left out."""
+        return self.middle if self.middle.any() else self.film
+
     def without(self, patterns: NDArray[np.bool_]) -> "Histogram":
         film, middle = self.film.copy(), self.middle.copy()
         film[patterns] = 0
@@ -59,14 +64,10 @@ def histogram(samples: NDArray[np.unsignedinteger]) -> Histogram:
 
 def fits(shown: Floats, seen: Histogram) -> bool:
     """Whether the grey levels `shown` for each bit pattern show the middle of the film."""
-    counts = seen.middle if seen.middle.any() else seen.film
-    present = np.flatnonzero(counts)
-    if not len(present):
+    if not seen.lungs.any():
         return False
-    levels, weights = shown[present], counts[present]
-    clipped = weights[(levels <= 0.5) | (levels >= 254.5)].sum() / weights.sum()
-    low, high = _quantiles(levels, weights, _MOST)
-    return bool(clipped <= MOST_CLIPPED and high - low >= FEWEST_LEVELS)
+    clipped = seen.lungs[(shown <= 0.5) | (shown >= 254.5)].sum() / seen.lungs.sum()
+    return bool(clipped <= MOST_CLIPPED) and _wide(shown, seen)
 
 
 def between_percentiles(values: Floats, seen: Histogram) -> Floats:
@@ -98,9 +99,8 @@ def shows_nothing(grey: NDArray[np.uint8]) -> bool:
 
 
 def _wide(shown: Floats, seen: Histogram) -> bool:
-    counts = seen.middle if seen.middle.any() else seen.film
-    present = np.flatnonzero(counts)
-    low, high = _quantiles(shown[present], counts[present], _MOST)
+    present = np.flatnonzero(seen.lungs)
+    low, high = _quantiles(shown[present], seen.lungs[present], _MOST)
     return high - low >= FEWEST_LEVELS
 
 

@@ -33,19 +33,16 @@ def _parser() -> argparse.ArgumentParser:
 
     make = commands.add_parser("make", help="train the network that ships; resumes")
     _add_folders(make)
-    make.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE, help="(%(default)s)")
     make.set_defaults(run=_make)
 
     replace = commands.add_parser("replace-gate", help="give a served file another gate")
     _add_folders(replace)
-    replace.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE, help="(%(default)s)")
     replace.add_argument("--model", type=Path, default=SHIPPED_NETWORK, help="(%(default)s)")
     replace.add_argument("--gate", type=Path, required=True, help="gate folder of a run")
     replace.set_defaults(run=_replace_gate)
 
     left = commands.add_parser("leave-one-out", help="evaluate the gate on kinds it never saw")
     _add_folders(left)
-    left.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE, help="(%(default)s)")
     left.set_defaults(run=_leave_one_out)
 
     choose = commands.add_parser("yardstick", help="compare networks by what chooses among them")
@@ -72,6 +69,7 @@ def _add_folders(command: argparse.ArgumentParser) -> None:
     command.add_argument("--adults", type=Path, required=True, help="chest films of adults")
     command.add_argument("--others", type=Path, required=True, help="a folder for each other kind")
     command.add_argument("--out", type=Path, required=True, help="folder of the run")
+    command.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE, help="(%(default)s)")
 
 
 def _add_films(command: argparse.ArgumentParser) -> None:

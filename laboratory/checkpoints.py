@@ -1,4 +1,4 @@
-"""What the training stages share: resumable checkpoints, learning curves, speed and precision."""
+"""What the training stages share: resumable checkpoints and learning curves."""
 
 import csv
 from pathlib import Path
@@ -10,11 +10,10 @@ from scipy.special import expit
 from torch import Tensor, nn
 
 from training.evaluation.metrics import measure
-from training.learning.fit import save_state
+from training.learning.fit import predict_logits, save_state
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.pt"  # the averaged weights of a finished run
-_EVALUATED_AT_ONCE = 64
 
 console = Console()
 
@@ -55,20 +54,7 @@ def report(folder: Path, epoch: int, epochs: int, figures: dict[str, float]) -> 
     console.print(f"{folder.name}  epoch {epoch + 1:3d}/{epochs}  {shown}", highlight=False)
 
 
-@torch.inference_mode()
-def logit_differences(network: nn.Module, films: Tensor) -> Tensor:
-    """Logit of pneumonia less that of normal, float64 [N], for films uint8 [N, 1, S, S]."""
-    network.eval()
-    parts = [network(part.float()) for part in films.split(_EVALUATED_AT_ONCE)]
-    logits = torch.cat(parts).double()
-    return logits[:, 1] - logits[:, 0]
-
-
 def auc_of(network: nn.Module, films: Tensor, labels: Tensor) -> float:
-    differences = logit_differences(network, films).numpy()
-    return float(measure(labels.numpy(), expit(differences))["auc"])
-
-
-def mixed_precision() -> torch.autocast:
-    """Bfloat16 where the processor multiplies it itself; it is slow elsewhere."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
+    """The AUC on films uint8 [N, 1, S, S]."""
+    normal, pneumonia = predict_logits(network.eval(), films).double().T.numpy()
+    return float(measure(labels.numpy(), expit(pneumonia - normal))["auc"])

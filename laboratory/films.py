@@ -1,20 +1,14 @@
 """The images that the pipeline learns from, in memory."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from imaging.network_input import network_input
-from imaging.readers import read_grey
-from imaging.refusals import NotReadable
 from laboratory.recipe import LaboratoryRecipe
 from training.dataset.folder import BadDataset, Film, find_films, patients_below, split_films
-from training.dataset.pixels import load_films
+from training.dataset.pixels import load_films, load_images
 from training.learning.fit import Labelled, without_copies
 
 STORED = 224  # the side at which films are kept; views are cut out of it
@@ -65,7 +59,7 @@ def load(folders: Folders, recipe: LaboratoryRecipe) -> Films:
         without_copies(stored),
         validation,
         load_films(validation, size, "held-out"),
-        read_images(adults_to_train_on(folders.adults), STORED),
+        load_images(adults_to_train_on(folders.adults), STORED, "adults' films"),
     )
 
 
@@ -82,16 +76,3 @@ def images_in(folder: Path) -> list[Path]:
     if not found:
         raise BadDataset(f"No JPEG or PNG lies below {folder}: name a folder of images.")
     return found
-
-
-def read_images(paths: Sequence[Path], size: int) -> Tensor:
-    """Grey levels uint8 [N, 1, size, size] of the files, read as the server reads them."""
-
-    def read(path: Path) -> np.ndarray:
-        try:
-            return network_input(read_grey(path.read_bytes()), size)
-        except (OSError, NotReadable) as error:
-            raise BadDataset(f"{path} can't be read: {error} Replace or remove it.") from error
-
-    with ThreadPoolExecutor() as pool:
-        return torch.from_numpy(np.stack(list(pool.map(read, paths))))[:, None]

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from laboratory.checkpoints import WEIGHTS, Stateful, keep, mixed_precision, report, resume
+from laboratory.checkpoints import WEIGHTS, Stateful, keep, report, resume
 from laboratory.films import Folders, adults_to_train_on, images_in, split
 from laboratory.gate_images import GateImages, Sources, make_images
 from laboratory.recipe import GateRecipe, LaboratoryRecipe
 from serving.gate import KINDS
 from training.dataset.folder import BadDataset
 from training.learning.augment import augment
-from training.learning.fit import average
+from training.learning.fit import average, generator_of, mixed_precision
 from training.learning.gate import Gate
 
 
@@ -68,13 +68,13 @@ def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
         "schedule": schedule,
     }
     for epoch in range(resume(folder, parts), plan.epochs):
-        random = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
+        random = generator_of(plan.seed, epoch)
         gate.train()
         total = 0.0
         for chosen in torch.randperm(len(images.kinds), generator=random).split(plan.batch_size):
             small = images.small[chosen].float()
             views = augment(small, small.shape[-1], plan.views, random)
-            with mixed_precision():
+            with mixed_precision(views.device):
                 logits = gate(views)
             loss = F.cross_entropy(
                 logits.float(),

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from imaging.network_input import network_input
 from laboratory import outliers
-from laboratory.films import read_images
 from laboratory.outliers import Grey
 from laboratory.recipe import Counts
 from serving.gate import KINDS
+from training.dataset.pixels import load_images
 from training.learning.gate import shrunk
 
 CHILD, ADULT, DRAWN = "child", "adult", "drawn"
@@ -67,7 +67,7 @@ def make_images(sources: Sources, size: int, counts: Counts, seed: int) -> GateI
 
 
 def _read(paths: Sequence[Path]) -> NDArray[np.uint8]:
-    return np.asarray(read_images(paths, _STORED)[:, 0].numpy())
+    return np.asarray(load_images(paths, _STORED, "images")[:, 0].numpy())
 
 
 def _draw(

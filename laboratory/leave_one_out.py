@@ -12,13 +12,14 @@ from rich.table import Table
 from torch import Tensor
 
 from laboratory.checkpoints import WEIGHTS
-from laboratory.films import Folders, images_in, read_images, split
+from laboratory.films import Folders, images_in, split
 from laboratory.gate import fit_gate, gate_logits, sources_of
 from laboratory.gate_images import GateImages, make_images
 from laboratory.recipe import LaboratoryRecipe
 from laboratory.rejection import rejected, rejected_cells
 from serving.gate import KINDS
 from training.dataset.folder import Film
+from training.dataset.pixels import load_images
 from training.evaluation.metrics import Json
 from training.evaluation.renderings import in_some_renderings
 from training.learning.gate import Gate, shrunk
@@ -45,7 +46,7 @@ def leave_one_out(folders: Folders, recipe: LaboratoryRecipe, out: Path, at_once
         gate = _trained(images.only(~np.isin(images.sources, without)), recipe, folder)
         added = limits(gate_logits(gate, children))
         for kind in without:
-            films = read_images(images_in(folders.others / kind), size)
+            films = load_images(images_in(folders.others / kind), size, kind)
             found = (gate_logits(gate, _shrunk(films)) + added).argmax(axis=1)
             result[kind] = rejected(int((found != _CHEST).sum()), len(found)) | {"without": without}
     (out / "leave-one-out.json").write_text(json.dumps(result, indent=2) + "\n")

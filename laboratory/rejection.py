@@ -10,12 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from imaging.readers import read_grey
-from imaging.refusals import NotReadable
 from laboratory.films import images_in
 from serving.gate import KINDS
 from serving.network import Network
-from training.dataset.folder import BadDataset
+from training.dataset.files import BadDataset, read_image
 from training.evaluation.calibration import wilson
 from training.evaluation.metrics import Json
 from training.evaluation.renderings import ask
@@ -69,10 +67,7 @@ def rejected_cells(row: Json) -> tuple[str, str]:
 
 def _measured(network: Network, paths: Sequence[Path], cutoff: float, threads: int) -> Json:
     def one(path: Path) -> tuple[float, int]:
-        try:
-            return ask(network, read_grey(path.read_bytes()))
-        except (OSError, NotReadable) as error:
-            raise BadDataset(f"{path} can't be read: {error} Replace or remove it.") from error
+        return ask(network, read_image(path))
 
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(one, paths))

@@ -33,11 +33,9 @@ def assemble(
     Leaves `cxr-resnet18.onnx`, `full-precision.onnx`, `validation.txt`, `patients.txt`,
     `metrics.json`, `predictions.csv` and `curve.csv` in `out`.
     """
-    size = recipe.student.sizes.last
     network = ResNet18()
     network.load_state_dict(_averaged(student))
-    settle_norms(network, load_films(split(folders, recipe)[0], size, "training"), seed=0)
-    _serve(folders, recipe, network.eval(), gate, out)
+    _serve(folders, recipe, network, gate, out, settle=True)
     shutil.copy(student / "curve.csv", out)
 
 
@@ -48,19 +46,28 @@ def replace_gate(
 
     Leaves in `out` what `assemble` leaves, but for the curve.
     """
-    _serve(folders, recipe, weights_of(model), gate, out)
+    _serve(folders, recipe, weights_of(model), gate, out, settle=False)
 
 
 def _serve(
-    folders: Folders, recipe: LaboratoryRecipe, network: ResNet18, gate: Path, out: Path
+    folders: Folders,
+    recipe: LaboratoryRecipe,
+    network: ResNet18,
+    gate: Path,
+    out: Path,
+    *,
+    settle: bool,
 ) -> None:
+    """Serve `network`, whose norms are settled first on films as they are served, or stay."""
     out.mkdir(parents=True, exist_ok=True)
     training, validation = split(folders, recipe)
     size = recipe.student.sizes.last
     detector = Gate()
     detector.load_state_dict(_averaged(gate))
     films = load_films(training, size, "training")
-    serve(network, detector.eval(), size, films, validation, out, recipe.prevalence)
+    if settle:
+        settle_norms(network, films, seed=0)
+    serve(network.eval(), detector.eval(), size, films, validation, out, recipe.prevalence)
     note_split(out, folders.data, training, validation)
     save(evaluate_films(validation, load_network(out / NETWORK_FILE)), folders.data, out)
 

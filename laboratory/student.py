@@ -6,18 +6,17 @@ exactly the same views, cropped hard and mixed, for many epochs.
 
 import math
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, mixed_precision, report, resume
+from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, report, resume
 from laboratory.films import Films
-from laboratory.recipe import LaboratoryRecipe, StudentRecipe
+from laboratory.recipe import LaboratoryRecipe
 from laboratory.teacher import Teachers
 from training.learning.augment import augment
-from training.learning.fit import MOMENTUM, average
+from training.learning.fit import average, generator_of, mixed_precision, sgd
 from training.learning.network import ResNet18
 
 _WARM_UP = 0.03  # share of the run in which the learning rate rises
@@ -41,7 +40,7 @@ def train_student(
     network, averaged = ResNet18(), ResNet18()
     averaged.load_state_dict(network.state_dict())
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = _optimizer(network, plan)
+    optimizer = sgd(network, plan.learning_rate, plan.weight_decay)
     steps = math.ceil((children + adults) / plan.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_share(step / (steps * plan.epochs), plan.decay_from)
@@ -54,7 +53,7 @@ def train_student(
     }
     labels = torch.tensor([film.label for film in films.validation])
     for epoch in range(resume(folder, parts), plan.epochs):
-        random = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        random = generator_of(seed, epoch)
         size, total = plan.sizes.at(epoch, plan.epochs), 0.0
         extra = children + torch.randperm(len(films.adults), generator=random)[:adults]
         order = torch.cat([torch.arange(children), extra])
@@ -105,7 +104,7 @@ def _step(
 ) -> float:
     """One step of SGD on the Kullback-Leibler divergence from the teachers; its value."""
     views = views.contiguous(memory_format=torch.channels_last)
-    with mixed_precision():
+    with mixed_precision(views.device):
         with torch.no_grad():
             taught = F.log_softmax(teachers(views) / temperature, dim=1)
         logits = network(views)
@@ -116,14 +115,3 @@ def _step(
     loss.backward()
     optimizer.step()
     return loss.item()
-
-
-def _optimizer(network: ResNet18, plan: StudentRecipe) -> torch.optim.Optimizer:
-    """SGD that decays kernels and matrices only: norms and biases have no size to keep down."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": plan.weight_decay},
-        {"params": others},
-    ]
-    return torch.optim.SGD(groups, lr=plan.learning_rate, momentum=MOMENTUM, nesterov=True)

@@ -13,11 +13,11 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, mixed_precision, report, resume
+from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, report, resume
 from laboratory.films import Films
 from laboratory.recipe import LaboratoryRecipe
 from training.learning.augment import augment
-from training.learning.fit import average
+from training.learning.fit import average, generator_of, mixed_precision
 from training.learning.network import standardise
 
 _WARM_UP = 0.2  # share of the run in which the learning rates rise
@@ -75,13 +75,12 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
     prior = (torch.bincount(labels, minlength=2).float() / len(labels)).log()
     held_out_labels = torch.tensor([film.label for film in films.validation])
     for epoch in range(resume(folder, parts), plan.epochs):
-        # One generator an epoch, so that a resumed run draws what an uninterrupted one would.
-        random = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        random = generator_of(seed, epoch)
         size, total = plan.sizes.at(epoch, plan.epochs), 0.0
         network.train()
         for chosen in torch.randperm(len(labels), generator=random).split(plan.batch_size):
             views = augment(films.training.films[chosen].float(), size, recipe.views, random)
-            with mixed_precision():
+            with mixed_precision(views.device):
                 logits = network(views)
             loss = F.cross_entropy(
                 logits.float() + prior, labels[chosen], label_smoothing=plan.label_smoothing

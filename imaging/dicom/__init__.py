@@ -4,7 +4,7 @@ header.py reads the tags, suitable.py says which films are taken, samples.py dec
 tones.py makes grey levels of them, and film.py puts these together.
 """
 
-from imaging.dicom.film import DicomFilm, patient_of, read, read_film
+from imaging.dicom.film import DicomFilm, read, read_film
 from imaging.dicom.refused import Refused
 
-__all__ = ["DicomFilm", "Refused", "patient_of", "read", "read_film"]
+__all__ = ["DicomFilm", "Refused", "read", "read_film"]

@@ -1,6 +1,5 @@
 """From the bytes of a DICOM file to its film and facts."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,13 +53,6 @@ def read_film(data: bytes) -> DicomFilm:
 
 def read(data: bytes, smallest: int | None) -> Grey:
     return read_film(data).grey
-
-
-def patient_of(data: bytes) -> str | None:
-    """Return a short hash of the patient's number: who is the same, without who it is."""
-    with blaming_the_file():
-        number = read_header(data).patient_id
-    return hashlib.sha256(number.encode()).hexdigest()[:12] if number else None
 
 
 def _toned(header: Header) -> tuple[Grey, tuple[str, ...]]:

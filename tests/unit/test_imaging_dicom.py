@@ -24,7 +24,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from imaging.dicom import Refused, patient_of, read_film
+from imaging.dicom import Refused, read_film
 from imaging.dicom.header import read_header
 from imaging.dicom.refused import SENTENCES
 from imaging.dicom.samples import decode, read_layout
@@ -169,16 +169,6 @@ def test_an_age_that_is_not_told_follows_from_the_dates(
 def test_what_an_age_means(age: str, adult: bool, noted: bool) -> None:
     facts = Facts(modality="DX", rendering="window", age=age)
     assert (facts.adult, facts.note is not None) == (adult, noted)
-
-
-def test_patients_are_told_apart_by_a_hash() -> None:
-    one, same, other = (
-        patient_of(dicom(film(), tags={"PatientID": number})) for number in ("A 1", "A 1", "A 2")
-    )
-    assert one == same != other
-    assert one is not None
-    assert "A" not in one
-    assert patient_of(dicom(film(), tags={"PatientID": ""})) is None
 
 
 # --- how it is shown ---

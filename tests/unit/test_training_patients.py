@@ -1,11 +1,14 @@
 """Whose films they are, told by a table, and copies among them."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import torch
 
+from testbed.dicom_films import dicom, film
 from training.dataset.folder import BadDataset, find_films
+from training.dataset.identity import patient_in
 from training.dataset.patients import name_patients, tell_nameless
 from training.learning.fit import Labelled, without_copies
 
@@ -66,3 +69,14 @@ def test_copies_are_left_out_but_not_those_that_contradict() -> None:
     kept = without_copies(Labelled(films, torch.tensor([0, 0, 0, 1])))
     assert kept.films.tolist() == [[1, 2], [3, 4], [3, 4]]
     assert kept.labels.tolist() == [0, 0, 1]
+
+
+def test_patients_are_told_apart_by_a_hash() -> None:
+    one, same, other = (
+        patient_in(BytesIO(dicom(film(), tags={"PatientID": number})))
+        for number in ("A 1", "A 1", "A 2")
+    )
+    assert one == same != other
+    assert one is not None
+    assert "A" not in one.name
+    assert patient_in(BytesIO(dicom(film(), tags={"PatientID": ""}))) is None

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imaging.grey import Grey
+from imaging.readers import read_grey
+from imaging.refusals import NotReadable
 from screening.errors import Mistake
 from screening.formats import DICOM_PREFIX_BYTES, Format, format_of
 from screening.messages import printable
@@ -146,3 +149,11 @@ def _content(path: Path) -> bytes:
 def _identity(folder: Path) -> tuple[int, int]:
     status = folder.stat()
     return status.st_dev, status.st_ino
+
+
+def read_image(path: Path) -> Grey:
+    """The file's grey levels; raises BadDataset naming a file that can't be read."""
+    try:
+        return read_grey(path.read_bytes())
+    except (OSError, NotReadable) as error:
+        raise BadDataset(f"{path} can't be read: {error} Replace or remove it.") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,9 +10,8 @@ from rich.progress import track
 from torch import Tensor
 
 from imaging.network_input import network_input
-from imaging.readers import read_grey
-from imaging.refusals import NotReadable
-from training.dataset.folder import BadDataset, Film
+from training.dataset.files import read_image
+from training.dataset.folder import Film
 
 
 def load_films(films: Sequence[Film], size: int, what: str) -> Tensor:
@@ -19,16 +19,17 @@ def load_films(films: Sequence[Film], size: int, what: str) -> Tensor:
 
     Raises BadDataset naming the first file that can't be read.
     """
-    pixels = np.empty((len(films), 1, size, size), dtype=np.uint8)
+    return load_images([film.path for film in films], size, f"{what} films")
+
+
+def load_images(paths: Sequence[Path], size: int, what: str) -> Tensor:
+    """As `load_films`, of image files of any kind."""
+    pixels = np.empty((len(paths), 1, size, size), dtype=np.uint8)
 
     def load(index: int) -> None:
-        path = films[index].path
-        try:
-            pixels[index, 0] = network_input(read_grey(path.read_bytes()), size)
-        except (OSError, NotReadable) as error:
-            raise BadDataset(f"{path} can't be read: {error} Replace or remove it.") from error
+        pixels[index, 0] = network_input(read_image(paths[index]), size)
 
     with ThreadPoolExecutor() as pool:
-        for _ in track(pool.map(load, range(len(films))), f"Reading {what} films", len(films)):
+        for _ in track(pool.map(load, range(len(paths))), f"Reading {what}", len(paths)):
             pass
     return torch.from_numpy(pixels)

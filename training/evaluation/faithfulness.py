@@ -18,12 +18,12 @@ from scipy.special import logit
 from imaging.grey import Grey
 from imaging.network_input import network_input
 from serving.network import Network
+from training.dataset.files import read_image
 from training.dataset.folder import BadDataset
 from training.evaluation.bootstrap import SEED
 from training.evaluation.calibration import Floats
 from training.evaluation.evaluate import chosen_films
 from training.evaluation.metrics import Json
-from training.evaluation.renderings import read
 
 SHARE = 0.2  # of the cells
 DRAWS = 2000
@@ -41,7 +41,7 @@ def faithfulness(
     network = Network(model, os.cpu_count() or 1)
     ill = [film for film in chosen_films(data, only) if film.label == 1]
     ill = ill[:: max(1, len(ill) // most)]
-    shown = [(film.patient, network_input(read(film), network.size)) for film in ill]
+    shown = [(film.patient, network_input(read_image(film.path), network.size)) for film in ill]
     answered = [(patient, grey, network.answers(grey)) for patient, grey in shown]
     found = [each for each in answered if each[2]["probabilities"][1] >= cutoff]
     if len(found) < 2 or "map" not in found[0][2]:

@@ -13,11 +13,10 @@ from rich.progress import track
 from imaging.edges import without_padding
 from imaging.grey import Grey
 from imaging.network_input import network_input
-from imaging.readers import read_grey
-from imaging.refusals import NotReadable
 from serving.gate import KINDS
 from serving.network import Network
-from training.dataset.folder import BadDataset, Film
+from training.dataset.files import read_image
+from training.dataset.folder import Film
 from training.evaluation.calibration import Floats
 from training.evaluation.rerender import RENDERINGS, UNSEEN, Rendering, rerender
 
@@ -45,7 +44,7 @@ def answers(
     threads = os.cpu_count() or 1
 
     def one(film: Film) -> list[tuple[float, int]]:
-        grey = read(film)
+        grey = read_image(film.path)
         return [ask(network, _as_read(grey, each)) for each in renderings.values()]
 
     with ThreadPoolExecutor(threads) as pool:
@@ -67,7 +66,7 @@ def in_some_renderings(film: Film, index: int, size: int) -> list[Grey]:
 
     The next `index` goes with other renderings.
     """
-    grey = read(film)
+    grey = read_image(film.path)
     others = list((RENDERINGS | UNSEEN).values())[1:]
     shown = [grey, *(_as_read(grey, rendering) for rendering in others[index % 3 :: 3])]
     return [network_input(each, size) for each in shown]
@@ -76,10 +75,3 @@ def in_some_renderings(film: Film, index: int, size: int) -> list[Grey]:
 def _as_read(grey: Grey, rendering: Rendering) -> Grey:
     """The film as a reader would give it if it were exported so: padding is cut off."""
     return without_padding(rerender(grey, rendering))
-
-
-def read(film: Film) -> Grey:
-    try:
-        return read_grey(film.path.read_bytes())
-    except (OSError, NotReadable) as error:
-        raise BadDataset(f"{film.path} can't be read: {error} Replace or remove it.") from error

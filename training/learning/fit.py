@@ -64,7 +64,7 @@ def fit(
     averaged.load_state_dict(network.state_dict())
     averaged.eval()
     train_mode(network, recipe.frozen)
-    optimizer = _optimizer(network, recipe)
+    optimizer = sgd(network, recipe.learning_rate, recipe.weight_decay)
     scaler = torch.amp.GradScaler(device.type, enabled=_precision(device) == torch.float16)
     shown = len(_order(training.labels, recipe.balanced, torch.Generator()))
     steps = math.ceil(shown / recipe.batch_size)
@@ -84,8 +84,7 @@ def fit(
     with _bar() as bar:
         task = bar.add_task("", total=recipe.epochs * shown, completed=first * shown, loss="")
         for epoch in range(first, recipe.epochs):
-            # A generator per epoch, so that a resumed run draws what an uninterrupted one would.
-            random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+            random = generator_of(recipe.seed, epoch)
             size = recipe.size_at(epoch)
             bar.update(task, description=f"Epoch {epoch + 1}/{recipe.epochs} at {size} px")
             train_mode(network, recipe.frozen)
@@ -136,7 +135,7 @@ def diverged(epoch: int, recipe: Recipe) -> BadRecipe:
 
 
 @torch.inference_mode()
-def predict_logits(network: ResNet18, films: Tensor, batch_size: int = 64) -> Tensor:
+def predict_logits(network: nn.Module, films: Tensor, batch_size: int = 64) -> Tensor:
     """Films uint8 [N, 1, S, S] -> logits float32 [N, 2] on the CPU, in full precision."""
     device = next(network.parameters()).device
     return torch.cat([network(part.to(device).float()).cpu() for part in films.split(batch_size)])
@@ -178,8 +177,7 @@ def _step(
     recipe: Recipe,
 ) -> float:
     films = films.contiguous(memory_format=torch.channels_last)
-    precision = _precision(films.device)
-    with torch.autocast(films.device.type, precision, enabled=precision != torch.float32):
+    with mixed_precision(films.device):
         logits = network(films)
     loss = F.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
     if recipe.consistency:
@@ -202,21 +200,27 @@ def _precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """What trains fastest there: `_precision`, where that is less than single precision."""
+    precision = _precision(device)
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32)
+
+
+def generator_of(seed: int, epoch: int) -> torch.Generator:
+    """One for each epoch, so that a resumed run draws what an uninterrupted one would."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+
+
+def sgd(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """SGD that decays kernels and matrices only: norms and biases have no size to keep down."""
     learning = [p for p in network.parameters() if p.requires_grad]
     decayed = [p for p in learning if p.ndim > 1]
     others = [p for p in learning if p.ndim <= 1]
     groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": decayed, "weight_decay": weight_decay},
         {"params": others},
     ]
-    return torch.optim.SGD(
-        groups,
-        lr=recipe.learning_rate,
-        momentum=MOMENTUM,
-        nesterov=True,
-    )
+    return torch.optim.SGD(groups, lr=learning_rate, momentum=MOMENTUM, nesterov=True)
 
 
 @torch.no_grad()

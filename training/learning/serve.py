@@ -10,11 +10,12 @@ from torch import Tensor
 from imaging.network_input import network_input
 from serving.network import Network
 from serving.shipped import NETWORK_FILE
+from training.dataset.files import read_image
 from training.dataset.folder import Film
 from training.dataset.pixels import load_films
 from training.evaluation.calibration import Floats
 from training.evaluation.evaluate import labels_of
-from training.evaluation.renderings import in_some_renderings, read
+from training.evaluation.renderings import in_some_renderings
 from training.learning.export import export
 from training.learning.fit import predict_logits
 from training.learning.gate import Gate
@@ -65,7 +66,8 @@ def calibrate(served: Path, films: Sequence[Film], out: Path, prevalence: float)
     """Write the network in `served` to `out` with the scale that `films` call for; return that."""
     network = Network(served, threads=1)
     found = [
-        network.answers(network_input(read(film), network.size))["probabilities"] for film in films
+        network.answers(network_input(read_image(film.path), network.size))["probabilities"]
+        for film in films
     ]
     scale = fit_scale(_differences(served, found), labels_of(films), prevalence)
     rescale(served, out, scale)
