@@ -45,9 +45,10 @@ def keep(folder: Path, epochs: int, parts: dict[str, Stateful]) -> None:
 def report(folder: Path, epoch: int, epochs: int, figures: dict[str, float]) -> None:
     """Add one epoch to `curve.csv` in `folder` and print it."""
     path = folder / "curve.csv"
-    with path.open("w" if epoch == 0 else "a", newline="") as file:
+    first = not path.exists()
+    with path.open("a", newline="") as file:
         table = csv.writer(file)
-        if epoch == 0:
+        if first:
             table.writerow(["epoch", *figures])
         table.writerow([epoch + 1, *(f"{value:.5g}" for value in figures.values())])
     shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())

@@ -15,7 +15,7 @@ from laboratory.recipe import GateRecipe, LaboratoryRecipe
 from serving.gate import KINDS
 from training.dataset.folder import BadDataset
 from training.learning.augment import augment
-from training.learning.fit import average, generator_of, mixed_precision
+from training.learning.fit import average, fastest_device, generator_of, mixed_precision
 from training.learning.gate import Gate
 
 
@@ -52,13 +52,15 @@ def train_gate(folders: Folders, recipe: LaboratoryRecipe, size: int, folder: Pa
 
 def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
     """Train on `images`; each kind has the same influence, however many images it has."""
+    device = fastest_device()
+    pool, kinds = images.small.to(device), images.kinds.to(device)
     torch.manual_seed(plan.seed)
-    gate, averaged = Gate(), Gate()
+    gate, averaged = Gate().to(device), Gate().to(device)
     averaged.load_state_dict(gate.state_dict())
     gate.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    count = torch.bincount(images.kinds, minlength=len(KINDS)).clamp(min=1)
+    count = torch.bincount(kinds, minlength=len(KINDS)).clamp(min=1)
     weights = (count.sum() / count / len(KINDS)).sqrt()
-    steps = plan.epochs * -(-len(images.kinds) // plan.batch_size)
+    steps = plan.epochs * -(-len(kinds) // plan.batch_size)
     optimizer = torch.optim.AdamW(gate.parameters(), plan.learning_rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, total_steps=steps)
     parts: dict[str, Stateful] = {
@@ -68,17 +70,18 @@ def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
         "schedule": schedule,
     }
     for epoch in range(resume(folder, parts), plan.epochs):
-        random = generator_of(plan.seed, epoch)
+        random = generator_of(plan.seed, epoch, device)
+        order = torch.randperm(len(kinds), generator=random, device=device)
         gate.train()
-        total = 0.0
-        for chosen in torch.randperm(len(images.kinds), generator=random).split(plan.batch_size):
-            small = images.small[chosen].float()
+        total = torch.zeros((), device=device)
+        for chosen in order.split(plan.batch_size):
+            small = pool[chosen].float()
             views = augment(small, small.shape[-1], plan.views, random)
             with mixed_precision(views.device):
                 logits = gate(views)
             loss = F.cross_entropy(
                 logits.float(),
-                images.kinds[chosen],
+                kinds[chosen],
                 weights,
                 label_smoothing=plan.label_smoothing,
             )
@@ -87,10 +90,10 @@ def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
             optimizer.step()
             schedule.step()
             average(averaged, gate, plan.averaging, schedule.last_epoch)
-            total += loss.item() * len(chosen)
+            total += loss.detach() * len(chosen)
         keep(folder, epoch + 1, parts)
-        report(folder, epoch, plan.epochs, {"loss": total / len(images.kinds)})
-    return averaged.eval()
+        report(folder, epoch, plan.epochs, {"loss": float(total) / len(kinds)})
+    return averaged.cpu().eval()
 
 
 @torch.inference_mode()

@@ -59,6 +59,7 @@ class StudentRecipe:
     temperature: float  # softens the teachers' answers (Hinton et al., 2015)
     adults_an_epoch: int  # unlabelled films of adults beside the children's
     averaging: float
+    kept_every: int  # epochs between checkpoints
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from laboratory.films import Films
 from laboratory.recipe import LaboratoryRecipe
 from laboratory.teacher import Teachers
 from training.learning.augment import augment
-from training.learning.fit import average, generator_of, mixed_precision, sgd
+from training.learning.fit import average, fastest_device, generator_of, mixed_precision, sgd
 from training.learning.network import ResNet18
 
 _WARM_UP = 0.03  # share of the run in which the learning rate rises
@@ -35,11 +35,13 @@ def train_student(
     plan = recipe.student
     children = len(films.training.films)
     adults = min(plan.adults_an_epoch, len(films.adults))
-    pool = torch.cat([films.training.films, films.adults])
+    device = fastest_device()
+    pool = torch.cat([films.training.films, films.adults]).to(device)
     torch.manual_seed(seed)
-    network, averaged = ResNet18(), ResNet18()
+    network, averaged = ResNet18().to(device), ResNet18().to(device)
     averaged.load_state_dict(network.state_dict())
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    teachers.to(device)
     optimizer = sgd(network, plan.learning_rate, plan.weight_decay)
     steps = math.ceil((children + adults) / plan.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -53,11 +55,11 @@ def train_student(
     }
     labels = torch.tensor([film.label for film in films.validation])
     for epoch in range(resume(folder, parts), plan.epochs):
-        random = generator_of(seed, epoch)
-        size, total = plan.sizes.at(epoch, plan.epochs), 0.0
-        extra = children + torch.randperm(len(films.adults), generator=random)[:adults]
-        order = torch.cat([torch.arange(children), extra])
-        order = order[torch.randperm(len(order), generator=random)]
+        random = generator_of(seed, epoch, device)
+        size, total = plan.sizes.at(epoch, plan.epochs), torch.zeros((), device=device)
+        extra = children + _shuffled(len(films.adults), random)[:adults]
+        order = torch.cat([torch.arange(children, device=device), extra])
+        order = order[_shuffled(len(order), random)]
         network.train()
         for number, chosen in enumerate(order.split(plan.batch_size)):
             views = augment(pool[chosen].float(), size, recipe.views, random)
@@ -67,22 +69,24 @@ def train_student(
             schedule.step()
             average(averaged, network, plan.averaging, schedule.last_epoch)
             total += loss * len(chosen)
+        if (epoch + 1) % plan.kept_every and epoch + 1 < plan.epochs:
+            continue
         keep(folder, epoch + 1, parts)
         auc = auc_of(averaged, films.held_out, labels)
-        report(
-            folder,
-            epoch,
-            plan.epochs,
-            {"size": size, "loss": total / len(order), "held_out_auc": auc},
-        )
+        figures = {"size": size, "loss": float(total) / len(order), "held_out_auc": auc}
+        report(folder, epoch, plan.epochs, figures)
     torch.save(averaged.state_dict(), folder / WEIGHTS)
 
 
 def mixed(views: Tensor, random: torch.Generator) -> Tensor:
     """Blend each view with another one, in a share drawn from 0 to 1 (mixup)."""
-    share = torch.rand((len(views), 1, 1, 1), generator=random)
-    other = torch.randperm(len(views), generator=random)
+    share = torch.rand((len(views), 1, 1, 1), generator=random, device=random.device)
+    other = _shuffled(len(views), random)
     return share * views + (1 - share) * views[other]
+
+
+def _shuffled(count: int, random: torch.Generator) -> Tensor:
+    return torch.randperm(count, generator=random, device=random.device)
 
 
 def learning_rate_share(done: float, decay_from: float) -> float:
@@ -101,7 +105,7 @@ def _step(
     optimizer: torch.optim.Optimizer,
     views: Tensor,
     temperature: float,
-) -> float:
+) -> Tensor:
     """One step of SGD on the Kullback-Leibler divergence from the teachers; its value."""
     views = views.contiguous(memory_format=torch.channels_last)
     with mixed_precision(views.device):
@@ -114,4 +118,4 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
-    return loss.item()
+    return loss.detach()

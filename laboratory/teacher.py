@@ -17,7 +17,7 @@ from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, report, resu
 from laboratory.films import Films
 from laboratory.recipe import LaboratoryRecipe
 from training.learning.augment import augment
-from training.learning.fit import average, generator_of, mixed_precision
+from training.learning.fit import average, fastest_device, generator_of, mixed_precision
 from training.learning.network import standardise
 
 _WARM_UP = 0.2  # share of the run in which the learning rates rise
@@ -50,9 +50,10 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
     """
     if (folder / WEIGHTS).exists():
         return
-    plan, labels = recipe.teacher, films.training.labels
+    plan, device = recipe.teacher, fastest_device()
+    pool, labels = films.training.films.to(device), films.training.labels.to(device)
     torch.manual_seed(seed)
-    network, averaged = Teacher(), Teacher()
+    network, averaged = Teacher().to(device), Teacher().to(device)
     averaged.load_state_dict(network.state_dict())
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     head = list(network.body._fc.parameters())
@@ -75,11 +76,12 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
     prior = (torch.bincount(labels, minlength=2).float() / len(labels)).log()
     held_out_labels = torch.tensor([film.label for film in films.validation])
     for epoch in range(resume(folder, parts), plan.epochs):
-        random = generator_of(seed, epoch)
-        size, total = plan.sizes.at(epoch, plan.epochs), 0.0
+        random = generator_of(seed, epoch, device)
+        size, total = plan.sizes.at(epoch, plan.epochs), torch.zeros((), device=device)
+        order = torch.randperm(len(labels), generator=random, device=device)
         network.train()
-        for chosen in torch.randperm(len(labels), generator=random).split(plan.batch_size):
-            views = augment(films.training.films[chosen].float(), size, recipe.views, random)
+        for chosen in order.split(plan.batch_size):
+            views = augment(pool[chosen].float(), size, recipe.views, random)
             with mixed_precision(views.device):
                 logits = network(views)
             loss = F.cross_entropy(
@@ -90,14 +92,14 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
             optimizer.step()
             schedule.step()
             average(averaged, network, plan.averaging, schedule.last_epoch)
-            total += loss.item() * len(chosen)
+            total += loss.detach() * len(chosen)
         keep(folder, epoch + 1, parts)
         auc = auc_of(averaged, films.held_out, held_out_labels)
         report(
             folder,
             epoch,
             plan.epochs,
-            {"size": size, "loss": total / len(labels), "held_out_auc": auc},
+            {"size": size, "loss": float(total) / len(labels), "held_out_auc": auc},
         )
     torch.save(averaged.state_dict(), folder / WEIGHTS)
 

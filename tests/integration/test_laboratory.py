@@ -58,6 +58,7 @@ weight_decay = 5e-4
 temperature = 2.0
 adults_an_epoch = 4
 averaging = 0.9
+kept_every = 1
 
 [gate]
 seed = 1

@@ -17,7 +17,10 @@ _MORE = 1.1  # of the film's side: the widest view of a cropping recipe
 
 
 def augment(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -> Tensor:
-    """Films [N, 1, H, W] of grey levels 0..255 -> varied films [N, 1, size, size], same range."""
+    """Films [N, 1, H, W] of grey levels 0..255 -> varied films [N, 1, size, size], same range.
+
+    `random` may be a generator of another device than the films': draws are moved to theirs.
+    """
     films = _warp(films, recipe, random)
     films = F.interpolate(films, (size, size), mode="bilinear", antialias=True)
     films = _lose_resolution(films, recipe.blurred, random)
@@ -36,9 +39,11 @@ def mix(
     if strength == 0:
         return films, targets
     # A Beta draw from two Gamma draws: torch.distributions take no generator.
-    pair = torch._standard_gamma(torch.full((2,), strength, dtype=torch.float64), generator=random)
+    pair = torch._standard_gamma(
+        torch.full((2,), strength, dtype=torch.float64, device=random.device), generator=random
+    )
     share = float(pair[0] / pair.sum())
-    other = torch.randperm(len(films), generator=random).to(films.device)
+    other = torch.randperm(len(films), generator=random, device=random.device).to(films.device)
     return (
         share * films + (1 - share) * films[other],
         share * targets + (1 - share) * targets[other],
@@ -49,19 +54,21 @@ def _warp(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
     count = len(films)
 
     def draw(limit: float) -> Tensor:
-        return (2 * torch.rand(count, generator=random) - 1) * limit
+        return (2 * torch.rand(count, generator=random, device=random.device) - 1) * limit
 
     angle, shear = draw(math.radians(recipe.rotation)), draw(math.radians(recipe.shear))
     aspect = draw(recipe.aspect / 2).exp()
     if recipe.cropped < 1:
         # A little more than the film at most, so that black edges are seen too.
-        zoom = recipe.cropped + (_MORE - recipe.cropped) * torch.rand(count, generator=random)
+        zoom = recipe.cropped + (_MORE - recipe.cropped) * torch.rand(
+            count, generator=random, device=random.device
+        )
         room = (1 - zoom).abs()
         side, height = draw(1.0) * room, draw(1.0) * room
     else:
         zoom = draw(recipe.zoom).exp()
         side, height = draw(2 * recipe.shift), draw(2 * recipe.shift)
-    mirror = torch.where(torch.rand(count, generator=random) < 0.5, -1.0, 1.0)
+    mirror = torch.where(torch.rand(count, generator=random, device=random.device) < 0.5, -1.0, 1.0)
     across, down = zoom * aspect, zoom / aspect
     matrix = torch.stack(
         [
@@ -77,7 +84,9 @@ def _warp(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
 def _lose_resolution(films: Tensor, share: float, random: torch.Generator) -> Tensor:
     """A share of the films go through a smaller size and back, as coarser exports do."""
     side = films.shape[-1]
-    smaller = round(side * (0.45 + 0.5 * float(torch.rand((), generator=random))))
+    smaller = round(
+        side * (0.45 + 0.5 * float(torch.rand((), generator=random, device=random.device)))
+    )
     coarse = F.interpolate(films, (smaller, smaller), mode="bilinear", antialias=True)
     coarse = F.interpolate(coarse, (side, side), mode="bilinear", align_corners=False)
     return torch.where(_chosen(films, share, random), coarse, films)
@@ -87,7 +96,9 @@ def _sharpen(films: Tensor, share: float, random: torch.Generator) -> Tensor:
     """A share of the films have their edges raised, as some consoles do before the export."""
     if share == 0:
         return films
-    strength = 2 * torch.rand((len(films), 1, 1, 1), generator=random).to(films.device)
+    strength = 2 * torch.rand((len(films), 1, 1, 1), generator=random, device=random.device).to(
+        films.device
+    )
     soft = F.avg_pool2d(F.pad(films, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     sharp = (films + strength * (films - soft)).clamp(0, 255)
     return torch.where(_chosen(films, share, random), sharp, films)
@@ -98,27 +109,31 @@ def _frame(films: Tensor, share: float, random: torch.Generator) -> Tensor:
     if share == 0:
         return films
     per_film, side = (len(films), 1, 1, 1), films.shape[-1]
-    place = torch.linspace(0, 1, side)
+    place = torch.linspace(0, 1, side, device=random.device)
 
     def outside(axis: tuple[int, ...]) -> Tensor:
-        near, far = 0.15 * torch.rand((2, *per_film), generator=random)
+        near, far = 0.15 * torch.rand((2, *per_film), generator=random, device=random.device)
         along = place.view(axis)
         return torch.logical_or(along < near, along > 1 - far)
 
     across, down = outside((1, 1, 1, -1)), outside((1, 1, -1, 1))
-    corners = torch.rand(per_film, generator=random) < 0.5
+    corners = torch.rand(per_film, generator=random, device=random.device) < 0.5
     black = torch.where(corners, across & down, across | down).to(films.device)
     return torch.where(black & _chosen(films, share, random), 0.0, films)
 
 
 def _change_exposure(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
     per_film = (len(films), 1, 1, 1)
-    gamma = ((2 * torch.rand(per_film, generator=random) - 1) * recipe.gamma).exp()
-    noise = torch.rand(per_film, generator=random) * recipe.noise
-    grain = torch.randn(films.shape, generator=random)
+    gamma = (
+        (2 * torch.rand(per_film, generator=random, device=random.device) - 1) * recipe.gamma
+    ).exp()
+    noise = torch.rand(per_film, generator=random, device=random.device) * recipe.noise
+    grain = torch.randn(films.shape, generator=random, device=random.device)
     levels = (films / 255).clamp(0, 1) ** gamma.to(films.device)
     if recipe.contrast:
-        factor = ((2 * torch.rand(per_film, generator=random) - 1) * recipe.contrast).exp()
+        factor = (
+            (2 * torch.rand(per_film, generator=random, device=random.device) - 1) * recipe.contrast
+        ).exp()
         middle = levels.mean(dim=(2, 3), keepdim=True)
         levels = middle + factor.to(films.device) * (levels - middle)
     return (levels + (noise * grain).to(films.device)).clamp(0, 1) * 255
@@ -128,7 +143,9 @@ def _bend_tones(films: Tensor, strength: float, random: torch.Generator) -> Tens
     """Each film through a random rising curve of its grey levels, as other processing gives it."""
     if strength == 0:
         return films
-    steps = (strength * torch.randn((len(films), _KNOTS), generator=random)).exp()
+    steps = (
+        strength * torch.randn((len(films), _KNOTS), generator=random, device=random.device)
+    ).exp()
     curve = F.pad(steps.cumsum(dim=1) / steps.sum(dim=1, keepdim=True), (1, 0))
     place = (films / 255).clamp(0, 1) * _KNOTS
     below = place.long().clamp(max=_KNOTS - 1).flatten(1)
@@ -142,7 +159,9 @@ def _shade(films: Tensor, strength: float, random: torch.Generator) -> Tensor:
     """Half of the films are lit unevenly: brighter or darker in places, without any edge."""
     if strength == 0:
         return films
-    coarse = strength * (2 * torch.rand((len(films), 1, 3, 3), generator=random) - 1)
+    coarse = strength * (
+        2 * torch.rand((len(films), 1, 3, 3), generator=random, device=random.device) - 1
+    )
     light = F.interpolate(
         coarse.to(films.device), films.shape[-2:], mode="bicubic", align_corners=True
     )
@@ -153,11 +172,11 @@ def _shade(films: Tensor, strength: float, random: torch.Generator) -> Tensor:
 def _erase(films: Tensor, share: float, random: torch.Generator) -> Tensor:
     """A share of the films lose a rectangle of 5 to 40 % of each side to their mean grey."""
     per_film, side = (len(films), 1, 1, 1), films.shape[-1]
-    place = torch.arange(side)
+    place = torch.arange(side, device=random.device)
 
     def span(axis: tuple[int, ...]) -> Tensor:
-        length = side * (0.05 + 0.35 * torch.rand(per_film, generator=random))
-        start = torch.rand(per_film, generator=random) * (side - length)
+        length = side * (0.05 + 0.35 * torch.rand(per_film, generator=random, device=random.device))
+        start = torch.rand(per_film, generator=random, device=random.device) * (side - length)
         along = place.view(axis)
         return (along >= start) & (along < start + length)
 
@@ -167,4 +186,6 @@ def _erase(films: Tensor, share: float, random: torch.Generator) -> Tensor:
 
 
 def _chosen(films: Tensor, share: float, random: torch.Generator) -> Tensor:
-    return (torch.rand((len(films), 1, 1, 1), generator=random) < share).to(films.device)
+    return (torch.rand((len(films), 1, 1, 1), generator=random, device=random.device) < share).to(
+        films.device
+    )
