@@ -17,8 +17,10 @@ from imaging.bare import bare
 from imaging.refusals import NotReadable
 from screening.errors import Mistake
 from screening.formats import Format, format_of
+from screening.judgement import Finding
 from training.dataset.identity import Patient, patient_in, published
 from training.dataset.private import FOLDER_MODE, write_private
+from worklist.enlist import to_enlist
 from worklist.rules.entry import Entry
 from worklist.rules.overdue import overdue_since
 from worklist.rules.performance import Case
@@ -93,8 +95,9 @@ def enlist_all(application: Application) -> Iterator[str]:
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
     worklist = _worklist(application)
     for record in application.screenings.all():
-        if not record.repeats:  # the film is in the list by its earlier version
-            worklist.enlist(record, share)
+        for each, versions in to_enlist(record, application.screenings.of_key):
+            worklist.enlist(each, share, versions)
+        if not record.repeats:
             yield record.key
 
 
@@ -103,8 +106,8 @@ def export(application: Application, out: Path) -> Exported:
 
     `out` gets NORMAL/, PNEUMONIA/ and reviews.csv, for its owner alone. The films have their pixels
     and nothing else, under names that tell `prepare` who is the same, not who it is; reviews.csv
-    alone has the keys. Films on which readers were unsure or divided, and those that are gone or
-    can't be read, are left out and named.
+    alone has the keys. Films that were rejected or set aside, films on which readers were unsure or
+    divided, and those that are gone or can't be read, are left out and named.
     """
     if out.exists() and any(out.iterdir()):
         raise Mistake(f"{out} is not empty; name a new folder.")
@@ -114,6 +117,9 @@ def export(application: Application, out: Path) -> Exported:
     for item in _scan_items(application, "WorklistTableName"):
         entry = read_entry(item)
         if not entry.readings:
+            continue
+        if entry.finding == Finding.REJECTED or Reading.SET_ASIDE in entry.readings.values():
+            left_out.append((entry.key, "it was not screened, or a reader set it aside"))
             continue
         truth = _truth(entry)
         if truth is None:

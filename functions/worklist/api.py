@@ -24,7 +24,7 @@ from worklist.rules.entry import Entry, with_review
 from worklist.rules.film import film
 from worklist.rules.listing import read_wanted, row
 from worklist.rules.performance_tables import tables
-from worklist.rules.review import Review, Submitted, WrongRequest, read_submitted
+from worklist.rules.review import Reading, Review, Submitted, WrongRequest, read_submitted
 from worklist.rules.rights import NoRight, Person, Right, person
 from worklist.tables.pictures import FilmGone, Pictures, Piece
 from worklist.tables.reviewed import read_cases
@@ -148,6 +148,8 @@ def add_review(name: str) -> Response[dict[str, Any]]:
         entry = _entry(name)
         if entry.classified != submitted.answers:
             raise Changed("The film was screened again meanwhile; look at it once more.")
+        if submitted.reading is not Reading.SET_ASIDE:
+            _must_be_there(entry)
         review = _review(entry, submitted, caller)
         try:
             added = _services().reviews.add(
@@ -251,6 +253,15 @@ def _picture(entry: Entry, first: int) -> Piece:
         return _services().pictures.piece(_services().config.renditions_bucket, key, None, first)
     except FilmGone:
         raise FilmGone("The film's rendition is kept no longer; see the film itself.") from None
+
+
+def _must_be_there(entry: Entry) -> None:
+    """Raise WrongRequest where there is nothing that a reader could have read."""
+    bucket = _services().config.uploads_bucket
+    try:
+        _services().pictures.must_be_there(bucket, entry.key, entry.version)
+    except FilmGone as gone:
+        raise WrongRequest(f"{gone} Answer that there is no film to read.") from None
 
 
 def _film(entry: Entry, caller: Person) -> Response[dict[str, Any]]:

@@ -6,7 +6,7 @@ entered is tried some times; then the stream sets its place aside in a queue and
 record ends, its entry and its reviews end with it: nothing outlasts RecordRetentionDays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -15,9 +15,11 @@ from aws_lambda_powertools import Logger
 from boto3.dynamodb.types import TypeDeserializer
 
 from aws.clients import WorklistClients
+from aws.screenings_table import Screenings
 from screening.config import TABLE, Variable
 from screening.film_name import film_name
-from screening.record import record_from
+from screening.judgement import Finding
+from screening.record import Record, record_from
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable
 
@@ -37,6 +39,7 @@ Handler: TypeAlias = Callable[[dict[str, Any], Any], Failures]
 class Config:
     worklist_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     reviews_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
+    screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     sample_share: Annotated[Decimal, Variable(r"0|1(\.0*)?|0?\.\d+", "from 0 to 1")]
 
 
@@ -44,6 +47,7 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
     """Return the function that the stream calls with the changes of records."""
     worklist = WorklistTable(clients.dynamodb, config.worklist_table)
     reviews = ReviewsTable(clients.dynamodb, config.reviews_table)
+    screenings = Screenings(clients.dynamodb, config.screenings_table)
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
         """Return the first change that failed; the stream goes on from there."""
@@ -61,8 +65,8 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
         image = change.get("NewImage")
         if image is not None:
             record = record_from(_plain(image))
-            if not record.repeats:  # the film is in the list by its earlier version
-                worklist.enlist(record, config.sample_share)
+            for each, versions in to_enlist(record, screenings.of_key):
+                worklist.enlist(each, config.sample_share, versions)
             return
         key = _plain(change["Keys"])
         film = film_name(key["key"], key["version"])
@@ -70,6 +74,23 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
         worklist.remove(film)
 
     return handler
+
+
+def to_enlist(
+    record: Record, of_key: Callable[[str], list[Record]]
+) -> Iterator[tuple[Record, list[Record]]]:
+    """Yield the record, and each reject that it replaces, with the records of its key.
+
+    A record of the same bytes as an earlier version is left out: the film is in the list already.
+    """
+    if record.repeats:
+        return
+    versions = of_key(record.key)
+    yield record, versions
+    if record.judgement.finding is not Finding.REJECTED:
+        for each in versions:
+            if each.judgement.finding is Finding.REJECTED and each.version != record.version:
+                yield each, versions
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:

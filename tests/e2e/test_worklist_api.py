@@ -170,6 +170,21 @@ def test_a_film_larger_than_one_answer_comes_in_pieces(
     assert first.body + second.body == large
 
 
+def test_a_reject_leaves_the_list_when_a_newer_version_is_screened(
+    application: Application, reader: Api
+) -> None:
+    key = f"worklist-api/{uuid4().hex}.jpeg"
+    reject = listed(application, reader, key, b"%PDF-1.7")
+    assert reader.call("GET", f"api/films/{reject}").json()["state"] == "to-review"
+    better = listed(application, reader, key)
+
+    def replaced() -> bool:
+        found = reader.call("GET", f"api/films/{reject}").json()
+        return (found["state"], found["replaced"]) == ("not-asked", better)
+
+    wait_until(replaced, "the reject to leave the list")
+
+
 def test_a_positive_leaves_the_list_when_it_is_reviewed(
     application: Application, reader: Api
 ) -> None:

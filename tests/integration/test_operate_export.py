@@ -43,7 +43,13 @@ def application(aws_environment: None) -> Iterator[Application]:
 
 @pytest.fixture
 def put(application: Application) -> Put:
-    def upload(key: str, body: bytes, reading: Reading = Reading.PNEUMONIA, **more: Any) -> str:
+    def upload(
+        key: str,
+        body: bytes,
+        reading: Reading = Reading.PNEUMONIA,
+        finding: str = "PNEUMONIA",
+        **more: Any,
+    ) -> str:
         version: str = application.s3.put_object(Bucket="uploads", Key=key, Body=body, **more)[
             "VersionId"
         ]
@@ -54,9 +60,9 @@ def put(application: Application) -> Put:
                 version=version,
                 uploaded="2026-11-22T10:15:30.000Z",
                 classified="2026-11-22T10:15:31.000Z",
-                finding="PNEUMONIA",
+                finding=finding,
                 cutoff=Decimal("0.1"),
-                probability=Decimal("0.9"),
+                probability=Decimal("0.9") if finding == "PNEUMONIA" else None,
                 model="=1+1",
                 readings={"one": reading},
             )
@@ -158,6 +164,16 @@ def test_a_film_that_is_gone_or_no_film_is_named(
     assert told["cut.dcm"].startswith("The DICOM file is damaged")
     assert told["unsure.jpeg"] == "readers were unsure or divided"
     assert told["cold.jpeg"] == "S3 does not hand out the film: InvalidObjectState"
+
+
+def test_no_film_that_was_not_screened_teaches_the_next_network(
+    application: Application, put: Put, tmp_path: Path
+) -> None:
+    put("adult.jpeg", jpeg(1), Reading.NORMAL, finding="REJECTED")
+    put("knee.jpeg", jpeg(2), Reading.SET_ASIDE)
+    exported = export(application, tmp_path / "out")
+    assert exported.films == 0
+    assert set(why(exported)) == {"adult.jpeg", "knee.jpeg"}
 
 
 def test_nothing_is_written_over(application: Application, put: Put, tmp_path: Path) -> None:

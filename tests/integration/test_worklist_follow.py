@@ -16,7 +16,7 @@ from screening.film_name import film_name
 from screening.judgement import Answer, judge
 from screening.record import Claim, attributes, screened
 from screening.upload import Upload
-from tests.integration.test_worklist_table import _tables
+from tests.integration.test_worklist_table import _tables, create_screenings_table
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable
 
@@ -27,7 +27,9 @@ _to_dynamodb = TypeSerializer().serialize
 @pytest.fixture
 def tables(aws_environment: None) -> Iterator[tuple[WorklistTable, ReviewsTable]]:
     with mock_aws():
-        yield _tables("follow")
+        found = _tables("follow")
+        create_screenings_table(found[0].client, "screenings")
+        yield found
 
 
 @pytest.fixture
@@ -43,8 +45,8 @@ class Mails:
         self.sent.append(Message)
 
 
-def record(key: str) -> dict[str, Any]:
-    upload = Upload(key, "v1", "uploads", "v1", "e1", 100, "2026-11-22T10:15:30.000Z")
+def record(key: str, version: str = "v1", hour: int = 10) -> dict[str, Any]:
+    upload = Upload(key, version, "uploads", version, "e1", 100, f"2026-11-22T{hour}:15:30.000Z")
     judgement = judge(Answer(Decimal("0.93"), None, None), Decimal("0.1"), AT)
     found = screened(upload, judgement, Claim("one", "2026-11-22T10:17:31.123Z"))
     return {name: _to_dynamodb(value) for name, value in attributes(found).items()}
@@ -61,7 +63,7 @@ def removed(number: str, key: str) -> dict[str, Any]:
 
 def follow(tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients) -> Any:
     entries, reviews = tables
-    config = worklist.enlist.Config(entries.table, reviews.table, Decimal(0))
+    config = worklist.enlist.Config(entries.table, reviews.table, "screenings", Decimal(0))
     return worklist.enlist.make_handler(config, clients)
 
 
@@ -73,6 +75,28 @@ def test_a_record_that_cannot_be_read_is_named_and_those_before_it_are_in(
     # Lambda halves and repeats from there, and in the end sets that one aside: see the template.
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert tables[0].find(film_name("a.jpeg", "v1"))
+
+
+def rejected(key: str, version: str, hour: int) -> dict[str, Any]:
+    found = record(key, version, hour) | {"finding": {"S": "REJECTED"}}
+    del found["probability"]
+    return found | {"reason": {"S": "no film"}, "code": {"S": "format"}}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_reject_leaves_the_list_when_a_newer_version_was_screened(
+    tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients, newest_first: bool
+) -> None:
+    records = [rejected("a.jpeg", "v1", 10), record("a.jpeg", "v2", 11)]
+    for each in records:
+        clients.dynamodb.put_item(TableName="screenings", Item=each)
+    changes = [inserted(str(n), each) for n, each in enumerate(records)]
+    order = changes[::-1] if newest_first else changes
+    assert follow(tables, clients)({"Records": order}, None) == {"batchItemFailures": []}
+    reject = tables[0].find(film_name("a.jpeg", "v1"))
+    assert reject is not None
+    assert reject.replaced == film_name("a.jpeg", "v2")
+    assert reject.state == "not-asked"
 
 
 def test_an_entry_ends_with_its_record(

@@ -63,6 +63,10 @@ def create_worklist_table(client: Any, name: str) -> None:
     _create(client, name, ["film"], INDEX, ["part", "place"])
 
 
+def create_screenings_table(client: Any, name: str) -> None:
+    _create(client, name, ["key", "version"], "latest-findings", ["finding", "classified"])
+
+
 def _tables(name: str) -> tuple[WorklistTable, ReviewsTable]:
     client = boto3.client("dynamodb", region_name=REGION)
     create_worklist_table(client, name)

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from scipy.stats import beta, binomtest, gamma
 
+from tests.unit.test_worklist_rules import record, review
+from worklist.rules.entry import enter
 from worklist.rules.intervals import _gamma_quantile, agreement, weighted_count, wilson
-from worklist.rules.performance import Case, by, cutoff_for, measure, readers_agree, week
+from worklist.rules.performance import Case, by, cases, cutoff_for, measure, readers_agree, week
 from worklist.rules.review import Reading
 
 CUTOFF = 0.1
@@ -69,6 +72,12 @@ def test_precision_counts_positives_only_and_sensitivity_weights_by_the_inverse_
     assert found.sensitivity
     assert found.sensitivity.value == pytest.approx(6 / (6 + 1 / 0.5))
     assert found.sensitivity.low < 0.75 < found.sensitivity.high
+
+
+def test_a_film_that_a_reader_set_aside_counts_nowhere() -> None:
+    entered = enter(record("0.9"), Decimal(0))
+    assert cases([review(entered, Reading.SET_ASIDE)], [entered]) == []
+    assert len(cases([review(entered, Reading.NORMAL)], [entered])) == 1
 
 
 def test_films_not_read_yet_count_as_those_read() -> None:

@@ -1,5 +1,6 @@
 """The worklist's rules: rights, order, sampling, reviews, and what is told again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -93,6 +94,7 @@ def test_a_film_is_called_by_a_hash_that_holds_no_name() -> None:
         ("0.01", [], State.NOT_ASKED),
         ("0.01", ["PNEUMONIA"], State.REVIEWED),
         (None, [], State.TO_REVIEW),
+        (None, ["UNSURE", "SET_ASIDE"], State.REVIEWED),
     ],
 )
 def test_a_film_is_reviewed_when_somebody_was_sure(
@@ -108,6 +110,21 @@ def test_the_last_word_of_a_reader_counts() -> None:
     first = with_review(entry(), review(entry(), Reading.PNEUMONIA))
     changed = with_review(first, review(first, Reading.NORMAL))
     assert changed.readings == {"one": Reading.NORMAL}
+
+
+def test_a_reject_is_replaced_by_the_newest_version_that_was_screened() -> None:
+    reject = record(None)
+    older = replace(record("0.9"), version="v0", uploaded="2026-11-22T09:00:00.000Z")
+    newer = replace(record("0.9"), version="v2", uploaded="2026-11-22T11:00:00.000Z")
+    newest = replace(newer, version="v3", uploaded="2026-11-22T12:00:00.000Z")
+    bad_again = replace(record(None), version="v4", uploaded="2026-11-22T13:00:00.000Z")
+    left = enter(reject, Decimal(0), versions=[older, reject, bad_again])
+    assert (left.replaced, left.state) == (None, State.TO_REVIEW)
+    gone = enter(reject, Decimal(0), versions=[older, reject, newer, newest, bad_again])
+    assert (gone.replaced, gone.state) == (film_name(newest.key, "v3"), State.NOT_ASKED)
+    assert row(gone, "one")["replaced"] == gone.replaced
+    positive = replace(newer, uploaded=UPLOADED)
+    assert enter(positive, Decimal(0), versions=[positive, newest]).replaced is None
 
 
 def test_a_rejected_film_lets_positives_of_four_hours_go_first_and_no_more() -> None:
@@ -167,6 +184,8 @@ def test_a_record_that_expired_leaves_what_the_list_knows() -> None:
         (Reading.PNEUMONIA, "NORMAL", Decision.OVERRULED),
         (Reading.NORMAL, "REJECTED", Decision.READ),
         (Reading.UNSURE, "REJECTED", Decision.UNSURE),
+        (Reading.SET_ASIDE, "REJECTED", Decision.SET_ASIDE),
+        (Reading.SET_ASIDE, "PNEUMONIA", Decision.SET_ASIDE),
     ],
 )
 def test_a_reading_answers_a_finding(reading: Reading, finding: str, decision: Decision) -> None:

@@ -11,6 +11,7 @@ const decide = document.getElementById("decide");
 const buttons = [...decide.querySelectorAll("button")];
 const saved = document.getElementById("saved");
 const message = document.getElementById("stage-message");
+const SURE = new Set(["PNEUMONIA", "NORMAL"]);
 const SHOWN_TYPES = new Set(["image/jpeg", "image/png"]);
 
 let current;
@@ -86,6 +87,10 @@ function said(film) {
   const parts = [element("p", { class: `mark ${kind} large` }, FINDINGS[film.finding])];
   if (film.probability === null) {
     parts.push(element("p", {}, film.record.reason ?? ""));
+    if (film.replaced) {
+      const link = element("a", { href: `#film/${film.replaced}` }, "See the newer version");
+      parts.push(element("p", {}, "A newer version of this film was screened. ", link));
+    }
   } else {
     const words = `Probability ${percent(film.probability)}, cutoff ${percent(film.cutoff)}`;
     parts.push(element("p", {}, words));
@@ -109,7 +114,7 @@ function label(film) {
   const answers = { PNEUMONIA: "PNEUMONIA", NORMAL: "NORMAL" }[film.hidden ? "" : film.finding];
   buttons.forEach((button, at) => {
     const word = READINGS[button.value];
-    const effect = !answers || button.value === "UNSURE" ? "" : button.value === answers ? "confirm: " : "overrule: ";
+    const effect = !answers || !SURE.has(button.value) ? "" : button.value === answers ? "confirm: " : "overrule: ";
     const text = effect + word;
     button.textContent = `${at + 1}  ${text[0].toUpperCase()}${text.slice(1)}`;
     button.setAttribute("aria-pressed", film.mine === button.value);
@@ -120,7 +125,7 @@ function label(film) {
 function reviews(film) {
   if (!film.reviews.length) return [element("li", { class: "none" }, "None yet.")];
   return film.reviews.map((one) => {
-    const decision = one.decision === "READ" ? READINGS[one.reading] : `${DECISIONS[one.decision]}: ${READINGS[one.reading]}`;
+    const decision = ["READ", "SET_ASIDE"].includes(one.decision) ? READINGS[one.reading] : `${DECISIONS[one.decision]}: ${READINGS[one.reading]}`;
     const blind = one.scoreSeen ? "" : ", without the score";
     const note = one.note ? element("p", { class: "note" }, one.note) : null;
     return element("li", {}, element("b", {}, one.reader), ` ${decision}${blind}, `, time(one.time), note);

@@ -127,6 +127,7 @@ export function finding(film) {
 }
 
 function reviewed(film) {
+  if (!film.readers && film.replaced) return "replaced by a newer version";
   if (!film.readers) return film.state === "not-asked" ? "not asked" : "open";
   if (film.hidden) return "by another reader";
   const decisions = film.decisions.map((one) => DECISIONS[one]).join(", ");

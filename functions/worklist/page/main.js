@@ -39,6 +39,7 @@ const KEYS = {
     1: () => film.review("PNEUMONIA"),
     2: () => film.review("NORMAL"),
     3: () => film.review("UNSURE"),
+    4: () => film.review("SET_ASIDE"),
     n: () => film.next(),
     m: () => film.focusNote(),
     l: () => { location.hash = "#list"; },

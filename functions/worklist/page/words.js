@@ -15,13 +15,14 @@ export const FINDINGS = {
   REJECTED: "not screened",
 };
 
-export const READINGS = { PNEUMONIA: "pneumonia", NORMAL: "no pneumonia", UNSURE: "unsure" };
+export const READINGS = { PNEUMONIA: "pneumonia", NORMAL: "no pneumonia", UNSURE: "unsure", SET_ASIDE: "no film to read" };
 
 export const DECISIONS = {
   CONFIRMED: "confirmed",
   OVERRULED: "overruled",
   UNSURE: "unsure",
   READ: "read",
+  SET_ASIDE: "set aside",
 };
 
 export function percent(share, digits = 0) {

@@ -3,6 +3,7 @@
 Entries follow the screening records and the reviews and can be made anew from the two.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from enum import StrEnum
 
 from screening.clock import stamp
 from screening.film_name import film_name
+from screening.judgement import Finding
 from screening.record import Record
 from worklist.rules.review import Reading, Review
 from worklist.rules.sampling import chance, drawn
@@ -21,7 +23,7 @@ REJECTED_YIELDS = timedelta(hours=4)
 class State(StrEnum):
     TO_REVIEW = "to-review"
     REVIEWED = "reviewed"
-    NOT_ASKED = "not-asked"  # a negative that nobody was asked to read
+    NOT_ASKED = "not-asked"  # a negative, or a reject that a newer version replaced
 
 
 HIDDEN = "HIDDEN"  # stands for the finding of a film that is to be read without its score
@@ -29,7 +31,10 @@ HIDDEN = "HIDDEN"  # stands for the finding of a film that is to be read without
 
 @dataclass(frozen=True)
 class Entry:
-    """`readings` holds each reader's last word. `place` orders a part of the list, as text."""
+    """`readings` holds each reader's last word. `place` orders a part of the list, as text.
+
+    `replaced` names the film that was screened in this one's place: the newest version of its key.
+    """
 
     film: str
     key: str
@@ -45,12 +50,15 @@ class Entry:
     readings: dict[str, Reading] = field(default_factory=dict)
     reviewed: str | None = None
     reminded: str | None = None
+    replaced: str | None = None
     revision: int = 0
 
     @property
     def state(self) -> State:
         if any(reading is not Reading.UNSURE for reading in self.readings.values()):
             return State.REVIEWED
+        if self.replaced:
+            return State.NOT_ASKED
         if self.finding != "NORMAL" or self.hidden:
             return State.TO_REVIEW
         return State.NOT_ASKED
@@ -88,8 +96,33 @@ def place(part: str, time: str) -> str:
     return time
 
 
-def enter(record: Record, share: Decimal, before: Entry | None = None) -> Entry:
-    """Return the entry for a record as it is now; readings stay with the film."""
+def replacement(record: Record, versions: Iterable[Record]) -> str | None:
+    """Return the film that was screened in the place of a rejected one, if there is one.
+
+    `versions` are the records of all versions of its key. Whoever drops a better file under the
+    same name has answered the reject.
+    """
+    if record.judgement.finding is not Finding.REJECTED:
+        return None
+    screened = [
+        each
+        for each in versions
+        if each.judgement.finding is not Finding.REJECTED and each.uploaded > record.uploaded
+    ]
+    newest = max(screened, key=lambda each: each.uploaded, default=None)
+    return None if newest is None else film_name(newest.key, newest.version)
+
+
+def enter(
+    record: Record,
+    share: Decimal,
+    before: Entry | None = None,
+    versions: Iterable[Record] = (),
+) -> Entry:
+    """Return the entry for a record as it is now; readings stay with the film.
+
+    `versions` are the records of all versions of its key, where it was rejected.
+    """
     film = film_name(record.key, record.version)
     judged = record.judgement
     likely = None
@@ -107,6 +140,7 @@ def enter(record: Record, share: Decimal, before: Entry | None = None) -> Entry:
         model=judged.model,
         chance=likely,
         hidden=likely is not None and drawn(film, likely),
+        replaced=replacement(record, versions),
     )
     if before is None:
         return entry

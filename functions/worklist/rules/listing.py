@@ -15,7 +15,7 @@ from typing import Any
 
 from screening.clock import stamp
 from worklist.rules.entry import HIDDEN, Entry, State, place
-from worklist.rules.review import WrongRequest, decide, is_text
+from worklist.rules.review import Reading, WrongRequest, decide, is_text
 
 LONGEST_PAGE = 100
 LONGEST_TEXT = 200
@@ -82,7 +82,7 @@ class Wanted:
 
 
 _NEVER = {f"{State.TO_REVIEW}#NORMAL", f"{State.NOT_ASKED}#HIDDEN"}
-_NEVER |= {f"{State.NOT_ASKED}#{finding}" for finding in ("PNEUMONIA", "REJECTED")}
+_NEVER |= {f"{State.NOT_ASKED}#PNEUMONIA"}
 
 
 def _parts(states: Iterable[State], findings: Iterable[str]) -> tuple[str, ...]:
@@ -182,11 +182,12 @@ def row(entry: Entry, reader: str) -> dict[str, Any]:
         "state": entry.state,
         "readers": len(entry.readings),
         "mine": entry.readings.get(reader),
+        "replaced": entry.replaced,
         "hidden": entry.hides_score_from(reader),
     }
     if entry.hides_score_from(reader):
         return shown
-    readings = set(entry.readings.values()) - {"UNSURE"}
+    readings = {reading for reading in entry.readings.values() if reading is not Reading.UNSURE}
     decisions = {str(decide(reading, entry.finding)) for reading in entry.readings.values()}
     return shown | {
         "finding": entry.finding,

@@ -32,7 +32,7 @@ class Case:
     @cached_property
     def truth(self) -> Reading | None:
         """What most readers saw; None if nobody read it, none was sure, or as many saw each."""
-        sure = Counter(reading for reading in self.readings.values() if reading != Reading.UNSURE)
+        sure = Counter(reading for reading in self.readings.values() if reading.is_sure)
         ranked = sure.most_common(2)
         if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
             return None
@@ -77,7 +77,7 @@ def cases(reviews: Iterable[Review], unread: Iterable[Entry]) -> list[Case]:
     """Return the films that were to be read, with each reader's last word on each judgement.
 
     A negative that somebody read though nobody asked for it is left out: why they chose it is not
-    known, so it stands for no other.
+    known, so it stands for no other. So is a film that a reader set aside: it was none to read.
     """
     by_judgement: dict[tuple[str, str], dict[str, Review]] = defaultdict(dict)
     for review in sorted(reviews, key=lambda review: review.time):
@@ -86,7 +86,7 @@ def cases(reviews: Iterable[Review], unread: Iterable[Entry]) -> list[Case]:
     for last in by_judgement.values():
         review = next(iter(last.values()))
         readings = {reader: each.reading for reader, each in last.items()}
-        if _asked(review):
+        if _asked(review) and Reading.SET_ASIDE not in readings.values():
             found.append(_case(review, readings))
     seen = {film for film, _ in by_judgement}
     found += [_case(entry, {}) for entry in unread if entry.film not in seen and _asked(entry)]

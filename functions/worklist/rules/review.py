@@ -25,6 +25,12 @@ class Reading(StrEnum):
     PNEUMONIA = "PNEUMONIA"
     NORMAL = "NORMAL"
     UNSURE = "UNSURE"
+    SET_ASIDE = "SET_ASIDE"  # no film that can be read here: another picture, or to be repeated
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it says what is on the film."""
+        return self in (Reading.PNEUMONIA, Reading.NORMAL)
 
 
 class Decision(StrEnum):
@@ -34,6 +40,7 @@ class Decision(StrEnum):
     OVERRULED = "OVERRULED"
     UNSURE = "UNSURE"
     READ = "READ"  # there was no finding to answer
+    SET_ASIDE = "SET_ASIDE"
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,8 @@ class Review:
 
 
 def decide(reading: Reading, finding: str) -> Decision:
-    if reading is Reading.UNSURE:
-        return Decision.UNSURE
+    if not reading.is_sure:
+        return Decision(reading.value)
     if finding not in (Reading.PNEUMONIA, Reading.NORMAL):
         return Decision.READ
     return Decision.CONFIRMED if reading == finding else Decision.OVERRULED

@@ -17,8 +17,11 @@ LARGEST_PIECE = 4 * 1024 * 1024
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405", "PreconditionFailed"}
 
 
+_DELETED = "The film was deleted or replaced since it was screened."
+
+
 class FilmGone(Exception):
-    """The film was deleted or replaced."""
+    """There is no film to look at: it was deleted or replaced, or its file is empty."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +38,42 @@ class Pictures:
 
     def piece(self, bucket: str, key: str, version: str | None, first: int) -> Piece:
         """Return the bytes of exactly that version from `first` on; renditions have no versions."""
-        which: dict[str, Any] = {}
-        if version is not None and "#" in version:
-            # Of a bucket that keeps no versions, where the ETag tells.
-            which = {"IfMatch": f'"{version.partition("#")[0]}"'}
-        elif version is not None:
-            which = {"VersionId": version}
         try:
             found = self.client.get_object(
                 Bucket=bucket,
                 Key=key,
                 Range=f"bytes={first}-{first + LARGEST_PIECE - 1}",
-                **which,
+                **_which(version),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
-                raise FilmGone("The film was deleted or replaced since it was screened.") from None
+                raise FilmGone(_DELETED) from None
             if error.response["Error"]["Code"] != "InvalidRange":
                 raise
             if first:
                 raise WrongRequest(f"The film has no bytes from {first} on.") from None
-            return Piece(b"", 0, 0, "")  # an empty file has no bytes
+            raise FilmGone("The file is empty: there is no film to look at.") from None
         body = found["Body"].read()
         total = int(found["ContentRange"].rpartition("/")[2])
         known = None if first else format_of(body)
         return Piece(body, first, total, known.content_type if known else "")
+
+    def must_be_there(self, bucket: str, key: str, version: str) -> None:
+        """Raise FilmGone where nobody can look at that version."""
+        try:
+            found = self.client.head_object(Bucket=bucket, Key=key, **_which(version))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE | {"412"}:
+                raise FilmGone(_DELETED) from None
+            raise
+        if not found["ContentLength"]:
+            raise FilmGone("The file is empty: there is no film to look at.")
+
+
+def _which(version: str | None) -> dict[str, Any]:
+    if version is None:
+        return {}
+    if "#" in version:
+        # Of a bucket that keeps no versions, where the ETag tells.
+        return {"IfMatch": f'"{version.partition("#")[0]}"'}
+    return {"VersionId": version}

@@ -1,6 +1,6 @@
 """The worklist's entries in DynamoDB, one for each film, and the index that keeps them in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -66,14 +66,17 @@ class WorklistTable:
     def remove(self, film: str) -> None:
         self.client.delete_item(TableName=self.table, Key={"film": {"S": film}})
 
-    def enlist(self, record: Record, share: Decimal) -> None:
-        """Write a screening record's entry, unless it stands so already; none of a test film."""
+    def enlist(self, record: Record, share: Decimal, versions: Iterable[Record] = ()) -> None:
+        """Write a screening record's entry, unless it stands so already; none of a test film.
+
+        `versions` are the records of all versions of its key, where it was rejected.
+        """
         if is_check_key(record.key):
             return
         film = film_name(record.key, record.version)
         for _ in range(_TRIES):
             before = self.find(film)
-            entry = enter(record, share, before)
+            entry = enter(record, share, before, versions)
             if entry == before:
                 return
             try:
