@@ -14,7 +14,7 @@ KIND = "sc"
 SERIES_NUMBER = 9902
 
 _SOURCE = ("121322", "DCM", "Source image for image processing operation")
-_REPLACED = ("121325", "DCM", "Predecessor")
+_REPLACED = ("121360", "DCM", "Replaced report")
 
 
 def capture(

@@ -10,6 +10,7 @@ import warnings
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
@@ -45,18 +46,23 @@ _REQUIRED = (
     "StudyTime", "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
 # Copied where they are there, so that a PACS files the result with its film.
-_OPTIONAL = ("IssuerOfPatientID", "StudyDescription", "PatientAge", "TimezoneOffsetFromUTC")
+_OPTIONAL = (
+    "IssuerOfPatientID",
+    "StudyDescription",
+    "PatientAge",
+    "TimezoneOffsetFromUTC",
+    "Modality",
+)
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 _FORMS = {
-    "PatientBirthDate": r"\d{8}",
-    "StudyDate": r"\d{8}",
-    "StudyTime": r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?",
+    "StudyTime": r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?",
+    "Modality": r"[A-Z]{2,16}",
     "PatientSex": r"[MFO]",
     "PatientAge": r"\d{3}[DWMY]",
     "TimezoneOffsetFromUTC": r"[+-](0\d|1[0-4])[0-5]\d",
 }
 _UID = re.compile(r"[0-9.]{1,64}")
-_OTHERS = ("SpecificCharacterSet", "Modality", "Rows", "ViewPosition")
+_OTHERS = ("SpecificCharacterSet", "Rows")
 _TAGS = [Tag(keyword) for keyword in (*_REQUIRED, *_OPTIONAL, *_UIDS, *_OTHERS)]
 
 
@@ -129,7 +135,7 @@ def film_of(record: Record, header: Dataset | None) -> Film:
     dataset.SpecificCharacterSet = UNICODE
     for keyword in (*_REQUIRED, *_OPTIONAL):
         text = _text(read, keyword)
-        if keyword in _FORMS and not re.fullmatch(_FORMS[keyword], text):
+        if not _is_of_its_form(keyword, text):
             text = ""
         if text or keyword in _REQUIRED:
             setattr(dataset, keyword, text)
@@ -143,6 +149,15 @@ def film_of(record: Record, header: Dataset | None) -> Film:
         if uids[keyword]:
             setattr(dataset, keyword, uids[keyword])
     return Film(dataset, name, referable, dicom=header is not None)
+
+
+def _is_of_its_form(keyword: str, text: str) -> bool:
+    if keyword.endswith("Date"):
+        try:
+            return len(text) == len("20261127") and bool(datetime.strptime(text, "%Y%m%d"))  # noqa: DTZ007
+        except ValueError:
+            return False
+    return keyword not in _FORMS or re.fullmatch(_FORMS[keyword], text) is not None
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

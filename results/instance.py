@@ -12,7 +12,7 @@ from screening.judgement import Judgement
 from screening.record import Record
 
 _IMPLEMENTATION = uid(derived("implementation"))
-_OF_THE_FILM = {"SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"}
+_OF_THE_FILM = {"SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"}
 
 
 def instance_uid(kind: str, film: Film, judgement: Judgement) -> str:

@@ -1,12 +1,12 @@
 """The picture of a result: legible at 512 pixels, the film small beside the words."""
 
 import io
-import textwrap
+from collections.abc import Iterable
 
 from PIL import Image, ImageDraw, ImageFont
 
 from results.precision import LocalPrecision
-from results.wording import PRODUCT, comments, minute, percent
+from results.wording import PRODUCT, comments, minute, shown
 from screening.judgement import Finding
 from screening.record import Record
 
@@ -14,9 +14,11 @@ SIDE = 1024  # pixels; every size below is twice what it is at 512
 _MARGIN = 48
 _BANNER = 96
 _FILM = 400
-_HEADLINE, _FIGURES, _SMALL = 84, 44, 34
-_SMALL_COLUMNS = 54  # characters that fit the width
-_DARK, _GREY, _LIGHT = 0, 170, 255
+_HEADLINE, _FIGURES = 66, 44
+_SMALL = range(36, 23, -2)  # the largest in which the sentences fit
+_NETWORK_CHARACTERS = 24  # of its digest; the structured report has all of it
+_DARK, _LIGHT = 0, 255
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _HEADLINES = {
     Finding.PNEUMONIA: "PNEUMONIA\nsuspected",
     Finding.NORMAL: "NO PNEUMONIA\nfound",
@@ -35,20 +37,41 @@ def draw(record: Record, precision: LocalPrecision | None, film: bytes | None) -
     if film is not None:
         _paste(picture, film)
     top = _BANNER + _MARGIN
-    pen.multiline_text((_MARGIN, top), _HEADLINES[judgement.finding], fill=_LIGHT, font=_font(66))
-    figures = [f"Cutoff {percent(judgement.cutoff)} %"]
-    if judgement.probability is not None:
-        figures.insert(0, f"Probability {percent(judgement.probability)} %")
-    pen.multiline_text(
-        (_MARGIN, top + 220), "\n".join(figures), fill=_LIGHT, font=_font(_FIGURES), spacing=16
-    )
-    network = judgement.model or "none"
-    lines = [f"Network {network}", minute(judgement.classified), *comments(record, precision)]
-    wrapped = [part for line in lines for part in textwrap.wrap(line, _SMALL_COLUMNS)]
-    pen.multiline_text(
-        (_MARGIN, top + _FILM + 40), "\n".join(wrapped), fill=_LIGHT, font=_font(_SMALL), spacing=12
-    )
+    headline = _HEADLINES[judgement.finding]
+    pen.multiline_text((_MARGIN, top), headline, fill=_LIGHT, font=_font(_HEADLINE))
+    probability, cutoff = shown(judgement)
+    figures = f"Cutoff {cutoff}"
+    if probability:
+        figures = f"Probability {probability}\n{figures}"
+    pen.multiline_text((_MARGIN, top + 220), figures, fill=_LIGHT, font=_font(_FIGURES), spacing=16)
+    lines = [
+        f"Network {(judgement.model or 'none')[:_NETWORK_CHARACTERS]}",
+        minute(judgement.classified),
+        *comments(record, precision),
+    ]
+    _write_below(pen, top + _FILM + _MARGIN, lines)
     return picture
+
+
+def _write_below(pen: ImageDraw.ImageDraw, top: int, lines: Iterable[str]) -> None:
+    """Write the sentences into what is left below, in the largest letters that fit."""
+    for size in _SMALL:
+        font = _font(size)
+        text = "\n".join(_wrapped(line, font) for line in lines)
+        if pen.multiline_textbbox((0, top), text, font=font)[3] <= SIDE - _MARGIN / 2:
+            break
+    pen.multiline_text((_MARGIN, top), text, fill=_LIGHT, font=font)
+
+
+def _wrapped(line: str, font: _Font) -> str:
+    rows = [""]
+    for word in line.split():
+        longer = f"{rows[-1]} {word}".strip()
+        if font.getlength(longer) <= SIDE - 2 * _MARGIN:
+            rows[-1] = longer
+        else:
+            rows.append(word)
+    return "\n".join(rows)
 
 
 def _paste(picture: Image.Image, film: bytes) -> None:
@@ -58,6 +81,6 @@ def _paste(picture: Image.Image, film: bytes) -> None:
     picture.paste(small, (SIDE - _MARGIN - small.width, _BANNER + _MARGIN))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int) -> _Font:
     """Pillow's own font: the same on every machine."""
     return ImageFont.load_default(size)

@@ -1,7 +1,7 @@
 """What every form of a result says in words; each form then lays it out."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from results.precision import LocalPrecision, sentence
 from screening.judgement import Finding, Judgement
@@ -17,14 +17,22 @@ def previous(record: Record) -> Judgement | None:
     return record.earlier[-1] if record.earlier else None
 
 
-def percent(probability: Decimal) -> str:
-    """Return such as 87.3 or 100: what is shown as below a cutoff must never look as if it met it.
+def percent(share: Decimal) -> Decimal:
+    """Return a share as percent, exactly."""
+    return Decimal(f"{(share * 100).normalize():f}")
 
-    So figures are cut, not rounded, to one place, and to the places needed below 0.1 %.
+
+def shown(judgement: Judgement) -> tuple[str | None, str]:
+    """Return probability and cutoff as people read them, such as 87.3 % and 10 %.
+
+    The probability is cut, not rounded, to as many places as the cutoff has, and one at least: it
+    must never look as if it were on the other side of the cutoff.
     """
-    hundredfold = probability * 100
-    cut = int(hundredfold * 10) / Decimal(10)
-    return f"{(cut or hundredfold).normalize():f}"
+    cutoff = percent(judgement.cutoff)
+    if judgement.probability is None:
+        return None, f"{cutoff} %"
+    place = Decimal(1).scaleb(min(-1, int(cutoff.as_tuple().exponent)))
+    return f"{percent(judgement.probability).quantize(place, ROUND_DOWN)} %", f"{cutoff} %"
 
 
 def comments(record: Record, precision: LocalPrecision | None) -> list[str]:
