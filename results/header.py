@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -62,8 +63,8 @@ _FORMS = {
     "TimezoneOffsetFromUTC": r"[+-](0\d|1[0-4])[0-5]\d",
 }
 _UID = re.compile(r"[0-9.]{1,64}")
-_OTHERS = ("SpecificCharacterSet", "Rows")
-_TAGS = [Tag(keyword) for keyword in (*_REQUIRED, *_OPTIONAL, *_UIDS, *_OTHERS)]
+_IMAGES = "Image Storage"  # in the name of every SOP class that a report may show as an image
+_TAGS = [Tag(keyword) for keyword in ("SpecificCharacterSet", *_REQUIRED, *_OPTIONAL, *_UIDS)]
 
 
 class UnreadableHeader(Exception):
@@ -142,7 +143,7 @@ def film_of(record: Record, header: Dataset | None) -> Film:
     uids = {keyword: _text(read, keyword) for keyword in _UIDS}
     uids = {keyword: text if _UID.fullmatch(text) else "" for keyword, text in uids.items()}
     name = uids["SOPInstanceUID"] or record.digest or film_name(record.key, record.version)
-    referable = all(uids.values()) and "Rows" in read
+    referable = all(uids.values()) and _IMAGES in UID(uids["SOPClassUID"]).name
     # Without a study of its own, the film's results make one.
     dataset.StudyInstanceUID = uids["StudyInstanceUID"] or uid(derived("study", name))
     for keyword in _UIDS[1:]:
