@@ -23,6 +23,7 @@ _VALUES = {
 _ABNORMAL = {Finding.PNEUMONIA: "POS", Finding.NORMAL: "NEG", Finding.REJECTED: ""}
 _ESCAPES = {ord(sign): f"\\{letter}\\" for sign, letter in zip("\\|^~&", "EFSRT", strict=True)}
 _PRELIMINARY = "P"
+_WRITINGS = "AIP"  # alphabetic, ideographic, phonetic: HL7 table 4000, in DICOM's order
 
 
 def message(
@@ -64,17 +65,16 @@ def _patient(film: Film) -> str:
 
 
 def _name(name: str) -> str:
-    """Return each writing of a DICOM name (Latin, ideographic, phonetic) as one repetition."""
-    writings = (
-        # DICOM: family, given, middle, prefix, suffix. HL7 has suffix and prefix in turn.
-        [_escaped(part) for part in (*writing.split("^"), "", "", "", "", "")[:5]]
-        for writing in name.split("=")
-        if writing
-    )
-    return "~".join(
-        "^".join((family, given, middle, suffix, prefix)).rstrip("^")
-        for family, given, middle, prefix, suffix in writings
-    )
+    """Return each writing of a DICOM name as a repetition; of several, each says which it is."""
+    writings = [writing.split("^") for writing in name.split("=")]
+    found = []
+    for kind, parts in zip(_WRITINGS, writings, strict=False):
+        family, given, middle, prefix, suffix = [*map(_escaped, parts), *[""] * 5][:5]
+        # HL7 has suffix and prefix in turn.
+        if any(parts):
+            code = f"^^^{kind}" if len(writings) > 1 else ""
+            found.append(f"{'^'.join((family, given, middle, suffix, prefix))}{code}".rstrip("^"))
+    return "~".join(found)
 
 
 def _request(film: Film, identifier: str, at: str) -> str:
