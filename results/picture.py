@@ -39,11 +39,11 @@ def draw(record: Record, precision: LocalPrecision | None, film: bytes | None) -
     top = _BANNER + _MARGIN
     headline = _HEADLINES[judgement.finding]
     pen.multiline_text((_MARGIN, top), headline, fill=_LIGHT, font=_font(_HEADLINE))
-    probability, cutoff = shown(judgement)
-    figures = f"Cutoff {cutoff}"
-    if probability:
-        figures = f"Probability {probability}\n{figures}"
-    pen.multiline_text((_MARGIN, top + 220), figures, fill=_LIGHT, font=_font(_FIGURES), spacing=16)
+    if figures := shown(judgement):
+        said = "Probability {}\nCutoff {}".format(*figures)
+        pen.multiline_text(
+            (_MARGIN, top + 220), said, fill=_LIGHT, font=_font(_FIGURES), spacing=16
+        )
     lines = [
         f"Network {(judgement.model or 'none')[:_NETWORK_CHARACTERS]}",
         minute(judgement.classified),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -138,6 +139,14 @@ def test_a_deflated_bomb_does_not_unfold() -> None:
     start = 144 + int.from_bytes(data[140:144], "little")
     tags = zlib.decompress(data[start:], -zlib.MAX_WBITS)
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    bomb = packer.compress(tags) + packer.compress(bytes(300 * 1024 * 1024)) + packer.flush()
-    assert len(bomb) < 1024 * 1024
-    assert built(read_header(data[:start] + bomb)).PatientID == SECRETS["PatientID"]
+    bomb = packer.compress(tags) + packer.compress(bytes(100 * 1024 * 1024)) + packer.flush()
+    data = data[:start] + bomb
+    assert len(data) < 1024 * 1024
+    tracemalloc.start()
+    try:
+        found = read_header(data)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 64 * 1024 * 1024
+    assert built(found).PatientID == SECRETS["PatientID"]
