@@ -12,7 +12,7 @@ from uuid import UUID
 from pydicom.dataset import Dataset
 
 from results.header import Film, film_of
-from results.identifiers import derived, result_id
+from results.identifiers import derived, result_id, uid
 from results.precision import LocalPrecision
 from results.wording import MANUFACTURER, PRODUCT, comments, percent, previous
 from screening.judgement import Finding, Judgement
@@ -59,7 +59,7 @@ def bundle(
         _made(
             provenance,
             _provenance(provenance, record, film, (report, observation), device, study),
-            f"_tag={_search(_URI, provenance.urn)}",
+            f"_tag={_search(_URI, _lasting(provenance))}",
         ),
     ]
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
@@ -67,7 +67,7 @@ def bundle(
 
 def _updated(identifier: UUID, resource: Resource) -> Resource:
     kind = resource["resourceType"]
-    url = f"{kind}?identifier={_search(_URI, identifier.urn)}"
+    url = f"{kind}?identifier={_search(_URI, _lasting(identifier))}"
     return {
         "fullUrl": identifier.urn,
         "resource": resource,
@@ -202,7 +202,7 @@ def _provenance(
 ) -> Resource:
     provenance: Resource = {
         "resourceType": "Provenance",
-        "meta": {"tag": [{"system": _URI, "code": identifier.urn}]},
+        "meta": {"tag": [{"system": _URI, "code": _lasting(identifier)}]},
         "target": [{"reference": target.urn} for target in targets],
         "recorded": record.judgement.classified,
         "agent": [
@@ -258,15 +258,24 @@ def _study_date(film: Film) -> str | None:
 
 
 def _identifier(identifier: UUID) -> Mapping[str, str]:
-    return {"system": _URI, "value": identifier.urn}
+    return {"system": _URI, "value": _lasting(identifier)}
+
+
+def _lasting(identifier: UUID) -> str:
+    """Return the name that stays with a resource.
+
+    It is no `urn:uuid`, as the full URLs of the transaction are: servers put addresses of their own
+    in the place of those, wherever they stand.
+    """
+    return _urn(uid(identifier))
 
 
 def _concept(system: str, code: str, display: str) -> Resource:
     return {"coding": [{"system": system, "code": code, "display": display}]}
 
 
-def _urn(uid: str) -> str:
-    return f"urn:oid:{uid}"
+def _urn(dicom_uid: str) -> str:
+    return f"urn:oid:{dicom_uid}"
 
 
 def _search(system: str, value: str) -> str:

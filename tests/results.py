@@ -20,16 +20,22 @@ _AT = "2026-11-27T04:30:15.123Z"
 _POSITIVE = Judgement(
     Finding.PNEUMONIA, Decimal("0.1"), _AT, Decimal("0.873412"), NETWORK, "AllTraffic"
 )
+_NEGATIVE = replace(
+    _POSITIVE,
+    finding=Finding.NORMAL,
+    classified="2026-11-27T04:31:15.123Z",
+    probability=Decimal("0.099999"),
+)
+_REJECT = Judgement(
+    Finding.REJECTED, Decimal("0.1"), "2026-11-27T04:32:15.123Z", reason=REASON, code="lateral"
+)
 _JUDGEMENTS = {
     Finding.PNEUMONIA: _POSITIVE,
-    Finding.NORMAL: replace(_POSITIVE, finding=Finding.NORMAL, probability=Decimal("0.099999")),
-    Finding.REJECTED: Judgement(
-        Finding.REJECTED, Decimal("0.1"), _AT, reason=REASON, code="lateral"
-    ),
+    Finding.NORMAL: _NEGATIVE,
+    Finding.REJECTED: _REJECT,
 }
-EARLIER = replace(
-    _JUDGEMENTS[Finding.NORMAL], classified="2026-11-20T08:00:00.000Z", model="older network"
-)
+EARLIER = replace(_NEGATIVE, classified="2026-11-20T08:00:00.000Z", model="older network")
+_LATER = replace(_POSITIVE, classified="2026-11-28T09:00:00.000Z")
 
 
 def record(finding: Finding = Finding.PNEUMONIA, **changes: Any) -> Record:
@@ -52,7 +58,7 @@ RECORDS = {
     "normal": record(Finding.NORMAL),
     "pneumonia": record(),
     "rejected": record(Finding.REJECTED),
-    "rescreened": record(earlier=(EARLIER,)),
+    "rescreened": record(judgement=_LATER, earlier=(EARLIER,)),
 }
 
 

@@ -1,4 +1,4 @@
-"""Results as other people's programs judge them: dcmtk, dicom3tools, PixelMed and npm's fhir.
+"""Results as others judge them: dcmtk, dicom3tools, PixelMed, npm's fhir and Medplum.
 
 What is let pass is named here: dciodvfy wants a Laterality of a chest; PixelMed has no plain chest
 X-ray among the procedures, though others are allowed there.
@@ -108,17 +108,32 @@ def test_fhir_refuses_what_is_no_code_of_the_standard() -> None:
     assert (status, "bogus" in said) == (1, True)
 
 
+@pytest.mark.parametrize("film", [header(), None], ids=["dicom", "jpeg"])
+def test_a_fhir_server_takes_each_result_once_however_often_it_is_sent(
+    film: Dataset | None,
+) -> None:
+    made = [bundle(each, film, PRECISION) for each in RECORDS.values()]
+    _, said = node("transact.js", json.dumps([*made, *made]))
+    answers = json.loads(said)
+    first, again = answers[: len(made)], answers[len(made) :]
+    for one, other in zip(first, again, strict=True):
+        assert {status for status, _ in one} <= {"200", "201"}
+        assert {status for status, _ in other} == {"200"}
+        assert [address for _, address in one] == [address for _, address in other]
+    reports = {address for one in first for _, address in one if "DiagnosticReport/" in address}
+    assert len(reports) == len(made)
+
+
 def fhir_errors(resource: str) -> tuple[int, str]:
+    return node("validate.js", resource)
+
+
+def node(script: str, given: str) -> tuple[int, str]:
     needs("node", "nodejs")
     if not (FHIR / "node_modules").is_dir():
-        pytest.skip("npm's fhir is not installed: npm ci --prefix tests/fhir.")
+        pytest.skip("npm's FHIR packages are not installed: npm ci --prefix tests/fhir.")
     ran = subprocess.run(
-        ["node", "validate.js"],
-        cwd=FHIR,
-        input=resource,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["node", script], cwd=FHIR, input=given, capture_output=True, text=True, check=False
     )
     return ran.returncode, ran.stdout + ran.stderr
 
