@@ -56,9 +56,8 @@ def report(
 ) -> Dataset:
     """Return the structured report of a record's last judgement."""
     sop_class = _CLASSES[flavour]
-    kind = f"{KIND} {sop_class}"
     dataset = new_instance(
-        record, film, kind=kind, sop_class=sop_class, modality="SR", number=SERIES_NUMBER
+        record, film, kind=KIND, sop_class=sop_class, modality="SR", number=SERIES_NUMBER
     )
     dataset.CompletionFlag = "COMPLETE"
     dataset.PreliminaryFlag = "PRELIMINARY"
@@ -72,9 +71,9 @@ def report(
         ]
     replaced = previous(record)
     if replaced:
-        older = reference(sop_class, instance_uid(kind, film, replaced))
+        older = reference(sop_class, instance_uid(KIND, film, replaced))
         dataset.PredecessorDocumentsSequence = [
-            _of_study(film, series_uid(kind, film.dataset.StudyInstanceUID), older)
+            _of_study(film, series_uid(KIND, film.dataset.StudyInstanceUID), older)
         ]
     for element in _content(record, film, precision):
         dataset.add(element)

@@ -110,7 +110,9 @@ def test_a_rescreening_names_the_report_that_it_replaces(flavour: Flavour) -> No
 def test_the_sop_class_is_what_was_asked_for() -> None:
     of = RECORDS["pneumonia"]
     assert report(of).SOPClassUID == Comprehensive3DSRStorage
-    assert report(of, flavour="comprehensive").SOPClassUID == ComprehensiveSRStorage
+    other = report(of, flavour="comprehensive")
+    assert other.SOPClassUID == ComprehensiveSRStorage
+    assert other.SOPInstanceUID == report(of).SOPInstanceUID  # one report of a judgement
 
 
 def test_local_precision_is_one_line_of_a_positive() -> None:
