@@ -43,14 +43,14 @@ def bundle(
     film = film_of(record, header)
     judgement = record.judgement
     device = derived("fhir-device", judgement.model or "")
-    study = derived("fhir-study", film.dataset.StudyInstanceUID) if film.dicom else None
+    study = derived("fhir-study", film.text("StudyInstanceUID")) if film.dicom else None
     observation = result_id(_OBSERVATION, film.name, judgement)
     report = result_id(_REPORT, film.name, judgement)
     provenance = result_id(_PROVENANCE, film.name, judgement)
 
     entries = [_updated(device, _device(device, judgement))]
     if study:
-        found = f"identifier={_search(_DICOM_UID, _urn(film.dataset.StudyInstanceUID))}"
+        found = f"identifier={_search(_DICOM_UID, _urn(film.text('StudyInstanceUID')))}"
         entries.append(_made(study, _study(film), found))
     entries += [
         _updated(observation, _observation(observation, record, film, device, study)),
@@ -97,24 +97,26 @@ def _device(identifier: UUID, judgement: Judgement) -> Resource:
 
 
 def _study(film: Film) -> Resource:
-    told = film.dataset
     study: Resource = {
         "resourceType": "ImagingStudy",
-        "identifier": [{"system": _DICOM_UID, "value": _urn(told.StudyInstanceUID)}, *_order(film)],
+        "identifier": [
+            {"system": _DICOM_UID, "value": _urn(film.text("StudyInstanceUID"))},
+            *_order(film),
+        ],
         "status": "available",
         "subject": _patient(film),
     }
     if day := _study_date(film):
         study["started"] = day
-    if film.referable and "Modality" in told:
+    if film.referable and film.text("Modality"):
         instance = {
-            "uid": told.SOPInstanceUID,
-            "sopClass": {"system": _URI, "code": _urn(told.SOPClassUID)},
+            "uid": film.text("SOPInstanceUID"),
+            "sopClass": {"system": _URI, "code": _urn(film.text("SOPClassUID"))},
         }
         study["series"] = [
             {
-                "uid": told.SeriesInstanceUID,
-                "modality": {"system": _DCM, "code": told.Modality},
+                "uid": film.text("SeriesInstanceUID"),
+                "modality": {"system": _DCM, "code": film.text("Modality")},
                 "instance": [instance],
             }
         ]
@@ -235,25 +237,25 @@ def _pointer(resource: str, identifier: UUID) -> Resource:
 
 def _patient(film: Film) -> Resource:
     """Point at the hospital's patient by number: this program makes no patients."""
-    number = film.dataset.PatientID
+    number = film.text("PatientID")
     if not number:
         return {"display": "The film names no patient."}
     kind = _concept(f"{_TERMINOLOGY}/v2-0203", "MR", "Medical record number")
     identifier: Resource = {"type": kind, "value": number}
-    if issuer := film.dataset.get("IssuerOfPatientID"):
+    if issuer := film.text("IssuerOfPatientID"):
         identifier["assigner"] = {"display": issuer}
     return {"type": "Patient", "identifier": identifier}
 
 
 def _order(film: Film) -> list[Resource]:
-    number = film.dataset.AccessionNumber
+    number = film.text("AccessionNumber")
     kind = _concept(f"{_TERMINOLOGY}/v2-0203", "ACSN", "Accession ID")
     return [{"type": kind, "value": number}] if number else []
 
 
 def _study_date(film: Film) -> str | None:
     """Return the study's day: its time would need a time zone, which few films name."""
-    day = film.dataset.StudyDate
+    day = film.text("StudyDate")
     return f"{day[:4]}-{day[4:6]}-{day[6:]}" if day else None
 
 

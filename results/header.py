@@ -85,6 +85,10 @@ class Film:
     referable: bool
     dicom: bool
 
+    def text(self, keyword: str) -> str:
+        """Return an attribute as text, its values joined; empty where the film has none."""
+        return _text(self.dataset, keyword)
+
 
 def read_header(data: bytes) -> Dataset:
     """Read the tags of a DICOM file that results need. Raises UnreadableHeader."""

@@ -75,8 +75,12 @@ def _wrapped(line: str, font: _Font) -> str:
 
 
 def _paste(picture: Image.Image, film: bytes) -> None:
-    with Image.open(io.BytesIO(film)) as opened:
-        small = opened.convert("L")
+    """Put the film beside the words; what can't be read is left out, since the words count."""
+    try:
+        with Image.open(io.BytesIO(film)) as opened:
+            small = opened.convert("L")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return
     small.thumbnail((_FILM, _FILM))
     picture.paste(small, (SIDE - _MARGIN - small.width, _BANNER + _MARGIN))
 

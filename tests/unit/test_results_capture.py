@@ -77,6 +77,11 @@ def test_the_film_is_shown_small_beside_the_words() -> None:
     np.testing.assert_array_equal(shown, without)
 
 
+@pytest.mark.parametrize("picture", [b"", b"no picture", film()[:200]])
+def test_a_film_that_cannot_be_shown_keeps_no_result_back(picture: bytes) -> None:
+    np.testing.assert_array_equal(pixels(record(), picture), pixels(record()))
+
+
 def test_a_wide_film_keeps_its_shape() -> None:
     grey = pixels(record(), film(size=(1200, 300))) == 128
     rows, columns = np.flatnonzero(grey.sum(1) > 300), np.flatnonzero(grey.sum(0) > 50)
