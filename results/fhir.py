@@ -1,7 +1,7 @@
-"""The result as a FHIR R4 transaction, which gives the same resources however often it is sent.
+"""The result as a FHIR R4 transaction, which can be sent more than once.
 
-Each resource is updated where its identifier is known, and made where not. The hospital's patient
-is pointed at by number, and so is the study where the server has none: neither is ever changed.
+Each resource is updated if its identifier is known to the server, and created if not. The patient
+is referenced by number and never created. A study that the server already has is not changed.
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ def bundle(
     entries += [
         _updated(observation, _observation(observation, record, film, device, study)),
         _updated(report, _report(report, observation, record, film, study, precision)),
-        # Provenance has no identifier to be found by.
+        # Provenance has no identifier to search for.
         _made(
             provenance,
             _provenance(provenance, record, film, (report, observation), device, study),
@@ -236,7 +236,7 @@ def _pointer(resource: str, identifier: UUID) -> Resource:
 
 
 def _patient(film: Film) -> Resource:
-    """Point at the hospital's patient by number: this program makes no patients."""
+    """Return a reference to the hospital's patient by number; no patient is created."""
     number = film.text("PatientID")
     if not number:
         return {"display": "The film names no patient."}
@@ -264,10 +264,10 @@ def _identifier(identifier: UUID) -> Mapping[str, str]:
 
 
 def _lasting(identifier: UUID) -> str:
-    """Return the name that stays with a resource.
+    """Return the stable identifier of a resource.
 
-    It is no `urn:uuid`, as the full URLs of the transaction are: servers put addresses of their own
-    in the place of those, wherever they stand.
+    It is not a `urn:uuid` like the full URLs of the transaction: servers replace these by their own
+    addresses, and some do so wherever the text occurs.
     """
     return _urn(uid(identifier))
 

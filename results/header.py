@@ -1,7 +1,7 @@
-"""The header of a film, made fit for a result: what is missing is empty, all text is Unicode.
+"""The header of a film, made safe for a result: missing values are empty, text is Unicode.
 
-Films of the field break the standard. Whoever they belong to still gets a result, so values that
-can't be read or written count as missing here, and no builder has to ask again.
+Real films break the standard, and each of them still needs a result. So values that can't be read
+or written count as missing here, and the builders don't have to check them again.
 """
 
 import logging
@@ -31,7 +31,7 @@ from screening.film_name import film_name
 from screening.formats import DICOM_PREFIX_BYTES, has_dicom_prefix
 from screening.record import Record
 
-# What pydicom says of broken values quotes them, and they are a patient's.
+# pydicom quotes broken values in its warnings, and these belong to a patient.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 warnings.filterwarnings("ignore", module=r"pydicom(\..*)?")
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -73,11 +73,11 @@ class UnreadableHeader(Exception):
 
 @dataclass(frozen=True)
 class Film:
-    """What a result takes from its film.
+    """The part of a film's header that results use.
 
-    `dataset` has every attribute of type 2 that a result needs, as text, and a study. `name` is the
-    film's SOP Instance UID or, where it has none, another lasting name. `referable` says whether it
-    is an image in a PACS that a result can point at. `dicom` is false for JPEG and PNG films.
+    `dataset` has every attribute of type 2 that a result needs, as text, and a study UID. `name` is
+    the film's SOP Instance UID or, without one, another stable name. `referable` tells whether the
+    film is an image in a PACS that a result can reference. `dicom` is false for JPEG and PNG.
     """
 
     dataset: Dataset
@@ -148,7 +148,7 @@ def film_of(record: Record, header: Dataset | None) -> Film:
     uids = {keyword: text if _UID.fullmatch(text) else "" for keyword, text in uids.items()}
     name = uids["SOPInstanceUID"] or record.digest or film_name(record.key, record.version)
     referable = all(uids.values()) and _IMAGES in UID(uids["SOPClassUID"]).name
-    # Without a study of its own, the film's results make one.
+    # The results of a film without a study UID form a study of their own.
     dataset.StudyInstanceUID = uids["StudyInstanceUID"] or uid(derived("study", name))
     for keyword in _UIDS[1:]:
         if uids[keyword]:

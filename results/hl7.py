@@ -23,7 +23,7 @@ _VALUES = {
 _ABNORMAL = {Finding.PNEUMONIA: "POS", Finding.NORMAL: "NEG", Finding.REJECTED: ""}
 _ESCAPES = {ord(sign): f"\\{letter}\\" for sign, letter in zip("\\|^~&", "EFSRT", strict=True)}
 _PRELIMINARY = "P"
-_WRITINGS = "AIP"  # alphabetic, ideographic, phonetic: HL7 table 4000, in DICOM's order
+_REPRESENTATIONS = "AIP"  # alphabetic, ideographic, phonetic: HL7 table 4000, in DICOM's order
 
 
 def message(
@@ -54,7 +54,7 @@ def message(
 
 def _patient(film: Film) -> str:
     issuer = _escaped(film.text("IssuerOfPatientID"))
-    # PID-3 and PID-5 have to be there, and no two films of unknown patients may share them.
+    # PID-3 and PID-5 are required. Films of unknown patients must not share a patient number.
     number = _escaped(film.text("PatientID")) or f"UNIDENTIFIED-{derived('patient', film.name).hex}"
     name = _name(film.text("PatientName")) or "UNIDENTIFIED"
     return _segment(
@@ -64,14 +64,14 @@ def _patient(film: Film) -> str:
 
 
 def _name(name: str) -> str:
-    """Return each writing of a DICOM name as a repetition; of several, each says which it is."""
-    writings = [writing.split("^") for writing in name.split("=")]
+    """Return each representation of a DICOM name as a repetition, coded if there are several."""
+    representations = [each.split("^") for each in name.split("=")]
     found = []
-    for kind, parts in zip(_WRITINGS, writings, strict=False):
+    for kind, parts in zip(_REPRESENTATIONS, representations, strict=False):
         family, given, middle, prefix, suffix = [*map(_escaped, parts), *[""] * 5][:5]
         # HL7 has suffix and prefix in turn.
         if any(parts):
-            code = f"^^^{kind}" if len(writings) > 1 else ""
+            code = f"^^^{kind}" if len(representations) > 1 else ""
             found.append(f"{'^'.join((family, given, middle, suffix, prefix))}{code}".rstrip("^"))
     return "~".join(found)
 

@@ -54,7 +54,7 @@ def draw(record: Record, precision: LocalPrecision | None, film: bytes | None) -
 
 
 def _write_below(pen: ImageDraw.ImageDraw, top: int, lines: Iterable[str]) -> None:
-    """Write the sentences into what is left below, in the largest letters that fit."""
+    """Write the sentences below, in the largest letters that fit."""
     for size in _SMALL:
         font = _font(size)
         text = "\n".join(_wrapped(line, font) for line in lines)
@@ -75,7 +75,7 @@ def _wrapped(line: str, font: _Font) -> str:
 
 
 def _paste(picture: Image.Image, film: bytes) -> None:
-    """Put the film beside the words; what can't be read is left out, since the words count."""
+    """Put the film beside the text. A film that can't be read is left out."""
     try:
         with Image.open(io.BytesIO(film)) as opened:
             small = opened.convert("L")

@@ -1,7 +1,7 @@
 """The structured report: TID 1500 Measurement Report with one group of TID 1501.
 
-highdicom builds the content tree. The data set around it is instance.py's, since highdicom's own
-raises for headers that lack what they need not have, and stamps its documents with the present.
+highdicom builds the content tree. instance.py builds the data set around it, since highdicom's own
+classes raise errors for incomplete headers and write the current time into documents.
 """
 
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What every form of a result says in words; each form then lays it out."""
+"""The wording that all forms of a result share."""
 
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
@@ -23,10 +23,10 @@ def percent(share: Decimal) -> Decimal:
 
 
 def shown(judgement: Judgement) -> tuple[str, str] | None:
-    """Return probability and cutoff as people read them, such as 87.3 % and 10 %; None of rejects.
+    """Return probability and cutoff for people, such as 87.3 % and 10 %; None for a reject.
 
     The probability is cut, not rounded, to as many places as the cutoff has, and one at least: it
-    must never look as if it were on the other side of the cutoff.
+    must never appear to be on the other side of the cutoff.
     """
     if judgement.probability is None:
         return None
