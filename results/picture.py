@@ -21,7 +21,7 @@ _DARK, _LIGHT = 0, 255
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _HEADLINES = {
     Finding.PNEUMONIA: "PNEUMONIA\nsuspected",
-    Finding.NORMAL: "NO PNEUMONIA\nfound",
+    Finding.NORMAL: "NEGATIVE\nfor pneumonia",
     Finding.REJECTED: "NOT\nSCREENED",
 }
 
