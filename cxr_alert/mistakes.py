@@ -17,7 +17,16 @@ _REMEDIES = {
     errno.ELOOP: "its links lead in a circle: remove one of them",
     errno.EMFILE: "allow more open files, such as by `ulimit -n 4096`",
 }
-_OURS = ("cxr_alert", "training", "intake", "imaging", "serving", "screening", "laboratory")
+_OURS = (
+    "cxr_alert",
+    "training",
+    "intake",
+    "imaging",
+    "results",
+    "serving",
+    "screening",
+    "laboratory",
+)
 # What installs the packages that `make up` leaves out.
 _INSTALLED_BY = {"sagemaker": "make cloud"}
 

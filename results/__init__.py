@@ -1,5 +1,5 @@
-"""Results as hospitals read them: DICOM SR, a picture, FHIR and HL7, built from one record.
+"""Results for hospital systems: DICOM SR, Secondary Capture, FHIR and HL7, from one record.
 
-Pure: each builder takes a screening record and the header of its film, and gives the same bytes
-whenever it is called again. Identifiers are derived (identifiers.py), times are the judgement's.
+The builders are pure. Each takes a screening record and the header of its film, and returns the
+same bytes each time. Identifiers are derived (identifiers.py); times are those of the judgement.
 """

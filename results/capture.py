@@ -1,4 +1,4 @@
-"""The Secondary Capture: the result as a picture that any viewer shows."""
+"""The Secondary Capture: the result as a picture for any viewer."""
 
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage

@@ -1,7 +1,7 @@
-"""The result as a FHIR R4 transaction, which gives the same resources however often it is sent.
+"""The result as a FHIR R4 transaction, which can be sent more than once.
 
-Each resource is updated where its identifier is known, and made where not. The hospital's patient
-is pointed at by number, and so is the study where the server has none: neither is ever changed.
+Each resource is updated if its identifier is known to the server, and created if not. The patient
+is referenced by number and never created. A study that the server already has is not changed.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from uuid import UUID
 from pydicom.dataset import Dataset
 
 from results.header import Film, film_of
-from results.identifiers import derived, result_id
+from results.identifiers import derived, result_id, uid
 from results.precision import LocalPrecision
 from results.wording import MANUFACTURER, PRODUCT, comments, percent, previous
 from screening.judgement import Finding, Judgement
@@ -43,23 +43,23 @@ def bundle(
     film = film_of(record, header)
     judgement = record.judgement
     device = derived("fhir-device", judgement.model or "")
-    study = derived("fhir-study", film.dataset.StudyInstanceUID) if film.dicom else None
+    study = derived("fhir-study", film.text("StudyInstanceUID")) if film.dicom else None
     observation = result_id(_OBSERVATION, film.name, judgement)
     report = result_id(_REPORT, film.name, judgement)
     provenance = result_id(_PROVENANCE, film.name, judgement)
 
     entries = [_updated(device, _device(device, judgement))]
     if study:
-        found = f"identifier={_search(_DICOM_UID, _urn(film.dataset.StudyInstanceUID))}"
+        found = f"identifier={_search(_DICOM_UID, _urn(film.text('StudyInstanceUID')))}"
         entries.append(_made(study, _study(film), found))
     entries += [
         _updated(observation, _observation(observation, record, film, device, study)),
         _updated(report, _report(report, observation, record, film, study, precision)),
-        # Provenance has no identifier to be found by.
+        # Provenance has no identifier to search for.
         _made(
             provenance,
             _provenance(provenance, record, film, (report, observation), device, study),
-            f"_tag={_search(_URI, provenance.urn)}",
+            f"_tag={_search(_URI, _lasting(provenance))}",
         ),
     ]
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
@@ -67,7 +67,7 @@ def bundle(
 
 def _updated(identifier: UUID, resource: Resource) -> Resource:
     kind = resource["resourceType"]
-    url = f"{kind}?identifier={_search(_URI, identifier.urn)}"
+    url = f"{kind}?identifier={_search(_URI, _lasting(identifier))}"
     return {
         "fullUrl": identifier.urn,
         "resource": resource,
@@ -97,24 +97,26 @@ def _device(identifier: UUID, judgement: Judgement) -> Resource:
 
 
 def _study(film: Film) -> Resource:
-    told = film.dataset
     study: Resource = {
         "resourceType": "ImagingStudy",
-        "identifier": [{"system": _DICOM_UID, "value": _urn(told.StudyInstanceUID)}, *_order(film)],
+        "identifier": [
+            {"system": _DICOM_UID, "value": _urn(film.text("StudyInstanceUID"))},
+            *_order(film),
+        ],
         "status": "available",
         "subject": _patient(film),
     }
     if day := _study_date(film):
         study["started"] = day
-    if film.referable and "Modality" in told:
+    if film.referable and film.text("Modality"):
         instance = {
-            "uid": told.SOPInstanceUID,
-            "sopClass": {"system": _URI, "code": _urn(told.SOPClassUID)},
+            "uid": film.text("SOPInstanceUID"),
+            "sopClass": {"system": _URI, "code": _urn(film.text("SOPClassUID"))},
         }
         study["series"] = [
             {
-                "uid": told.SeriesInstanceUID,
-                "modality": {"system": _DCM, "code": told.Modality},
+                "uid": film.text("SeriesInstanceUID"),
+                "modality": {"system": _DCM, "code": film.text("Modality")},
                 "instance": [instance],
             }
         ]
@@ -202,7 +204,7 @@ def _provenance(
 ) -> Resource:
     provenance: Resource = {
         "resourceType": "Provenance",
-        "meta": {"tag": [{"system": _URI, "code": identifier.urn}]},
+        "meta": {"tag": [{"system": _URI, "code": _lasting(identifier)}]},
         "target": [{"reference": target.urn} for target in targets],
         "recorded": record.judgement.classified,
         "agent": [
@@ -234,39 +236,48 @@ def _pointer(resource: str, identifier: UUID) -> Resource:
 
 
 def _patient(film: Film) -> Resource:
-    """Point at the hospital's patient by number: this program makes no patients."""
-    number = film.dataset.PatientID
+    """Return a reference to the hospital's patient by number; no patient is created."""
+    number = film.text("PatientID")
     if not number:
         return {"display": "The film names no patient."}
     kind = _concept(f"{_TERMINOLOGY}/v2-0203", "MR", "Medical record number")
     identifier: Resource = {"type": kind, "value": number}
-    if issuer := film.dataset.get("IssuerOfPatientID"):
+    if issuer := film.text("IssuerOfPatientID"):
         identifier["assigner"] = {"display": issuer}
     return {"type": "Patient", "identifier": identifier}
 
 
 def _order(film: Film) -> list[Resource]:
-    number = film.dataset.AccessionNumber
+    number = film.text("AccessionNumber")
     kind = _concept(f"{_TERMINOLOGY}/v2-0203", "ACSN", "Accession ID")
     return [{"type": kind, "value": number}] if number else []
 
 
 def _study_date(film: Film) -> str | None:
     """Return the study's day: its time would need a time zone, which few films name."""
-    day = film.dataset.StudyDate
+    day = film.text("StudyDate")
     return f"{day[:4]}-{day[4:6]}-{day[6:]}" if day else None
 
 
 def _identifier(identifier: UUID) -> Mapping[str, str]:
-    return {"system": _URI, "value": identifier.urn}
+    return {"system": _URI, "value": _lasting(identifier)}
+
+
+def _lasting(identifier: UUID) -> str:
+    """Return the stable identifier of a resource.
+
+    It is not a `urn:uuid` like the full URLs of the transaction: servers replace these by their own
+    addresses, and some do so wherever the text occurs.
+    """
+    return _urn(uid(identifier))
 
 
 def _concept(system: str, code: str, display: str) -> Resource:
     return {"coding": [{"system": system, "code": code, "display": display}]}
 
 
-def _urn(uid: str) -> str:
-    return f"urn:oid:{uid}"
+def _urn(dicom_uid: str) -> str:
+    return f"urn:oid:{dicom_uid}"
 
 
 def _search(system: str, value: str) -> str:

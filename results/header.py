@@ -1,7 +1,7 @@
-"""The header of a film, made fit for a result: what is missing is empty, all text is Unicode.
+"""The header of a film, made safe for a result: missing values are empty, text is Unicode.
 
-Films of the field break the standard. Whoever they belong to still gets a result, so values that
-can't be read or written count as missing here, and no builder has to ask again.
+Real films break the standard, and each of them still needs a result. So values that can't be read
+or written count as missing here, and the builders don't have to check them again.
 """
 
 import logging
@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -30,7 +31,7 @@ from screening.film_name import film_name
 from screening.formats import DICOM_PREFIX_BYTES, has_dicom_prefix
 from screening.record import Record
 
-# What pydicom says of broken values quotes them, and they are a patient's.
+# pydicom quotes broken values in its warnings, and these belong to a patient.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 warnings.filterwarnings("ignore", module=r"pydicom(\..*)?")
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -62,8 +63,8 @@ _FORMS = {
     "TimezoneOffsetFromUTC": r"[+-](0\d|1[0-4])[0-5]\d",
 }
 _UID = re.compile(r"[0-9.]{1,64}")
-_OTHERS = ("SpecificCharacterSet", "Rows")
-_TAGS = [Tag(keyword) for keyword in (*_REQUIRED, *_OPTIONAL, *_UIDS, *_OTHERS)]
+_IMAGES = "Image Storage"  # in the name of every SOP class that a report may show as an image
+_TAGS = [Tag(keyword) for keyword in ("SpecificCharacterSet", *_REQUIRED, *_OPTIONAL, *_UIDS)]
 
 
 class UnreadableHeader(Exception):
@@ -72,17 +73,21 @@ class UnreadableHeader(Exception):
 
 @dataclass(frozen=True)
 class Film:
-    """What a result takes from its film.
+    """The part of a film's header that results use.
 
-    `dataset` has every attribute of type 2 that a result needs, as text, and a study. `name` is the
-    film's SOP Instance UID or, where it has none, another lasting name. `referable` says whether it
-    is an image in a PACS that a result can point at. `dicom` is false for JPEG and PNG films.
+    `dataset` has every attribute of type 2 that a result needs, as text, and a study UID. `name` is
+    the film's SOP Instance UID or, without one, another stable name. `referable` tells whether the
+    film is an image in a PACS that a result can reference. `dicom` is false for JPEG and PNG.
     """
 
     dataset: Dataset
     name: str
     referable: bool
     dicom: bool
+
+    def text(self, keyword: str) -> str:
+        """Return an attribute as text, its values joined; empty where the film has none."""
+        return _text(self.dataset, keyword)
 
 
 def read_header(data: bytes) -> Dataset:
@@ -142,8 +147,8 @@ def film_of(record: Record, header: Dataset | None) -> Film:
     uids = {keyword: _text(read, keyword) for keyword in _UIDS}
     uids = {keyword: text if _UID.fullmatch(text) else "" for keyword, text in uids.items()}
     name = uids["SOPInstanceUID"] or record.digest or film_name(record.key, record.version)
-    referable = all(uids.values()) and "Rows" in read
-    # Without a study of its own, the film's results make one.
+    referable = all(uids.values()) and _IMAGES in UID(uids["SOPClassUID"]).name
+    # The results of a film without a study UID form a study of their own.
     dataset.StudyInstanceUID = uids["StudyInstanceUID"] or uid(derived("study", name))
     for keyword in _UIDS[1:]:
         if uids[keyword]:

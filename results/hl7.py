@@ -23,6 +23,7 @@ _VALUES = {
 _ABNORMAL = {Finding.PNEUMONIA: "POS", Finding.NORMAL: "NEG", Finding.REJECTED: ""}
 _ESCAPES = {ord(sign): f"\\{letter}\\" for sign, letter in zip("\\|^~&", "EFSRT", strict=True)}
 _PRELIMINARY = "P"
+_REPRESENTATIONS = "AIP"  # alphabetic, ideographic, phonetic: HL7 table 4000, in DICOM's order
 
 
 def message(
@@ -52,40 +53,37 @@ def message(
 
 
 def _patient(film: Film) -> str:
-    told = film.dataset
-    issuer = _escaped(told.get("IssuerOfPatientID", ""))
-    # PID-3 and PID-5 have to be there, and no two films of unknown patients may share them.
-    number = _escaped(told.PatientID) or f"UNIDENTIFIED-{derived('patient', film.name).hex}"
-    name = _name(str(told.PatientName)) or "UNIDENTIFIED"
+    issuer = _escaped(film.text("IssuerOfPatientID"))
+    # PID-3 and PID-5 are required. Films of unknown patients must not share a patient number.
+    number = _escaped(film.text("PatientID")) or f"UNIDENTIFIED-{derived('patient', film.name).hex}"
+    name = _name(film.text("PatientName")) or "UNIDENTIFIED"
     return _segment(
-        "PID", "1", "", f"{number}^^^{issuer}^MR", "", name, "", told.PatientBirthDate,
-        told.PatientSex,
+        "PID", "1", "", f"{number}^^^{issuer}^MR", "", name, "", film.text("PatientBirthDate"),
+        film.text("PatientSex"),
     )  # fmt: skip
 
 
 def _name(name: str) -> str:
-    """Return each writing of a DICOM name (Latin, ideographic, phonetic) as one repetition."""
-    writings = (
-        # DICOM: family, given, middle, prefix, suffix. HL7 has suffix and prefix in turn.
-        [_escaped(part) for part in (*writing.split("^"), "", "", "", "", "")[:5]]
-        for writing in name.split("=")
-        if writing
-    )
-    return "~".join(
-        "^".join((family, given, middle, suffix, prefix)).rstrip("^")
-        for family, given, middle, prefix, suffix in writings
-    )
+    """Return each representation of a DICOM name as a repetition, coded if there are several."""
+    representations = [each.split("^") for each in name.split("=")]
+    found = []
+    for kind, parts in zip(_REPRESENTATIONS, representations, strict=False):
+        family, given, middle, prefix, suffix = [*map(_escaped, parts), *[""] * 5][:5]
+        # HL7 has suffix and prefix in turn.
+        if any(parts):
+            code = f"^^^{kind}" if len(representations) > 1 else ""
+            found.append(f"{'^'.join((family, given, middle, suffix, prefix))}{code}".rstrip("^"))
+    return "~".join(found)
 
 
 def _request(film: Film, identifier: str, at: str) -> str:
-    told = film.dataset
-    study_time = told.StudyTime.partition(".")[0] if told.StudyDate else ""
+    study_time = film.text("StudyTime").partition(".")[0] if film.text("StudyDate") else ""
     fields = {
         1: "1",
         # The accession number is the filler's order number in radiology.
-        3: _escaped(told.AccessionNumber) or identifier,
+        3: _escaped(film.text("AccessionNumber")) or identifier,
         4: _PROCEDURE,
-        7: f"{told.StudyDate}{study_time}",
+        7: f"{film.text('StudyDate')}{study_time}",
         22: at,
         25: _PRELIMINARY,
     }
@@ -110,10 +108,10 @@ def _observations(
             ("NM", "CUTOFF^Cutoff^99CXRALERT", cutoff, "%^percent^UCUM", ""),
             ("ST", "111003^Algorithm Version^DCM", _escaped(judgement.model or "unknown"), "", ""),
         ]
-    if film.dicom and "SOPInstanceUID" in film.dataset:
+    if film.text("SOPInstanceUID"):
         found += [
-            ("ST", "110180^Study Instance UID^DCM", film.dataset.StudyInstanceUID, "", ""),
-            ("ST", "INSTANCE^SOP Instance UID^99CXRALERT", film.dataset.SOPInstanceUID, "", ""),
+            ("ST", "110180^Study Instance UID^DCM", film.text("StudyInstanceUID"), "", ""),
+            ("ST", "INSTANCE^SOP Instance UID^99CXRALERT", film.text("SOPInstanceUID"), "", ""),
         ]
     if judgement.code:
         found.append(("ST", "CODE^Reason Code^99CXRALERT", _escaped(judgement.code), "", ""))

@@ -1,4 +1,4 @@
-"""Identifiers that are derived, so that a result built twice is the same result."""
+"""Derived identifiers: a result that is built twice has the same ones."""
 
 from uuid import UUID, uuid5
 
@@ -10,7 +10,7 @@ _NAMESPACE = UUID("7b0f7a0e-6f0c-5a5f-9d1c-3f1a9c0f5d42")
 def result_id(kind: str, film: str, judgement: Judgement) -> UUID:
     """Return the id of one result, of a kind such as `sr`, for a judgement of a film.
 
-    `film` is the SOP Instance UID, or another name of a film that has none.
+    `film` is the SOP Instance UID or, without one, another stable name of the film.
     """
     network = judgement.model or ""
     return derived(kind, film, network, f"{judgement.cutoff.normalize():f}", judgement.classified)

@@ -1,4 +1,4 @@
-"""What the report and the capture have in common: patient, study, series, device and times."""
+"""The attributes that report and capture share: patient, study, series, device and times."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -23,10 +23,9 @@ def instance_uid(kind: str, film: Film, judgement: Judgement) -> str:
 def new_instance(
     record: Record, film: Film, *, kind: str, sop_class: UID, modality: str, number: int
 ) -> Dataset:
-    """Return a data set, ready for `dcmwrite`, that lacks only its content.
+    """Return a data set that is ready for `dcmwrite`, except for its content.
 
-    `number` is the series' among those of this program. Series attributes are the same for all
-    films of a study.
+    `number` is the series number. Series attributes are the same for all films of a study.
     """
     dataset = Dataset()
     for element in film.dataset:
@@ -68,7 +67,7 @@ def reference(sop_class: str, instance: str) -> Dataset:
 
 
 def local_time(film: Film, stamp: str) -> datetime:
-    """Return a time as the film's clock shows it: UTC where the film names no time zone.
+    """Return a time in the film's time zone, or in UTC if the film names none.
 
     A time zone of our own in the result would shift the study's times, which it copies.
     """

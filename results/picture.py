@@ -39,11 +39,11 @@ def draw(record: Record, precision: LocalPrecision | None, film: bytes | None) -
     top = _BANNER + _MARGIN
     headline = _HEADLINES[judgement.finding]
     pen.multiline_text((_MARGIN, top), headline, fill=_LIGHT, font=_font(_HEADLINE))
-    probability, cutoff = shown(judgement)
-    figures = f"Cutoff {cutoff}"
-    if probability:
-        figures = f"Probability {probability}\n{figures}"
-    pen.multiline_text((_MARGIN, top + 220), figures, fill=_LIGHT, font=_font(_FIGURES), spacing=16)
+    if figures := shown(judgement):
+        said = "Probability {}\nCutoff {}".format(*figures)
+        pen.multiline_text(
+            (_MARGIN, top + 220), said, fill=_LIGHT, font=_font(_FIGURES), spacing=16
+        )
     lines = [
         f"Network {(judgement.model or 'none')[:_NETWORK_CHARACTERS]}",
         minute(judgement.classified),
@@ -54,7 +54,7 @@ def draw(record: Record, precision: LocalPrecision | None, film: bytes | None) -
 
 
 def _write_below(pen: ImageDraw.ImageDraw, top: int, lines: Iterable[str]) -> None:
-    """Write the sentences into what is left below, in the largest letters that fit."""
+    """Write the sentences below, in the largest letters that fit."""
     for size in _SMALL:
         font = _font(size)
         text = "\n".join(_wrapped(line, font) for line in lines)
@@ -75,8 +75,12 @@ def _wrapped(line: str, font: _Font) -> str:
 
 
 def _paste(picture: Image.Image, film: bytes) -> None:
-    with Image.open(io.BytesIO(film)) as opened:
-        small = opened.convert("L")
+    """Put the film beside the text. A film that can't be read is left out."""
+    try:
+        with Image.open(io.BytesIO(film)) as opened:
+            small = opened.convert("L")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return
     small.thumbnail((_FILM, _FILM))
     picture.paste(small, (SIDE - _MARGIN - small.width, _BANNER + _MARGIN))
 

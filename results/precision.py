@@ -1,4 +1,4 @@
-"""How many alerts of this network readers confirmed here: one line of a result."""
+"""The share of this network's alerts that local readers confirmed: one line of a result."""
 
 from dataclasses import dataclass
 

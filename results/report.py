@@ -1,7 +1,7 @@
 """The structured report: TID 1500 Measurement Report with one group of TID 1501.
 
-highdicom builds the content tree. The data set around it is instance.py's, since highdicom's own
-raises for headers that lack what they need not have, and stamps its documents with the present.
+highdicom builds the content tree. instance.py builds the data set around it, since highdicom's own
+classes raise errors for incomplete headers and write the current time into documents.
 """
 
 from typing import Literal
@@ -56,9 +56,8 @@ def report(
 ) -> Dataset:
     """Return the structured report of a record's last judgement."""
     sop_class = _CLASSES[flavour]
-    kind = f"{KIND} {sop_class}"
     dataset = new_instance(
-        record, film, kind=kind, sop_class=sop_class, modality="SR", number=SERIES_NUMBER
+        record, film, kind=KIND, sop_class=sop_class, modality="SR", number=SERIES_NUMBER
     )
     dataset.CompletionFlag = "COMPLETE"
     dataset.PreliminaryFlag = "PRELIMINARY"
@@ -72,9 +71,9 @@ def report(
         ]
     replaced = previous(record)
     if replaced:
-        older = reference(sop_class, instance_uid(kind, film, replaced))
+        older = reference(sop_class, instance_uid(KIND, film, replaced))
         dataset.PredecessorDocumentsSequence = [
-            _of_study(film, series_uid(kind, film.dataset.StudyInstanceUID), older)
+            _of_study(film, series_uid(KIND, film.dataset.StudyInstanceUID), older)
         ]
     for element in _content(record, film, precision):
         dataset.add(element)

@@ -1,4 +1,4 @@
-"""What every form of a result says in words; each form then lays it out."""
+"""The wording that all forms of a result share."""
 
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
@@ -22,15 +22,15 @@ def percent(share: Decimal) -> Decimal:
     return Decimal(f"{(share * 100).normalize():f}")
 
 
-def shown(judgement: Judgement) -> tuple[str | None, str]:
-    """Return probability and cutoff as people read them, such as 87.3 % and 10 %.
+def shown(judgement: Judgement) -> tuple[str, str] | None:
+    """Return probability and cutoff for people, such as 87.3 % and 10 %; None for a reject.
 
     The probability is cut, not rounded, to as many places as the cutoff has, and one at least: it
-    must never look as if it were on the other side of the cutoff.
+    must never appear to be on the other side of the cutoff.
     """
-    cutoff = percent(judgement.cutoff)
     if judgement.probability is None:
-        return None, f"{cutoff} %"
+        return None
+    cutoff = percent(judgement.cutoff)
     place = Decimal(1).scaleb(min(-1, int(cutoff.as_tuple().exponent)))
     return f"{percent(judgement.probability).quantize(place, ROUND_DOWN)} %", f"{cutoff} %"
 

@@ -18,7 +18,7 @@ NAMES = sorted(
     if path.stem not in ("__init__", "aliases")
 )
 # Seconds to load, each of them: a command's help must not wait for them.
-HEAVY = ("boto3", "numpy", "openvino", "rich", "torch")
+HEAVY = ("boto3", "highdicom", "numpy", "openvino", "rich", "torch")
 
 
 def typed(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
