@@ -14,6 +14,7 @@ from aws.screenings_table import Screenings
 from delivery.dicomweb import find
 from delivery.web import WebClient
 from intake.bucket import object_key
+from results import capture, report
 from results.identifiers import result_id, series_uid, uid
 from screening.clock import stamp
 from screening.facts import ADULT_YEARS
@@ -21,7 +22,7 @@ from screening.judgement import Finding
 from screening.record import Record
 from screening.result import Told, judgement_to_tell
 
-_REPORT, _CAPTURE = "sr", "sc"
+_KINDS = (report.KIND, capture.KIND)
 _MODALITIES = frozenset({"DX", "CR"})
 _CHEST = re.compile("CHEST|THORAX|LUNG|RIB|STERNUM", re.IGNORECASE)
 _MARGIN = timedelta(days=1)  # of the PACS' clock and ours, and its time zone
@@ -99,9 +100,7 @@ def _record_of(film: Film, records: Mapping[str, Record]) -> Record | None:
 
 
 def _expected(film: Film, record: Record) -> set[str]:
-    return {
-        uid(result_id(kind, film.instance_uid, record.judgement)) for kind in (_REPORT, _CAPTURE)
-    }
+    return {uid(result_id(kind, film.instance_uid, record.judgement)) for kind in _KINDS}
 
 
 def _films(client: WebClient, within: Span) -> list[Film]:
@@ -135,7 +134,7 @@ def _of_series(client: WebClient, study: Mapping[str, Any], series: str) -> Iter
 
 def _results_there(client: WebClient, study: str) -> set[str]:
     found: set[str] = set()
-    for kind in (_REPORT, _CAPTURE):
+    for kind in _KINDS:
         path = f"/studies/{study}/series/{series_uid(kind, study)}/instances"
         found |= {_text(each, "00080018") for each in find(client, path, {})}
     return found
