@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aws.errors import AWS_ERRORS, name_of
-from delivery.destination import Away, Destination, Refused, Result
+from delivery.destination import Away, Destination, Refused, Result, Session
 from delivery.films import NothingToDeliver
 from delivery.metrics import Metrics
 from screening.result import Told, read_told
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
 FIRST_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 1800.0
+# Of a destination that connects: one result that it can't bear may be all that is wrong.
+LONGEST_WAIT_CONNECTED_SECONDS = 60.0
 MOST_REFUSALS = 12  # of one result by one destination: some hours
-_HELD_SECONDS = 120  # the queue's visibility timeout
+HELD_SECONDS = 120  # the queue's visibility timeout
 _HOLD_EVERY_SECONDS = 40.0
 _BATCH = 10
 _AWS_WAIT_SECONDS = 5
@@ -52,9 +54,9 @@ class Standing:
     def waits(self) -> bool:
         return time.monotonic() < self.until
 
-    def failed(self) -> None:
+    def failed(self, longest: float) -> None:
         self.failures += 1
-        wait = min(self.first_wait * 2.0 ** min(self.failures - 1, 20), LONGEST_WAIT_SECONDS)
+        wait = min(self.first_wait * 2.0 ** min(self.failures - 1, 20), longest)
         self.until = time.monotonic() + wait
 
     def worked(self) -> None:
@@ -67,6 +69,7 @@ class Progress:
 
     done: set[str] = field(default_factory=set)
     refusals: int = 0
+    failures: int = 0  # of deliveries that were begun: whose were most goes last
 
 
 @dataclass
@@ -120,7 +123,7 @@ class Sender:
             QueueUrl=self.queue,
             MaxNumberOfMessages=_BATCH,
             WaitTimeSeconds=wait_seconds,
-            VisibilityTimeout=_HELD_SECONDS,
+            VisibilityTimeout=HELD_SECONDS,
         ).get("Messages", [])
         if not messages:
             return 0
@@ -175,26 +178,34 @@ class Sender:
         wanted = [work for work in works if name not in work.progress.done]
         if not wanted:
             return
+        longest = LONGEST_WAIT_SECONDS
         try:
             session = standing.destination.open()
+            longest = LONGEST_WAIT_CONNECTED_SECONDS
             try:
-                for work in wanted:
-                    try:
-                        session.deliver(work.result)
-                    except Refused as refusal:
-                        work.refused = True
-                        logger.warning(
-                            "Result %s refused by %s: %s.", work.result.name, name, refusal
-                        )
-                    else:
-                        work.progress.done.add(name)
+                for work in sorted(wanted, key=lambda each: each.progress.failures):
+                    self._deliver_one(session, name, work)
                     standing.worked()
             finally:
                 session.close()
         except Exception as error:  # noqa: BLE001 - one destination may not stop the others
-            standing.failed()
+            standing.failed(longest)
             reason = str(error) if isinstance(error, Away) else type(error).__name__
             logger.warning("%s is away: %s. It is asked again later.", name, reason)
+
+    def _deliver_one(self, session: Session, name: str, work: _Work) -> None:
+        """Raise Away; anything else that goes wrong is this result's."""
+        try:
+            session.deliver(work.result)
+        except Away:
+            work.progress.failures += 1
+            raise
+        except Exception as error:  # noqa: BLE001 - no result may stop the others
+            reason = str(error) if isinstance(error, Refused) else type(error).__name__
+            work.refused = True
+            logger.warning("Result %s refused by %s: %s.", work.result.name, name, reason)
+        else:
+            work.progress.done.add(name)
 
     def _settle(self, work: _Work) -> None:
         missing = [
@@ -246,7 +257,7 @@ class Sender:
             while not done.wait(_HOLD_EVERY_SECONDS):
                 for message in messages:
                     try:
-                        self._postpone(message, _HELD_SECONDS)
+                        self._postpone(message, HELD_SECONDS)
                     except AWS_ERRORS:
                         continue  # then another may work on it too, and nothing is lost
 

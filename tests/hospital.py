@@ -144,6 +144,7 @@ class FhirServer:
         self.bundles: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.status = 200
+        self.cannot_bear = ""  # what it fails for, where that is in a bundle
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -152,10 +153,13 @@ class FhirServer:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 server.headers.append(dict(self.headers.items()))
-                if server.status == 200:
+                status = server.status
+                if server.cannot_bear and server.cannot_bear in json.dumps(body):
+                    status = 500
+                if status == 200:
                     server.bundles.append(body)
                 entry = [{"response": {"status": "201 Created"}} for _ in body["entry"]]
-                self._answer(server.status, {"resourceType": "Bundle", "entry": entry})
+                self._answer(status, {"resourceType": "Bundle", "entry": entry})
 
             def _answer(self, status: int, body: dict[str, Any]) -> None:
                 text = json.dumps(body).encode()

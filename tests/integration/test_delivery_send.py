@@ -184,6 +184,16 @@ def test_what_the_fhir_server_does_not_take_stays(
     assert (cloud.waiting(), len(fhir.bundles)) == (0, 1)
 
 
+def test_a_result_that_a_server_cannot_bear_stops_no_other(cloud: Cloud, fhir: FhirServer) -> None:
+    records = [cloud.screen(number) for number in range(6)]
+    cloud.tell(*records)
+    fhir.cannot_bear = hospital.tags(0)["SOPInstanceUID"]
+    sender = cloud.sender(FhirDestination(Fhir(fhir.url)))
+    for _ in range(2):
+        sender.step(0)
+    assert (cloud.waiting(), len(fhir.bundles)) == (1, 5)
+
+
 def test_requests_carry_the_token_of_the_file_or_awss_signature(
     cloud: Cloud, fhir: FhirServer, tmp_path: Path
 ) -> None:
