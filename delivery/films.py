@@ -17,6 +17,7 @@ from results.instances import instances
 from screening.formats import Format, format_of
 from screening.record import Record
 from screening.refusals import TryAgain
+from screening.rendition import rendition_key
 from screening.result import Told, as_judged
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Films:
     screenings: Screenings
     s3: "S3Client"
     settings: Results
+    renditions: str | None = None  # the bucket with pictures of DICOM films, where it may be read
 
     def result(self, told: Told) -> Result:
         """Build what a message tells of; raises Away (of AWS) or NothingToDeliver."""
@@ -50,10 +52,28 @@ class Films:
             raise NothingToDeliver("the film is no DICOM file, so it has no patient")
         return Result(
             name=f"{told.log_id} {record.judgement.finding} {told.judged}",
-            instances=instances(record, header, flavour=self.settings.report),
+            instances=instances(
+                record, header, picture=self._picture(record), flavour=self.settings.report
+            ),
             bundle=bundle(record, header),
             message=message(record, header),
         )
+
+    def _picture(self, record: Record) -> bytes | None:
+        """Return the film's rendition; the result goes without where that has ended."""
+        if self.renditions is None or record.facts is None:
+            return None
+        key = rendition_key(record.key, record.same_as or record.version)
+        try:
+            found = self.s3.get_object(Bucket=self.renditions, Key=key)
+            with found["Body"]:
+                return found["Body"].read()
+        except ClientError as error:
+            if name_of(error) in _GONE:
+                return None
+            raise Away(f"S3 refused to hand out the rendition: {name_of(error)}") from None
+        except AWS_ERRORS as error:
+            raise Away(f"the rendition could not be read: {name_of(error)}") from None
 
     def _header(self, record: Record) -> Dataset | None:
         """Return the film's header, None where it has none; raises NothingToDeliver, Away."""

@@ -21,6 +21,7 @@ class Aws:
     dead_letters: str
     table: str
     stack: str = "cxr-alert"
+    renditions: str | None = None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def destinations(settings: Settings) -> list[Destination]:
 
 def films(settings: Settings) -> Films:
     screenings = Screenings(client("dynamodb"), settings.aws.table)
-    return Films(screenings, client("s3"), settings.results)
+    return Films(screenings, client("s3"), settings.results, settings.aws.renditions)
 
 
 def metrics(settings: Settings) -> Metrics:

@@ -19,12 +19,15 @@ from delivery.pacs import PacsDestination
 from delivery.sender import MOST_REFUSALS
 from delivery.settings import Fhir, Hl7, Pacs
 from screening.record import rejudged
+from screening.rendition import rendition_key
+from screening.result import judgement_to_tell
 from testbed.dicom_films import SECRETS, dicom, film
 from tests import hospital
 from tests.hospital import AT, Cloud, Engine, FhirServer, Orthanc, judged, needs_orthanc, orthanc
 from tests.receiving import certificate
 
 PRESENT = ["OT", "SR"]
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 # pynetdicom leaves sockets that never connected to the garbage collector.
 pytestmark = [
@@ -223,6 +226,19 @@ def test_a_film_without_patient_or_that_was_deleted_has_nothing_to_deliver(
     cloud.tell(picture, deleted)
     cloud.sender(by_mllp(engine)).step(0)
     assert (cloud.waiting(), engine.messages) == (0, [])
+
+
+def test_the_film_is_shown_beside_its_result_while_its_rendition_is_there(cloud: Cloud) -> None:
+    record = cloud.screen()
+    told = judgement_to_tell(record)
+    assert told
+    films = replace(cloud.films(), renditions="uploads")
+    without = films.result(told).instances[1].PixelData
+    assert without == cloud.films().result(told).instances[1].PixelData
+    picture = (SAMPLES / "NORMAL" / "IM-0482-0001.jpeg").read_bytes()
+    key = rendition_key(record.key, record.version)
+    cloud.bucket.s3.put_object(Bucket="uploads", Key=key, Body=picture)
+    assert films.result(told).instances[1].PixelData != without
 
 
 def test_a_header_of_any_length_is_read(cloud: Cloud, engine: Engine) -> None:

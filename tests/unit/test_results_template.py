@@ -59,7 +59,8 @@ def test_whoever_sends_may_read_films_and_records_and_change_neither() -> None:
         for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
     }
     assert {each for each in actions if each.startswith(("s3", "dynamodb"))} == {
-        "s3:GetObject", "s3:GetObjectVersion", "dynamodb:GetItem", "dynamodb:Query",
+        "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:ListBucketVersions",
+        "dynamodb:GetItem", "dynamodb:Query",
     }  # fmt: skip
     (anywhere,) = [each for each in statements if each["Resource"] == "*"]
     assert anywhere["Condition"] == {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
