@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from screening.record import Record, rejudged
+from screening.result import Told, judgement_to_tell
 from tests import hospital
 from tests.hospital import (
     AT,
@@ -57,6 +58,12 @@ def told(cloud: Cloud) -> list[Record]:
     return found
 
 
+def told_of(record: Record) -> Told:
+    found = judgement_to_tell(record)
+    assert found
+    return found
+
+
 @pytest.mark.slow
 def test_killed_with_peers_away_and_messages_doubled_each_judgement_is_there_once(
     cloud: Cloud, tmp_path: Path
@@ -65,7 +72,7 @@ def test_killed_with_peers_away_and_messages_doubled_each_judgement_is_there_onc
     expected = {
         instance.SOPInstanceUID
         for record in records
-        for instance in cloud.films().result(hospital.judgement_to_tell(record)).instances  # type: ignore[arg-type]
+        for instance in cloud.films().result(told_of(record)).instances
     }
     chance = random.Random(7)  # noqa: S311 - for repeatable faults
     with orthanc(tmp_path / "orthanc") as pacs, Engine() as engine, FhirServer() as fhir:
