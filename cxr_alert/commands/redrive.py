@@ -25,8 +25,12 @@ def _run(options: argparse.Namespace) -> None:
     from cxr_alert.operate.interrupted import done_stays_done
 
     found: dict[str, redrive.Redriven] = {}
-    with open_application(options.stack) as application, done_stays_done():
-        for source in redrive.SOURCES:
+    with open_application(options.stack, results=True) as application, done_stays_done():
+        sources = [
+            *redrive.SOURCES,
+            *(each for each in redrive.RESULTS if each in application.outputs),
+        ]
+        for source in sources:
             name = source.removesuffix("Url")
             found[name] = redrive.Redriven()
             with Progress(console=console(error=True), transient=True) as progress:

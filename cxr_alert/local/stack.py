@@ -35,13 +35,15 @@ class Settings:
     `state` holds its logs, builds and records; one stack at a time lives in a state directory.
     The environments are added to what the emulator (and so the function) and the container see;
     `parameters` are template.yaml's, `worklist` those of the worklist, or None to go without one;
-    a checkout without the worklist's room goes without it, too.
+    a checkout without the worklist's room goes without it, too. `results` says whether judgements
+    are told to the results queue, for `cxr-alert send`.
     """
 
     state: Path
     model: Path = SHIPPED_NETWORK
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     worklist: Mapping[str, str] | None = dataclasses.field(default_factory=dict)
+    results: bool = False
     emulator_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     container_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -233,6 +235,8 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     templates = [deploy.APPLICATION]
     if settings.worklist is not None and deploy.WORKLIST.path.exists():
         templates.append(deploy.WORKLIST)
+    if settings.results:
+        templates.append(deploy.RESULTS)
     builds = {each: deploy.start_build(each, state) for each in templates}
     children.update({f"sam build {each.stack_name}": builds[each] for each in templates})
     children[emulator.NAME] = emulator.start(
@@ -246,6 +250,9 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     for template, build in builds.items():
         deploy.wait_build(template, build, state)
     outputs = _deploy(settings, deploy.WORKLIST in templates, ports[0], say)
+    if settings.results:
+        say("Deploying functions/publish/template.yaml into the emulator")
+        outputs |= deploy.deploy(deploy.RESULTS, emulator.url(ports[0]), state, {})
     return Stack(settings, ports[0], ports[1], outputs, children)
 
 

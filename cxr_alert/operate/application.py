@@ -120,10 +120,15 @@ class Application:
 
 
 @contextmanager
-def open_application(stack: str, *, worklist: bool = False) -> Iterator[Application]:
+def open_application(
+    stack: str, *, worklist: bool = False, results: bool = False
+) -> Iterator[Application]:
     """The application of a stack; an error of AWS meanwhile becomes one sentence."""
     try:
-        yield find_with_worklist(stack) if worklist else find(stack)
+        found = find_with_worklist(stack) if worklist else find(stack)
+        if results:  # where its stack is deployed
+            found = Application(found.outputs | (_outputs(f"{stack}-results") or {}))
+        yield found
     except NoRegionError:
         raise Mistake(f"No AWS region is set. {_SETTINGS}") from None
     except NoCredentialsError:

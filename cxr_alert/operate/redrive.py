@@ -1,4 +1,4 @@
-"""Redrive dead letters to the queue that they came from: uploads, films to render, alerts.
+"""Redrive dead letters to the queue that they came from: uploads, films to render, alerts, results.
 
 SQS's own StartMessageMoveTask takes only dead letters of queues, and the events that EventBridge
 could not deliver must be redriven too. A message is deleted after it was sent, so it may be sent
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cxr_alert.operate.application import Application
 from screening.digest import read_alert
 from screening.errors import Failure
+from screening.result import read_told
 from screening.upload import MalformedMessage, read_upload
 
 if TYPE_CHECKING:
@@ -25,10 +26,14 @@ SOURCES = {
     "RenditionsDeadLetterQueueUrl": "RenditionsQueueUrl",
     "PeopleDeadLetterQueueUrl": "PeopleQueueUrl",
 }
+# That of the results' stack, where it is deployed.
+RESULTS = {"ResultsDeadLetterQueueUrl": "ResultsQueueUrl"}
+_TARGETS = {**SOURCES, **RESULTS}
 _READERS: dict[str, Callable[[str], object]] = {
     "UploadsQueueUrl": read_upload,
     "RenditionsQueueUrl": read_upload,
     "PeopleQueueUrl": read_alert,
+    "ResultsQueueUrl": read_told,
 }
 _HIDDEN_SECONDS = 60
 _BATCH = 10
@@ -59,7 +64,7 @@ def redrive(application: Application, source: str) -> Iterator[Redriven]:
     It ends when the queue is empty or every message was received once, so that films which fail
     again do not go round in circles.
     """
-    url, target = application.outputs[source], SOURCES[source]
+    url, target = application.outputs[source], _TARGETS[source]
     seen: set[str] = set()
     while found := application.sqs.receive_message(
         QueueUrl=url,

@@ -81,6 +81,11 @@ class WatchClients:
 
 
 @dataclass(frozen=True)
+class PublishClients:
+    sqs: "SQSClient"
+
+
+@dataclass(frozen=True)
 class WorklistClients:
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
@@ -161,6 +166,10 @@ def make_watch_clients() -> WatchClients:
         sns=_client("sns"),
         cloudwatch=_client("cloudwatch"),
     )
+
+
+def make_publish_clients() -> PublishClients:
+    return PublishClients(sqs=_client("sqs"))
 
 
 def make_worklist_clients() -> WorklistClients:

@@ -225,6 +225,15 @@ class Screenings:
         films = (each for each in found if not (each.repeats or is_check_key(each.key)))
         return list(islice(films, count))
 
+    def since(self, finding: Finding, time: str) -> Iterator[Record]:
+        """Read the films whose last judgement has that finding and came at `time` or later."""
+        return self._read(
+            "query",
+            IndexName=_LATEST_FINDINGS,
+            KeyConditionExpression="finding = :finding AND classified >= :time",
+            ExpressionAttributeValues=_values(finding=finding.value, time=time),
+        )
+
     def all(self) -> Iterator[Record]:
         """Read the whole table, in no order."""
         return self._read("scan", ConsistentRead=True)

@@ -28,6 +28,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
             "DigestSeconds": "1",
         },
         worklist={"SampleShare": "0"},  # which films hide their score is for the tests to say
+        results=True,
     )
     with contextlib.ExitStack() as held:
         with pytest.MonkeyPatch.context() as patch:

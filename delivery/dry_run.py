@@ -1,0 +1,54 @@
+"""`send --dry-run`: the results that wait now as files, and left in the queue."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from delivery.destination import Away, Result
+from delivery.dicomweb import encoded
+from delivery.films import NothingToDeliver
+from screening.film_name import film_name
+from screening.result import Told, read_told
+from screening.upload import MalformedMessage
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_HELD_SECONDS = 600
+
+
+def write_waiting(
+    sqs: "SQSClient", queue: str, build: Callable[[Told], Result], folder: Path
+) -> tuple[int, int]:
+    """Write each result's four files; return how many results were written, and how many not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = failed = 0
+    held: list[str] = []
+    try:
+        while messages := sqs.receive_message(
+            QueueUrl=queue,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=1,
+            VisibilityTimeout=_HELD_SECONDS,
+        ).get("Messages"):
+            held += [each["ReceiptHandle"] for each in messages]
+            for each in messages:
+                try:
+                    told = read_told(each["Body"])
+                    _write(folder, told, build(told))
+                    written += 1
+                except (MalformedMessage, NothingToDeliver, Away):
+                    failed += 1
+    finally:
+        for handle in held:
+            sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=0)
+    return written, failed
+
+
+def _write(folder: Path, told: Told, result: Result) -> None:
+    stem = film_name(f"{told.key}\0{told.judged}", told.version)
+    for kind, instance in zip(("sr", "sc"), result.instances, strict=True):
+        (folder / f"{stem}.{kind}.dcm").write_bytes(encoded(instance))
+    (folder / f"{stem}.json").write_text(json.dumps(result.bundle, indent=2))
+    (folder / f"{stem}.hl7").write_bytes(result.message)

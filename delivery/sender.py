@@ -1,0 +1,270 @@
+"""The loop of `send`: take results from the queue, deliver them everywhere, then delete them.
+
+The queue is the only memory. A message is deleted when each destination has said yes; until then
+SQS delivers it again, to whatever process asks. What a process remembers of yes and no spares
+repetitions, and is no loss: whoever gets a result twice gets the same bytes.
+
+Each destination works on a batch in a thread of its own. One that is away is left alone for a wait
+that doubles with each failure, while the others go on.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aws.errors import AWS_ERRORS, name_of
+from delivery.destination import Away, Destination, Refused, Result, Session
+from delivery.films import NothingToDeliver
+from delivery.metrics import Metrics
+from screening.result import Told, read_told
+from screening.upload import MalformedMessage
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+FIRST_WAIT_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 1800.0
+# Of a destination that connects: one result that it can't bear may be all that is wrong.
+LONGEST_WAIT_CONNECTED_SECONDS = 60.0
+MOST_REFUSALS = 12  # of one result by one destination: some hours
+HELD_SECONDS = 120  # the queue's visibility timeout
+_HOLD_EVERY_SECONDS = 40.0
+_BATCH = 10
+_AWS_WAIT_SECONDS = 5
+
+logger = logging.getLogger("delivery")
+
+
+@dataclass
+class Standing:
+    """How a destination fares: after `failures` in a row it is asked again at `until`."""
+
+    destination: Destination
+    first_wait: float
+    failures: int = 0
+    until: float = 0.0
+
+    @property
+    def waits(self) -> bool:
+        return time.monotonic() < self.until
+
+    def failed(self, longest: float) -> None:
+        self.failures += 1
+        wait = min(self.first_wait * 2.0 ** min(self.failures - 1, 20), longest)
+        self.until = time.monotonic() + wait
+
+    def worked(self) -> None:
+        self.failures, self.until = 0, 0.0
+
+
+@dataclass
+class Progress:
+    """What this process remembers of one result."""
+
+    done: set[str] = field(default_factory=set)
+    refusals: int = 0
+    failures: int = 0  # of deliveries that were begun: whose were most goes last
+
+
+@dataclass
+class _Work:
+    told: Told
+    message: "MessageTypeDef"
+    result: Result
+    progress: Progress
+    refused: bool = False
+
+
+class Sender:
+    """`build` makes a result of what a message tells; it raises Away and NothingToDeliver."""
+
+    def __init__(
+        self,
+        sqs: "SQSClient",
+        queues: tuple[str, str],
+        build: Callable[[Told], Result],
+        destinations: Sequence[Destination],
+        metrics: Metrics,
+        first_wait: float = FIRST_WAIT_SECONDS,
+    ) -> None:
+        self.sqs = sqs
+        self.queue, self.dead_letters = queues
+        self.build = build
+        self.standings = [Standing(each, first_wait) for each in destinations]
+        self.metrics = metrics
+        self.first_wait = first_wait
+        self._progress: dict[Told, Progress] = {}
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Work until `end` is called; what AWS does not answer is asked again."""
+        while not self._ended.is_set():
+            try:
+                self.step(wait_seconds=20)
+            except AWS_ERRORS as error:
+                logger.warning("AWS did not answer as expected: %s.", name_of(error))
+                self._ended.wait(_AWS_WAIT_SECONDS)
+            self.metrics.send()
+        self.metrics.send(now=True)
+
+    def end(self) -> None:
+        """Let the batch in work be the last; callable from a signal's handler."""
+        self._ended.set()
+
+    def step(self, wait_seconds: int) -> int:
+        """Take one batch of messages and deal with it; return how many there were."""
+        messages = self.sqs.receive_message(
+            QueueUrl=self.queue,
+            MaxNumberOfMessages=_BATCH,
+            WaitTimeSeconds=wait_seconds,
+            VisibilityTimeout=HELD_SECONDS,
+        ).get("Messages", [])
+        if not messages:
+            return 0
+        with self._held(messages):
+            works = self._prepare(messages)
+            ready = [each for each in self.standings if not each.waits]
+            with ThreadPoolExecutor(max(len(ready), 1)) as threads:
+                list(threads.map(lambda each: self._deliver(each, works), ready))
+        for work in works:
+            self._settle(work)
+        return len(messages)
+
+    def _prepare(self, messages: Sequence["MessageTypeDef"]) -> list[_Work]:
+        works: list[_Work] = []
+        for message in messages:
+            try:
+                told = read_told(message["Body"])
+            except MalformedMessage as error:
+                self._give_up(message, "-", str(error))
+                continue
+            try:
+                result = self.build(told)
+            except NothingToDeliver as reason:
+                logger.info("Result %s %s: not delivered, %s.", told.log_id, told.judged, reason)
+                self._delete(message)
+                self.metrics.count("ResultsWithoutPatient")
+            except Away as error:
+                logger.warning("Result %s waits: %s.", told.log_id, error)
+                self._postpone(message, self.first_wait)
+            except Exception as error:  # noqa: BLE001 - no film may stop the others
+                # No trace: it may quote the header.
+                self._not_built(message, told, type(error).__name__)
+            else:
+                progress = self._progress.setdefault(told, Progress())
+                works.append(_Work(told, message, result, progress))
+        return works
+
+    def _not_built(self, message: "MessageTypeDef", told: Told, cause: str) -> None:
+        progress = self._progress.setdefault(told, Progress())
+        progress.refusals += 1
+        if progress.refusals >= MOST_REFUSALS:
+            del self._progress[told]
+            self._give_up(message, told.log_id, f"it can't be built ({cause})")
+            return
+        logger.warning("Result %s could not be built: %s.", told.log_id, cause)
+        self.metrics.count("ResultsFailed")
+        self._postpone(message, self._wait(progress.refusals))
+
+    def _deliver(self, standing: Standing, works: Sequence[_Work]) -> None:
+        """Give one destination what it has not yet; never raises."""
+        name = standing.destination.name
+        wanted = [work for work in works if name not in work.progress.done]
+        if not wanted:
+            return
+        longest = LONGEST_WAIT_SECONDS
+        try:
+            session = standing.destination.open()
+            longest = LONGEST_WAIT_CONNECTED_SECONDS
+            try:
+                for work in sorted(wanted, key=lambda each: each.progress.failures):
+                    self._deliver_one(session, name, work)
+                    standing.worked()
+            finally:
+                session.close()
+        except Exception as error:  # noqa: BLE001 - one destination may not stop the others
+            standing.failed(longest)
+            reason = str(error) if isinstance(error, Away) else type(error).__name__
+            logger.warning("%s is away: %s. It is asked again later.", name, reason)
+
+    def _deliver_one(self, session: Session, name: str, work: _Work) -> None:
+        """Raise Away; anything else that goes wrong is this result's."""
+        try:
+            session.deliver(work.result)
+        except Away:
+            work.progress.failures += 1
+            raise
+        except Exception as error:  # noqa: BLE001 - no result may stop the others
+            reason = str(error) if isinstance(error, Refused) else type(error).__name__
+            work.refused = True
+            logger.warning("Result %s refused by %s: %s.", work.result.name, name, reason)
+        else:
+            work.progress.done.add(name)
+
+    def _settle(self, work: _Work) -> None:
+        missing = [
+            each for each in self.standings if each.destination.name not in work.progress.done
+        ]
+        if not missing:
+            self._progress.pop(work.told, None)
+            self._delete(work.message)
+            names = ", ".join(each.destination.name for each in self.standings)
+            logger.info("Result %s delivered to %s.", work.result.name, names)
+            self.metrics.count("ResultsDelivered")
+            return
+        self.metrics.count("ResultsFailed")
+        wait = max(min(each.until for each in missing) - time.monotonic(), 0)
+        if work.refused:
+            work.progress.refusals += 1
+            if work.progress.refusals >= MOST_REFUSALS:
+                self._progress.pop(work.told, None)
+                self._give_up(work.message, work.told.log_id, "it was refused too often")
+                return
+            wait = self._wait(work.progress.refusals)
+        self._postpone(work.message, wait)
+
+    def _wait(self, tries: int) -> float:
+        return float(min(self.first_wait * 2.0 ** (tries - 1), LONGEST_WAIT_SECONDS))
+
+    def _delete(self, message: "MessageTypeDef") -> None:
+        self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+
+    def _postpone(self, message: "MessageTypeDef", seconds: float) -> None:
+        self.sqs.change_message_visibility(
+            QueueUrl=self.queue,
+            ReceiptHandle=message["ReceiptHandle"],
+            VisibilityTimeout=round(seconds),
+        )
+
+    def _give_up(self, message: "MessageTypeDef", film: str, reason: str) -> None:
+        logger.error("Result %s set aside among the dead letters: %s.", film, reason)
+        self.sqs.send_message(QueueUrl=self.dead_letters, MessageBody=message["Body"])
+        self._delete(message)
+        self.metrics.count("ResultsGivenUp")
+
+    @contextmanager
+    def _held(self, messages: Sequence["MessageTypeDef"]) -> Iterator[None]:
+        """Keep the messages hidden from others for as long as they are worked on."""
+        done = threading.Event()
+
+        def hold() -> None:
+            while not done.wait(_HOLD_EVERY_SECONDS):
+                for message in messages:
+                    try:
+                        self._postpone(message, HELD_SECONDS)
+                    except AWS_ERRORS:
+                        continue  # then another may work on it too, and nothing is lost
+
+        holder = threading.Thread(target=hold, daemon=True)
+        holder.start()
+        try:
+            yield
+        finally:
+            done.set()
+            holder.join()

@@ -1,0 +1,1 @@
+"""Every judgement leaves: each becomes a message in the results queue."""

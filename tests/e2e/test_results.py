@@ -1,0 +1,43 @@
+"""The whole way of a result: film, judgement, stream, queue, `send`, Orthanc."""
+
+from pathlib import Path
+
+from aws.screenings_table import Screenings
+from delivery.dicomweb import DicomwebDestination
+from delivery.films import Films
+from delivery.metrics import Metrics
+from delivery.sender import Sender
+from delivery.settings import Results
+from tests.e2e.application import DICOM, NEGATIVE, Application, wait_until
+from tests.hospital import needs_orthanc, orthanc
+
+
+@needs_orthanc
+def test_results_of_films_are_in_the_pacs_and_the_queue_is_empty(
+    application: Application, tmp_path: Path
+) -> None:
+    outputs, stack = application.stack.outputs, application.stack
+    films = Films(
+        Screenings(stack.client("dynamodb"), outputs["ScreeningsTableName"]),  # type: ignore[arg-type]
+        stack.s3,
+        Results(without_patient=True),
+    )
+    with orthanc(tmp_path / "orthanc") as pacs:
+        sender = Sender(
+            stack.sqs,
+            (outputs["ResultsQueueUrl"], outputs["ResultsDeadLetterQueueUrl"]),
+            films.result,
+            [DicomwebDestination(pacs.web)],
+            Metrics(stack.client("cloudwatch"), "cxr-alert"),
+        )
+        wait_until(lambda: sender.step(0) == 0, "an empty results queue")  # of other tests
+        before = len(pacs.modalities())
+        for key, body in (("results/positive.dcm", DICOM), ("results/negative.jpeg", NEGATIVE)):
+            application.drop(key, body)
+            application.record(key)
+            before += 2
+            wait_until(lambda: sender.step(0) > 0, f"the result of {key}")
+            assert len(pacs.modalities()) == before
+    application.settle()
+    assert application.waiting("ResultsQueueUrl") == 0
+    assert application.waiting("ResultsDeadLetterQueueUrl") == 0

@@ -1,0 +1,131 @@
+"""Proof of arrival: what Orthanc holds, compared with what was found."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from delivery.arrivals import NO_RECORD, NOT_THERE, Span, missing
+from delivery.dicomweb import DicomwebDestination
+from delivery.web import WebClient
+from screening.clock import now
+from screening.record import rejudged
+from screening.result import Told
+from testbed.dicom_films import SECRETS, dicom, film
+from tests import hospital
+from tests.hospital import AT, Cloud, Orthanc, judged, needs_orthanc, orthanc
+
+pytestmark = needs_orthanc
+WITHIN = Span(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with hospital.cloud(monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def pacs(tmp_path: Path) -> Iterator[Orthanc]:
+    with orthanc(tmp_path / "orthanc") as made:
+        yield made
+
+
+def archive(pacs: Orthanc, number: int, **more: str) -> None:
+    """Put a film into the PACS, as the modality does."""
+    pacs.ask("/instances", dicom(film(), tags=hospital.tags(number) | more))
+
+
+def of(cloud: Cloud, pacs: Orthanc, within: Span = WITHIN) -> list[tuple[str, str, Told | None]]:
+    found = missing(WebClient(pacs.web), cloud.films().screenings, within)
+    return [(each.film.instance_uid, each.reason, each.told) for each in found]
+
+
+def test_what_has_no_result_is_named_with_its_reason(cloud: Cloud, pacs: Orthanc) -> None:
+    for number in range(3):
+        archive(pacs, number)
+    delivered, lost = cloud.screen(0), cloud.screen(1)
+    cloud.tell(delivered)
+    cloud.sender(DicomwebDestination(pacs.web)).step(0)
+    told = Told(lost.key, lost.version, lost.judgement.classified)
+    assert sorted(of(cloud, pacs)) == [
+        (hospital.tags(1)["SOPInstanceUID"], NOT_THERE, told),
+        (hospital.tags(2)["SOPInstanceUID"], NO_RECORD, None),
+    ]
+    cloud.tell(lost)
+    cloud.sender(DicomwebDestination(pacs.web)).step(0)
+    assert [reason for _, reason, _ in of(cloud, pacs)] == [NO_RECORD]
+
+
+def test_the_result_of_an_earlier_judgement_is_not_that_of_the_last(
+    cloud: Cloud, pacs: Orthanc
+) -> None:
+    archive(pacs, 0)
+    first = cloud.screen(0)
+    cloud.tell(first)
+    cloud.sender(DicomwebDestination(pacs.web)).step(0)
+    assert of(cloud, pacs) == []
+    cloud.keep(rejudged(first, judged("0.02", AT + timedelta(hours=1)), alert=True))
+    assert [reason for _, reason, _ in of(cloud, pacs)] == [NOT_THERE]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"PatientBirthDate": "19800101"},
+        {"BodyPartExamined": "HAND"},
+        {"StudyDate": "20261101"},
+        {"Modality": "MG"},
+    ],
+)
+def test_films_of_adults_other_parts_days_and_modalities_need_no_result(
+    cloud: Cloud, pacs: Orthanc, more: dict[str, str]
+) -> None:
+    archive(pacs, 0, **more)
+    assert of(cloud, pacs) == []
+    archive(pacs, 1, PatientBirthDate="", BodyPartExamined="")  # of no known age: it counts
+    assert len(of(cloud, pacs)) == 1
+
+
+def test_a_result_that_was_just_found_may_be_on_its_way(cloud: Cloud, pacs: Orthanc) -> None:
+    archive(pacs, 0)
+    cloud.screen(0)
+    assert len(of(cloud, pacs)) == 1
+    assert of(cloud, pacs, Span(WITHIN.since, AT - timedelta(minutes=1))) == []
+
+
+def test_more_films_than_a_page_has_are_all_asked_about(
+    cloud: Cloud, pacs: Orthanc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.dicomweb._PAGE", 2)
+    for number in range(5):
+        archive(pacs, number)
+    assert len(of(cloud, pacs)) == 5
+
+
+def test_the_command_lists_study_and_accession_and_has_them_delivered_anew(
+    cloud: Cloud, pacs: Orthanc, tmp_path: Path
+) -> None:
+    archive(pacs, 0, StudyDate=f"{now():%Y%m%d}")
+    cloud.screen(0)
+    old = (now() - AT).days + 2
+    file = tmp_path / "send.toml"
+    file.write_text(
+        f'[aws]\nqueue = "{cloud.queue}"\ndead_letters = "{cloud.dead_letters}"\n'
+        f'table = "screenings"\n[dicomweb]\nurl = "{pacs.web.url}"\n'
+    )
+    program = "import sys; from cxr_alert.program import main; sys.exit(main())"
+    options = ["arrivals", "--config", str(file), "--days", str(old), "--anew"]
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *options],
+        env=cloud.environment, check=False, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert f"{SECRETS['AccessionNumber']}" in ran.stdout
+    assert "1 films without their result, 1 sent anew." in ran.stdout
+    assert SECRETS["PatientName"] not in ran.stdout
+    cloud.sender(DicomwebDestination(pacs.web)).step(0)
+    assert pacs.modalities() == ["DX", "OT", "SR"]
