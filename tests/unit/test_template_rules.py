@@ -1,6 +1,7 @@
 """What the template promises that no linter checks."""
 
 import json
+import re
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,7 @@ from aws.uploads_bucket import DOWNLOAD_SECONDS, LARGEST_MB
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
 from imaging.sandbox import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
-from tests.unit.templates import metrics_of, read, variables
+from tests.unit.templates import ROOT, metrics_of, read, variables
 
 FUNCTIONS: dict[str, Any] = {
     "ClassifyFunction": Config,
@@ -212,6 +213,15 @@ def test_the_function_that_renders_has_time_for_a_film_and_its_queue_more() -> N
     assert function["MemorySize"] * 1024**2 > 3 * LARGEST_MB * 1024**2 + 2 * MEMORY_BYTES
     for name in ("RenditionsQueue", "RenditionsDeadLetterQueue"):
         assert properties(name)["KmsMasterKeyId"] == {"GetAtt": "Key.Arn"}
+
+
+def test_the_compiled_libraries_load_in_every_python_that_may_be_chosen() -> None:
+    makefile = (ROOT / "functions" / "render" / "Makefile").read_text()
+    newest = max(int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", makefile))
+    for runtime in TEMPLATE.parameters["PythonRuntime"]["AllowedValues"]:
+        # AWS runs 3.8 to 3.11 on Amazon Linux 2, and later ones on Amazon Linux 2023.
+        glibc = 26 if int(runtime.removeprefix("python3.")) < 12 else 34
+        assert newest <= glibc, f"{runtime} has glibc 2.{glibc}, the wheels need 2.{newest}"
 
 
 def test_the_renditions_bucket_is_private_encrypted_and_emptied() -> None:
