@@ -178,13 +178,6 @@ def test_the_function_asks_its_endpoint_alone() -> None:
     assert "Policies" not in properties("ClassifyFunction")
 
 
-def test_whoever_operates_finds_the_application_by_its_name() -> None:
-    """AWS checks a request by name against stack/NAME/*, which the stack's own ARN is not."""
-    statements = properties("OperatorPolicy")["PolicyDocument"]["Statement"]
-    (find,) = [s for s in statements if s["Action"] == "cloudformation:DescribeStacks"]
-    assert find["Resource"]["Sub"].endswith(":stack/${AWS::StackName}/*")
-
-
 def test_a_trail_may_use_the_key_of_a_bucket_with_a_bucket_key() -> None:
     """Without all three CloudTrail refuses the trail, and the deployment is rolled back."""
     statements = properties("Key")["KeyPolicy"]["Statement"]
@@ -222,6 +215,20 @@ def test_the_compiled_libraries_load_in_every_python_that_may_be_chosen() -> Non
         # AWS runs 3.8 to 3.11 on Amazon Linux 2, and later ones on Amazon Linux 2023.
         glibc = 26 if int(runtime.removeprefix("python3.")) < 12 else 34
         assert newest <= glibc, f"{runtime} has glibc 2.{glibc}, the wheels need 2.{newest}"
+
+
+def test_logs_are_named_so_that_no_stack_with_a_longer_name_is_meant_too() -> None:
+    """cxr-alert-* would take those of a stack cxr-alert-test as well."""
+    statements = properties("Key")["KeyPolicy"]["Statement"]
+    (logs,) = [s for s in statements if s["Sid"] == "LogsAreEncrypted"]
+    named = logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+    groups = {each["Sub"].partition(":log-group:")[2] for each in named}
+    worklist = read("functions/worklist/template.yaml")
+    made = {properties("Log")["LogGroupName"]["Sub"]} | {
+        worklist.properties(name)["LogGroupName"]["Sub"].replace("Application", "AWS::StackName")
+        for name in worklist.of_type("AWS::Logs::LogGroup")
+    }
+    assert groups == made
 
 
 def test_the_renditions_bucket_is_private_encrypted_and_emptied() -> None:
