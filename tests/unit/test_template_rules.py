@@ -270,6 +270,33 @@ def test_data_outlives_the_stack_with_the_key_that_opens_it() -> None:
         assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
+@pytest.mark.parametrize("template", ["template.yaml", "functions/worklist/template.yaml"])
+def test_whatever_refuses_deletion_has_its_commands_in_the_docs(template: str) -> None:
+    """A first deployment that fails leaves it behind, and a second one has to wait for that."""
+    commands = (ROOT / "docs" / "deploy.md").read_text()
+    off = ("--no-deletion-protection-enabled", "--deletion-protection INACTIVE")
+    lines = [line for line in commands.splitlines() if any(each in line for each in off)]
+    for name, resource in read(template).resources.items():
+        given = resource.get("Properties", {})
+        if given.get("DeletionProtectionEnabled") or given.get("DeletionProtection"):
+            assert any(name in line for line in lines), name
+
+
+SERVICES = {"AWS::Serverless": "Lambda", "AWS::Events": "EventBridge", "AWS::Logs": "Logs"} | {
+    "AWS::SSM": "Systems Manager",
+    "AWS::ApiGatewayV2": "API Gateway",
+}
+
+
+@pytest.mark.parametrize("template", ["template.yaml", "functions/worklist/template.yaml"])
+def test_the_page_for_hospitals_lists_every_service(template: str) -> None:
+    page = (ROOT / "docs" / "hospital.md").read_text()
+    (agreement,) = [line for line in page.splitlines() if line.startswith("| Agreement |")]
+    for resource in read(template).resources.values():
+        service = resource["Type"].rpartition("::")[0]
+        assert SERVICES.get(service, service.removeprefix("AWS::")) in agreement
+
+
 def test_the_dashboard_shows_every_alarm() -> None:
     dashboard = properties("Dashboard")["DashboardBody"]["Sub"]
     for name in of_type("AWS::CloudWatch::Alarm"):
