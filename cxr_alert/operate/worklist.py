@@ -3,9 +3,11 @@
 import csv
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +19,7 @@ from imaging.bare import bare
 from imaging.refusals import NotReadable
 from screening.errors import Mistake
 from screening.formats import Format, format_of
+from screening.record import Record
 from training.dataset.identity import Patient, patient_in, published
 from training.dataset.private import FOLDER_MODE, write_private
 from worklist.rules.entry import Entry
@@ -38,6 +41,8 @@ _OF_EVERY_FILM = {
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 }
+_AT_ONCE = 8  # records entered; boto3's clients have ten connections
+_PART = 1000  # records in memory
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 WAITING = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 _FOLDERS = {Reading.PNEUMONIA: "PNEUMONIA", Reading.NORMAL: "NORMAL"}
@@ -92,10 +97,17 @@ def enlist_all(application: Application) -> Iterator[str]:
     application.sqs.purge_queue(QueueUrl=application.outputs["NotEnlistedQueueUrl"])
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
     worklist = _worklist(application)
-    for record in application.screenings.all():
-        if not record.repeats:  # the film is in the list by its earlier version
-            worklist.enlist(record, share)
-            yield record.key
+
+    def enter(record: Record) -> str:
+        worklist.enlist(record, share)
+        return record.key
+
+    # Those that repeat are in the list by their earlier version.
+    records = (record for record in application.screenings.all() if not record.repeats)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # In parts, since a pool's map would read the whole table first.
+        while part := list(islice(records, _PART)):
+            yield from pool.map(enter, part)
 
 
 def export(application: Application, out: Path) -> Exported:

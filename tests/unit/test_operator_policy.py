@@ -157,7 +157,8 @@ def _actions_of_commands() -> set[str]:
     Code is followed by the names of functions alone, so it finds rather too much than too little.
     """
     operations = _operations()
-    defined, named = defaultdict(set), set()
+    defined: dict[str, set[str]] = defaultdict(set)
+    named: set[str] = set()
     for path in _files():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):

@@ -231,6 +231,15 @@ def test_logs_are_named_so_that_no_stack_with_a_longer_name_is_meant_too() -> No
     assert groups == made
 
 
+def test_lambda_does_not_stop_films_that_two_functions_hand_to_each_other() -> None:
+    """It stops messages that went through the same functions some 16 times, unless told so."""
+    for one, other in (("Classify", "Renditions"), ("Render", "Uploads")):
+        (policy,) = properties(f"{one}Role")["Policies"]
+        sends = [s["Resource"] for s in policy["PolicyDocument"]["Statement"] if "sqs" in str(s)]
+        assert {"GetAtt": f"{other}Queue.Arn"} in sends
+        assert properties(f"{one}Function")["RecursiveLoop"] == "Allow"
+
+
 def test_the_renditions_bucket_is_private_encrypted_and_emptied() -> None:
     bucket = properties("RenditionsBucket")
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
