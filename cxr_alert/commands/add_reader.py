@@ -20,6 +20,11 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--administrator", action="store_true", help="let them see the performance page too"
     )
+    command.add_argument(
+        "--again",
+        action="store_true",
+        help="give a reader who was added before a new first password",
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -28,7 +33,10 @@ def _run(options: argparse.Namespace) -> None:
 
     groups = readers.GROUPS if options.administrator else readers.GROUPS[:1]
     with open_application(options.stack, worklist=True) as found:
-        password = readers.add(found, options.name, groups, options.email)
+        if options.again:
+            password = readers.invite_again(found, options.name, options.email)
+        else:
+            password = readers.add(found, options.name, groups, options.email)
         address = found.outputs["WorklistUrl"]
     say(f"{options.name} may log in at {address}/")
     if password is None:

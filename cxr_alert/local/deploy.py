@@ -54,6 +54,16 @@ def start_build(template: Template, state: Path) -> subprocess.Popen[bytes]:
 
 def wait_build(template: Template, process: subprocess.Popen[bytes], state: Path) -> None:
     processes.wait_until_done(_named("sam build", template), process, state, 300)
+    built = state / template.directory / "template.yaml"
+    built.write_text(_allowing(built.read_text(), emulator.python_runtime()))
+
+
+def _allowing(template: str, runtime: str) -> str:
+    """Return the built template with the emulator's Python allowed, which AWS may not run."""
+    allowed = "    Default: python3.13\n    AllowedValues:\n"
+    if f"    - {runtime}\n" in template:
+        return template
+    return template.replace(allowed, f"{allowed}    - {runtime}\n")
 
 
 def deploy(

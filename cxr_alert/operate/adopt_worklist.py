@@ -1,8 +1,9 @@
 """`python -m cxr_alert.operate.adopt_worklist`: have a stack adopt the worklist of another.
 
-Until the worklist became a stack of its own, its tables and its logins belonged to the
-application's stack, which keeps them when it is deployed without them. CloudFormation imports
-them: nothing is copied. docs/deploy.md has the steps before and after.
+The worklist's tables and logins outlive its stack, or that of the application, to which they
+belonged until the worklist became a stack of its own. A new stack would make new ones, and what
+readers wrote would be out of sight. CloudFormation imports them instead: nothing is copied.
+docs/deploy.md has the steps before and after.
 """
 
 import argparse
@@ -18,8 +19,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from screening.errors import Failure, Mistake
 
 TEMPLATE = Path(__file__).parents[2] / "functions" / "worklist" / "template.yaml"
-# What each resource is called in the worklist's template, and was in the application's.
-TABLES = {"EntriesTable": "WorklistTable", "ReviewsTable": "ReviewsTable"}
+# What each resource is called in the worklist's template, and how the names begin of those that a
+# worklist's stack has left, or an application's from before.
+TABLES = {
+    "EntriesTable": ("{}-worklist-EntriesTable-", "{}-WorklistTable-"),
+    "ReviewsTable": ("{}-worklist-ReviewsTable-", "{}-ReviewsTable-"),
+}
 POOL = "ReaderPool"
 _CHANGES = "adopt"
 # What an import wants none of: it changes nothing but the stack's list of resources.
@@ -43,16 +48,16 @@ class Resource:
 
 
 def left_behind(stack: str) -> list[Resource]:
-    """Return the tables and the user pool that the application's stack has left."""
+    """Return the tables and the user pool that a stack of before has left."""
     names = [
         name
         for page in boto3.client("dynamodb").get_paginator("list_tables").paginate()
         for name in page["TableNames"]
     ]
     found = []
-    for new, old in TABLES.items():
-        prefix = f"{stack}-{old}-"
-        name = _only(prefix, [each for each in names if each.startswith(prefix)])
+    for new, beginnings in TABLES.items():
+        prefixes = tuple(each.format(stack) for each in beginnings)
+        name = _only(" or ".join(prefixes), [each for each in names if each.startswith(prefixes)])
         found.append(Resource(new, "AWS::DynamoDB::Table", "TableName", name))
     pools = [
         pool
@@ -73,7 +78,7 @@ def _only(sought: str, found: list[str]) -> str:
         raise Mistake(f"There is nothing called {sought}: the stack has left no worklist.")
     raise Mistake(
         f"Several are called {sought}: {', '.join(found)}. Keep the one in use; delete or rename "
-        "the others, which an earlier Worklist=off left, once you know what is in them."
+        "the others, which an earlier worklist left, once you know what is in them."
     )
 
 
@@ -91,7 +96,7 @@ def template(names: list[str]) -> str:
 
 
 def adopt(stack: str, resources: list[Resource]) -> None:
-    """Make the worklist's stack of what the application's has left."""
+    """Make the worklist's stack of what the one of before has left."""
     client = boto3.client("cloudformation")
     name = f"{stack}-worklist"
     client.create_change_set(

@@ -21,25 +21,65 @@ def add(
     Cognito mails it to `email`; without one it is returned.
     """
     pool = application.outputs["ReaderPoolId"]
-    client: Any = boto3.client("cognito-idp")
+    client = _cognito()
     password = None if email else new_password()
     options: dict[str, Any] = (
-        {
-            "UserAttributes": [{"Name": "email", "Value": email}],
-            "DesiredDeliveryMediums": ["EMAIL"],
-        }
-        if email
-        else {"MessageAction": "SUPPRESS", "TemporaryPassword": password}
+        _by_mail(email) if email else {"MessageAction": "SUPPRESS", "TemporaryPassword": password}
     )
     try:
         client.admin_create_user(UserPoolId=pool, Username=name, **options)
     except client.exceptions.UsernameExistsException:
-        raise Mistake(f"There is a reader {name} already.") from None
+        raise Mistake(
+            f"There is a reader {name} already; for a new first password, add --again."
+        ) from None
     except client.exceptions.InvalidParameterException as error:
         raise Mistake(f"{name} can't be a reader's name: {error}") from None
     for group in groups:
         client.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
     return password
+
+
+def invite_again(application: Application, name: str, email: str | None = None) -> str | None:
+    """Give a reader a new first password: the invitation was lost, or is older than 7 days.
+
+    Cognito mails it to `email`; without one it is returned.
+    """
+    pool = application.outputs["ReaderPoolId"]
+    client = _cognito()
+    password = None if email else new_password()
+    try:
+        if email:
+            options = _by_mail(email)
+            client.admin_create_user(
+                UserPoolId=pool, Username=name, MessageAction="RESEND", **options
+            )
+        else:
+            client.admin_set_user_password(
+                UserPoolId=pool, Username=name, Password=password, Permanent=False
+            )
+    except client.exceptions.UserNotFoundException:
+        raise Mistake(f"There is no reader {name}; leave --again out to add one.") from None
+    except client.exceptions.UnsupportedUserStateException:
+        raise Mistake(
+            f"{name} has logged in before; the login page resets a forgotten password."
+        ) from None
+    return password
+
+
+def _by_mail(email: str) -> dict[str, Any]:
+    """Return how Cognito is asked to mail a password; only a verified address can reset one."""
+    return {
+        "UserAttributes": [
+            {"Name": "email", "Value": email},
+            {"Name": "email_verified", "Value": "true"},
+        ],
+        "DesiredDeliveryMediums": ["EMAIL"],
+    }
+
+
+def _cognito() -> Any:  # noqa: ANN401
+    client: Any = boto3.client
+    return client("cognito-idp")
 
 
 def new_password() -> str:

@@ -3,9 +3,11 @@
 import csv
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +20,7 @@ from imaging.refusals import NotReadable
 from screening.errors import Mistake
 from screening.formats import Format, format_of
 from screening.judgement import Finding
+from screening.record import Record
 from training.dataset.identity import Patient, patient_in, published
 from training.dataset.private import FOLDER_MODE, write_private
 from worklist.enlist import to_enlist
@@ -40,6 +43,8 @@ _OF_EVERY_FILM = {
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 }
+_AT_ONCE = 8  # records entered; boto3's clients have ten connections
+_PART = 1000  # records in memory
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 WAITING = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 _FOLDERS = {Reading.PNEUMONIA: "PNEUMONIA", Reading.NORMAL: "NORMAL"}
@@ -94,11 +99,18 @@ def enlist_all(application: Application) -> Iterator[str]:
     application.sqs.purge_queue(QueueUrl=application.outputs["NotEnlistedQueueUrl"])
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
     worklist = _worklist(application)
-    for record in application.screenings.all():
+
+    def enter(record: Record) -> str:
         for each, versions in to_enlist(record, application.screenings.of_key):
             worklist.enlist(each, share, versions)
-        if not record.repeats:
-            yield record.key
+        return record.key
+
+    # Those that repeat are in the list by their earlier version.
+    records = (record for record in application.screenings.all() if not record.repeats)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # In parts, since a pool's map would read the whole table first.
+        while part := list(islice(records, _PART)):
+            yield from pool.map(enter, part)
 
 
 def export(application: Application, out: Path) -> Exported:

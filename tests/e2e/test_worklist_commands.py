@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from testbed.worklist_api import log_in
@@ -60,9 +61,25 @@ def test_records_from_before_the_worklist_are_entered(application: Application) 
     assert api.call("GET", f"api/films/{film}").status == 200
 
 
-def test_a_reader_is_added_once(application: Application) -> None:
-    name = f"added-{uuid4().hex[:8]}"
-    assert operate(application, "add-reader", name, "--email", "a@example.org")[0] == 0
+def test_a_reader_is_added_once_and_invited_again(application: Application) -> None:
+    name, mail = f"added-{uuid4().hex[:8]}", ("--email", "a@example.org")
+    status, _, error = operate(application, "add-reader", name, *mail, "--again")
+    assert (status, error) == (2, f"There is no reader {name}; leave --again out to add one.\n")
+    assert operate(application, "add-reader", name, *mail)[0] == 0
+    assert attributes(application, name)["email_verified"] == "true", "or no password is reset"
     status, _, error = operate(application, "add-reader", name)
     assert status == 2
-    assert error == f"There is a reader {name} already.\n"
+    assert error == f"There is a reader {name} already; for a new first password, add --again.\n"
+    status, out, _ = operate(application, "add-reader", name, *mail, "--again")
+    assert status == 0
+    assert "Cognito mails the first password" in out
+    status, out, _ = operate(application, "add-reader", name, "--again")
+    assert status == 0
+    assert "  password" in out
+
+
+def attributes(application: Application, name: str) -> dict[str, str]:
+    cognito: Any = application.stack.client("cognito-idp")
+    pool = application.stack.outputs["ReaderPoolId"]
+    found = cognito.admin_get_user(UserPoolId=pool, Username=name)["UserAttributes"]
+    return {each["Name"]: each["Value"] for each in found}

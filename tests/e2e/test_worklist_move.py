@@ -98,6 +98,29 @@ def test_a_stack_of_its_own_adopts_tables_and_logins(address: str) -> None:
     assert tables.scan(TableName=adopted["ReviewsTable"])["Items"] == [REVIEW]
 
 
+def test_a_worklist_that_was_taken_down_comes_back_with_its_reviews(address: str) -> None:
+    stacks, tables = client(address, "cloudformation"), client(address, "dynamodb")
+    stacks.create_stack(StackName="cxr-alert", TemplateBody=AFTER)
+    stacks.get_waiter("stack_create_complete").wait(StackName="cxr-alert")
+    own = BEFORE.replace("AWS::StackName}-readers", "Application}-readers")
+    own = own.replace("WorklistTable", "EntriesTable").partition("Outputs:")[0]
+    own = f"Parameters: {{ Application: {{ Type: String, Default: cxr-alert }} }}\n{own}"
+    stacks.create_stack(StackName="cxr-alert-worklist", TemplateBody=own)
+    stacks.get_waiter("stack_create_complete").wait(StackName="cxr-alert-worklist")
+    found = stacks.describe_stack_resources(StackName="cxr-alert-worklist")["StackResources"]
+    old = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+    tables.put_item(TableName=old["ReviewsTable"], Item=REVIEW)
+    stacks.delete_stack(StackName="cxr-alert-worklist")
+    stacks.get_waiter("stack_delete_complete").wait(StackName="cxr-alert-worklist")
+
+    done = adopt(address, "--yes")
+    assert done.returncode == 0, done.stderr
+    found = stacks.describe_stack_resources(StackName="cxr-alert-worklist")["StackResources"]
+    adopted = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+    assert adopted == {name: old[name] for name in ("EntriesTable", "ReviewsTable", "ReaderPool")}
+    assert tables.scan(TableName=adopted["ReviewsTable"])["Items"] == [REVIEW]
+
+
 def test_where_nothing_was_left_it_says_so(address: str) -> None:
     answer = adopt(address, "--yes")
     assert answer.returncode == 1

@@ -1,6 +1,7 @@
 """What the template promises that no linter checks."""
 
 import json
+import re
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,7 @@ from aws.uploads_bucket import DOWNLOAD_SECONDS, LARGEST_MB
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
 from imaging.sandbox import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
-from tests.unit.templates import metrics_of, read, variables
+from tests.unit.templates import ROOT, metrics_of, read, variables
 
 FUNCTIONS: dict[str, Any] = {
     "ClassifyFunction": Config,
@@ -177,13 +178,6 @@ def test_the_function_asks_its_endpoint_alone() -> None:
     assert "Policies" not in properties("ClassifyFunction")
 
 
-def test_whoever_operates_finds_the_application_by_its_name() -> None:
-    """AWS checks a request by name against stack/NAME/*, which the stack's own ARN is not."""
-    statements = properties("OperatorPolicy")["PolicyDocument"]["Statement"]
-    (find,) = [s for s in statements if s["Action"] == "cloudformation:DescribeStacks"]
-    assert find["Resource"]["Sub"].endswith(":stack/${AWS::StackName}/*")
-
-
 def test_a_trail_may_use_the_key_of_a_bucket_with_a_bucket_key() -> None:
     """Without all three CloudTrail refuses the trail, and the deployment is rolled back."""
     statements = properties("Key")["KeyPolicy"]["Statement"]
@@ -212,6 +206,38 @@ def test_the_function_that_renders_has_time_for_a_film_and_its_queue_more() -> N
     assert function["MemorySize"] * 1024**2 > 3 * LARGEST_MB * 1024**2 + 2 * MEMORY_BYTES
     for name in ("RenditionsQueue", "RenditionsDeadLetterQueue"):
         assert properties(name)["KmsMasterKeyId"] == {"GetAtt": "Key.Arn"}
+
+
+def test_the_compiled_libraries_load_in_every_python_that_may_be_chosen() -> None:
+    makefile = (ROOT / "functions" / "render" / "Makefile").read_text()
+    newest = max(int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", makefile))
+    for runtime in TEMPLATE.parameters["PythonRuntime"]["AllowedValues"]:
+        # AWS runs 3.8 to 3.11 on Amazon Linux 2, and later ones on Amazon Linux 2023.
+        glibc = 26 if int(runtime.removeprefix("python3.")) < 12 else 34
+        assert newest <= glibc, f"{runtime} has glibc 2.{glibc}, the wheels need 2.{newest}"
+
+
+def test_logs_are_named_so_that_no_stack_with_a_longer_name_is_meant_too() -> None:
+    """cxr-alert-* would take those of a stack cxr-alert-test as well."""
+    statements = properties("Key")["KeyPolicy"]["Statement"]
+    (logs,) = [s for s in statements if s["Sid"] == "LogsAreEncrypted"]
+    named = logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+    groups = {each["Sub"].partition(":log-group:")[2] for each in named}
+    worklist = read("functions/worklist/template.yaml")
+    made = {properties("Log")["LogGroupName"]["Sub"]} | {
+        worklist.properties(name)["LogGroupName"]["Sub"].replace("Application", "AWS::StackName")
+        for name in worklist.of_type("AWS::Logs::LogGroup")
+    }
+    assert groups == made
+
+
+def test_lambda_does_not_stop_films_that_two_functions_hand_to_each_other() -> None:
+    """It stops messages that went through the same functions some 16 times, unless told so."""
+    for one, other in (("Classify", "Renditions"), ("Render", "Uploads")):
+        (policy,) = properties(f"{one}Role")["Policies"]
+        sends = [s["Resource"] for s in policy["PolicyDocument"]["Statement"] if "sqs" in str(s)]
+        assert {"GetAtt": f"{other}Queue.Arn"} in sends
+        assert properties(f"{one}Function")["RecursiveLoop"] == "Allow"
 
 
 def test_the_renditions_bucket_is_private_encrypted_and_emptied() -> None:
@@ -251,6 +277,33 @@ def test_data_outlives_the_stack_with_the_key_that_opens_it() -> None:
     for name in ("Key", "UploadsBucket", "ScreeningsTable"):
         assert RESOURCES[name]["DeletionPolicy"].startswith("Retain")
         assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("template", ["template.yaml", "functions/worklist/template.yaml"])
+def test_whatever_refuses_deletion_has_its_commands_in_the_docs(template: str) -> None:
+    """A first deployment that fails leaves it behind, and a second one has to wait for that."""
+    commands = (ROOT / "docs" / "deploy.md").read_text()
+    off = ("--no-deletion-protection-enabled", "--deletion-protection INACTIVE")
+    lines = [line for line in commands.splitlines() if any(each in line for each in off)]
+    for name, resource in read(template).resources.items():
+        given = resource.get("Properties", {})
+        if given.get("DeletionProtectionEnabled") or given.get("DeletionProtection"):
+            assert any(name in line for line in lines), name
+
+
+SERVICES = {"AWS::Serverless": "Lambda", "AWS::Events": "EventBridge", "AWS::Logs": "Logs"} | {
+    "AWS::SSM": "Systems Manager",
+    "AWS::ApiGatewayV2": "API Gateway",
+}
+
+
+@pytest.mark.parametrize("template", ["template.yaml", "functions/worklist/template.yaml"])
+def test_the_page_for_hospitals_lists_every_service(template: str) -> None:
+    page = (ROOT / "docs" / "hospital.md").read_text()
+    (agreement,) = [line for line in page.splitlines() if line.startswith("| Agreement |")]
+    for resource in read(template).resources.values():
+        service = resource["Type"].rpartition("::")[0]
+        assert SERVICES.get(service, service.removeprefix("AWS::")) in agreement
 
 
 def test_the_dashboard_shows_every_alarm() -> None:

@@ -70,6 +70,21 @@ def test_only_the_page_is_open_and_strangers_cannot_use_up_the_readers_share() -
         assert stage["RouteSettings"][route]["ThrottlingRateLimit"] < readers
 
 
+def test_every_reader_has_a_second_factor_and_can_reset_a_password() -> None:
+    """The page's token can't set a factor up later; the login page does where it is obligatory."""
+    assert TEMPLATE.parameters["SecondFactor"]["Default"] == "ON"
+    pool = TEMPLATE.properties("ReaderPool")
+    assert pool["MfaConfiguration"] == {"Ref": "SecondFactor"}
+    assert pool["AccountRecoverySetting"]["RecoveryMechanisms"][0]["Name"] == "verified_email"
+
+
+def test_who_looked_at_which_film_is_kept_for_years_and_outlives_the_stack() -> None:
+    log = TEMPLATE.properties("AccessLog")
+    assert log["RetentionInDays"] == {"Ref": "AccessLogRetentionDays"}
+    assert TEMPLATE.parameters["AccessLogRetentionDays"]["Default"] >= 6 * 365
+    assert TEMPLATE.resources["AccessLog"]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
 def _imports(node: Any) -> set[str]:
     if isinstance(node, list):
         return set().union(*map(_imports, node))
