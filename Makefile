@@ -64,7 +64,8 @@ lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	.venv/bin/lint-imports
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env worklist
-	.venv-checkov/bin/checkov --file template.yaml functions/worklist/template.yaml serving/Dockerfile --skip-download --compact --quiet
+	.venv/bin/cfn-lint serving/endpoint.yaml
+	.venv-checkov/bin/checkov --file template.yaml functions/worklist/template.yaml serving/endpoint.yaml serving/Dockerfile --skip-download --compact --quiet
 
 format: build/.dev ## put the code in form
 	.venv/bin/ruff check --fix .

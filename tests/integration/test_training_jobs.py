@@ -298,7 +298,7 @@ def test_the_path_from_our_job_to_an_answer_and_back(
     job = resnet_job["TrainingJobName"]
     endpoint = ("--endpoint", "our-eye")
     deployed = aws.training(
-        *("deploy", "--job", job, *endpoint, "--image", "registry/cxr-alert:1", "--role", ROLE)
+        *("deploy", "--job", job, *endpoint, "--image", IMAGE)
     )
     assert deployed.returncode == 0, deployed.stderr
     assert "EndpointName=our-eye" in deployed.stdout
@@ -349,7 +349,7 @@ def test_the_built_in_jobs_endpoint_runs_the_algorithms_image(aws: Account) -> N
     job = started(aws, "--algorithm", "builtin")
     artefact = job["ModelArtifacts"]["S3ModelArtifacts"]
     deployed = aws.training(
-        *("deploy", "--job", job["TrainingJobName"], "--endpoint", "report", "--role", ROLE)
+        *("deploy", "--job", job["TrainingJobName"], "--endpoint", "report")
     )
     assert deployed.returncode == 0, deployed.stderr
     sagemaker = aws.client("sagemaker")
