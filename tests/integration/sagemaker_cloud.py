@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 SDK = ROOT / ".venv-cloud"
 BUCKET = "films"
 DATA = f"s3://{BUCKET}/cxr"
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/cxr-alert:1"
 ROLE = "arn:aws:iam::123456789012:role/trainer"
 
 

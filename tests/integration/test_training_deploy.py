@@ -3,18 +3,22 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.model import OperationModel
 
 from serving.shipped import SHIPPED_NETWORK
-from tests.integration.sagemaker_cloud import BUCKET, ROLE, Account, account
+from tests.integration.sagemaker_cloud import BUCKET, IMAGE, ROLE, Account, account
+from training.sagemaker.cloud import Address, CloudError
+from training.sagemaker.endpoint import Plan, Served, Serverless, Stack, parameters
 
 # Moto's CloudFormation passes alarms and scaling over: test_endpoint_template.py has what they are.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS::")
 
 MODEL = SHIPPED_NETWORK
-IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/cxr-alert:1"
 NEXT_IMAGE = IMAGE.replace(":1", ":2")
 OURS = ("deploy", "--model", MODEL, "--bucket", BUCKET, "--image", IMAGE)
 SERVERLESS = (*OURS, "--serverless")
@@ -162,3 +166,86 @@ def test_a_stack_of_another_is_left_alone(aws: Account) -> None:
     assert not aws.keys()
     [stack] = cloudformation.list_stacks()["StackSummaries"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/eye-endpoint/1"
+EYE = Plan("eye", Served(IMAGE, Address(BUCKET, "eye/1/model.tar.gz")), Serverless(2048, 5))
+
+
+class Failing:
+    """CloudFormation where things fail, as they never do in moto; `asked` is what it was told."""
+
+    def __init__(
+        self, session: boto3.Session, statuses: list[str], *events: tuple[str, str]
+    ) -> None:
+        self.asked: list[str] = []
+        self._statuses = iter(statuses)
+        self._events = events
+        session.events.register("before-call.cloudformation", self._answer)
+
+    def _answer(self, model: OperationModel, **_: object) -> Any:
+        self.asked.append(model.name)
+        return SimpleNamespace(status_code=200), getattr(self, model.name)()
+
+    def CreateStack(self) -> Any:  # noqa: N802 - named as AWS names them
+        return {"StackId": STACK}
+
+    UpdateStack = CreateStack
+
+    def DescribeStacks(self) -> Any:  # noqa: N802
+        return {"Stacks": [{"StackStatus": next(self._statuses)}]}
+
+    def DescribeStackEvents(self) -> Any:  # noqa: N802
+        return {
+            "StackEvents": [
+                {
+                    "LogicalResourceId": resource,
+                    "PhysicalResourceId": STACK if resource == "eye-endpoint" else resource,
+                    "ResourceStatus": status,
+                    "ResourceStatusReason": f"{resource} is broken.",
+                }
+                for resource, status in self._events
+            ]
+        }
+
+
+@pytest.fixture
+def session(aws_environment: None) -> boto3.Session:
+    return boto3.Session(region_name="us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("update", "ends", "left"),
+    [
+        (False, "DELETE_COMPLETE", "Nothing is left of it."),
+        (True, "UPDATE_ROLLBACK_COMPLETE", "It is as it was before."),
+        (True, "UPDATE_ROLLBACK_FAILED", "Its stack eye-endpoint is UPDATE_ROLLBACK_FAILED."),
+    ],
+)
+def test_a_failure_says_what_broke_first_and_what_is_left(
+    session: boto3.Session, update: bool, ends: str, left: str
+) -> None:
+    verb = "UPDATE" if update else "CREATE"
+    Failing(
+        session,
+        [f"{verb}_IN_PROGRESS", ends],
+        ("Model", f"{verb}_FAILED"),  # given up because of the first
+        ("Endpoint", f"{verb}_FAILED"),
+        ("eye-endpoint", f"{verb}_IN_PROGRESS"),
+        ("Role", f"{verb}_FAILED"),  # of an earlier try
+    )
+    told: list[str] = []
+    with pytest.raises(CloudError) as failed:
+        Stack(session, "eye", told.append, 0).deploy(EYE, parameters(EYE, {}), update=update)
+    assert str(failed.value) == f"Endpoint eye: Endpoint: Endpoint is broken. {left}"
+    assert told == [f"{verb}_IN_PROGRESS"]
+
+
+def test_a_deploy_that_is_interrupted_goes_on_in_aws(session: boto3.Session) -> None:
+    def interrupt(status: str) -> None:
+        raise KeyboardInterrupt
+
+    cloud = Failing(session, ["CREATE_IN_PROGRESS"])
+    with pytest.raises(KeyboardInterrupt):
+        Stack(session, "eye", interrupt, 0).deploy(EYE, parameters(EYE, {}), update=False)
+    assert cloud.asked == ["CreateStack", "DescribeStacks"]

@@ -208,14 +208,17 @@ class Stack:
 
         Raises CloudError where the endpoint is not this stack's, or can't be changed now.
         """
-        found = self._ours()
+        served = self._served()
+        found = self._ours(served)
         if found is None:
             return {}
+        busy = None
         if found["StackStatus"] not in STEADY:
-            raise CloudError(
-                f"Stack {self._name} is {found['StackStatus']}: wait until AWS is done with it, "
-                "or remove it with --delete."
-            )
+            busy = f"Stack {self._name} is {found['StackStatus']}"
+        elif served is not None and served["EndpointStatus"] != "InService":
+            busy = f"Endpoint {self._endpoint} is {served['EndpointStatus']}"
+        if busy:
+            raise CloudError(f"{busy}: wait until AWS is done with it, or remove it with --delete.")
         return {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
 
     def deploy(self, plan: Plan, asked: Parameters, *, update: bool) -> bool:
@@ -258,7 +261,7 @@ class Stack:
 
     def delete(self) -> None:
         """Remove the stack, and the endpoint with it; the networks in S3 stay."""
-        found = self._ours()
+        found = self._ours(self._served())
         if found is None:
             raise CloudError(
                 f"There is no endpoint {self._endpoint} of stack {self._name} "
@@ -267,8 +270,8 @@ class Stack:
         self._cloudformation.delete_stack(StackName=found["StackId"])
         self._await(found["StackId"], "DELETE_COMPLETE")
 
-    def _ours(self) -> dict[str, Any] | None:
-        """The stack as AWS describes it, once it is certain that it and the endpoint are ours."""
+    def _ours(self, served: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """The stack as AWS describes it, once it is certain that it and what it serves are ours."""
         found = self._describe(self._name)
         if found is not None:
             tags = {each["Key"]: each["Value"] for each in found["Tags"]}
@@ -277,8 +280,7 @@ class Stack:
                     f"Stack {self._name} was not made by this command, so it is left alone: "
                     "choose another --endpoint."
                 )
-        arn = self._arn()
-        if arn is not None and (found is None or arn not in self._resources()):
+        if served and (found is None or served["EndpointArn"] not in self._resources()):
             raise CloudError(
                 f"Endpoint {self._endpoint} does not belong to stack {self._name}, so it is left "
                 "alone: choose another --endpoint, or see docs/deploy.md for one from version 0.1."
@@ -295,10 +297,10 @@ class Stack:
         [each] = found["Stacks"]
         return dict(each)
 
-    def _arn(self) -> str | None:
+    def _served(self) -> dict[str, Any] | None:
         sagemaker: Client = self._session.client("sagemaker")
         try:
-            return str(sagemaker.describe_endpoint(EndpointName=self._endpoint)["EndpointArn"])
+            return dict(sagemaker.describe_endpoint(EndpointName=self._endpoint))
         except ClientError as error:
             if "Could not find" in error.response["Error"]["Message"]:
                 return None
