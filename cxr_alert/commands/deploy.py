@@ -1,10 +1,19 @@
-"""`cxr-alert deploy`."""
+"""`cxr-alert deploy`: a network becomes an endpoint, an endpoint turns back or goes."""
 
 import argparse
+import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from cxr_alert.options import Commands, add_command, add_json, add_model
 from screening.errors import Mistake
+
+if TYPE_CHECKING:
+    import boto3
+
+    from training.sagemaker.endpoint import Instances, Plan, Serverless, Tell
 
 
 def add_to(commands: Commands) -> None:
@@ -16,18 +25,17 @@ def add_to(commands: Commands) -> None:
     network.add_argument("--artefact", help="a job's artefact, s3://.../model.tar.gz")
     network.add_argument("--job", help="a completed training job, by name")
     network.add_argument(
-        "--back", action="store_true", help="serve the version before the last update again"
+        "--back", action="store_true", help="serve the network before the last change again"
     )
     network.add_argument(
-        "--delete", action="store_true", help="remove the endpoint and all that was made for it"
+        "--delete", action="store_true", help="remove the endpoint; its networks in S3 stay"
     )
     command.add_argument("--bucket", help="S3 bucket to upload --model to")
     command.add_argument(
         "--image", help="the container in ECR; for a built-in algorithm's job, the algorithm's"
     )
-    command.add_argument("--role", help="IAM role that the endpoint works under, by name or ARN")
     command.add_argument(
-        "--dry-run", action="store_true", help="print the requests; make and upload nothing"
+        "--dry-run", action="store_true", help="print what would be done; make and upload nothing"
     )
     serverless = command.add_argument_group("on no instance of its own")
     serverless.add_argument("--serverless", action="store_true", help="pay by the film")
@@ -48,49 +56,164 @@ def add_to(commands: Commands) -> None:
         help="films a minute per instance to scale by (%(default)s)",
     )
     instances.add_argument("--capture", help="s3://... to keep all films and answers under")
-    instances.add_argument("--kms-key", help="KMS key that encrypts what is captured")
+    instances.add_argument("--kms-key", help="ARN of the KMS key that encrypts what is captured")
 
 
 def _run(options: argparse.Namespace) -> None:
-    from training.sagemaker.cloud import address, aws_in_a_sentence
-    from training.sagemaker.deployment import DeploymentRequest, back, delete, deploy
-    from training.sagemaker.hosting import Instances, Serverless
+    from training.sagemaker.cloud import aws_in_a_sentence
 
-    if options.capture and not options.kms_key:
-        raise Mistake("Films are patients' data: --capture needs a --kms-key to encrypt them.")
-    if options.capture and options.serverless:
-        raise Mistake("A serverless endpoint can't capture: leave --capture or --serverless out.")
-    runs_on: Serverless | Instances
-    if options.serverless:
-        runs_on = Serverless(options.memory, options.concurrency)
-    else:
-        runs_on = Instances(
-            options.instance_type,
-            options.instances,
-            options.max_instances,
-            options.invocations,
-            address(options.capture, "--capture") if options.capture else None,
-            options.kms_key,
-        )
-    order = DeploymentRequest(
-        endpoint=options.endpoint,
-        runs_on=runs_on,
-        model=options.model,
-        artefact=options.artefact,
-        job=options.job,
-        bucket=options.bucket,
-        image=options.image,
-        role=options.role,
-        dry_run=options.dry_run,
-    )
     try:
         with aws_in_a_sentence():
             if options.back:
-                back(options.endpoint, dry_run=options.dry_run, as_json=options.json)
+                _back(options)
             elif options.delete:
-                delete(options.endpoint, options.dry_run, as_json=options.json)
+                _delete(options)
             else:
-                deploy(order, as_json=options.json)
+                _deploy(options)
     except KeyboardInterrupt:
         print("\nWhat AWS has begun goes on; --delete removes it once it is done.", file=sys.stderr)
         raise
+
+
+def _deploy(options: argparse.Namespace) -> None:
+    """Make or change the endpoint, and say what it costs and how to use it."""
+    from training.sagemaker import endpoint
+    from training.sagemaker.cloud import sign_in
+
+    session = None if options.dry_run else sign_in()  # a dry run needs no account
+    plan = _plan(options, session)
+    asked = endpoint.parameters(plan, {})
+    if not options.json:
+        print(endpoint.monthly_cost(plan.runs_on))
+    done = "not made"
+    if session is not None:
+        with _bar(plan.endpoint) as tell:
+            stack = endpoint.Stack(session, plan.endpoint, tell)
+            before = stack.now()
+            asked = endpoint.parameters(plan, before)
+            endpoint.refuse_what_aws_would(asked, before)
+            changed = stack.deploy(plan, asked, update=bool(before))
+        done = ("updated" if changed else "as asked already") if before else "in service"
+    if options.json:
+        record = {
+            "endpoint": plan.endpoint,
+            "stack": endpoint.stack_of(plan.endpoint),
+            "dry_run": options.dry_run,
+            "updated": done == "updated",
+            "artefact": str(plan.serves.artefact),
+            "parameters": asked,
+        }
+        print(json.dumps(record, indent=2))
+        return
+    if options.dry_run:
+        if plan.upload:
+            print(f"Would upload {plan.upload}, packed, to {plan.serves.artefact}.")
+        print(f"Would deploy serving/endpoint.yaml as stack {endpoint.stack_of(plan.endpoint)}:")
+        for name, value in asked.items():
+            print(f"  {name}={value}")
+        print("Nothing was made.")
+    else:
+        print(f"Endpoint {plan.endpoint} is {done}.")
+    print(
+        "Screen films with it; keep these in samconfig.toml, or the next `sam deploy` undoes them:"
+    )
+    taken = endpoint.application_parameters(plan.endpoint, plan.runs_on)
+    print(f"  sam deploy --parameter-overrides {taken}")
+
+
+def _back(options: argparse.Namespace) -> None:
+    """Have the endpoint serve the network that it served before; the two change places."""
+    from training.sagemaker.cloud import CloudError, sign_in
+    from training.sagemaker.endpoint import Stack
+
+    with _bar(options.endpoint) as tell:
+        stack = Stack(sign_in(), options.endpoint, tell)
+        before = stack.now()
+        if not before:
+            raise CloudError(f"There is no endpoint {options.endpoint} that this command made.")
+        if not before["PreviousArtefact"]:
+            raise CloudError(
+                f"Of endpoint {options.endpoint} no network before {before['Artefact']} is kept."
+            )
+        if not options.dry_run:
+            stack.back(before)
+    former, now = before["PreviousArtefact"], before["Artefact"]
+    if options.json:
+        record = {"endpoint": options.endpoint, "dry_run": options.dry_run}
+        print(json.dumps(record | {"serves": former, "before": now}, indent=2))
+        return
+    serves = "would serve" if options.dry_run else "serves"
+    print(f"Endpoint {options.endpoint} {serves} {former} again, instead of {now}.")
+
+
+def _delete(options: argparse.Namespace) -> None:
+    from training.sagemaker.cloud import sign_in
+    from training.sagemaker.endpoint import Stack, stack_of
+
+    stack = stack_of(options.endpoint)
+    if not options.dry_run:
+        with _bar(options.endpoint) as tell:
+            Stack(sign_in(), options.endpoint, tell).delete()
+    if options.json:
+        record = {"endpoint": options.endpoint, "stack": stack, "dry_run": options.dry_run}
+        print(json.dumps(record, indent=2))
+        return
+    did = "Would remove" if options.dry_run else "Removed"
+    print(f"{did} endpoint {options.endpoint} with its stack {stack}; its networks in S3 stay.")
+
+
+def _plan(options: argparse.Namespace, session: "boto3.Session | None") -> "Plan":
+    from training.sagemaker import endpoint
+    from training.sagemaker.cloud import CloudError, address, sign_in
+
+    runs_on, image = _runs_on(options), options.image
+    if options.model:
+        artefact = endpoint.uploaded_to(options.bucket, options.endpoint, options.model)
+    elif options.artefact:
+        artefact = address(options.artefact, "--artefact")
+        if session is not None:
+            session.client("s3").head_object(Bucket=artefact.bucket, Key=artefact.key)
+    else:
+        # What a job left has to be asked for, in a dry run too.
+        artefact, trained_by = endpoint.trained_by(session or sign_in(), options.job)
+        image = image or trained_by
+    if image is None:
+        raise CloudError(
+            "--image is missing: name the container that was pushed to ECR "
+            "(docs/deploy.md says how), or the built-in algorithm's for its artefact."
+        )
+    serves = endpoint.Served(image, artefact)
+    return endpoint.Plan(options.endpoint, serves, runs_on, options.model)
+
+
+def _runs_on(options: argparse.Namespace) -> "Serverless | Instances":
+    from training.sagemaker.cloud import address
+    from training.sagemaker.endpoint import Instances, Serverless
+
+    if options.capture and not (options.kms_key or "").startswith("arn:"):
+        raise Mistake(
+            "Films are patients' data: --capture needs a --kms-key to encrypt them, by its ARN."
+        )
+    if options.capture and options.serverless:
+        raise Mistake("A serverless endpoint can't capture: leave --capture or --serverless out.")
+    if options.serverless:
+        return Serverless(options.memory, options.concurrency)
+    return Instances(
+        options.instance_type,
+        options.instances,
+        options.max_instances,
+        options.invocations,
+        address(options.capture, "--capture") if options.capture else None,
+        options.kms_key,
+    )
+
+
+@contextmanager
+def _bar(endpoint: str) -> "Iterator[Tell]":
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(endpoint)
+        yield lambda state: progress.update(task, description=f"{endpoint}: {state}")

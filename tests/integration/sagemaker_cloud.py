@@ -5,14 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
+from unittest.mock import patch
 from urllib.request import Request, urlopen
 
 import boto3
+from moto.cloudformation.parsing import ResourceMap
+from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig
+from moto.sagemaker.models import Model as FakeModel
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
@@ -20,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 SDK = ROOT / ".venv-cloud"
 BUCKET = "films"
 DATA = f"s3://{BUCKET}/cxr"
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/cxr-alert:1"
 ROLE = "arn:aws:iam::123456789012:role/trainer"
 
 
@@ -85,8 +91,48 @@ def account() -> Iterator[Account]:
     # All moto servers of a process have one memory: an earlier test's account is still in it.
     with urlopen(Request(f"{url}/moto-api/reset", method="POST")):  # noqa: S310
         pass
-    yield Account(url)
+    with _as_cloudformation_does():
+        yield Account(url)
     server.stop()
+
+
+@contextmanager
+def _as_cloudformation_does() -> Iterator[None]:
+    """Mend moto's CloudFormation where SageMaker's resources need it.
+
+    An endpoint is named as its template says, what replaces something gets a name of its own, and
+    what names it in the template is changed with it.
+    """
+    with ExitStack() as patches:
+        named = patch.object(FakeEndpoint, "cloudformation_name_type", lambda: "EndpointName")
+        patches.enter_context(named)
+        patches.enter_context(patch.object(ResourceMap, "build_resource_diff", _all_that_changes))
+        for kind in (FakeModel, FakeEndpointConfig):
+            update = kind.update_from_cloudformation_json
+
+            def replace(
+                new_resource_name: str, update: Callable[..., Any] = update, **rest: Any
+            ) -> Any:
+                stem = new_resource_name.rpartition("/")[2].rpartition("-")[0]
+                return update(new_resource_name=f"{stem}-{token_hex(6)}", **rest)
+
+            patches.enter_context(patch.object(kind, "update_from_cloudformation_json", replace))
+        yield
+
+
+_CHANGES = ResourceMap.build_resource_diff
+
+
+def _all_that_changes(
+    self: ResourceMap, template: dict[str, Any], parameters: dict[str, Any] | None = None
+) -> dict[str, list[str]]:
+    found = _CHANGES(self, template, parameters)
+    changed: list[str] = []
+    for name, resource in template["Resources"].items():  # each comes after what it names
+        text = json.dumps(resource)
+        if name in found["Modify"] or any(f'"Fn::GetAtt": ["{each}"' in text for each in changed):
+            changed.append(name)
+    return found | {"Modify": changed}
 
 
 class Container:

@@ -22,6 +22,7 @@ from serving.network import Network
 from tests.integration.sagemaker_cloud import (
     BUCKET,
     DATA,
+    IMAGE,
     ROLE,
     ROOT,
     SDK,
@@ -36,9 +37,12 @@ from training.sagemaker.jobs import PROJECT
 
 SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
 
-pytestmark = pytest.mark.skipif(
-    not SDK.exists(), reason="SageMaker's SDK is not installed (make cloud)"
-)
+pytestmark = [
+    pytest.mark.skipif(not SDK.exists(), reason="SageMaker's SDK is not installed (make cloud)"),
+    pytest.mark.filterwarnings(
+        "ignore:Tried to parse AWS::"
+    ),  # moto passes alarms and scaling over
+]
 
 
 @pytest.fixture(scope="module")
@@ -297,9 +301,7 @@ def test_the_path_from_our_job_to_an_answer_and_back(
 
     job = resnet_job["TrainingJobName"]
     endpoint = ("--endpoint", "our-eye")
-    deployed = aws.training(
-        *("deploy", "--job", job, *endpoint, "--image", "registry/cxr-alert:1", "--role", ROLE)
-    )
+    deployed = aws.training(*("deploy", "--job", job, *endpoint, "--image", IMAGE))
     assert deployed.returncode == 0, deployed.stderr
     assert "EndpointName=our-eye" in deployed.stdout
     network = _what_the_endpoint_loads(aws, "our-eye", tmp_path)
@@ -348,9 +350,7 @@ def test_a_job_begins_with_the_network_of_another(
 def test_the_built_in_jobs_endpoint_runs_the_algorithms_image(aws: Account) -> None:
     job = started(aws, "--algorithm", "builtin")
     artefact = job["ModelArtifacts"]["S3ModelArtifacts"]
-    deployed = aws.training(
-        *("deploy", "--job", job["TrainingJobName"], "--endpoint", "report", "--role", ROLE)
-    )
+    deployed = aws.training(*("deploy", "--job", job["TrainingJobName"], "--endpoint", "report"))
     assert deployed.returncode == 0, deployed.stderr
     sagemaker = aws.client("sagemaker")
     config = sagemaker.describe_endpoint(EndpointName="report")["EndpointConfigName"]
