@@ -175,19 +175,38 @@ class Versions:
 
     def pages(self, prefix: str) -> Iterator[list[Upload]]:
         """List the versions of the keys that begin with `prefix`, a page at a time."""
-        pages = self.client.get_paginator("list_object_versions").paginate(
-            Bucket=self.bucket, Prefix=prefix
-        )
-        for page in pages:
-            yield [
-                Upload.of(
-                    key=each["Key"],
-                    version=each["VersionId"],
-                    bucket=self.bucket,
-                    etag=each["ETag"].strip('"'),
-                    size=each["Size"],
-                    uploaded=stamp(each["LastModified"]),
-                )
-                for each in page.get("Versions", [])
-                if each["VersionId"] != "null" and (each["Size"] or each["IsLatest"])
-            ]
+        for page, _ in self.pages_after(prefix, None):
+            yield page
+
+    def pages_after(
+        self, prefix: str, after: tuple[str, str] | None
+    ) -> Iterator[tuple[list[Upload], tuple[str, str] | None]]:
+        """List on behind that key and version; with each page comes where the next one begins.
+
+        None follows the last page.
+        """
+        begin: Any = {}
+        while True:
+            if after:
+                begin = {"KeyMarker": after[0], "VersionIdMarker": after[1]}
+            page = self.client.list_object_versions(Bucket=self.bucket, Prefix=prefix, **begin)
+            after = None
+            if page.get("IsTruncated"):
+                after = page["NextKeyMarker"], page["NextVersionIdMarker"]
+            yield self._uploads(page.get("Versions", [])), after
+            if not after:
+                return
+
+    def _uploads(self, listed: Any) -> list[Upload]:  # noqa: ANN401 - boto3's own type
+        return [
+            Upload.of(
+                key=each["Key"],
+                version=each["VersionId"],
+                bucket=self.bucket,
+                etag=each["ETag"].strip('"'),
+                size=each["Size"],
+                uploaded=stamp(each["LastModified"]),
+            )
+            for each in listed
+            if each["VersionId"] != "null" and (each["Size"] or each["IsLatest"])
+        ]

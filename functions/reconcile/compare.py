@@ -1,7 +1,7 @@
 """Compare the bucket with the table; the function on its schedule and the command both do it so."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from screening.lost import Span
@@ -41,24 +41,30 @@ def compare(
     prefix: str,
     within: Span,
     waiting: int,
+    overdue: str = "",
 ) -> Iterator[Tally]:
     """Announce each upload without a record to the uploads queue; yields the tally page by page.
 
     A film that waits for its next try has no record either, and to announce it every hour of an
     outage would fill the queue with copies. So as long as all that are missing may be among the
     `waiting`, none is announced; if there are more, some are lost, and which ones cannot be told:
-    all are announced, since a copy costs a look at the table and no film is screened twice.
+    all are announced, since a copy costs a look at the table and no film is screened twice. Those
+    uploaded before the stamp `overdue` are announced in any case: no queue holds them that long
+    without an outage, and where some films always wait, one that is lost would never stand out.
     """
     tally = Tally()
     held: list[Upload] = []
     free = False
     for page in versions.pages(prefix):
         missing = records.without_record([upload for upload in page if upload in within])
-        held += missing
+        late = [upload for upload in missing if upload.uploaded < overdue]
+        held += [upload for upload in missing if upload.uploaded >= overdue]
         tally = Tally(tally.seen + len(page), tally.missing + len(missing), tally.announced)
         if free or tally.missing > min(waiting, MOST_HELD):
             free = True
-            queue.announce(held)
-            tally = Tally(tally.seen, tally.missing, tally.announced + len(held))
+            late += held
             held = []
+        if late:
+            queue.announce(late)
+            tally = replace(tally, announced=tally.announced + len(late))
         yield tally

@@ -1,27 +1,32 @@
 """The handler: on its schedule, films that lost their event get it anew."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from aws.clients import ReconcileClients
+from aws.note import Note
 from aws.queue import Queue
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Versions
 from reconcile.compare import Tally, compare
+from reconcile.passes import Mark, Pass, next_pass, overdue_before, read_pass, write_pass
 from screening.clock import now
 from screening.config import BUCKET, DAYS, NAMESPACE, STACK, TABLE, URL, Variable
 from screening.lost import span
+from screening.upload import Upload
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SERVICE = "reconcile"  # template.yaml's alarms look the metrics up under this name
-SPARE_MILLISECONDS = 30_000
+SPARE_MILLISECONDS = 60_000  # of which a page's reads of the table are the largest part
+MOST_PAGES = 1000  # of 1,000 versions each: what one run lists, and all that it costs
+NOTE = "reconcile/pass.json"  # in the renditions bucket; it names a key, so it is no log's
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
@@ -30,14 +35,11 @@ metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 Handler: TypeAlias = Callable[[dict[str, Any], Any], None]
 
 
-class OutOfTime(Exception):
-    """The bucket has more versions than one invocation can compare."""
-
-
 @dataclass(frozen=True)
 class Config:
     stack_name: Annotated[str, Variable(STACK, "the name of a CloudFormation stack")]
     uploads_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
+    renditions_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
     screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     uploads_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     renditions_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
@@ -46,37 +48,70 @@ class Config:
     record_retention_days: Annotated[int, Variable(DAYS, "0 for no end, or days")]
 
 
-def make_handler(config: Config, clients: ReconcileClients) -> Handler:
+@dataclass
+class _Slice:
+    """The pages of one run; `after` is where the next run begins, once all were compared."""
+
+    versions: Versions
+    after: Mark | None
+    has_time: Callable[[], bool]
+
+    def pages(self, prefix: str) -> Iterator[list[Upload]]:
+        begin = (self.after.key, self.after.version) if self.after else None
+        listed = self.versions.pages_after(prefix, begin)
+        for number, (page, after) in enumerate(listed, 1):
+            yield page
+            self.after = Mark(*after) if after else None
+            if number == MOST_PAGES or not self.has_time():
+                return
+
+
+def make_handler(
+    config: Config, clients: ReconcileClients, clock: Callable[[], datetime] = now
+) -> Handler:
     """Return the function that Lambda calls on its schedule."""
     versions = Versions(clients.s3, config.uploads_bucket)
     records = Screenings(clients.dynamodb, config.screenings_table)
     queue = Queue(lambda: clients.sqs, config.uploads_queue_url)
     to_render = Queue(lambda: clients.sqs, config.renditions_queue_url)
+    note = Note(clients.s3, config.renditions_bucket, NOTE)
     metrics.set_default_dimensions(stack=config.stack_name)
 
     @logger.inject_lambda_context
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: "LambdaContext") -> None:
-        at = now()
-        within = span(
-            at,
-            timedelta(minutes=config.grace_minutes),
-            at - timedelta(days=config.reconcile_days),
-            config.record_retention_days,
-        )
-        # Before the listing, so that a film which comes meanwhile counts as neither.
-        waiting = (queue.depth() + to_render.depth()).total
+        def has_time() -> bool:
+            return context.get_remaining_time_in_millis() >= SPARE_MILLISECONDS
+
+        at = clock()
+        current = next_pass(at, read_pass(note.read()), config.reconcile_days)
+        listed = _Slice(versions, current.after, has_time)
         tally = Tally()
         try:
-            for so_far in compare(
-                versions, records, queue, prefix="", within=within, waiting=waiting
-            ):
+            for so_far in _compare(listed, at, current):
                 tally = so_far
-                if context.get_remaining_time_in_millis() < SPARE_MILLISECONDS:
-                    raise OutOfTime("Compare the rest with `cxr-alert reconcile`.")
         finally:
-            logger.info("Compared", waiting=waiting, **vars(tally))
+            logger.info("Compared", ended=listed.after is None, **vars(tally))
             metrics.add_metric("UploadsWithoutRecord", MetricUnit.Count, tally.missing)
             metrics.add_metric("UploadsAnnouncedAnew", MetricUnit.Count, tally.announced)
+        # Only now: a slice in which something failed is compared again.
+        note.write(write_pass(replace(current, after=listed.after)))
+
+    def _compare(listed: _Slice, at: datetime, current: Pass) -> Iterator[Tally]:
+        return compare(
+            listed,
+            records,
+            queue,
+            prefix="",
+            within=span(
+                at,
+                timedelta(minutes=config.grace_minutes),
+                datetime.fromisoformat(current.since),
+                config.record_retention_days,
+            ),
+            # Before the listing, so that a film which comes meanwhile counts as neither.
+            waiting=(queue.depth() + to_render.depth()).total,
+            overdue=overdue_before(at, current),
+        )
 
     return handler

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from aws.clients import ReconcileClients, WatchClients
 from aws.queue import Queue
@@ -35,6 +36,7 @@ def config(cloud: Cloud) -> reconcile.Config:
     return reconcile.Config(
         stack_name="cxr-alert",
         uploads_bucket=cloud.bucket,
+        renditions_bucket=cloud.renditions_bucket,
         screenings_table=cloud.table,
         uploads_queue_url=cloud.queue,
         renditions_queue_url=cloud.renditions_queue,
@@ -117,16 +119,70 @@ def test_the_function_counts_what_it_found(
     assert counted["stack"] == "cxr-alert"
 
 
-def test_out_of_time_is_an_error_that_says_what_to_do(
-    cloud: Cloud, config: reconcile.Config, clients: ReconcileClients
+class Clock:
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return now() + self.ahead
+
+
+def test_a_run_without_time_leaves_the_rest_to_the_next(
+    cloud: Cloud,
+    config: reconcile.Config,
+    clients: ReconcileClients,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Late(Context):
         def get_remaining_time_in_millis(self) -> int:
             return 1000
 
-    cloud.drop("a.jpeg")
-    with pytest.raises(reconcile.OutOfTime, match="cxr-alert reconcile"):
-        reconcile.make_handler(config, clients)({}, Late())
+    for number in range(1001):  # two pages
+        cloud.s3.put_object(Bucket=cloud.bucket, Key=f"{number:04}.jpeg", Body=b"film")
+    run = reconcile.make_handler(replace(config, grace_minutes=15), clients)
+    for _ in range(3):
+        run({}, Late())
+    logged = [vars(each) for each in caplog.records if each.message == "Compared"]
+    compared = [(each["seen"], each["ended"]) for each in logged]
+    assert compared == [(1000, False), (1, True), (1000, False)]  # then a new pass
+
+
+def test_a_lost_film_is_found_within_a_day_where_others_always_wait(
+    cloud: Cloud, config: reconcile.Config, clients: ReconcileClients
+) -> None:
+    clock = Clock()
+    cloud.drop("lost.jpeg")
+    run = reconcile.make_handler(config, clients, clock)
+    found = []
+    for hour in range(25):
+        clock.ahead = timedelta(hours=hour, minutes=1)
+        body = cloud.drop(f"{hour}.txt", b"")["body"]
+        cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=body)
+        cloud.s3.delete_objects(
+            Bucket=cloud.bucket,
+            Delete={
+                "Objects": [
+                    {"Key": each["Key"], "VersionId": each["VersionId"]}
+                    for each in cloud.s3.list_object_versions(Bucket=cloud.bucket)["Versions"]
+                    if each["Key"] != "lost.jpeg"
+                ]
+            },
+        )
+        run({}, Context())
+        if "lost.jpeg" in waiting(cloud):
+            found.append(hour)
+    assert found == [24]
+
+
+def test_a_slice_in_which_something_failed_is_compared_again(
+    cloud: Cloud, config: reconcile.Config, clients: ReconcileClients
+) -> None:
+    cloud.drop("lost.jpeg")
+    broken = replace(config, screenings_table="gone")
+    with pytest.raises(ClientError):
+        reconcile.make_handler(broken, clients)({}, Context())
+    reconcile.make_handler(config, clients)({}, Context())
+    assert waiting(cloud) == ["lost.jpeg"]
 
 
 def test_what_is_new_or_whose_record_may_have_ended_is_left_alone() -> None:
