@@ -1,13 +1,16 @@
-"""Each hazard's control names a test that exists."""
+"""Each hazard's control, and each finding of the audit, names a test that exists."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_test_that_the_hazard_log_names_exists() -> None:
-    text = (ROOT / "docs" / "safety.md").read_text()
+@pytest.mark.parametrize("page", ["safety.md", "reliability.md"])
+def test_every_test_that_a_page_names_exists(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
     files = {path.name: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
     named = re.findall(r"`(?:tests/\w+/)?(test_\w+\.py)(?:::(test_\w+))?`", text)
     assert len(named) >= 15
