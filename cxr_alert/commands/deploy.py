@@ -80,8 +80,9 @@ def _deploy(options: argparse.Namespace) -> None:
     from training.sagemaker import endpoint
     from training.sagemaker.cloud import sign_in
 
+    runs_on = _runs_on(options)
     session = None if options.dry_run else sign_in()  # a dry run needs no account
-    plan = _plan(options, session)
+    plan = _plan(options, runs_on, session)
     asked = endpoint.parameters(plan, {})
     if not options.json:
         print(endpoint.monthly_cost(plan.runs_on))
@@ -162,11 +163,15 @@ def _delete(options: argparse.Namespace) -> None:
     print(f"{did} endpoint {options.endpoint} with its stack {stack}; its networks in S3 stay.")
 
 
-def _plan(options: argparse.Namespace, session: "boto3.Session | None") -> "Plan":
+def _plan(
+    options: argparse.Namespace,
+    runs_on: "Serverless | Instances",
+    session: "boto3.Session | None",
+) -> "Plan":
     from training.sagemaker import endpoint
     from training.sagemaker.cloud import CloudError, address, sign_in
 
-    runs_on, image = _runs_on(options), options.image
+    image = options.image
     if options.model:
         artefact = endpoint.uploaded_to(options.bucket, options.endpoint, options.model)
     elif options.artefact:

@@ -144,7 +144,7 @@ def test_a_films_name_is_never_markup(
     page.get_by_role("heading", name=MARKUP).wait_for()
     assert page.get_by_text(MARKUP).count() >= 2
     page.keyboard.press("l")
-    page.get_by_label("Show").select_option("all")
+    page.get_by_label("Show").select_option("reviewed")
     page.get_by_role("link", name=MARKUP).wait_for()
     assert page.title() == "Worklist - CXR Alert"
     assert page.locator("img[src=x]").count() == 0
