@@ -9,13 +9,13 @@ record ends, its entry and its reviews end with it: nothing outlasts RecordReten
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools import Logger
-from boto3.dynamodb.types import TypeDeserializer
 
 from aws.clients import WorklistClients
 from aws.screenings_table import Screenings
+from aws.stream import Failures, Handler, follow_changes, plain
 from screening.config import TABLE, Variable
 from screening.film_name import film_name
 from screening.judgement import Finding
@@ -26,13 +26,7 @@ from worklist.tables.worklist_table import WorklistTable
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_from_dynamodb = TypeDeserializer().deserialize
-
 logger = Logger(service="enlist")
-
-Failures: TypeAlias = dict[str, list[dict[str, str]]]
-# The context is Lambda's own, or whatever has its members.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], Failures]
 
 
 @dataclass(frozen=True)
@@ -51,24 +45,16 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
         """Return the first change that failed; the stream goes on from there."""
-        for change in event["Records"]:
-            try:
-                follow(change["dynamodb"])
-            except Exception as error:  # noqa: BLE001 - what failed is tried again, whatever it was
-                # No trace: what others say in theirs may hold the key.
-                logger.warning("A record was not enlisted", error=type(error).__name__)
-                number = change["dynamodb"]["SequenceNumber"]
-                return {"batchItemFailures": [{"itemIdentifier": number}]}
-        return {"batchItemFailures": []}
+        return follow_changes(event, follow, logger, "A record was not enlisted")
 
     def follow(change: dict[str, Any]) -> None:
-        image = change.get("NewImage")
+        image = change["dynamodb"].get("NewImage")
         if image is not None:
-            record = record_from(_plain(image))
+            record = record_from(plain(image))
             for each, versions in to_enlist(record, screenings.of_key):
                 worklist.enlist(each, config.sample_share, versions)
             return
-        key = _plain(change["Keys"])
+        key = plain(change["dynamodb"]["Keys"])
         film = film_name(key["key"], key["version"])
         reviews.remove(film)
         worklist.remove(film)
@@ -91,7 +77,3 @@ def to_enlist(
         for each in versions:
             if each.judgement.finding is Finding.REJECTED and each.version != record.version:
                 yield each, versions
-
-
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: _from_dynamodb(value) for name, value in item.items()}

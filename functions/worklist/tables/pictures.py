@@ -17,6 +17,7 @@ LARGEST_PIECE = 4 * 1024 * 1024
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405", "PreconditionFailed"}
 
 
+_EMPTY = "The file is empty: there is no film to look at."
 _DELETED = "The film was deleted or replaced since it was screened."
 
 
@@ -52,7 +53,7 @@ class Pictures:
                 raise
             if first:
                 raise WrongRequest(f"The film has no bytes from {first} on.") from None
-            raise FilmGone("The file is empty: there is no film to look at.") from None
+            raise FilmGone(_EMPTY) from None
         body = found["Body"].read()
         total = int(found["ContentRange"].rpartition("/")[2])
         known = None if first else format_of(body)
@@ -67,7 +68,7 @@ class Pictures:
                 raise FilmGone(_DELETED) from None
             raise
         if not found["ContentLength"]:
-            raise FilmGone("The file is empty: there is no film to look at.")
+            raise FilmGone(_EMPTY)
 
 
 def _which(version: str | None) -> dict[str, Any]:
