@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import socket
 import socketserver
 import subprocess
@@ -36,6 +37,7 @@ from tests.receiving import Certificate, MotoBucket, moto_bucket
 if TYPE_CHECKING:
     from delivery.destination import Destination
 
+FHIR = Path(__file__).parent / "fhir"
 ORTHANC = Path("/usr/sbin/Orthanc")
 _DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _PATIENCE = 30.0
@@ -181,6 +183,22 @@ class FhirServer:
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+@contextlib.contextmanager
+def medplum() -> Iterator[str]:
+    """The address of Medplum's FHIR server, in memory."""
+    if shutil.which("node") is None or not (FHIR / "node_modules").is_dir():
+        pytest.skip("npm's FHIR packages are missing: npm ci --prefix tests/fhir, with nodejs.")
+    server = subprocess.Popen(
+        ["node", "serve.js"], cwd=FHIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with server:
+        assert server.stdout
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.terminate()
 
 
 class Engine:

@@ -1,9 +1,11 @@
 """Results into real peers: Orthanc by C-STORE and STOW-RS, a FHIR server, an engine by MLLP."""
 
+import json
 import logging
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -185,6 +187,23 @@ def test_what_the_fhir_server_does_not_take_stays(
     fhir.status = 200
     sender.step(0)
     assert (cloud.waiting(), len(fhir.bundles)) == (0, 1)
+
+
+@pytest.mark.parametrize("own_ids", [False, True])
+def test_a_fhir_server_has_each_result_once_however_often_it_is_told(
+    cloud: Cloud, own_ids: bool
+) -> None:
+    records = [cloud.screen(number) for number in range(3)]
+    with hospital.medplum() as url:
+        destination = FhirDestination(Fhir(url, own_ids=own_ids))
+        assert destination.check() == ["speaks FHIR 4.0.1"]
+        for _ in range(2):
+            cloud.tell(*records)
+            cloud.sender(destination).step(0)
+        assert cloud.waiting() == 0
+        with urllib.request.urlopen(f"{url}/DiagnosticReport") as answer:
+            found = json.load(answer)["entry"]
+    assert len(found) == 3
 
 
 def test_a_result_that_a_server_cannot_bear_stops_no_other(cloud: Cloud, fhir: FhirServer) -> None:
