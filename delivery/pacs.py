@@ -47,9 +47,7 @@ class PacsDestination:
             entity.add_requested_context(kind, ExplicitVRLittleEndian)
         entity.add_requested_context(_VERIFICATION)
         more: dict[str, Any] = {"evt_handlers": [(evt.EVT_DATA_SENT, _answer_at_once)]}
-        more |= (
-            {"tls_args": (self._tls, self.settings.host)} if self._tls is not None else {}
-        )
+        more |= {"tls_args": (self._tls, self.settings.host)} if self._tls is not None else {}
         association = entity.associate(
             self.settings.host, self.settings.port, ae_title=self.settings.title, **more
         )

@@ -15,9 +15,9 @@ from pydicom.dataset import Dataset
 
 from results.header import Film, film_of
 from results.identifiers import derived, result_id, uid
-from results.precision import LocalPrecision
 from results.wording import MANUFACTURER, PRODUCT, comments, percent, previous
 from screening.judgement import Finding, Judgement
+from screening.precision import LocalPrecision
 from screening.record import Record
 
 _URI = "urn:ietf:rfc:3986"

@@ -92,7 +92,7 @@ def main() -> int:
                 cloud.tell(*records[ALONE + 1 :])
                 wait_until(lambda: instances(pacs) >= before + 2 * count, PATIENCE)  # noqa: B023
                 took = time.monotonic() - began
-                wait_until(lambda: cloud.waiting() == 0, PATIENCE)  # noqa: B023
+                wait_until(lambda: cloud.waiting() == 0, PATIENCE)
             assert instances(pacs) == before + 2 * count
             console.print(
                 f"| {name} | {count} | {took:.0f} | {count / took:.0f} "

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from moto.sqs import models as sqs_models
+from moto.core.utils import unix_time_millis
 
 from delivery.mllp import MllpDestination
 from delivery.pacs import PacsDestination, PacsSession
@@ -131,10 +131,10 @@ class Later:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 0.0
-        monotonic, unix_time = time.monotonic, sqs_models.unix_time_millis
+        monotonic, unix_time = time.monotonic, unix_time_millis
         monkeypatch.setattr("delivery.sender.time", self)
         monkeypatch.setattr(
-            sqs_models, "unix_time_millis", lambda: unix_time() + 1000 * self.seconds
+            "moto.sqs.models.unix_time_millis", lambda: unix_time() + 1000 * self.seconds
         )
         self.monotonic = lambda: monotonic() + self.seconds
 
@@ -171,5 +171,3 @@ def test_after_an_hour_without_the_pacs_all_arrives_within_the_longest_wait(
         assert cloud.waiting() == 0
         assert len(pacs.modalities()) == 50
         assert len(engine.messages) == 25
-        print(f"{opened} associations asked for in the hour; ")
-        print(f"all there {later.seconds - 3600:.0f} s after the PACS was back.")

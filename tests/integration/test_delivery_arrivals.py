@@ -168,5 +168,5 @@ class CloudWatch:
 
     sent: list[dict[str, Any]]
 
-    def put_metric_data(self, *, MetricData: list[dict[str, Any]], **_: str) -> None:
+    def put_metric_data(self, *, MetricData: list[dict[str, Any]], **_: str) -> None:  # noqa: N803
         self.sent += MetricData
