@@ -21,6 +21,7 @@ import boto3
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
+from cxr_alert.local.pacs import ORTHANC, configuration, installed
 from delivery.films import Films
 from delivery.metrics import Metrics
 from delivery.sender import Sender
@@ -38,14 +39,12 @@ if TYPE_CHECKING:
     from delivery.destination import Destination
 
 FHIR = Path(__file__).parent / "fhir"
-ORTHANC = Path("/usr/sbin/Orthanc")
-_DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _PATIENCE = 30.0
 AT = datetime(2026, 11, 22, 10, 15, 31, tzinfo=UTC)
 _to_dynamodb = TypeSerializer().serialize
 
 needs_orthanc = pytest.mark.skipif(
-    not (ORTHANC.exists() and _DICOMWEB.exists()),
+    not installed(),
     reason="Orthanc is missing: apt-get install orthanc orthanc-dicomweb",
 )
 
@@ -73,17 +72,7 @@ class Orthanc:
         return Dicomweb(url=f"http://127.0.0.1:{self.http}/dicom-web")
 
     def start(self) -> None:
-        config = {
-            "StorageDirectory": str(self.folder),
-            "IndexDirectory": str(self.folder),
-            "HttpPort": self.http,
-            "DicomPort": self.dicom,
-            "DicomAet": "ORTHANC",
-            "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
-            "Plugins": [str(_DICOMWEB)],
-            "DicomModalities": {"sender": ["CXRALERT", "127.0.0.1", 104]},
-        }
+        config = configuration(self.folder, self.http, self.dicom)
         if self.own and self.authority:
             config |= {
                 "DicomTlsEnabled": True,
