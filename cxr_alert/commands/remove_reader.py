@@ -10,7 +10,7 @@ def add_to(commands: Commands) -> None:
     command = add_stack_command(
         commands,
         "remove-reader",
-        "let a reader log in to the worklist no more",
+        "end what a reader may see of the worklist",
         _run,
         as_json=False,
     )
@@ -22,7 +22,7 @@ def _run(options: argparse.Namespace) -> None:
     from cxr_alert.operate.application import open_application
 
     with open_application(options.stack, worklist=True) as found:
-        readers.remove(found, options.name)
+        readers.lock_out(found, options.name)
     say(
         f"{options.name} can't log in any more; a page that is open ends within 15 minutes. "
         "The reviews stay."

@@ -66,7 +66,7 @@ def invite_again(application: Application, name: str, email: str | None = None) 
     return password
 
 
-def remove(application: Application, name: str) -> None:
+def lock_out(application: Application, name: str) -> None:
     """Let a reader log in no more; the reviews that they wrote stay."""
     pool = application.outputs["ReaderPoolId"]
     client = _cognito()
