@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.integration.sagemaker_cloud import BUCKET, ROOT, Account, account
+from tests.integration.sagemaker_cloud import ROOT, Account, account
 from training.dataset.folder import BadDataset, find_films
 from training.dataset.prepare import prepare as prepare_here
 
@@ -49,13 +49,6 @@ def data(tmp_path: Path) -> Path:
 def aws() -> Iterator[Account]:
     with account() as found:
         yield found
-
-
-@pytest.fixture
-def s3(aws: Account) -> Any:
-    client = aws.client("s3")
-    client.create_bucket(Bucket=BUCKET)
-    return client
 
 
 @pytest.fixture
