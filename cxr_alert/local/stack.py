@@ -7,14 +7,14 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.client import BaseClient
 
-from cxr_alert.local import container, deploy, emulator, environment, mail, processes
+from cxr_alert.local import build, container, deploy, emulator, environment, mail, processes
 from screening.errors import Failure, Mistake
 from serving.shipped import SHIPPED_NETWORK
 
@@ -223,7 +223,7 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     state = settings.state
     if not settings.model.is_file():
         raise Mistake(f"There is no network at {settings.model}; name one with --model FILE.")
-    for tool in (emulator.HOME, deploy.SAM):
+    for tool in (emulator.HOME, build.SAM):
         if not tool.exists():
             raise Failure(f"{tool} is missing; `make demo` and `make up` install it.")
     (state / "tmp").mkdir()
@@ -232,13 +232,15 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     container_url = f"http://127.0.0.1:{ports[1]}"
 
     say("Building the function, starting the cloud emulator and the model container")
-    templates = [deploy.APPLICATION]
-    if settings.worklist is not None and deploy.WORKLIST.path.exists():
-        templates.append(deploy.WORKLIST)
+    templates = [build.APPLICATION]
+    if settings.worklist is not None and build.WORKLIST.path.exists():
+        templates.append(build.WORKLIST)
     if settings.results:
-        templates.append(deploy.RESULTS)
-    builds = {each: deploy.start_build(each, state) for each in templates}
-    children.update({f"sam build {each.stack_name}": builds[each] for each in templates})
+        templates.append(build.RESULTS)
+    builds = [build.start(each, state) for each in templates]
+    for each in builds:
+        if each.process:
+            children[f"sam build {each.template.stack_name}"] = each.process
     children[emulator.NAME] = emulator.start(
         ports[0], container_url, state, settings.emulator_environment
     )
@@ -247,32 +249,40 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     )
     emulator.wait(children[emulator.NAME], ports[0], state)
     container.wait(children[container.NAME], ports[1], state)
-    for template, build in builds.items():
-        deploy.wait_build(template, build, state)
-    outputs = _deploy(settings, deploy.WORKLIST in templates, ports[0], say)
-    if settings.results:
-        say("Deploying functions/publish/template.yaml into the emulator")
-        outputs |= deploy.deploy(deploy.RESULTS, emulator.url(ports[0]), state, {})
+    for each in builds:
+        build.wait(each, state)
+    outputs = _deploy(settings, builds, emulator.url(ports[0]), say)
     return Stack(settings, ports[0], ports[1], outputs, children)
 
 
 def _deploy(
-    settings: Settings, with_worklist: bool, emulator_port: int, say: Say
+    settings: Settings, builds: Sequence[build.Build], address: str, say: Say
 ) -> dict[str, str]:
-    address, state = emulator.url(emulator_port), settings.state
-    say("Deploying template.yaml into the emulator")
-    parameters = {"Architecture": deploy.ARCHITECTURE, **settings.parameters}
-    outputs = deploy.deploy(deploy.APPLICATION, address, state, parameters)
-    if not with_worklist:
-        return outputs
-    say("Deploying functions/worklist/template.yaml into the emulator")
-    parameters = {
+    """Deploy the application, then all stacks beside it at once; return their outputs."""
+    application, *beside = builds
+    worklist = {
         "WorklistAddress": f"{address}/worklist",
         "LoginAddress": address,
         "SecondFactor": "OPTIONAL",  # the emulator's login page has no second step
         **(settings.worklist or {}),
     }
-    return outputs | deploy.deploy(deploy.WORKLIST, address, state, parameters)
+    given: Mapping[build.Template, Mapping[str, str]] = {
+        build.APPLICATION: {"Architecture": build.ARCHITECTURE, **settings.parameters},
+        build.WORKLIST: worklist,
+        build.RESULTS: {},
+    }
+    outputs: dict[str, str] = {}
+    for together in ([application], beside):
+        names = [str(each.template.path.relative_to(processes.ROOT)) for each in together]
+        if names:
+            say(f"Deploying {' and '.join(names)} into the emulator")
+        begun = [
+            (each, deploy.start(each, address, settings.state, given[each.template]))
+            for each in together
+        ]
+        for each, process in begun:
+            outputs |= deploy.wait(each, process, address, settings.state)
+    return outputs
 
 
 def _stop(state: Path, children: Children) -> None:

@@ -1,8 +1,11 @@
 """What a running stack does to the machine it runs on."""
 
+import zipfile
+from pathlib import Path
+
 import psutil
 
-from cxr_alert.local import processes
+from cxr_alert.local import build, processes
 from tests.e2e.application import POSITIVE, Application
 from tests.e2e.conftest import USERS_OWN
 
@@ -30,15 +33,27 @@ def test_no_program_sees_the_users_own_aws_settings(application: Application) ->
         assert not set(USERS_OWN.values()) & set(process.environ().values())
 
 
-def test_what_is_built_stays_in_the_stacks_own_directory(application: Application) -> None:
-    """Or two stacks could not be built at once: SAM removes each other's dependencies."""
-    build = application.stack.settings.state / "build-cxr-alert"
-    built = {"ClassifyFunction": "aws_lambda_powertools", "RenderFunction": "imagecodecs"}
-    for function, library in built.items():
-        assert (build / function / library).is_dir()
+def packed(function: str) -> set[str]:
+    """The files of a function as they were deployed."""
+    (archive,) = build.KEPT.glob(f"cxr-alert@*/{function}.zip")
+    return set(zipfile.ZipFile(archive).namelist())
+
+
+def test_each_function_is_packed_with_what_it_imports(application: Application) -> None:
+    assert "aws_lambda_powertools/__init__.py" in packed("ClassifyFunction")
+    assert "imagecodecs/__init__.py" in packed("RenderFunction")
 
 
 def test_the_function_that_renders_starts_from_bytecode(application: Application) -> None:
-    bundle = application.stack.settings.state / "build-cxr-alert" / "RenderFunction"
+    files = packed("RenderFunction")
     for package in ("imaging", "render", "numpy", "pydicom"):
-        assert list((bundle / package / "__pycache__").glob("*.pyc"))
+        compiled = f"{package}/__pycache__/"
+        assert any(each.startswith(compiled) and each.endswith(".pyc") for each in files)
+
+
+def test_a_second_start_builds_nothing(application: Application, tmp_path: Path) -> None:
+    """`sam build` asks the package index, so without this nothing starts without a network."""
+    for template in (build.APPLICATION, build.WORKLIST, build.RESULTS):
+        found = build.start(template, tmp_path)
+        assert found.process is None
+        assert found.file.read_text().count(".zip") > 0

@@ -1,0 +1,160 @@
+"""Build the templates with the SAM CLI; what was built of the same files before is used again.
+
+`sam build` fetches each function's dependencies from the package index every time. So a second
+start would be slow, and without a network impossible.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import time
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cxr_alert.local import emulator, environment, processes
+
+KEPT = processes.ROOT / "build" / "sam"
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+SAM = processes.ROOT / ".venv-sam" / "bin" / "sam"
+
+# What a built template depends on: functions/render/Makefile copies from imaging as well.
+_SOURCES = ("functions", "imaging", "requirements/sam.lock", "template.yaml")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template of the repository, and the stack that it becomes."""
+
+    path: Path
+    stack_name: str
+
+
+APPLICATION = Template(processes.ROOT / "template.yaml", "cxr-alert")
+WORKLIST = Template(processes.ROOT / "functions/worklist/template.yaml", "cxr-alert-worklist")
+RESULTS = Template(processes.ROOT / "functions/publish/template.yaml", "cxr-alert-results")
+
+
+@dataclass(frozen=True)
+class Build:
+    """`folder` holds the built template once `process` is done; without one it does already."""
+
+    template: Template
+    folder: Path
+    process: subprocess.Popen[bytes] | None
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "template.yaml"
+
+
+def start(template: Template, state: Path) -> Build:
+    """Start `sam build` where it is needed; it needs no cloud, so the others start meanwhile."""
+    kept = _kept(template)
+    if (kept / "template.yaml").exists():
+        return Build(template, kept, None)
+    home = state / "sam"
+    home.mkdir(exist_ok=True)
+    # SAM asks the package index weekly for news of itself; told it just did, it does not.
+    (home / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}))
+    folder = state / f"build-{template.stack_name}"
+    options: list[str | Path] = ["--template-file", template.path, "--language-extensions"]
+    # Without SAM's cache: it does not see changes in rooms that a Makefile copies.
+    options += ["--build-dir", folder, "--parallel"]
+    options += ["--parameter-overrides", f"PythonRuntime={emulator.python_runtime()}"]
+    # SAM keeps dependencies below the directory it is called in, and removes those of other builds.
+    scratch = state / f"sam-{template.stack_name}"
+    scratch.mkdir(exist_ok=True)
+    name = named("sam build", template)
+    process = processes.start(
+        name, [SAM, "build", *options], sam_environment(state), state, scratch
+    )
+    return Build(template, folder, process)
+
+
+def wait(build: Build, state: Path) -> None:
+    """Return once it is built, and keep it for the next start."""
+    if build.process is None:
+        return
+    processes.wait_until_done(named("sam build", build.template), build.process, state, 300)
+    build.file.write_text(_allowing(build.file.read_text(), emulator.python_runtime()))
+    _keep(build)
+
+
+def named(command: str, template: Template) -> str:
+    return command if template == APPLICATION else f"{command} {template.stack_name}"
+
+
+def sam_environment(state: Path) -> dict[str, str]:
+    base = environment.base(state)
+    return {
+        **base,
+        # SAM builds with the interpreter that the runtime names: the emulator's.
+        "PATH": f"{emulator.HOME / 'bin'}:{base.get('PATH', '')}",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # What functions/render/Makefile fetches compiled libraries for: this machine.
+        "PYTHON_RUNTIME": emulator.python_runtime(),
+        "ARCHITECTURE": ARCHITECTURE,
+        "SAM_CLI_TELEMETRY": "0",
+        "__SAM_CLI_APP_DIR": str(state / "sam"),
+    }
+
+
+def _allowing(template: str, runtime: str) -> str:
+    """Return the built template with the emulator's Python allowed, which AWS may not run."""
+    allowed = "    Default: python3.13\n    AllowedValues:\n"
+    if f"    - {runtime}\n" in template:
+        return template
+    return template.replace(allowed, f"{allowed}    - {runtime}\n")
+
+
+def _keep(build: Build) -> None:
+    """Keep what was built, packed: SAM would pack each function anew with every deployment.
+
+    Of two that are built at once, the first to be done stays.
+    """
+    kept = _kept(build.template)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    for older in kept.parent.glob(f"{build.template.stack_name}@*"):
+        if older != kept:
+            shutil.rmtree(older, ignore_errors=True)
+    packed = kept.with_name(f".{kept.name}-{os.getpid()}")
+    packed.mkdir()
+    template = build.file.read_text()
+    for function in sorted(each for each in build.folder.iterdir() if each.is_dir()):
+        _pack(function, packed / f"{function.name}.zip")
+        template = template.replace(
+            f"CodeUri: {function.name}\n", f"CodeUri: {function.name}.zip\n"
+        )
+    (packed / "template.yaml").write_text(template)
+    try:
+        packed.rename(kept)
+    except OSError:  # the other one is there
+        shutil.rmtree(packed)
+
+
+def _pack(function: Path, archive: Path) -> None:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for each in sorted(function.rglob("*")):
+            file.write(each, each.relative_to(function))
+
+
+def _kept(template: Template) -> Path:
+    return KEPT / f"{template.stack_name}@{_digest()}"
+
+
+@cache
+def _digest() -> str:
+    """Of all that the built templates depend on."""
+    digest = hashlib.sha256(f"{emulator.python_runtime()} {ARCHITECTURE}".encode())
+    for source in _SOURCES:
+        place = processes.ROOT / source
+        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"\n{file.relative_to(processes.ROOT)}\n".encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
