@@ -8,7 +8,7 @@ CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help lock-function demo up down test pictures faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint format lock clean
+.PHONY: help lock-function demo up down check test pictures faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,6 +21,13 @@ up: build/.app build/.emulator build/.sam ## start the local application and lea
 
 down: build/.app ## stop what `make up` started
 	@$(CXR) down
+
+check: build/.dev ## within a minute: form, style, types, imports and the quick unit tests
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/ruff check --quiet .
+	.venv/bin/mypy
+	.venv/bin/lint-imports > /dev/null
+	$(APP) -m pytest -q -n 2 tests/unit -m "not slow and not thorough"
 
 test: build/.dev build/.emulator build/.sam build/.cloud lint ## style, types and every test
 	$(APP) -m pytest -n 2 --dist loadfile

@@ -85,6 +85,7 @@ def samples(shipped: Network) -> list[Sample]:
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.name)
 def test_every_sample_has_the_probability_of_its_jpeg(
     shipped: Network, samples: list[Sample], syntax: UID

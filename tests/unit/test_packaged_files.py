@@ -80,6 +80,7 @@ PACKED = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("build", "modules"), PACKED)
 def test_what_is_packed_can_be_imported(tmp_path: Path, build: Build, modules: list[str]) -> None:
     build(tmp_path / "packed")

@@ -48,7 +48,10 @@ def test_the_options_are_known_without_what_the_commands_work_with() -> None:
     ("arguments", "sentence"),
     [
         (["predict", "--model", "missing.onnx", "film.jpeg"], "The network missing.onnx can't be"),
-        (["prepare", "--data", "missing", "--out", "out", "--dry-run"], "--dry-run goes with"),
+        (
+            ["train", "--data", "missing", "--out", "out", "--dry-run"],
+            "--algorithm builtin, --detach",
+        ),
         (["train", "--data", "missing"], "--out is missing"),
         (["deploy", "--model", "n.onnx", "--capture", "s3://b/c"], "Films are patients' data"),
     ],

@@ -3,6 +3,7 @@
 import io
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
@@ -23,6 +24,7 @@ KEYWORDS = [
 ]
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=150)
 @given(
     keyword=st.sampled_from(KEYWORDS),

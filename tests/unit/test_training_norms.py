@@ -1,9 +1,11 @@
+import pytest
 import torch
 
 from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
 
 
+@pytest.mark.thorough
 def test_the_network_serves_with_the_statistics_of_films_as_served() -> None:
     # Large enough that the last layers see several places of each film: the running variance is
     # the unbiased one, which differs from the batch's where a channel has eight values only.
@@ -17,6 +19,7 @@ def test_the_network_serves_with_the_statistics_of_films_as_served() -> None:
         torch.testing.assert_close(network(films.float()), served, atol=0.05, rtol=0.05)
 
 
+@pytest.mark.thorough
 def test_what_training_left_does_not_matter() -> None:
     films = torch.randint(0, 256, (8, 1, 32, 32), dtype=torch.uint8)
     network = ResNet18()

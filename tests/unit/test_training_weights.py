@@ -39,6 +39,7 @@ def test_torchvisions_weights_give_the_same_features(tmp_path: Path) -> None:
     torch.testing.assert_close(found.features(films), network.features(films), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.thorough
 def test_our_own_checkpoint_is_taken_whole(tmp_path: Path) -> None:
     network = ResNet18()
     path = tmp_path / "checkpoint.pt"

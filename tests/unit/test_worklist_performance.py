@@ -148,6 +148,7 @@ def _readings(random: np.random.Generator, ill: np.ndarray) -> np.ndarray:
     return random.random(len(ill)) < np.where(ill, READER_FINDS, 1 - READER_CLEARS)
 
 
+@pytest.mark.thorough
 def test_intervals_cover_a_planted_truth_as_often_as_they_say() -> None:
     """10,000 films, readers with known errors; the network is measured by what readers see.
 

@@ -103,10 +103,16 @@ def fit_line(evidence: Floats, labels: Floats, weights: Floats) -> tuple[float, 
     weights = weights / weights.sum()
     signs = np.where(labels == 1, 1.0, -1.0)
 
-    def loss(values: Floats) -> float:
-        return float(-(weights * log_expit(signs * (values[0] * evidence + values[1]))).sum())
+    def loss(values: Floats) -> tuple[float, Floats]:
+        """The log-loss at slope and intercept, and its slope in either."""
+        margin = signs * (values[0] * evidence + values[1])
+        pull = -weights * signs * expit(-margin)
+        return float(-(weights * log_expit(margin)).sum()), np.array(
+            [float((pull * evidence).sum()), float(pull.sum())]
+        )
 
-    best = minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[(0.05, 20), (-20, 20)])
+    bounds = [(0.05, 20), (-20, 20)]
+    best = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
     return float(best.x[0]), float(best.x[1])
 
 
