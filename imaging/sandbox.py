@@ -1,13 +1,15 @@
-"""Renders films in worker processes, so that a hostile file costs one try and nothing else.
+"""Reads films in worker processes, so that a hostile file costs one try and nothing else.
 
-A supervisor process starts once and has everything imported. For each film it forks a worker with
-limits on memory and time, which reads the one film, answers and ends. The supervisor's environment
-holds nothing of the function's, such as its credentials, and a worker opens no file and no
-connection, and starts no process. Nothing but pipes joins them: Lambda has no /dev/shm for
-multiprocessing's queues.
+What is done with a film is a task: it is rendered, or taken apart into a copy that does not tell
+whose it is and a header that does. A supervisor process starts once and has everything imported.
+For each film it forks a worker with limits on memory and time, which reads the one film, answers
+and ends. The supervisor's environment holds nothing of the function's, such as its credentials, and
+a worker opens no file and no connection, and starts no process. Nothing but pipes joins them:
+Lambda has no /dev/shm for multiprocessing's queues.
 
 Run as a program, this module is the supervisor. Each message on the pipes is its length in eight
-bytes and that many bytes: in, a film; out, a JSON line about it, and the PNG after that.
+bytes and that many bytes: in, a film, after a JSON line where its task needs one; out, a JSON line
+about it, and the files made of it.
 
 System calls are not filtered: libseccomp and its bindings are LGPL, Lambda's kernel has no
 Landlock, and a filter of our own would be one more thing to get wrong.
@@ -27,8 +29,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from imaging.refusals import NotReadable
 from imaging.rendered import Rendition
@@ -44,6 +47,11 @@ _ROOT = Path(__file__).parents[1]
 # What Python and its libraries need to start; all else may be the function's secrets.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
 _TRIES = 2  # of a worker that is killed from outside, as where memory is short
+
+
+class Task(StrEnum):
+    RENDER = "render"
+    DEIDENTIFY = "deidentify"
 
 
 class RefusedInSandbox(NotReadable):
@@ -64,11 +72,24 @@ class Limits:
     seconds: float = SECONDS
 
 
+@dataclass(frozen=True)
+class Apart:
+    """A film's copy, which does not tell whose it is, and the header that does: DICOM files.
+
+    `study_uid` is the one in the copy.
+    """
+
+    copy: bytes
+    identity: bytes
+    study_uid: str
+
+
 class Sandbox:
     """A supervisor and the pipes to it; for one thread at a time. Starts it when first needed."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, task: Task = Task.RENDER) -> None:
         self.limits = limits or Limits()
+        self.task = task
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -77,7 +98,7 @@ class Sandbox:
             return
         self.close()
         self._supervisor = subprocess.Popen(
-            [sys.executable, "-m", "imaging.sandbox", json.dumps(vars(self.limits))],
+            [sys.executable, "-m", "imaging.sandbox", self.task, json.dumps(vars(self.limits))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # where libraries would quote the patient
@@ -87,6 +108,17 @@ class Sandbox:
 
     def render(self, data: bytes) -> Rendition:
         """Return the film's rendition; raise NotReadable, or SandboxBroke where to try again."""
+        said, png = self._ask(data)
+        return Rendition(png, facts_from(said["facts"]) if said["facts"] else None)
+
+    def deidentify(self, data: bytes, key: bytes, instance_uid: str) -> Apart:
+        """Take a film apart as imaging/dicom/deidentified.py does; raises as `render` does."""
+        line = json.dumps({"key": key.hex(), "instance_uid": instance_uid})
+        said, files = self._ask(line.encode() + b"\n" + data)
+        split = said["identity"]
+        return Apart(files[split:], files[:split], said["study_uid"])
+
+    def _ask(self, data: bytes) -> tuple[dict[str, Any], bytes]:
         self.start()
         supervisor = self._supervisor
         if supervisor is None or supervisor.stdin is None or supervisor.stdout is None:
@@ -120,14 +152,14 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _understood(answer: bytes) -> Rendition:
-    line, _, png = answer.partition(b"\n")
-    said = json.loads(line)
+def _understood(answer: bytes) -> tuple[dict[str, Any], bytes]:
+    line, _, files = answer.partition(b"\n")
+    said: dict[str, Any] = json.loads(line)
     if "failure" in said:
         raise SandboxBroke(f"The decoder failed: {said['failure']}.")
     if "reason" in said:
         raise RefusedInSandbox(said["code"], said["reason"])
-    return Rendition(png, facts_from(said["facts"]) if said["facts"] else None)
+    return said, files
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:
@@ -158,12 +190,34 @@ def _read(pipe: IO[bytes], length: int, deadline: float) -> bytes:
 # --- the supervisor ---
 
 
-def _answer_to(data: bytes) -> bytes:
-    """Return a worker's answer about a film."""
+def _rendered(data: bytes) -> bytes:
     from imaging.rendition import render
 
+    rendition = render(data)
+    facts = plain(rendition.facts) if rendition.facts else None
+    return json.dumps({"facts": facts}).encode() + b"\n" + rendition.png
+
+
+def _deidentified(data: bytes) -> bytes:
+    from imaging.dicom.deidentified import deidentify
+
+    line, _, film = data.partition(b"\n")
+    asked = json.loads(line)
+    made = deidentify(film, bytes.fromhex(asked["key"]), asked["instance_uid"])
+    said = {"study_uid": made.study_uid, "identity": len(made.identity)}
+    return json.dumps(said).encode() + b"\n" + made.identity + made.copy
+
+
+_WORK: dict[Task, Callable[[bytes], bytes]] = {
+    Task.RENDER: _rendered,
+    Task.DEIDENTIFY: _deidentified,
+}
+
+
+def _answer_to(data: bytes, task: Task = Task.RENDER) -> bytes:
+    """Return a worker's answer about a film."""
     try:
-        rendition = render(data)
+        return _WORK[task](data)
     except NotReadable as refusal:
         return _refusal(refusal.code, str(refusal))
     except MemoryError:
@@ -173,8 +227,6 @@ def _answer_to(data: bytes) -> bytes:
             raise
         # A library wanted to open a file, to import a part of itself: not the film's fault.
         return json.dumps({"failure": "it may open no file"}).encode() + b"\n"
-    facts = plain(rendition.facts) if rendition.facts else None
-    return json.dumps({"facts": facts}).encode() + b"\n" + rendition.png
 
 
 def _too_large() -> bytes:
@@ -254,8 +306,8 @@ def _confine(limits: Limits) -> None:
         resource.setrlimit(limit, (0, 0))
 
 
-def _import_all() -> None:
-    """Import what renders, and what libraries would import at the first film: workers can't.
+def _import_all(task: Task) -> None:
+    """Import what reads films, and what libraries would import at the first film: workers can't.
 
     Here only: the process that starts a sandbox does without the codecs.
     """
@@ -264,7 +316,10 @@ def _import_all() -> None:
     from PIL import Image
     from pydicom.charset import python_encoding
 
-    import imaging.rendition  # noqa: F401
+    if task is Task.RENDER:
+        import imaging.rendition
+    else:
+        import imaging.dicom.deidentified  # noqa: F401
 
     Image.preinit()
     imagecodecs.packbits_decode  # noqa: B018 - imported as it is asked for
@@ -273,15 +328,15 @@ def _import_all() -> None:
             codecs.lookup(encoding)
 
 
-def _supervise(limits: Limits) -> None:
-    _import_all()
+def _supervise(limits: Limits, task: Task) -> None:
+    _import_all(task)
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
     while header := incoming.read(_LENGTH.size):
         (length,) = _LENGTH.unpack(header)
         data = incoming.read(length)
-        _send(outgoing, _supervised(data, limits, _answer_to))
+        _send(outgoing, _supervised(data, limits, lambda film: _answer_to(film, task)))
         del data
 
 
 if __name__ == "__main__":
-    _supervise(Limits(**json.loads(sys.argv[1])))
+    _supervise(Limits(**json.loads(sys.argv[2])), Task(sys.argv[1]))

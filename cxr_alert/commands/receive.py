@@ -48,6 +48,18 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--patience", type=whole_number, default=20, help="seconds to wait for S3 (%(default)s)"
     )
+    command.add_argument(
+        "--keep-identity",
+        type=Path,
+        metavar="FILE",
+        help="encrypted file that keeps whose films they are; the bucket gets copies without it",
+    )
+    command.add_argument(
+        "--identity-key",
+        type=Path,
+        metavar="FILE",
+        help="key of that file, readable for its owner only (default: FILE.key)",
+    )
     command.add_argument("--certificate", type=Path, help="for TLS, with --key")
     command.add_argument("--key", type=Path, help="of the certificate")
     command.add_argument("--senders-ca", type=Path, help="whose certificates senders must have")
@@ -57,6 +69,7 @@ def _run(options: argparse.Namespace) -> None:
     from botocore.exceptions import BotoCoreError
 
     from intake.bucket import BucketAway, BucketRefused, make_client
+    from intake.identities import IdentitiesRefused, open_identities
     from intake.receiver import Receiver, Settings
     from intake.spool import SpoolRefused
     from intake.tls import TlsRefused, tls_context
@@ -68,6 +81,8 @@ def _run(options: argparse.Namespace) -> None:
             "--senders-ca asks senders for certificates over TLS, which needs --certificate and "
             "--key."
         )
+    if options.identity_key is not None and options.keep_identity is None:
+        raise Mistake("--identity-key is the key of the file after --keep-identity.")
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("intake").setLevel(logging.INFO)
     settings = Settings(
@@ -85,11 +100,18 @@ def _run(options: argparse.Namespace) -> None:
             if options.certificate
             else None
         )
-        receiver = Receiver(settings, make_client(options.patience))
+        identities = (
+            open_identities(options.keep_identity, options.identity_key, make=True)
+            if options.keep_identity
+            else None
+        )
+        receiver = Receiver(settings, make_client(options.patience), identities)
         receiver.spool.open()
         receiver.bucket.check(options.prefix)
     except (TlsRefused, BucketRefused) as error:
         raise Mistake(str(error)) from None
+    except IdentitiesRefused as error:
+        raise Mistake(f"--keep-identity: {error}") from None
     except SpoolRefused as error:
         raise Mistake(f"--spool: {error}.") from None
     except BucketAway as error:
@@ -103,6 +125,11 @@ def _run(options: argparse.Namespace) -> None:
     ended = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: ended.set())
+    if options.keep_identity:
+        print(
+            f"Whose films they are stays in {options.keep_identity}. Keep a copy of its key apart "
+            "from it: without the key, no result can be told whose it is."
+        )
     print(f"{options.title} listens at {options.host}:{port}; Ctrl-C ends it.", flush=True)
     ended.wait()
     receiver.stop()
