@@ -80,7 +80,7 @@ def test_the_key_may_lie_elsewhere(file: Path, tmp_path: Path) -> None:
 
 def test_what_is_wrong_is_one_sentence(file: Path, tmp_path: Path) -> None:
     key = file.with_name("identities.key")
-    with pytest.raises(IdentitiesRefused, match="key .* is missing"):
+    with pytest.raises(IdentitiesRefused, match="is missing"):
         opened(file, make=False)
     opened(file).put("a", "d", "", NAME)
     kept = key.read_bytes()
@@ -92,7 +92,8 @@ def test_what_is_wrong_is_one_sentence(file: Path, tmp_path: Path) -> None:
     key.write_bytes(b"short")
     with pytest.raises(IdentitiesRefused, match="is no key"):
         opened(file)
-    key.write_bytes(opened(tmp_path / "other") and (tmp_path / "other.key").read_bytes())
+    opened(tmp_path / "other")
+    key.write_bytes((tmp_path / "other.key").read_bytes())
     with pytest.raises(IdentitiesRefused, match="not the one that"):
         opened(file)
     key.unlink()
