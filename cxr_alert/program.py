@@ -12,6 +12,7 @@ from cxr_alert.commands import (
     alerts,
     aliases,
     arrivals,
+    audit,
     calibrate,
     check,
     completion,
@@ -72,7 +73,7 @@ GROUPS: Mapping[str, tuple[Command, ...]] = {
         rescreen,
         erase,
     ),
-    "worklist": (unreviewed, performance, export, enlist, add_reader),
+    "worklist": (unreviewed, performance, export, enlist, add_reader, audit),
     "data and training": (prepare, train, calibrate),
     "evaluation": (evaluate, robustness, cutoff, faithfulness),
 }

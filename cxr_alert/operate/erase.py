@@ -231,13 +231,13 @@ def elsewhere(application: Application, *, on_site: bool) -> list[tuple[str, str
     days = application.parameters.get
     found = [
         ("functions' log", f"{days('LogRetentionDays', '?')} days; the film's hash, no key"),
-        ("tables' backups", "35 days; by point-in-time recovery, records and reviews"),
+        ("tables' backups", "35 days; records, entries, reviews"),
         ("table's stream", "1 day; records"),
-        ("queues", "14 days; messages with the film's key that nobody took"),
+        ("queues", "14 days; the film's key, in messages nobody took"),
         ("mails, text messages", "as their readers keep them; key, time, probability"),
-        ("alerts' subscribers", "as those programs keep them; key, time, probability"),
-        ("results", "as the hospital keeps them, in PACS, FHIR server and engine"),
-        ("exports", "as you keep them: folders of `export`, networks trained on them"),
+        ("alerts' subscribers", "as they keep them; key, time, probability"),
+        ("results", "as PACS, FHIR server and engine keep them"),
+        ("exports", "as you keep them: `export`, networks trained on them"),
     ]
     if "ReviewsTableName" in application.outputs:
         kept = days("AccessLogRetentionDays", "?")
@@ -245,5 +245,5 @@ def elsewhere(application: Application, *, on_site: bool) -> list[tuple[str, str
     if days("KeepTrail") == "yes":
         found.insert(1, ("CloudTrail's files", "without end; the film's key"))
     if not on_site:
-        found.append(("gateway", "whose film it is, if it was received with --keep-identity"))
+        found.append(("gateway", "whose film it is, if it was received so (--keep-identity)"))
     return found
