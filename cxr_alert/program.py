@@ -39,6 +39,7 @@ from cxr_alert.commands import (
     train,
     unreviewed,
     up,
+    whose,
 )
 from cxr_alert.commands import list as listing
 from cxr_alert.mistakes import sentence_of
@@ -71,6 +72,7 @@ GROUPS: Mapping[str, tuple[Command, ...]] = {
         reconcile,
         redrive,
         rescreen,
+        whose,
         erase,
     ),
     "worklist": (unreviewed, performance, export, enlist, add_reader, audit),

@@ -71,6 +71,15 @@ class Identities:
             ).fetchone()
         return self._opened(key, digest, row[0]) if row else None
 
+    def of_film(self, key: str) -> list[bytes]:
+        """Return the identities of a film's versions, each once."""
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT digest, sealed FROM identities WHERE key = ?", (key,)
+            ).fetchall()
+        opened = (self._opened(key, digest, sealed) for digest, sealed in rows)
+        return sorted({each for each in opened if each is not None})
+
     def keys_of_study(self, uid: str) -> list[str]:
         """Return the object keys of the films of a study, by the hospital's own UID of it."""
         with self._connected() as connection:

@@ -3,16 +3,15 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cxr_alert.commands.whose import add_identities, identities_of
 from cxr_alert.options import Commands, add_stack_command, some_text
 from cxr_alert.output import facts, print_json, say
 from screening.errors import Failure, Mistake
 
 if TYPE_CHECKING:
     from cxr_alert.operate.erase import Film
-    from intake.identities import Identities
 
 _WORDS = {
     "versions": ("version", "versions"),
@@ -32,14 +31,8 @@ def add_to(commands: Commands) -> None:
     which.add_argument(
         "--study", type=some_text, metavar="UID", help="all films of a study, by its UID"
     )
-    command.add_argument(
-        "--keep-identity",
-        type=Path,
-        metavar="FILE",
-        help="the file of `receive --keep-identity`, to erase whose film it is as well",
-    )
-    command.add_argument(
-        "--identity-key", type=Path, metavar="FILE", help="its key (default: FILE.key)"
+    add_identities(
+        command, "the file of `receive --keep-identity`, to erase whose film it is as well"
     )
     command.add_argument("--yes", action="store_true", help="erase what is shown without it")
     command.add_argument(
@@ -52,7 +45,7 @@ def _run(options: argparse.Namespace) -> None:
     from cxr_alert.operate.erase import Eraser, elsewhere
     from cxr_alert.operate.interrupted import done_stays_done
 
-    identities = _identities(options)
+    identities = identities_of(options)
     with open_application(options.stack, beside=["worklist"]) as found, done_stays_done():
         eraser = Eraser(found, identities)
         keys = [options.key] if options.key else eraser.keys_of_study(options.study)
@@ -81,19 +74,6 @@ def _run(options: argparse.Namespace) -> None:
         raise Failure(
             "Something of it came back while it was erased. Type the same command once more."
         )
-
-
-def _identities(options: argparse.Namespace) -> "Identities | None":
-    if options.keep_identity is None:
-        if options.identity_key is not None:
-            raise Mistake("--identity-key is the key of the file after --keep-identity.")
-        return None
-    from intake.identities import IdentitiesRefused, open_identities
-
-    try:
-        return open_identities(options.keep_identity, options.identity_key, make=False)
-    except IdentitiesRefused as error:
-        raise Mistake(f"--keep-identity: {error}") from None
 
 
 def _nothing(options: argparse.Namespace) -> str:

@@ -9,6 +9,7 @@ import socket
 import threading
 from pathlib import Path
 
+from cxr_alert.commands.whose import add_identities, identities_of
 from cxr_alert.options import Commands, add_command, whole_number
 from screening.config import BUCKET
 from screening.errors import Mistake
@@ -48,17 +49,8 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--patience", type=whole_number, default=20, help="seconds to wait for S3 (%(default)s)"
     )
-    command.add_argument(
-        "--keep-identity",
-        type=Path,
-        metavar="FILE",
-        help="encrypted file that keeps whose films they are; the bucket gets copies without it",
-    )
-    command.add_argument(
-        "--identity-key",
-        type=Path,
-        metavar="FILE",
-        help="key of that file, readable for its owner only (default: FILE.key)",
+    add_identities(
+        command, "encrypted file that keeps whose films they are; the bucket gets copies without it"
     )
     command.add_argument("--certificate", type=Path, help="for TLS, with --key")
     command.add_argument("--key", type=Path, help="of the certificate")
@@ -69,7 +61,6 @@ def _run(options: argparse.Namespace) -> None:
     from botocore.exceptions import BotoCoreError
 
     from intake.bucket import BucketAway, BucketRefused, make_client
-    from intake.identities import IdentitiesRefused, open_identities
     from intake.receiver import Receiver, Settings
     from intake.spool import SpoolRefused
     from intake.tls import TlsRefused, tls_context
@@ -81,8 +72,6 @@ def _run(options: argparse.Namespace) -> None:
             "--senders-ca asks senders for certificates over TLS, which needs --certificate and "
             "--key."
         )
-    if options.identity_key is not None and options.keep_identity is None:
-        raise Mistake("--identity-key is the key of the file after --keep-identity.")
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("intake").setLevel(logging.INFO)
     settings = Settings(
@@ -100,18 +89,12 @@ def _run(options: argparse.Namespace) -> None:
             if options.certificate
             else None
         )
-        identities = (
-            open_identities(options.keep_identity, options.identity_key, make=True)
-            if options.keep_identity
-            else None
-        )
+        identities = identities_of(options, make=True)
         receiver = Receiver(settings, make_client(options.patience), identities)
         receiver.spool.open()
         receiver.bucket.check(options.prefix)
     except (TlsRefused, BucketRefused) as error:
         raise Mistake(str(error)) from None
-    except IdentitiesRefused as error:
-        raise Mistake(f"--keep-identity: {error}") from None
     except SpoolRefused as error:
         raise Mistake(f"--spool: {error}.") from None
     except BucketAway as error:

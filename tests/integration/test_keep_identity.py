@@ -1,6 +1,7 @@
 """Identity stays on site: films go to the bucket without it, and results come home with it."""
 
 import io
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from cxr_alert.program import main
 from delivery.arrivals import Span, missing
 from delivery.dicomweb import DicomwebDestination
 from delivery.films import NoIdentity
@@ -236,3 +238,21 @@ def test_a_result_without_an_identity_stays_and_says_why(
         assert told
         with pytest.raises(NoIdentity):
             cloud.films().result(told)
+
+
+def test_whose_film_an_alert_names_is_asked_on_site(
+    port: int, cloud: Cloud, identities: Identities, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name in ("Wrong^Child", "Right^Child"):
+        assert receiving.send(port, file_of(tmp_path, name, PatientName=name)) == [0]
+    key, file = versions(cloud)[0]["Key"], ("--keep-identity", str(identities.file))
+    assert main(["whose", key, *file]) == 0
+    said = capsys.readouterr().out
+    for text in ("Wrong^Child", "Right^Child", SECRETS["PatientID"], hospital.tags(0)["StudyDate"]):
+        assert text in said
+    assert main(["whose", key, *file, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found[0]["study UID"] == hospital.tags(0)["StudyInstanceUID"]
+    assert main(["whose", "intake/other.dcm", *file]) == 2
+    assert "does not know the film intake/other.dcm" in capsys.readouterr().err
