@@ -13,7 +13,7 @@ from aws.errors import AWS_ERRORS, name_of
 from aws.screenings_table import Screenings
 from delivery.destination import Away, Result
 from delivery.settings import Results
-from imaging.dicom.deidentified import METHOD
+from imaging.derived_uid import METHOD
 from intake.bucket import DIGEST
 from intake.identities import Identities
 from results.fhir import bundle

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from uuid import UUID
 
+METHOD = "CXR Alert: allow list"  # DeidentificationMethod of the copies that have such UIDs
 _UUID_BYTES = 16
 
 

@@ -31,7 +31,7 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import format_number_as_ds
 
-from imaging.derived_uid import derived_uid
+from imaging.derived_uid import METHOD, derived_uid
 from imaging.dicom.ages import age_of
 from imaging.dicom.codes import CHEST, FRONTAL_VIEWS, OTHER_PARTS, SIDE_VIEWS
 from imaging.dicom.header import (
@@ -58,7 +58,6 @@ IDENTITY = (
     "StudyDescription", "AccessionNumber", "ReferringPhysicianName", "Modality",
     "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID",
 )  # fmt: skip
-METHOD = "CXR Alert: allow list"  # DeidentificationMethod, by which a copy is known
 
 _IMPLEMENTATION = derived_uid(b"", "cxr-alert allow list")
 _TEXTS = ("Manufacturer", "ManufacturerModelName")

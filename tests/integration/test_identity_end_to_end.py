@@ -433,7 +433,7 @@ def test_no_log_metric_mail_or_message_of_a_days_work_tells_of_a_patient(
     delivered = [number for number in range(FILMS) if number >= FILMS // 2 or number % BURNED_IN]
     assert all(who(number)["PatientID"] in home for number in delivered)
     assert len(alerts) > FILMS // 3
-    assert sum(text.count("film") for text in mails) > FILMS // 3
+    assert {"Not reviewed yet" in mail for mail in mails} == {True, False}  # reminders, digests
 
 
 def _mails(site: Site, alerts: list[str]) -> list[str]:
