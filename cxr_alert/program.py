@@ -25,6 +25,7 @@ from cxr_alert.commands import (
     evaluate,
     export,
     faithfulness,
+    identify,
     look_up,
     performance,
     predict,
@@ -39,7 +40,6 @@ from cxr_alert.commands import (
     train,
     unreviewed,
     up,
-    whose,
 )
 from cxr_alert.commands import list as listing
 from cxr_alert.mistakes import sentence_of
@@ -72,7 +72,7 @@ GROUPS: Mapping[str, tuple[Command, ...]] = {
         reconcile,
         redrive,
         rescreen,
-        whose,
+        identify,
         erase,
     ),
     "worklist": (unreviewed, performance, export, enlist, add_reader, audit),

@@ -70,7 +70,7 @@ def missing(
 ) -> Iterator[Missing]:
     """Yield each film of the span without its result; raises Away, Refused and AWS's own errors.
 
-    `derived` returns the UID by which a film is known whose identity was kept on site.
+    `derived` returns the UID in the bucket of a film whose identity was kept on site.
     """
     records = _records(screenings, within.since - _MARGIN)
     films = _films(client, within)

@@ -38,7 +38,7 @@ class NothingToDeliver(Exception):
 
 
 class NoIdentity(Exception):
-    """Nobody on site knows whose film it is, so its result waits; the message says what to do."""
+    """The film's identity is not on site, so its result waits; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,14 @@ class Films:
         """Return the header that was kept on site when the film was received."""
         if self.identities is None:
             raise NoIdentity(
-                "whose film it is was kept on site; name the file by keep_identity in [results]"
+                "its identity was kept on site; name the identity file by keep_identity in "
+                "[results]"
             )
         kept = self.identities.find(record.key, digest)
         if kept is None:
             raise NoIdentity(
-                "keep_identity's file does not know whose film it is; it must be the one that "
-                "`receive` has"
+                "keep_identity's file does not hold its identity; it must be the file that "
+                "`receive` writes"
             )
         return read_header(kept)
 

@@ -154,7 +154,7 @@ class Sender:
                 logger.warning("Result %s waits: %s.", told.log_id, error)
                 self._postpone(message, self.first_wait)
             except NoIdentity as reason:
-                # It stays: the file may be put back, and nobody else can say whose result it is.
+                # It stays in the queue: the identity file may be put back.
                 progress = self._progress.setdefault(told, Progress())
                 progress.refusals += 1
                 logger.warning("Result %s waits: %s.", told.log_id, reason)

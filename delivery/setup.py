@@ -50,7 +50,7 @@ def films(settings: Settings) -> Films:
 
 
 def identities(settings: Settings) -> Identities | None:
-    """Return whose films they are, where that was kept on site; raises Mistake."""
+    """Return the identities that were kept on site, if there are any; raises Mistake."""
     kept = settings.results
     if kept.keep_identity is None:
         return None

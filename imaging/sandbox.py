@@ -1,7 +1,7 @@
 """Reads films in worker processes, so that a hostile file costs one try and nothing else.
 
-What is done with a film is a task: it is rendered, or taken apart into a copy that does not tell
-whose it is and a header that does. A supervisor process starts once and has everything imported.
+What is done with a film is a task: it is rendered, or taken apart into a copy without identity and
+the identity. A supervisor process starts once and has everything imported.
 For each film it forks a worker with limits on memory and time, which reads the one film, answers
 and ends. The supervisor's environment holds nothing of the function's, such as its credentials, and
 a worker opens no file and no connection, and starts no process. Nothing but pipes joins them:
@@ -74,7 +74,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Apart:
-    """A film's copy, which does not tell whose it is, and the header that does: DICOM files.
+    """A film's copy without identity, and the identity, both DICOM files.
 
     `study_uid` is the one in the copy.
     """

@@ -13,7 +13,7 @@ _REFUSALS = {"burned_in": Refusal.BURNED_IN, "overlay": Refusal.OVERLAY}
 
 
 class NotKept(Exception):
-    """The film is not taken, since its copy might tell whose it is, or none can be made."""
+    """The film is refused: its copy might identify the patient, or none can be made."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
@@ -33,10 +33,10 @@ class Apart:
         return object_key(self.prefix, self.identities.derived(instance_uid))
 
     def keep(self, film: IncomingFilm, file: Path, instance_uid: str) -> str:
-        """Keep whose film it is, and put its copy in its place; return the derived digest.
+        """Keep the film's identity, and put its copy in its place; return the derived digest.
 
-        The identity is kept before the bucket has the film: no result may come back to a film that
-        is not known. Raises NotKept, or what shows that the receiver failed.
+        The identity is kept before the bucket has the film: no result may come back without one.
+        Raises NotKept, or what shows that the receiver failed.
         """
         try:
             with self._one_at_a_time:

@@ -1,9 +1,9 @@
-"""Whose films they are, in one encrypted file that stays on site.
+"""The identity file: one encrypted file on site that keeps the patient of each film.
 
-A SQLite file with a row for each version of a film that was received. What a row is found by, the
-object's key, the digest and the study's derived UID, tells nothing to anybody without the key; the
-rest, the part of the film's header that names the patient, is encrypted by Fernet. The key lies in
-a file of its own, which only its owner may read.
+A SQLite file with a row for each version of a film that was received. A row is found by the
+object's key, a digest and the study's derived UID, which identify nobody without the key. The rest,
+the part of the film's header that names the patient, is encrypted by Fernet. The key lies in a file
+of its own, which only its owner may read.
 """
 
 import base64
@@ -181,8 +181,8 @@ def _make_key(where: Path) -> None:
 def _read_key(where: Path, file: Path) -> bytes:
     if not where.exists():
         raise IdentitiesRefused(
-            f"The key {where} of {file} is missing. Put its copy back: without it nobody can read "
-            "whose films they are."
+            f"The key {where} of {file} is missing. Put its copy back: without it the "
+            "identities can't be read."
         )
     _check_private(where)
     try:

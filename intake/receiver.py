@@ -4,7 +4,7 @@ Success is answered only once S3 has the film. Until then the sender still has i
 sends it again. The object's key follows from the SOP instance, so the same film sent twice is one
 version, and a corrected one the next. Films are never parsed here: that is for `render`, whose
 decoder is confined. With `identities`, a confined process makes the copy that the bucket gets, and
-who it is stays in an encrypted file.
+the identity stays in an encrypted file.
 """
 
 import logging
@@ -52,7 +52,7 @@ class Settings:
 
 
 class Receiver:
-    """With `identities`, whose films they are is kept there and not told to the bucket."""
+    """With `identities`, patient identity is kept there and the bucket gets copies without it."""
 
     def __init__(
         self, settings: Settings, s3: "S3Client", identities: Identities | None = None

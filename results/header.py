@@ -55,7 +55,7 @@ _OPTIONAL = (
     "Modality",
 )
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-_METHOD = "DeidentificationMethod"  # by which a copy is known whose identity was kept on site
+_METHOD = "DeidentificationMethod"  # set in copies whose identity was kept on site
 _FORMS = {
     "StudyTime": r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?",
     "Modality": r"[A-Z]{2,16}",

@@ -70,7 +70,7 @@ def _show(looks: Sequence["Look"]) -> None:
     )
     refused = sum(look.refused for look in looks)
     if refused:
-        say(f"{refused} requests for films were refused; --json says whose.")
+        say(f"{refused} requests for films were refused; --json names the readers.")
 
 
 def _cell(time: str | None, more: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from cxr_alert.commands.whose import add_identities, identities_of
+from cxr_alert.commands.identify import add_identities, identities_of
 from cxr_alert.options import Commands, add_stack_command, some_text
 from cxr_alert.output import facts, print_json, say
 from screening.errors import Failure, Mistake
@@ -32,7 +32,7 @@ def add_to(commands: Commands) -> None:
         "--study", type=some_text, metavar="UID", help="all films of a study, by its UID"
     )
     add_identities(
-        command, "the file of `receive --keep-identity`, to erase whose film it is as well"
+        command, "identity file of `receive --keep-identity`, to erase the film's entry there, too"
     )
     command.add_argument("--yes", action="store_true", help="erase what is shown without it")
     command.add_argument(

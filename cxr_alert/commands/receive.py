@@ -9,7 +9,7 @@ import socket
 import threading
 from pathlib import Path
 
-from cxr_alert.commands.whose import add_identities, identities_of
+from cxr_alert.commands.identify import add_identities, identities_of
 from cxr_alert.options import Commands, add_command, whole_number
 from screening.config import BUCKET
 from screening.errors import Mistake
@@ -50,7 +50,8 @@ def add_to(commands: Commands) -> None:
         "--patience", type=whole_number, default=20, help="seconds to wait for S3 (%(default)s)"
     )
     add_identities(
-        command, "encrypted file that keeps whose films they are; the bucket gets copies without it"
+        command,
+        "encrypted file that keeps the patients' identity; the bucket gets copies without it",
     )
     command.add_argument("--certificate", type=Path, help="for TLS, with --key")
     command.add_argument("--key", type=Path, help="of the certificate")
@@ -110,8 +111,8 @@ def _run(options: argparse.Namespace) -> None:
         signal.signal(each, lambda *_: ended.set())
     if options.keep_identity:
         print(
-            f"Whose films they are stays in {options.keep_identity}. Keep a copy of its key apart "
-            "from it: without the key, no result can be told whose it is."
+            f"Patient identity stays in {options.keep_identity}. Keep a copy of its key apart from "
+            "it: without the key, no result can be delivered."
         )
     print(f"{options.title} listens at {options.host}:{port}; Ctrl-C ends it.", flush=True)
     ended.wait()

@@ -102,7 +102,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Eraser:
-    """`identities` is the file on this site, where whose films they are was kept."""
+    """`identities` is the identity file of this site, where there is one."""
 
     application: Application
     identities: "Identities | None"
@@ -245,5 +245,5 @@ def elsewhere(application: Application, *, on_site: bool) -> list[tuple[str, str
     if days("KeepTrail") == "yes":
         found.insert(1, ("CloudTrail's files", "without end; the film's key"))
     if not on_site:
-        found.append(("gateway", "whose film it is, if it was received so (--keep-identity)"))
+        found.append(("gateway", "the identity file of `receive --keep-identity`"))
     return found

@@ -1,4 +1,4 @@
-"""A copy of a film that does not tell whose it is, and apart from it the header that does.
+"""De-identification: a copy of a film without identity, and apart from it the identity.
 
 The copy is built anew from the header's fields that rendering uses, so nothing leaves that is not
 named here: a number as a number, a text as one of a closed list of terms. Descriptions, in which
@@ -51,7 +51,7 @@ from imaging.dicom.suitable import check_suitable
 from imaging.dicom.vocabulary import names_chest, names_frontal, names_other_part, names_side
 from imaging.refusals import NotReadable
 
-# Who it was, for results: results/header.py reads these.
+# The identity that results need: results/header.py reads these.
 IDENTITY = (
     "SpecificCharacterSet", "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate",
     "PatientSex", "PatientAge", "StudyID", "StudyDate", "StudyTime", "TimezoneOffsetFromUTC",
@@ -62,7 +62,7 @@ IDENTITY = (
 _IMPLEMENTATION = derived_uid(b"", "cxr-alert allow list")
 _TEXTS = ("Manufacturer", "ManufacturerModelName")
 _SPACINGS = {"PixelSpacing": "DS", "ImagerPixelSpacing": "DS", "PixelAspectRatio": "IS"}
-_OLDEST_YEARS = 89  # above it an age alone may tell who it is
+_OLDEST_YEARS = 89  # above it an age alone may identify a patient
 _OVERLAYS = [(Tag(group, 0x0102), Tag(group, 0x3000)) for group in range(0x6000, 0x6020, 2)]
 _READ_BESIDE = [
     *(Tag(keyword) for keyword in (*IDENTITY, *_TEXTS, *_SPACINGS, "BurnedInAnnotation")),
@@ -92,7 +92,7 @@ _TEXT_SEGMENT = re.compile(rb"\xff[\xe0-\xef\xfe]")
 
 
 class NotDeidentified(NotReadable):
-    """A film whose pixels may say whose it is."""
+    """A film whose pixels may identify the patient."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -111,7 +111,7 @@ class Deidentified:
 def deidentify(data: bytes, key: bytes, instance_uid: str) -> Deidentified:
     """Take a film apart; `key` derives the UIDs, `instance_uid` is its own where the file has none.
 
-    Raises NotReadable where the file can't be read, or its pixels may say whose it is.
+    Raises NotReadable where the file can't be read, or its pixels may identify the patient.
     """
     with blaming_the_file():
         tags = read_tags(data, _READ_BESIDE)
@@ -402,7 +402,7 @@ def _main_header_without_comments(stream: bytes) -> Iterator[bytes]:
 
 
 def _identity(tags: Tags) -> bytes:
-    """Return a file of the tags that say whose film it is, their values as they stand."""
+    """Return a file of the identifying tags, their values as they stand."""
     apart = Dataset()
     for keyword in IDENTITY:
         if keyword in tags.dataset:

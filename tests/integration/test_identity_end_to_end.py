@@ -1,4 +1,4 @@
-"""Whose films they are, from the modality to the bucket, home again, and until they are erased.
+"""Patient identity from the modality to the bucket, back to the PACS, and until it is erased.
 
 A receiver, the functions, `send` and `erase` work on one machine, with AWS in moto and Orthanc as
 the modality and as the PACS.
@@ -326,7 +326,7 @@ def _left(site: Site, key: str) -> list[str]:
 
 
 def who(number: int) -> dict[str, str]:
-    """One patient of the day: each value is told nowhere but in the film itself."""
+    """One patient of the day: each value stands nowhere but in the film itself."""
     return {
         "PatientName": f"Nachname{number:03}^Vorname{number:03}",
         "PatientID": f"PID-{number:03}-77XQ",

@@ -225,8 +225,8 @@ def test_a_result_without_an_identity_stays_and_says_why(
         sender = cloud.sender(MllpDestination(Hl7("127.0.0.1", engine.port)))
         other = open_identities(tmp_path / "other", None, make=True)
         for films, said in (
-            (cloud.films(), "name the file by keep_identity"),
-            (replace(cloud.films(), identities=other), "does not know whose film it is"),
+            (cloud.films(), "name the identity file by keep_identity"),
+            (replace(cloud.films(), identities=other), "does not hold its identity"),
         ):
             sender.build = films.result
             for _ in range(20):  # more often than a result may be refused
@@ -240,19 +240,19 @@ def test_a_result_without_an_identity_stays_and_says_why(
             cloud.films().result(told)
 
 
-def test_whose_film_an_alert_names_is_asked_on_site(
+def test_the_patient_of_an_alert_is_identified_on_site(
     port: int, cloud: Cloud, identities: Identities, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     for name in ("Wrong^Child", "Right^Child"):
         assert receiving.send(port, file_of(tmp_path, name, PatientName=name)) == [0]
     key, file = versions(cloud)[0]["Key"], ("--keep-identity", str(identities.file))
-    assert main(["whose", key, *file]) == 0
+    assert main(["identify", key, *file]) == 0
     said = capsys.readouterr().out
     for text in ("Wrong^Child", "Right^Child", SECRETS["PatientID"], hospital.tags(0)["StudyDate"]):
         assert text in said
-    assert main(["whose", key, *file, "--json"]) == 0
+    assert main(["identify", key, *file, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found[0]["study UID"] == hospital.tags(0)["StudyInstanceUID"]
-    assert main(["whose", "intake/other.dcm", *file]) == 2
+    assert main(["identify", "intake/other.dcm", *file]) == 2
     assert "does not know the film intake/other.dcm" in capsys.readouterr().err

@@ -229,5 +229,5 @@ def test_without_a_worklist_and_off_site_the_rest_is_erased(site: Site) -> None:
     formation.delete_stack(StackName="cxr-alert-worklist")
     status, out, _ = site.erase(FILM, "--yes")
     assert status == 0
-    assert "whose film it is" in out
+    assert "the identity file of" in out
     assert site.left(FILM)["identities"] == 2

@@ -97,7 +97,10 @@ NEEDED_TO_ERASE: dict[str, list[str]] = {
     "kms:Decrypt": _of(APPLICATION, "Key"),
     "logs:CreateLogStream": _of(APPLICATION, "Log"),
     "logs:PutLogEvents": _of(APPLICATION, "Log"),
-    "s3:DeleteObject": _of(APPLICATION, "RenditionsBucket", "/film.png"),
+    "s3:DeleteObject": [
+        *_of(APPLICATION, "UploadsBucket", "/film.dcm"),  # DeleteObjects asks for it always
+        *_of(APPLICATION, "RenditionsBucket", "/film.png"),
+    ],
     "s3:DeleteObjectVersion": _of(APPLICATION, "UploadsBucket", "/film.dcm"),
     "s3:ListBucket": _of(APPLICATION, "RenditionsBucket"),
     "s3:ListBucketVersions": _of(APPLICATION, "UploadsBucket"),
@@ -124,8 +127,6 @@ BEYOND_ERASING = {
     "s3:GetObject": f"{arn(APPLICATION, 'UploadsBucket')}/film.dcm",
     "s3:GetObjectVersion": f"{arn(APPLICATION, 'UploadsBucket')}/film.dcm",
     "s3:PutObject": f"{arn(APPLICATION, 'UploadsBucket')}/film.dcm",
-    "s3:DeleteObject": f"{arn(APPLICATION, 'UploadsBucket')}/film.dcm",
-    "s3:DeleteObjectVersion": f"{arn(APPLICATION, 'RenditionsBucket')}/film.png",
     "dynamodb:PutItem": arn(WORKLIST, "ReviewsTable"),
     "dynamodb:UpdateItem": arn(APPLICATION, "ScreeningsTable"),
     "logs:FilterLogEvents": arn(APPLICATION, "Log"),

@@ -1,4 +1,4 @@
-"""`whose`: whose film it is, from the file that stays on site."""
+"""`identify`: the patient of a film, from the identity file on site."""
 
 import argparse
 from pathlib import Path
@@ -25,7 +25,7 @@ _SHOWN = {
 
 def add_to(commands: Commands) -> None:
     command = add_command(
-        commands, "whose", "print whose film it is, where that was kept on site", _run
+        commands, "identify", "print the patient of a film whose identity stays on site", _run
     )
     command.add_argument(
         "key", type=some_text, metavar="KEY", help="the film's object key, as an alert names it"
@@ -36,7 +36,7 @@ def add_to(commands: Commands) -> None:
 
 def add_identities(
     command: argparse.ArgumentParser,
-    purpose: str = "the file of `receive --keep-identity`",
+    purpose: str = "identity file of `receive --keep-identity`",
     *,
     required: bool = False,
 ) -> None:
