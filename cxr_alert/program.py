@@ -33,6 +33,7 @@ from cxr_alert.commands import (
     receive,
     reconcile,
     redrive,
+    remove_reader,
     rescreen,
     robustness,
     send,
@@ -75,7 +76,7 @@ GROUPS: Mapping[str, tuple[Command, ...]] = {
         identify,
         erase,
     ),
-    "worklist": (unreviewed, performance, export, enlist, add_reader, audit),
+    "worklist": (unreviewed, performance, export, enlist, add_reader, remove_reader, audit),
     "data and training": (prepare, train, calibrate),
     "evaluation": (evaluate, robustness, cutoff, faithfulness),
 }

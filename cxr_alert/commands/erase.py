@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> None:
     from cxr_alert.operate.interrupted import done_stays_done
 
     identities = identities_of(options)
-    with open_application(options.stack, beside=["worklist"]) as found, done_stays_done():
+    with open_application(options.stack, worklist_if_deployed=True) as found, done_stays_done():
         eraser = Eraser(found, identities)
         keys = [options.key] if options.key else eraser.keys_of_study(options.study)
         films = [film for film in map(eraser.find, keys) if film.left.any]

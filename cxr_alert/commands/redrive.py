@@ -25,7 +25,7 @@ def _run(options: argparse.Namespace) -> None:
     from cxr_alert.operate.interrupted import done_stays_done
 
     found: dict[str, redrive.Redriven] = {}
-    with open_application(options.stack, beside=["results"]) as application, done_stays_done():
+    with open_application(options.stack, results=True) as application, done_stays_done():
         sources = [
             *redrive.SOURCES,
             *(each for each in redrive.RESULTS if each in application.outputs),

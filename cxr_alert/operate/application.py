@@ -124,16 +124,20 @@ class Application:
 
 @contextmanager
 def open_application(
-    stack: str, *, worklist: bool = False, beside: Sequence[str] = ()
+    stack: str,
+    *,
+    worklist: bool = False,
+    worklist_if_deployed: bool = False,
+    results: bool = False,
 ) -> Iterator[Application]:
-    """The application of a stack; an error of AWS meanwhile becomes one sentence.
-
-    `beside` names stacks whose outputs are wanted where they are deployed, such as `results`.
-    """
+    """The application of a stack; an error of AWS meanwhile becomes one sentence."""
     try:
         found = find_with_worklist(stack) if worklist else find(stack)
-        for each in beside:
-            found = _with(found, _find(f"{stack}-{each}"))
+        if worklist_if_deployed:
+            found = _with(found, _find(f"{stack}-worklist"))
+        if results:  # where its stack is deployed, and the caller has its policy
+            codes = ("ValidationError", "AccessDenied")
+            found = _with(found, _find(f"{stack}-results", or_none=codes))
         yield found
     except NoRegionError:
         raise Mistake(f"No AWS region is set. {_SETTINGS}") from None
@@ -210,12 +214,12 @@ def _with(found: Application, more: Application | None) -> Application:
     return Application(found.outputs | more.outputs, more.parameters | found.parameters)
 
 
-def _find(stack_name: str) -> Application | None:
+def _find(stack_name: str, or_none: Sequence[str] = ("ValidationError",)) -> Application | None:
     client: Any = boto3.client("cloudformation")
     try:
         (stack,) = client.describe_stacks(StackName=stack_name)["Stacks"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
+        if error.response["Error"]["Code"] not in or_none:
             raise
         return None
     return Application(

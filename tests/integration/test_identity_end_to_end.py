@@ -440,7 +440,8 @@ def _mails(site: Site, alerts: list[str]) -> list[str]:
         records = [site.cloud.message(alert) for alert in alerts[start : start + 100]]
         assert site.notify({"Records": records}, Context()) == {"batchItemFailures": []}
     overdue = RemindConfig(site.entries.table, "https://worklist.example", topic, 1)
-    clients = WorklistClients(dynamodb=site.entries.client, s3=site.cloud.s3, sns=sns)
+    ssm: Any = boto3.client("ssm", region_name=REGION)
+    clients = WorklistClients(site.entries.client, site.cloud.s3, sns, ssm)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("worklist.remind.overdue_since", lambda *_: "9999")
         assert make_remind(overdue, clients)({}, None)["told"]
