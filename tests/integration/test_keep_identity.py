@@ -256,3 +256,19 @@ def test_the_patient_of_an_alert_is_identified_on_site(
     assert found[0]["study UID"] == hospital.tags(0)["StudyInstanceUID"]
     assert main(["identify", "intake/other.dcm", *file]) == 2
     assert "does not know the film intake/other.dcm" in capsys.readouterr().err
+
+
+def test_send_checks_the_identity_file_as_it_starts(
+    cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "send.toml"
+    config.write_text(
+        f'[aws]\nqueue = "{cloud.queue}"\ndead_letters = "{cloud.dead_letters}"\n'
+        f'table = "screenings"\n[results]\nkeep_identity = "{tmp_path / "identities"}"\n'
+        '[hl7]\nhost = "127.0.0.1"\nport = 9\n'
+    )
+    for options in ((), ("--check",), ("--dry-run", str(tmp_path / "out"))):
+        assert main(["send", "--config", str(config), *options]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("keep_identity in [results]: The key ")
+        assert error.count("\n") == 1
