@@ -1,15 +1,18 @@
 """Reads films in worker processes, so that a hostile file costs one try and nothing else.
 
 What is done with a film is a task: it is rendered, or taken apart into a copy without identity and
-the identity. A supervisor process starts once and has everything imported.
-For each film it forks a worker with limits on memory and time, which reads the one film, answers
-and ends. The supervisor's environment holds nothing of the function's, such as its credentials, and
-a worker opens no file and no connection, and starts no process. Nothing but pipes joins them:
-Lambda has no /dev/shm for multiprocessing's queues.
+the identity.
+
+A supervisor process starts once and has everything imported. For each film it forks a worker with
+limits on memory and time, which reads the one film, answers and ends. The supervisor's environment
+holds nothing of the function's, such as its credentials, and a worker opens no file and no
+connection, and starts no process. Nothing but pipes joins them: Lambda has no /dev/shm for
+multiprocessing's queues.
 
 Run as a program, this module is the supervisor. Each message on the pipes is its length in eight
-bytes and that many bytes: in, a film, after a JSON line where its task needs one; out, a JSON line
-about it, and the files made of it.
+bytes and that many bytes: in, a film; out, a JSON line about it, and the PNG after that.
+
+A film to be taken apart comes after a JSON line, and its answer's line before the two files.
 
 System calls are not filtered: libseccomp and its bindings are LGPL, Lambda's kernel has no
 Landlock, and a filter of our own would be one more thing to get wrong.
@@ -31,7 +34,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from imaging.refusals import NotReadable
 from imaging.rendered import Rendition
@@ -56,6 +59,14 @@ class Task(StrEnum):
 
 class RefusedInSandbox(NotReadable):
     """What the worker answered about the film: a code and a sentence."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class NotTakenApart(NotReadable):
+    """Why a film can't be taken apart: a code and a sentence."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -108,17 +119,14 @@ class Sandbox:
 
     def render(self, data: bytes) -> Rendition:
         """Return the film's rendition; raise NotReadable, or SandboxBroke where to try again."""
-        said, png = self._ask(data)
-        return Rendition(png, facts_from(said["facts"]) if said["facts"] else None)
+        return _understood(self._ask(data))
 
     def deidentify(self, data: bytes, key: bytes, instance_uid: str) -> Apart:
         """Take a film apart as imaging/dicom/deidentified.py does; raises as `render` does."""
         line = json.dumps({"key": key.hex(), "instance_uid": instance_uid})
-        said, files = self._ask(line.encode() + b"\n" + data)
-        split = said["identity"]
-        return Apart(files[split:], files[:split], said["study_uid"])
+        return _understood_apart(self._ask(line.encode() + b"\n" + data))
 
-    def _ask(self, data: bytes) -> tuple[dict[str, Any], bytes]:
+    def _ask(self, data: bytes) -> bytes:
         self.start()
         supervisor = self._supervisor
         if supervisor is None or supervisor.stdin is None or supervisor.stdout is None:
@@ -126,11 +134,10 @@ class Sandbox:
         deadline = time.monotonic() + START_SECONDS + self.limits.seconds
         try:
             _send(supervisor.stdin, data)
-            answer = _receive(supervisor.stdout, deadline)
+            return _receive(supervisor.stdout, deadline)
         except (OSError, EOFError, TimeoutError):
             self.close()
             raise SandboxBroke("The decoder broke down; it is started anew.") from None
-        return _understood(answer)
 
     def close(self) -> None:
         """End the supervisor, and with it any worker."""
@@ -152,14 +159,23 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _understood(answer: bytes) -> tuple[dict[str, Any], bytes]:
-    line, _, files = answer.partition(b"\n")
-    said: dict[str, Any] = json.loads(line)
+def _understood(answer: bytes) -> Rendition:
+    line, _, png = answer.partition(b"\n")
+    said = json.loads(line)
     if "failure" in said:
         raise SandboxBroke(f"The decoder failed: {said['failure']}.")
     if "reason" in said:
         raise RefusedInSandbox(said["code"], said["reason"])
-    return said, files
+    return Rendition(png, facts_from(said["facts"]) if said["facts"] else None)
+
+
+def _understood_apart(answer: bytes) -> Apart:
+    line, _, files = answer.partition(b"\n")
+    said = json.loads(line)
+    if "reason" in said:
+        raise NotTakenApart(said["code"], said["reason"])
+    split = said["identity"]
+    return Apart(files[split:], files[:split], said["study_uid"])
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:
@@ -190,34 +206,12 @@ def _read(pipe: IO[bytes], length: int, deadline: float) -> bytes:
 # --- the supervisor ---
 
 
-def _rendered(data: bytes) -> bytes:
+def _answer_to(data: bytes) -> bytes:
+    """Return a worker's answer about a film."""
     from imaging.rendition import render
 
-    rendition = render(data)
-    facts = plain(rendition.facts) if rendition.facts else None
-    return json.dumps({"facts": facts}).encode() + b"\n" + rendition.png
-
-
-def _deidentified(data: bytes) -> bytes:
-    from imaging.dicom.deidentified import deidentify
-
-    line, _, film = data.partition(b"\n")
-    asked = json.loads(line)
-    made = deidentify(film, bytes.fromhex(asked["key"]), asked["instance_uid"])
-    said = {"study_uid": made.study_uid, "identity": len(made.identity)}
-    return json.dumps(said).encode() + b"\n" + made.identity + made.copy
-
-
-_WORK: dict[Task, Callable[[bytes], bytes]] = {
-    Task.RENDER: _rendered,
-    Task.DEIDENTIFY: _deidentified,
-}
-
-
-def _answer_to(data: bytes, task: Task = Task.RENDER) -> bytes:
-    """Return a worker's answer about a film."""
     try:
-        return _WORK[task](data)
+        rendition = render(data)
     except NotReadable as refusal:
         return _refusal(refusal.code, str(refusal))
     except MemoryError:
@@ -227,6 +221,24 @@ def _answer_to(data: bytes, task: Task = Task.RENDER) -> bytes:
             raise
         # A library wanted to open a file, to import a part of itself: not the film's fault.
         return json.dumps({"failure": "it may open no file"}).encode() + b"\n"
+    facts = plain(rendition.facts) if rendition.facts else None
+    return json.dumps({"facts": facts}).encode() + b"\n" + rendition.png
+
+
+def _apart(data: bytes) -> bytes:
+    """Return a worker's answer about a film that is to be taken apart."""
+    from imaging.dicom.deidentified import deidentify
+
+    line, _, film = data.partition(b"\n")
+    asked = json.loads(line)
+    try:
+        made = deidentify(film, bytes.fromhex(asked["key"]), asked["instance_uid"])
+    except NotReadable as refusal:
+        return _refusal(refusal.code, str(refusal))
+    except MemoryError:
+        return _too_large()
+    said = {"study_uid": made.study_uid, "identity": len(made.identity)}
+    return json.dumps(said).encode() + b"\n" + made.identity + made.copy
 
 
 def _too_large() -> bytes:
@@ -307,7 +319,7 @@ def _confine(limits: Limits) -> None:
 
 
 def _import_all(task: Task) -> None:
-    """Import what reads films, and what libraries would import at the first film: workers can't.
+    """Import what renders, and what libraries would import at the first film: workers can't.
 
     Here only: the process that starts a sandbox does without the codecs.
     """
@@ -330,11 +342,12 @@ def _import_all(task: Task) -> None:
 
 def _supervise(limits: Limits, task: Task) -> None:
     _import_all(task)
+    work = _answer_to if task is Task.RENDER else _apart
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
     while header := incoming.read(_LENGTH.size):
         (length,) = _LENGTH.unpack(header)
         data = incoming.read(length)
-        _send(outgoing, _supervised(data, limits, lambda film: _answer_to(film, task)))
+        _send(outgoing, _supervised(data, limits, work))
         del data
 
 

@@ -40,10 +40,7 @@ from imaging.dicom.header import (
     Lut,
     Tags,
     header_of,
-    numbers_of,
     read_tags,
-    term_of,
-    text_of,
 )
 from imaging.dicom.refused import Refused, blaming_the_file
 from imaging.dicom.samples import JPEG_2000S, JPEGS, PLAIN, fragments_of
@@ -126,14 +123,14 @@ def deidentify(data: bytes, key: bytes, instance_uid: str) -> Deidentified:
 
 
 def _check_pixels_say_nothing(tags: Tags) -> None:
-    if text_of(tags.dataset, "BurnedInAnnotation").upper() == "YES":
+    if tags.text("BurnedInAnnotation").upper() == "YES":
         raise NotDeidentified(
             "burned_in",
             "The film's pixels hold writing that may name the patient (BurnedInAnnotation YES). "
             "Export it without.",
         )
     for position, overlay in _OVERLAYS:
-        if any(numbers_of(tags.dataset, position)) and overlay not in tags.dataset:
+        if any(tags.numbers(position)) and overlay not in tags.dataset:
             raise NotDeidentified(
                 "overlay",
                 "An overlay lies among the film's pixels and may name the patient. "
@@ -147,10 +144,10 @@ def _copy(tags: Tags, header: Header, key: bytes, instance_uid: str) -> Dataset:
     _add_patient(made, tags, header)
     _add_description(made, header)
     for keyword in _TEXTS:
-        text = text_of(tags.dataset, keyword)
-        if text.isascii() and not _names(text, tags.dataset):
+        text = tags.text(keyword)
+        if text.isascii() and not _names(text, tags):
             _set(made, keyword, text)
-    if text_of(tags.dataset, "BurnedInAnnotation").upper() == "NO":
+    if tags.text("BurnedInAnnotation").upper() == "NO":
         made.BurnedInAnnotation = "NO"
     _add_image(made, tags, header)
     _add_tones(made, header)
@@ -178,7 +175,7 @@ def _add_patient(made: Dataset, tags: Tags, header: Header) -> None:
     if age and age.endswith("Y") and int(age[:-1]) > _OLDEST_YEARS:
         age = f"{_OLDEST_YEARS + 1:03d}Y"
     _set(made, "PatientAge", age or "")
-    sex = text_of(tags.dataset, "PatientSex").upper()
+    sex = tags.text("PatientSex").upper()
     _set(made, "PatientSex", sex if sex in ("M", "F", "O") else "")
 
 
@@ -224,10 +221,10 @@ def _coded(code: Coded, known: frozenset[str]) -> Dataset:
     return item
 
 
-def _names(text: str, dataset: Dataset) -> bool:
+def _names(text: str, tags: Tags) -> bool:
     """Whether a text holds a part of the patient's name or number."""
     identity = " ".join(
-        term_of(dataset, keyword)
+        tags.term(keyword)
         for keyword in ("PatientName", "PatientID", "AccessionNumber", "ReferringPhysicianName")
     )
     return any(part in text.upper() for part in _NAME_PART.findall(identity))
@@ -250,7 +247,7 @@ def _add_image(made: Dataset, tags: Tags, header: Header) -> None:
     if header.photometric in _PHOTOMETRICS:
         made.PhotometricInterpretation = header.photometric.replace("COLOR", " COLOR")
     for keyword, kind in _SPACINGS.items():
-        numbers = numbers_of(tags.dataset, keyword)
+        numbers = tags.numbers(keyword)
         if len(numbers) == 2:
             whole = kind == "IS"
             _set(made, keyword, [int(each) if whole else _decimal(each) for each in numbers])

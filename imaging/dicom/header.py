@@ -158,6 +158,18 @@ class Tags:
     syntax: str
     media_class: str
 
+    def text(self, keyword: str) -> str:
+        """Return a tag's first printable text; empty where it has none."""
+        return _text(self.dataset, keyword)
+
+    def term(self, keyword: str) -> str:
+        """Return all of a tag's text in capitals."""
+        return _term(self.dataset, keyword)
+
+    def numbers(self, keyword: str | BaseTag) -> list[float]:
+        """Return the numbers of a tag; none where one of them is no number."""
+        return _numbers(self.dataset, keyword)
+
 
 def read_header(data: bytes) -> Header:
     """Read a DICOM file, with or without its preamble. Raises Refused."""
@@ -178,7 +190,7 @@ def read_tags(data: bytes, more: Iterable[BaseTag] = ()) -> Tags:
             is_little_endian=True,
             stop_when=lambda tag, vr, length: tag.group != _META_GROUP,
         )
-    syntax = text_of(meta, "TransferSyntaxUID") or _guess_syntax(data[file.tell() :][:6])
+    syntax = _text(meta, "TransferSyntaxUID") or _guess_syntax(data[file.tell() :][:6])
     if syntax == DeflatedExplicitVRLittleEndian:
         file = BytesIO(_inflate(data[file.tell() :]))
     dataset = read_dataset(
@@ -190,7 +202,7 @@ def read_tags(data: bytes, more: Iterable[BaseTag] = ()) -> Tags:
     if not len(dataset):
         # What pydicom leaves of a file that ends in the middle of its pixels.
         raise Refused(Code.BROKEN)
-    return Tags(dataset, syntax, text_of(meta, "MediaStorageSOPClassUID"))
+    return Tags(dataset, syntax, _text(meta, "MediaStorageSOPClassUID"))
 
 
 def header_of(tags: Tags) -> Header:
@@ -200,26 +212,26 @@ def header_of(tags: Tags) -> Header:
     return Header(
         syntax=tags.syntax,
         directory=_DIRECTORY_RECORDS in dataset,
-        sop_class=text_of(dataset, "SOPClassUID") or tags.media_class,
-        modality=term_of(dataset, "Modality"),
-        intent=term_of(dataset, "PresentationIntentType"),
-        study_uid=text_of(dataset, "StudyInstanceUID"),
-        series_uid=text_of(dataset, "SeriesInstanceUID"),
-        instance_uid=text_of(dataset, "SOPInstanceUID"),
-        accession_number=text_of(dataset, "AccessionNumber"),
-        patient_id=text_of(dataset, "PatientID"),
-        age=text_of(dataset, "PatientAge"),
-        birth_date=text_of(dataset, "PatientBirthDate"),
-        dates=tuple(found for keyword in _DATES if (found := text_of(dataset, keyword))),
-        view=term_of(dataset, "ViewPosition"),
+        sop_class=_text(dataset, "SOPClassUID") or tags.media_class,
+        modality=_term(dataset, "Modality"),
+        intent=_term(dataset, "PresentationIntentType"),
+        study_uid=_text(dataset, "StudyInstanceUID"),
+        series_uid=_text(dataset, "SeriesInstanceUID"),
+        instance_uid=_text(dataset, "SOPInstanceUID"),
+        accession_number=_text(dataset, "AccessionNumber"),
+        patient_id=_text(dataset, "PatientID"),
+        age=_text(dataset, "PatientAge"),
+        birth_date=_text(dataset, "PatientBirthDate"),
+        dates=tuple(found for keyword in _DATES if (found := _text(dataset, keyword))),
+        view=_term(dataset, "ViewPosition"),
         views=_codes(dataset, "ViewCodeSequence"),
         orientation=tuple(each.upper() for each in _texts(dataset, "PatientOrientation")),
-        body_part=term_of(dataset, "BodyPartExamined"),
+        body_part=_term(dataset, "BodyPartExamined"),
         regions=_codes(dataset, "AnatomicRegionSequence"),
-        descriptions=tuple((keyword, term_of(dataset, keyword)) for keyword in _DESCRIPTIONS),
+        descriptions=tuple((keyword, _term(dataset, keyword)) for keyword in _DESCRIPTIONS),
         frames=max(1, _integer(dataset, "NumberOfFrames") or 1),
         samples_per_pixel=_integer(dataset, "SamplesPerPixel") or 1,
-        photometric=term_of(dataset, "PhotometricInterpretation").replace(" ", ""),
+        photometric=_term(dataset, "PhotometricInterpretation").replace(" ", ""),
         rows=_integer(dataset, "Rows"),
         columns=_integer(dataset, "Columns"),
         allocated=_integer(dataset, "BitsAllocated"),
@@ -230,18 +242,14 @@ def header_of(tags: Tags) -> Header:
         pixel_ratio=_pixel_ratio(dataset),
         padding=_padding(dataset),
         windows=tuple(
-            zip(
-                numbers_of(dataset, "WindowCenter"),
-                numbers_of(dataset, "WindowWidth"),
-                strict=False,
-            )
+            zip(_numbers(dataset, "WindowCenter"), _numbers(dataset, "WindowWidth"), strict=False)
         ),
-        function=term_of(dataset, "VOILUTFunction"),
+        function=_term(dataset, "VOILUTFunction"),
         slope=_number(dataset, "RescaleSlope"),
         intercept=_number(dataset, "RescaleIntercept"),
         modality_lut=next(_luts(dataset, "ModalityLUTSequence"), None),
         voi_luts=tuple(_luts(dataset, "VOILUTSequence")),
-        lut_shape=term_of(dataset, "PresentationLUTShape"),
+        lut_shape=_term(dataset, "PresentationLUTShape"),
         shutter=_shutter(dataset),
         float_pixels="FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset,
         pixels=pixels if isinstance(pixels, bytes) else b"",
@@ -286,18 +294,17 @@ def _texts(dataset: Dataset, keyword: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def text_of(dataset: Dataset, keyword: str) -> str:
-    """Return a tag's first printable text; empty where it has none."""
+def _text(dataset: Dataset, keyword: str) -> str:
     return next(iter(_texts(dataset, keyword)), "")
 
 
-def term_of(dataset: Dataset, keyword: str) -> str:
-    """Return a tag's text in capitals: in descriptions, some write what looks like two values."""
+def _term(dataset: Dataset, keyword: str) -> str:
+    """All of a tag's text in capitals: in descriptions, some write what looks like two values."""
     return " ".join(_texts(dataset, keyword)).upper()
 
 
-def numbers_of(dataset: Dataset, keyword: str | BaseTag) -> list[float]:
-    """Return the numbers of a tag, with decimal commas too; none where one is no finite number."""
+def _numbers(dataset: Dataset, keyword: str | BaseTag) -> list[float]:
+    """The numbers of a tag, with decimal commas too; none where one of them is no finite number."""
     try:
         found = [float(str(value).replace(",", ".")) for value in _values(dataset, keyword)]
     except ValueError:
@@ -306,7 +313,7 @@ def numbers_of(dataset: Dataset, keyword: str | BaseTag) -> list[float]:
 
 
 def _number(dataset: Dataset, keyword: str | BaseTag) -> float | None:
-    return next(iter(numbers_of(dataset, keyword)), None)
+    return next(iter(_numbers(dataset, keyword)), None)
 
 
 def _integer(dataset: Dataset, keyword: str | BaseTag) -> int | None:
@@ -316,7 +323,7 @@ def _integer(dataset: Dataset, keyword: str | BaseTag) -> int | None:
 
 def _codes(dataset: Dataset, keyword: str) -> tuple[Coded, ...]:
     found = (
-        Coded(term_of(item, "CodeValue"), term_of(item, "CodeMeaning"))
+        Coded(_term(item, "CodeValue"), _term(item, "CodeMeaning"))
         for item in _items(dataset, keyword)
     )
     return tuple(found)
@@ -331,7 +338,7 @@ def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
 
 def _luts(dataset: Dataset, keyword: str) -> Iterator[Lut]:
     for item in _items(dataset, keyword):
-        descriptor = [int(each) for each in numbers_of(item, "LUTDescriptor")]
+        descriptor = [int(each) for each in _numbers(item, "LUTDescriptor")]
         data = _raw(item, "LUTData")
         if len(descriptor) == 3 and data is not None:
             length, first, bits = descriptor
@@ -351,21 +358,21 @@ def _padding(dataset: Dataset) -> tuple[int, int] | None:
 
 def _pixel_ratio(dataset: Dataset) -> float | None:
     for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
-        values = numbers_of(dataset, keyword)
+        values = _numbers(dataset, keyword)
         if len(values) == 2 and min(values) > 0 and max(values) <= _HIGHEST_PIXEL * min(values):
             return values[0] / values[1]
     return None
 
 
 def _shutter(dataset: Dataset) -> Shutter:
-    shapes = term_of(dataset, "ShutterShape")
+    shapes = _term(dataset, "ShutterShape")
     edges = [
         _integer(dataset, f"Shutter{edge}Edge")
         for edge in ("LeftVertical", "RightVertical", "UpperHorizontal", "LowerHorizontal")
     ]
-    center = numbers_of(dataset, "CenterOfCircularShutter")
+    center = _numbers(dataset, "CenterOfCircularShutter")
     radius = _integer(dataset, "RadiusOfCircularShutter")
-    corners = [int(each) for each in numbers_of(dataset, "VerticesOfThePolygonalShutter")]
+    corners = [int(each) for each in _numbers(dataset, "VerticesOfThePolygonalShutter")]
     left, right, upper, lower = edges
     rectangle = circle = polygon = None
     if "RECTANGULAR" in shapes and None not in (left, right, upper, lower):
