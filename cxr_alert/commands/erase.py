@@ -68,11 +68,11 @@ def _run(options: argparse.Namespace) -> None:
     else:
         say("Erased." if options.yes else "Nothing is erased without --yes.")
         say()
-        say("What this command can't reach, and how long it lies there:")
+        say("Copies that this command can't reach, with their retention:")
         facts(((f"  {where}", kept) for where, kept in lies), width=26)
     if options.yes and left:
         raise Failure(
-            "Something of it came back while it was erased. Type the same command once more."
+            "Something of the film was added while it was erased. Run the same command again."
         )
 
 

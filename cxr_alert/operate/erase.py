@@ -193,7 +193,7 @@ class Eraser:
         made_of = {each.version_id for each in film.versions if not each.marker}
         made_of |= {each.same_as or each.version for each in film.records}
         for version in sorted(made_of):
-            # Whatever is named after it: there may be a rendition for other eyes, too.
+            # All that is named after it: a film may have more than one rendition.
             name = rendition_key(film.key, version).removesuffix(".png")
             listed = self.application.s3.list_objects_v2(
                 Bucket=self.application.outputs["RenditionsBucketName"], Prefix=name

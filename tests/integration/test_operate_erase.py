@@ -104,9 +104,9 @@ def _follow(site: Site, key: str, study: str) -> None:
             UpdateExpression="SET facts = :facts",
             ExpressionAttributeValues={":facts": {k: v for k, v in vars(facts).items() if v}},
         )
-        site.cloud.s3.put_object(
-            Bucket=site.cloud.renditions_bucket, Key=rendition_key(key, record.version), Body=b"png"
-        )
+        name = rendition_key(key, record.version)
+        for each in (name, name.replace(".png", "-deep.png")):
+            site.cloud.s3.put_object(Bucket=site.cloud.renditions_bucket, Key=each, Body=b"png")
         site.entries.enlist(record, Decimal(0))
         entry = site.entries.find(film_name(key, record.version))
         assert entry
@@ -135,7 +135,7 @@ def test_it_shows_first_and_erases_only_what_is_asked_for(site: Site) -> None:
     assert status == 0
     assert "Nothing is erased without --yes." in out
     for line in (
-        *("2  versions", "1  delete marker", "2  renditions", "2  records"),
+        *("2  versions", "1  delete marker", "4  renditions", "2  records"),
         *("2  entries in the worklist", "2  reviews", "2  identities on this site"),
         *("2192 days", "30 days; the film's hash", "35 days"),
     ):
@@ -147,7 +147,7 @@ def test_it_shows_first_and_erases_only_what_is_asked_for(site: Site) -> None:
     assert status == 0
     assert site.left(FILM) == {}
     assert site.left(OTHER) == before
-    assert site.cloud.s3.list_objects_v2(Bucket=site.cloud.renditions_bucket)["KeyCount"] == 2
+    assert site.cloud.s3.list_objects_v2(Bucket=site.cloud.renditions_bucket)["KeyCount"] == 4
     assert announced(site) == []
     status, _, error = site.with_identity(FILM, "--yes")
     assert (status, error) == (
