@@ -5,7 +5,7 @@ answered when something was stored.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,14 +62,24 @@ def span(now: datetime, days: int, grace_minutes: int) -> Span:
     return Span(now - timedelta(days=days), now - timedelta(minutes=grace_minutes))
 
 
-def missing(client: WebClient, screenings: Screenings, within: Span) -> Iterator[Missing]:
-    """Yield each film of the span without its result; raises Away, Refused and AWS's own errors."""
+def missing(
+    client: WebClient,
+    screenings: Screenings,
+    within: Span,
+    derived: Callable[[str], str] | None = None,
+) -> Iterator[Missing]:
+    """Yield each film of the span without its result; raises Away, Refused and AWS's own errors.
+
+    `derived` returns the UID in the bucket of a film whose identity was kept on site.
+    """
     records = _records(screenings, within.since - _MARGIN)
     films = _films(client, within)
     for study in dict.fromkeys(film.study_uid for film in films):
         there = _results_there(client, study)
         for film in (each for each in films if each.study_uid == study):
-            record = _record_of(film, records)
+            record = _record_of(film.instance_uid, records)
+            if record is None and derived:
+                record = _record_of(derived(film.instance_uid), records)
             if record is None:
                 if film.time < within.until.strftime("%Y%m%d%H%M%S"):
                     yield Missing(film, NO_RECORD, None)
@@ -94,9 +104,9 @@ def _records(screenings: Screenings, since: datetime) -> dict[str, Record]:
     return found
 
 
-def _record_of(film: Film, records: Mapping[str, Record]) -> Record | None:
-    by_key = object_key("", film.instance_uid)  # as `receive` names it
-    return records.get(film.instance_uid) or records.get(by_key)
+def _record_of(instance_uid: str, records: Mapping[str, Record]) -> Record | None:
+    by_key = object_key("", instance_uid)  # as `receive` names it
+    return records.get(instance_uid) or records.get(by_key)
 
 
 def _expected(film: Film, record: Record) -> set[str]:

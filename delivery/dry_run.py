@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from delivery.destination import Away, Result
 from delivery.dicomweb import encoded
-from delivery.films import NothingToDeliver
+from delivery.films import NoIdentity, NothingToDeliver
 from screening.film_name import film_name
 from screening.result import Told, read_told
 from screening.upload import MalformedMessage
@@ -38,7 +38,7 @@ def write_waiting(
                     told = read_told(each["Body"])
                     _write(folder, told, build(told))
                     written += 1
-                except (MalformedMessage, NothingToDeliver, Away):
+                except (MalformedMessage, NothingToDeliver, NoIdentity, Away):
                     failed += 1
     finally:
         for handle in held:

@@ -1,6 +1,9 @@
-"""A result in all its forms, from the record in the table and the film's header in the bucket."""
+"""A result in all its forms, from the record in the table and the film's header in the bucket.
 
-from dataclasses import dataclass
+Where a film's identity was kept on site, the header comes from there: the bucket's copy has none.
+"""
+
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -10,6 +13,9 @@ from aws.errors import AWS_ERRORS, name_of
 from aws.screenings_table import Screenings
 from delivery.destination import Away, Result
 from delivery.settings import Results
+from imaging.derived_uid import METHOD
+from intake.bucket import DIGEST
+from intake.identities import Identities
 from results.fhir import bundle
 from results.header import UnreadableHeader, read_header
 from results.hl7 import message
@@ -31,15 +37,28 @@ class NothingToDeliver(Exception):
     """There is no result, or none that belongs to a patient; the message says why."""
 
 
+class NoIdentity(Exception):
+    """The film's identity is not on site, so its result waits; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The first bytes of a film, or all of them, and the digest that `receive` put beside them."""
+
+    data: bytes
+    digest: str
+
+
 @dataclass(frozen=True)
 class Films:
     screenings: Screenings
     s3: "S3Client"
     settings: Results
     renditions: str | None = None  # the bucket with pictures of DICOM films, where it may be read
+    identities: Identities | None = field(default=None, repr=False)
 
     def result(self, told: Told) -> Result:
-        """Build what a message tells of; raises Away (of AWS) or NothingToDeliver."""
+        """Build what a message tells of; raises Away (of AWS), NothingToDeliver or NoIdentity."""
         try:
             stored = self.screenings.find(told.key, told.version)
         except TryAgain as error:
@@ -80,21 +99,42 @@ class Films:
             raise Away(f"the rendition could not be read: {name_of(error)}") from None
 
     def _header(self, record: Record) -> Dataset | None:
-        """Return the film's header, None where it has none; raises NothingToDeliver, Away."""
-        start = self._bytes(record, _HEADER_BYTES)
-        if format_of(start) is not Format.DICOM:
-            return None
-        try:
-            return read_header(start)
-        except UnreadableHeader:
-            if len(start) < _HEADER_BYTES:
-                return None
-        try:
-            return read_header(self._bytes(record, None))
-        except UnreadableHeader:
-            return None
+        """Return the film's header, None where it has none.
 
-    def _bytes(self, record: Record, most: int | None) -> bytes:
+        Raises NothingToDeliver, NoIdentity, Away.
+        """
+        start = self._start(record, _HEADER_BYTES)
+        if format_of(start.data) is not Format.DICOM:
+            return None
+        try:
+            header = read_header(start.data)
+        except UnreadableHeader:
+            if len(start.data) < _HEADER_BYTES:
+                return None
+            try:
+                header = read_header(self._start(record, None).data)
+            except UnreadableHeader:
+                return None
+        if header.get("DeidentificationMethod") == METHOD:
+            return self._identity(record, start.digest)
+        return header
+
+    def _identity(self, record: Record, digest: str) -> Dataset:
+        """Return the header that was kept on site when the film was received."""
+        if self.identities is None:
+            raise NoIdentity(
+                "its identity was kept on site; name the identity file by keep_identity in "
+                "[results]"
+            )
+        kept = self.identities.find(record.key, digest)
+        if kept is None:
+            raise NoIdentity(
+                "keep_identity's file does not hold its identity; it must be the file that "
+                "`receive` writes"
+            )
+        return read_header(kept)
+
+    def _start(self, record: Record, most: int | None) -> _Start:
         upload = record.upload
         which: dict[str, str] = (
             {"VersionId": upload.version_id}
@@ -106,7 +146,7 @@ class Films:
         try:
             found = self.s3.get_object(Bucket=upload.bucket, Key=upload.key, **which)  # type: ignore[arg-type]
             with found["Body"]:
-                return found["Body"].read()
+                return _Start(found["Body"].read(), found["Metadata"].get(DIGEST, ""))
         except ClientError as error:
             if name_of(error) in _GONE | {"PreconditionFailed", "412"}:
                 raise NothingToDeliver("the film was deleted, and its patient with it") from None

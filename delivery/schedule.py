@@ -11,7 +11,7 @@ from delivery.arrivals import Missing, missing, span
 from delivery.destination import Away, Refused
 from delivery.metrics import Metrics
 from delivery.settings import Arrivals, Settings
-from delivery.setup import client
+from delivery.setup import client, identities
 from delivery.web import WebClient
 from screening.clock import now
 from screening.errors import Mistake
@@ -29,7 +29,10 @@ def look(settings: Settings, days: int | None = None) -> list[Missing]:
     asked = settings.arrivals or Arrivals()
     within = span(now(), days or asked.days, asked.grace_minutes)
     screenings = Screenings(client("dynamodb"), settings.aws.table)
-    return list(missing(WebClient(settings.dicomweb), screenings, within))
+    kept = identities(settings)
+    return list(
+        missing(WebClient(settings.dicomweb), screenings, within, kept.derived if kept else None)
+    )
 
 
 def deliver_anew(settings: Settings, found: Sequence[Missing]) -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from aws.errors import AWS_ERRORS, name_of
 from delivery.destination import Away, Destination, Refused, Result, Session
-from delivery.films import NothingToDeliver
+from delivery.films import NoIdentity, NothingToDeliver
 from delivery.metrics import Metrics
 from screening.result import Told, read_told
 from screening.upload import MalformedMessage
@@ -86,7 +86,7 @@ class _Work:
 
 
 class Sender:
-    """`build` makes a result of what a message tells; it raises Away and NothingToDeliver."""
+    """`build` makes a message's result, or raises Away, NothingToDeliver or NoIdentity."""
 
     def __init__(
         self,
@@ -166,6 +166,13 @@ class Sender:
             except Away as error:
                 logger.warning("Result %s waits: %s.", told.log_id, error)
                 self._postpone(message, self.first_wait)
+            except NoIdentity as reason:
+                # It stays in the queue: the identity file may be put back.
+                progress = self._progress.setdefault(told, Progress())
+                progress.refusals += 1
+                logger.warning("Result %s waits: %s.", told.log_id, reason)
+                self.metrics.count("ResultsFailed")
+                self._postpone(message, self._wait(progress.refusals))
             except Exception as error:  # noqa: BLE001 - no film may stop the others
                 # No trace: it may quote the header.
                 self._not_built(message, told, type(error).__name__)

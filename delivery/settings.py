@@ -28,6 +28,8 @@ class Aws:
 class Results:
     report: Literal["3d", "comprehensive"] = "3d"
     without_patient: bool = False
+    keep_identity: Path | None = None
+    identity_key: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,9 @@ def _check(made: object, where: str) -> None:
                 raise Mistake(f"{where}: {made.authentication} authentication needs secret_file.")
             if made.authentication == "sigv4" and made.region is None:
                 raise Mistake(f"{where}: sigv4 needs region.")
+        case Results():
+            if made.identity_key and not made.keep_identity:
+                raise Mistake(f"{where}: identity_key is the key of keep_identity's file.")
         case Arrivals():
             if not (1 <= made.days <= 29 and made.every_minutes > 0 and made.grace_minutes >= 0):
                 raise Mistake(f"{where}: days go from 1 to 29, minutes are not negative.")

@@ -15,6 +15,8 @@ from delivery.mllp import MllpDestination
 from delivery.pacs import PacsDestination
 from delivery.sender import Sender
 from delivery.settings import Settings
+from intake.identities import Identities, IdentitiesRefused, open_identities
+from screening.errors import Mistake
 
 _CONFIG = Config(
     connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3}
@@ -40,8 +42,22 @@ def destinations(settings: Settings) -> list[Destination]:
 
 
 def films(settings: Settings) -> Films:
+    """Return what builds results; raises Mistake where identities can't be read."""
     screenings = Screenings(client("dynamodb"), settings.aws.table)
-    return Films(screenings, client("s3"), settings.results, settings.aws.renditions)
+    return Films(
+        screenings, client("s3"), settings.results, settings.aws.renditions, identities(settings)
+    )
+
+
+def identities(settings: Settings) -> Identities | None:
+    """Return the identities that were kept on site, if there are any; raises Mistake."""
+    kept = settings.results
+    if kept.keep_identity is None:
+        return None
+    try:
+        return open_identities(kept.keep_identity, kept.identity_key, make=False)
+    except IdentitiesRefused as error:
+        raise Mistake(f"keep_identity in [results]: {error}") from None
 
 
 def metrics(settings: Settings) -> Metrics:

@@ -1,4 +1,7 @@
-"""Renders films in worker processes, so that a hostile file costs one try and nothing else.
+"""Reads films in worker processes, so that a hostile file costs one try and nothing else.
+
+What is done with a film is a task: it is rendered, or taken apart into a copy without identity and
+the identity.
 
 A supervisor process starts once and has everything imported. For each film it forks a worker with
 limits on memory and time, which reads the one film, answers and ends. The supervisor's environment
@@ -8,6 +11,8 @@ multiprocessing's queues.
 
 Run as a program, this module is the supervisor. Each message on the pipes is its length in eight
 bytes and that many bytes: in, a film; out, a JSON line about it, and the PNG after that.
+
+A film to be taken apart comes after a JSON line, and its answer's line before the two files.
 
 System calls are not filtered: libseccomp and its bindings are LGPL, Lambda's kernel has no
 Landlock, and a filter of our own would be one more thing to get wrong.
@@ -27,6 +32,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
@@ -46,8 +52,21 @@ _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
 _TRIES = 2  # of a worker that is killed from outside, as where memory is short
 
 
+class Task(StrEnum):
+    RENDER = "render"
+    DEIDENTIFY = "deidentify"
+
+
 class RefusedInSandbox(NotReadable):
     """What the worker answered about the film: a code and a sentence."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class NotTakenApart(NotReadable):
+    """Why a film can't be taken apart: a code and a sentence."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -64,11 +83,24 @@ class Limits:
     seconds: float = SECONDS
 
 
+@dataclass(frozen=True)
+class Apart:
+    """A film's copy without identity, and the identity, both DICOM files.
+
+    `study_uid` is the one in the copy.
+    """
+
+    copy: bytes
+    identity: bytes
+    study_uid: str
+
+
 class Sandbox:
     """A supervisor and the pipes to it; for one thread at a time. Starts it when first needed."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, task: Task = Task.RENDER) -> None:
         self.limits = limits or Limits()
+        self.task = task
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -77,7 +109,7 @@ class Sandbox:
             return
         self.close()
         self._supervisor = subprocess.Popen(
-            [sys.executable, "-m", "imaging.sandbox", json.dumps(vars(self.limits))],
+            [sys.executable, "-m", "imaging.sandbox", self.task, json.dumps(vars(self.limits))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # where libraries would quote the patient
@@ -87,6 +119,14 @@ class Sandbox:
 
     def render(self, data: bytes) -> Rendition:
         """Return the film's rendition; raise NotReadable, or SandboxBroke where to try again."""
+        return _understood(self._ask(data))
+
+    def deidentify(self, data: bytes, key: bytes, instance_uid: str) -> Apart:
+        """Take a film apart as imaging/dicom/deidentified.py does; raises as `render` does."""
+        line = json.dumps({"key": key.hex(), "instance_uid": instance_uid})
+        return _understood_apart(self._ask(line.encode() + b"\n" + data))
+
+    def _ask(self, data: bytes) -> bytes:
         self.start()
         supervisor = self._supervisor
         if supervisor is None or supervisor.stdin is None or supervisor.stdout is None:
@@ -94,11 +134,10 @@ class Sandbox:
         deadline = time.monotonic() + START_SECONDS + self.limits.seconds
         try:
             _send(supervisor.stdin, data)
-            answer = _receive(supervisor.stdout, deadline)
+            return _receive(supervisor.stdout, deadline)
         except (OSError, EOFError, TimeoutError):
             self.close()
             raise SandboxBroke("The decoder broke down; it is started anew.") from None
-        return _understood(answer)
 
     def close(self) -> None:
         """End the supervisor, and with it any worker."""
@@ -128,6 +167,15 @@ def _understood(answer: bytes) -> Rendition:
     if "reason" in said:
         raise RefusedInSandbox(said["code"], said["reason"])
     return Rendition(png, facts_from(said["facts"]) if said["facts"] else None)
+
+
+def _understood_apart(answer: bytes) -> Apart:
+    line, _, files = answer.partition(b"\n")
+    said = json.loads(line)
+    if "reason" in said:
+        raise NotTakenApart(said["code"], said["reason"])
+    split = said["identity"]
+    return Apart(files[split:], files[:split], said["study_uid"])
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:
@@ -175,6 +223,22 @@ def _answer_to(data: bytes) -> bytes:
         return json.dumps({"failure": "it may open no file"}).encode() + b"\n"
     facts = plain(rendition.facts) if rendition.facts else None
     return json.dumps({"facts": facts}).encode() + b"\n" + rendition.png
+
+
+def _apart(data: bytes) -> bytes:
+    """Return a worker's answer about a film that is to be taken apart."""
+    from imaging.dicom.deidentified import deidentify
+
+    line, _, film = data.partition(b"\n")
+    asked = json.loads(line)
+    try:
+        made = deidentify(film, bytes.fromhex(asked["key"]), asked["instance_uid"])
+    except NotReadable as refusal:
+        return _refusal(refusal.code, str(refusal))
+    except MemoryError:
+        return _too_large()
+    said = {"study_uid": made.study_uid, "identity": len(made.identity)}
+    return json.dumps(said).encode() + b"\n" + made.identity + made.copy
 
 
 def _too_large() -> bytes:
@@ -254,7 +318,7 @@ def _confine(limits: Limits) -> None:
         resource.setrlimit(limit, (0, 0))
 
 
-def _import_all() -> None:
+def _import_all(task: Task) -> None:
     """Import what renders, and what libraries would import at the first film: workers can't.
 
     Here only: the process that starts a sandbox does without the codecs.
@@ -264,7 +328,10 @@ def _import_all() -> None:
     from PIL import Image
     from pydicom.charset import python_encoding
 
-    import imaging.rendition  # noqa: F401
+    if task is Task.RENDER:
+        import imaging.rendition
+    else:
+        import imaging.dicom.deidentified  # noqa: F401
 
     Image.preinit()
     imagecodecs.packbits_decode  # noqa: B018 - imported as it is asked for
@@ -273,15 +340,16 @@ def _import_all() -> None:
             codecs.lookup(encoding)
 
 
-def _supervise(limits: Limits) -> None:
-    _import_all()
+def _supervise(limits: Limits, task: Task) -> None:
+    _import_all(task)
+    work = _answer_to if task is Task.RENDER else _apart
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
     while header := incoming.read(_LENGTH.size):
         (length,) = _LENGTH.unpack(header)
         data = incoming.read(length)
-        _send(outgoing, _supervised(data, limits, _answer_to))
+        _send(outgoing, _supervised(data, limits, work))
         del data
 
 
 if __name__ == "__main__":
-    _supervise(Limits(**json.loads(sys.argv[1])))
+    _supervise(Limits(**json.loads(sys.argv[2])), Task(sys.argv[1]))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".dcm"
 FIRST_WAIT_SECONDS = 0.5
-_DIGEST = "sha256"  # in the object's metadata
+DIGEST = "sha256"  # in the object's metadata
 # There is an object, or it was written or deleted at the same moment.
 _CHANGED = {
     "PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404",
@@ -180,7 +180,7 @@ class Bucket:
             if code in _CHANGED:
                 return {"IfNoneMatch": "*"}
             raise
-        same = there["Metadata"].get(_DIGEST) == film.digest
+        same = there["Metadata"].get(DIGEST) == film.digest
         return None if same else {"IfMatch": there["ETag"]}
 
     def _put(self, film: Film, condition: Mapping[str, Any]) -> None:
@@ -190,7 +190,7 @@ class Bucket:
                 Key=film.key,
                 Body=body,
                 ContentType="application/dicom",
-                Metadata={_DIGEST: film.digest},
+                Metadata={DIGEST: film.digest},
                 **condition,
             )
 

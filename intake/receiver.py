@@ -3,7 +3,8 @@
 Success is answered only once S3 has the film. Until then the sender still has it, is told so, and
 sends it again. The object's key follows from the SOP instance, so the same film sent twice is one
 version, and a corrected one the next. Films are never parsed here: that is for `render`, whose
-decoder is confined.
+decoder is confined. With `identities`, a confined process makes the copy that the bucket gets, and
+the identity stays in an encrypted file.
 """
 
 import logging
@@ -22,7 +23,9 @@ from pydicom.uid import (
 )
 from pynetdicom import AE
 
+from intake.apart import Apart, NotKept
 from intake.bucket import Bucket, BucketAway, Film, object_key
+from intake.identities import Identities
 from intake.server import BoundedServer, Bounds, make_server
 from intake.spool import IncomingFilm, Refusal, Spool
 
@@ -49,8 +52,13 @@ class Settings:
 
 
 class Receiver:
-    def __init__(self, settings: Settings, s3: "S3Client") -> None:
+    """With `identities`, patient identity is kept there and the bucket gets copies without it."""
+
+    def __init__(
+        self, settings: Settings, s3: "S3Client", identities: Identities | None = None
+    ) -> None:
         self.settings = settings
+        self.apart = Apart(identities, settings.prefix) if identities else None
         self.bucket = Bucket(s3, settings.bucket, settings.patience)
         self.spool = Spool(settings.spool, settings.spool_bytes)
         self._server: BoundedServer | None = None
@@ -72,16 +80,26 @@ class Receiver:
             self._server.shutdown()
             self._server = None
         self.spool.close()
+        if self.apart:
+            self.apart.close()
 
     def _store(self, film: IncomingFilm, instance_uid: str, sender: str) -> Refusal | None:
         """Put a film into the bucket, with one line in the log, or say why not."""
-        key = object_key(self.settings.prefix, instance_uid)
+        key = (
+            self.apart.key_of(instance_uid)
+            if self.apart
+            else object_key(self.settings.prefix, instance_uid)
+        )
         began, size, cause = time.monotonic(), film.size / 2**20, ""
         try:
-            file = film.whole()
+            file, digest = film.whole(), film.digest
             refusal = film.refusal
+            if file is not None and self.apart:
+                digest = self.apart.keep(film, file, instance_uid)
             if file is not None:
-                new = self.bucket.store(Film(file, key, film.digest))
+                new = self.bucket.store(Film(file, key, digest))
+        except NotKept as refused:
+            refusal = refused.refusal
         except BucketAway as error:
             refusal, cause = Refusal.S3_AWAY, f" ({error})"
         except Exception as error:  # noqa: BLE001 - its words may hold what the sender sent

@@ -29,6 +29,9 @@ class Refusal(Enum):
     SPOOL_BROKEN = (OUT_OF_RESOURCES, "The spool can't be written. Send the film again.")
     S3_AWAY = (OUT_OF_RESOURCES, "S3 took no film in time. Send the film again later.")
     FAILED = (OUT_OF_RESOURCES, "The receiver failed. Send the film again later.")
+    BURNED_IN = (CANNOT_UNDERSTAND, "Its pixels may name the patient (BurnedInAnnotation YES).")
+    OVERLAY = (CANNOT_UNDERSTAND, "An overlay among its pixels may name the patient.")
+    UNREADABLE = (CANNOT_UNDERSTAND, "The file can't be read, so no copy of it can be made.")
 
     def __init__(self, status: int, reason: str) -> None:
         self.status = status
@@ -143,6 +146,20 @@ class IncomingFilm:
             self._refuse(Refusal.SPOOL_BROKEN)
             return None
         return Path(self._file.name)
+
+    def replace(self, data: bytes) -> Path:
+        """Put other bytes in the film's place, which are not written where there is no room."""
+        file = self.whole()
+        if file is None or self._file is None:
+            raise OSError
+        if not self._spool.reserve(max(len(data) - self.size, 0)):
+            raise OSError
+        self.size = max(len(data), self.size)
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(data)
+        self._file.flush()
+        return file
 
     @property
     def digest(self) -> str:

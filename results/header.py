@@ -55,6 +55,7 @@ _OPTIONAL = (
     "Modality",
 )
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+_METHOD = "DeidentificationMethod"  # set in copies whose identity was kept on site
 _FORMS = {
     "StudyTime": r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?",
     "Modality": r"[A-Z]{2,16}",
@@ -64,7 +65,9 @@ _FORMS = {
 }
 _UID = re.compile(r"[0-9.]{1,64}")
 _IMAGES = "Image Storage"  # in the name of every SOP class that a report may show as an image
-_TAGS = [Tag(keyword) for keyword in ("SpecificCharacterSet", *_REQUIRED, *_OPTIONAL, *_UIDS)]
+_TAGS = [
+    Tag(keyword) for keyword in ("SpecificCharacterSet", _METHOD, *_REQUIRED, *_OPTIONAL, *_UIDS)
+]
 
 
 class UnreadableHeader(Exception):

@@ -9,6 +9,7 @@ import socket
 import threading
 from pathlib import Path
 
+from cxr_alert.commands.identify import add_identities, identities_of
 from cxr_alert.options import Commands, add_command, whole_number
 from screening.config import BUCKET
 from screening.errors import Mistake
@@ -48,6 +49,10 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--patience", type=whole_number, default=20, help="seconds to wait for S3 (%(default)s)"
     )
+    add_identities(
+        command,
+        "encrypted file that keeps the patients' identity; the bucket gets copies without it",
+    )
     command.add_argument("--certificate", type=Path, help="for TLS, with --key")
     command.add_argument("--key", type=Path, help="of the certificate")
     command.add_argument("--senders-ca", type=Path, help="whose certificates senders must have")
@@ -85,7 +90,8 @@ def _run(options: argparse.Namespace) -> None:
             if options.certificate
             else None
         )
-        receiver = Receiver(settings, make_client(options.patience))
+        identities = identities_of(options, make=True)
+        receiver = Receiver(settings, make_client(options.patience), identities)
         receiver.spool.open()
         receiver.bucket.check(options.prefix)
     except (TlsRefused, BucketRefused) as error:
@@ -103,6 +109,11 @@ def _run(options: argparse.Namespace) -> None:
     ended = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: ended.set())
+    if options.keep_identity:
+        print(
+            f"Patient identity stays in {options.keep_identity}. Keep a copy of its key apart from "
+            "it: without the key, no result can be delivered."
+        )
     print(f"{options.title} listens at {options.host}:{port}; Ctrl-C ends it.", flush=True)
     ended.wait()
     receiver.stop()

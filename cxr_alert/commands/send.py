@@ -79,8 +79,9 @@ def _send(settings: "Settings") -> int:
 def _check(settings: "Settings") -> int:
     from delivery.destination import Away, Refused
     from delivery.dicomweb import DicomwebDestination
-    from delivery.setup import client, destinations
+    from delivery.setup import client, destinations, identities
 
+    identities(settings)
     client("sqs").get_queue_attributes(QueueUrl=settings.aws.queue, AttributeNames=["QueueArn"])
     print("queue: answers")
     asked = destinations(settings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Application:
+    """`parameters` are those that its stacks were deployed with."""
+
     outputs: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -121,14 +124,20 @@ class Application:
 
 @contextmanager
 def open_application(
-    stack: str, *, worklist: bool = False, results: bool = False
+    stack: str,
+    *,
+    worklist: bool = False,
+    worklist_if_deployed: bool = False,
+    results: bool = False,
 ) -> Iterator[Application]:
     """The application of a stack; an error of AWS meanwhile becomes one sentence."""
     try:
         found = find_with_worklist(stack) if worklist else find(stack)
+        if worklist_if_deployed:
+            found = _with(found, _find(f"{stack}-worklist"))
         if results:  # where its stack is deployed, and the caller has its policy
-            also = _outputs(f"{stack}-results", or_none=("ValidationError", "AccessDenied"))
-            found = Application(found.outputs | (also or {}))
+            codes = ("ValidationError", "AccessDenied")
+            found = _with(found, _find(f"{stack}-results", or_none=codes))
         yield found
     except NoRegionError:
         raise Mistake(f"No AWS region is set. {_SETTINGS}") from None
@@ -175,32 +184,37 @@ def _is_local(address: str) -> bool:
 
 def find(stack_name: str) -> Application:
     """Return the application that was deployed under that name."""
-    outputs = _outputs(stack_name)
-    if outputs is None:
+    found = _find(stack_name)
+    if found is None:
         raise Mistake(
             f"There is no stack {stack_name} in {boto3.session.Session().region_name}. Name "
             f"another with --stack. {_SETTINGS}"
         )
-    if "UploadsQueueUrl" not in outputs:
+    if "UploadsQueueUrl" not in found.outputs:
         raise Mistake(f"The stack {stack_name} is not CXR Alert, or its deployment is not done.")
-    return Application(outputs)
+    return found
 
 
 def find_with_worklist(stack_name: str) -> Application:
     """Return the application of that name, with the outputs of its worklist's stack as well."""
     found = find(stack_name)
-    outputs = _outputs(f"{stack_name}-worklist")
-    if outputs is None:
+    worklist = _find(f"{stack_name}-worklist")
+    if worklist is None:
         raise Mistake(
             f"There is no stack {stack_name}-worklist; deploy the worklist first: "
             "sam build --config-env worklist && sam deploy --config-env worklist."
         )
-    return Application(found.outputs | outputs)
+    return _with(found, worklist)
 
 
-def _outputs(
-    stack_name: str, or_none: Sequence[str] = ("ValidationError",)
-) -> dict[str, str] | None:
+def _with(found: Application, more: Application | None) -> Application:
+    if more is None:
+        return found
+    # What two stacks have by one name is the application's.
+    return Application(found.outputs | more.outputs, more.parameters | found.parameters)
+
+
+def _find(stack_name: str, or_none: Sequence[str] = ("ValidationError",)) -> Application | None:
     client: Any = boto3.client("cloudformation")
     try:
         (stack,) = client.describe_stacks(StackName=stack_name)["Stacks"]
@@ -208,4 +222,7 @@ def _outputs(
         if error.response["Error"]["Code"] not in or_none:
             raise
         return None
-    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    return Application(
+        {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
+        {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])},
+    )

@@ -44,8 +44,8 @@ class Screenings:
     and its answer is lost, botocore repeats it, and the second meets the first one's record: who
     made the claim tells that record from another invocation's.
 
-    What the function calls raises TryAgain. What only an operator calls (`of_key`, `latest`, `all`)
-    raises AWS's own errors, which say more to whoever can mend it.
+    What the function calls raises TryAgain. What only an operator calls (`of_key`, `latest`, `all`,
+    `erase`) raises AWS's own errors, which say more to whoever can mend it.
     """
 
     client: "DynamoDBClient"
@@ -214,6 +214,10 @@ class Screenings:
             "ExpressionAttributeValues": {":key": {"S": key}},
             "ConsistentRead": True,
         }
+
+    def erase(self, key: str, version: str) -> None:
+        """Delete an upload's record; what only `cxr-alert erase` does."""
+        self.client.delete_item(TableName=self.table, Key=_key(key, version))
 
     def latest(self, finding: Finding, count: int) -> list[Record]:
         """Return the last `count` films with a finding, the newest first; no test films."""

@@ -10,7 +10,7 @@ import logging
 import math
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -25,6 +25,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
+from pydicom.valuerep import PersonName
 
 from imaging.dicom.refused import Refused
 from screening.formats import DICOM_PREFIX_BYTES, has_dicom_prefix
@@ -149,8 +150,34 @@ class Header:
     pixel_words: bool  # stored as 16-bit words, which matters in big endian
 
 
+@dataclass(frozen=True)
+class Tags:
+    """Some tags of a file, its transfer syntax, and the class of instance that its meta names."""
+
+    dataset: Dataset
+    syntax: str
+    media_class: str
+
+    def text(self, keyword: str) -> str:
+        """Return a tag's first printable text; empty where it has none."""
+        return _text(self.dataset, keyword)
+
+    def term(self, keyword: str) -> str:
+        """Return all of a tag's text in capitals."""
+        return _term(self.dataset, keyword)
+
+    def numbers(self, keyword: str | BaseTag) -> list[float]:
+        """Return the numbers of a tag; none where one of them is no number."""
+        return _numbers(self.dataset, keyword)
+
+
 def read_header(data: bytes) -> Header:
     """Read a DICOM file, with or without its preamble. Raises Refused."""
+    return header_of(read_tags(data))
+
+
+def read_tags(data: bytes, more: Iterable[BaseTag] = ()) -> Tags:
+    """Read the tags of a header, and `more`. Raises Refused."""
     file = BytesIO(data)
     if has_dicom_prefix(data):
         file.seek(DICOM_PREFIX_BYTES)
@@ -170,20 +197,22 @@ def read_header(data: bytes) -> Header:
         file,
         is_implicit_VR=syntax == ImplicitVRLittleEndian,
         is_little_endian=syntax != ExplicitVRBigEndian,
-        specific_tags=_TAGS,  # type: ignore[arg-type]
+        specific_tags=[*_TAGS, *more],
     )
     if not len(dataset):
         # What pydicom leaves of a file that ends in the middle of its pixels.
         raise Refused(Code.BROKEN)
-    return _header(dataset, syntax, _text(meta, "MediaStorageSOPClassUID"))
+    return Tags(dataset, syntax, _text(meta, "MediaStorageSOPClassUID"))
 
 
-def _header(dataset: Dataset, syntax: str, media_class: str) -> Header:
+def header_of(tags: Tags) -> Header:
+    """Return what the tags say, as named fields."""
+    dataset = tags.dataset
     pixels = _raw(dataset, "PixelData")
     return Header(
-        syntax=syntax,
+        syntax=tags.syntax,
         directory=_DIRECTORY_RECORDS in dataset,
-        sop_class=_text(dataset, "SOPClassUID") or media_class,
+        sop_class=_text(dataset, "SOPClassUID") or tags.media_class,
         modality=_term(dataset, "Modality"),
         intent=_term(dataset, "PresentationIntentType"),
         study_uid=_text(dataset, "StudyInstanceUID"),
@@ -249,6 +278,8 @@ def _values(dataset: Dataset, keyword: str | BaseTag) -> list[Any]:
         return [each for each in found.rstrip("\x00 ").split("\\") if each.strip()]
     if found is None or isinstance(found, Dataset):
         return []
+    if isinstance(found, PersonName):
+        return [found]
     if isinstance(found, int | float) or not hasattr(found, "__iter__"):
         return [found]
     return list(found)[:1024]

@@ -169,7 +169,7 @@ def decode(header: Header, layout: Layout) -> Samples:
         return _plain(header, layout)
     if not (syntax in JPEGS or syntax in JPEG_2000S or syntax == RLELossless):
         raise Refused(Code.KIND)
-    stream = _fragments(header.pixels)
+    stream = fragments_of(header.pixels)
     if syntax == RLELossless:
         return _of_runs(stream, layout)
     end = stream.rfind(_END)
@@ -193,8 +193,8 @@ def decode(header: Header, layout: Layout) -> Samples:
     return _as_stored(stored, layout)
 
 
-def _fragments(pixels: bytes) -> bytes:
-    """The fragments of the only frame, joined; whatever the offset table before them says."""
+def fragments_of(pixels: bytes) -> bytes:
+    """Return the only frame's fragments, joined; whatever the offset table before them says."""
     items, place = [], 0
     while pixels[place : place + 4] == _ITEM:
         (length,) = struct.unpack_from("<I", pixels, place + 4)

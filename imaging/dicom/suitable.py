@@ -45,10 +45,10 @@ def check_suitable(header: Header) -> None:
         raise Refused(Code.BODY_PART, tag)
     if header.float_pixels:
         raise Refused(Code.KIND)
-    if not header.pixels:
-        raise Refused(Code.NO_PIXELS)
     if header.frames != 1:
         raise Refused(Code.FRAMES)
+    if not header.pixels:
+        raise Refused(Code.NO_PIXELS)
 
 
 def _check_kind(header: Header) -> None:

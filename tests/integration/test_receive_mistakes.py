@@ -152,3 +152,14 @@ def test_certificates(refused: Refused, tmp_path: Path) -> None:
     assert "no certificate" in said(own.file, own.key_file, "--senders-ca", str(nothing))
     assert "needs both" in refused("--certificate", str(own.file))
     assert "needs --certificate" in refused("--senders-ca", str(missing))
+
+
+def test_a_file_of_identities(refused: Refused, tmp_path: Path) -> None:
+    file, key = tmp_path / "identities", tmp_path / "identities.key"
+    assert "--identity-key is the key of" in refused("--identity-key", str(key))
+    nowhere = str(tmp_path / "nowhere" / "identities")
+    assert "No such file or directory" in refused("--keep-identity", nowhere)
+    file.touch(mode=0o600)
+    assert f"The key {key} of {file} is missing" in refused("--keep-identity", str(file))
+    key.write_bytes(b"readable for all")
+    assert f"Type `chmod 600 {key}`" in refused("--keep-identity", str(file))

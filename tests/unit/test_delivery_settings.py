@@ -44,6 +44,7 @@ def test_the_example_can_be_read_and_names_every_key() -> None:
         (AWS + '[fhir]\nurl = "https://x"\nauthentication = "sigv4"\n', "sigv4 needs region"),
         (AWS + '[fhir]\nurl = "https://x"\nauthentication = "oauth"\n', "must be one of"),
         (AWS + ENGINE + "[arrivals]\n", "needs [dicomweb]"),
+        (AWS + ENGINE + '[results]\nidentity_key = "k"\n', "is the key of keep_identity's file"),
         (AWS + '[pacs]\nhost = "h"\nport = 104\ntitle = "much too long a title"\n', "no AE title"),
         ("pacs = 1\n" + AWS, "pacs must be a table"),
     ],

@@ -1,4 +1,4 @@
-"""The two operator policies allow what commands and runbook ask for, and no more of films."""
+"""The policies of operators and of whoever erases allow what commands ask for, and no more."""
 
 import ast
 import re
@@ -87,8 +87,31 @@ NEEDED_BY_WORKLIST: dict[str, list[str]] = {
     "lambda:GetFunctionConfiguration": _of(
         WORKLIST, "WorklistFunction EnlistFunction RemindFunction"
     ),
-    "logs:FilterLogEvents": _of(WORKLIST, "Log"),
+    "logs:FilterLogEvents": _of(WORKLIST, "Log AccessLog"),
     "sqs:PurgeQueue": _of(WORKLIST, "NotEnlistedQueue"),
+}
+# What `erase` asks for.
+NEEDED_TO_ERASE: dict[str, list[str]] = {
+    "cloudformation:DescribeStacks": [f"{_STACKS}/*", f"{_STACKS}-worklist/*"],
+    "dynamodb:DeleteItem": _of(APPLICATION, "ScreeningsTable"),
+    "dynamodb:Query": _of(APPLICATION, "ScreeningsTable"),
+    "dynamodb:Scan": _of(APPLICATION, "ScreeningsTable"),
+    "kms:Decrypt": _of(APPLICATION, "Key"),
+    "logs:CreateLogStream": _of(APPLICATION, "Log"),
+    "logs:PutLogEvents": _of(APPLICATION, "Log"),
+    "s3:DeleteObject": [
+        *_of(APPLICATION, "UploadsBucket", "/film.dcm"),  # DeleteObjects asks for it always
+        *_of(APPLICATION, "RenditionsBucket", "/film.png"),
+    ],
+    "s3:DeleteObjectVersion": _of(APPLICATION, "UploadsBucket", "/film.dcm"),
+    "s3:ListBucket": _of(APPLICATION, "RenditionsBucket"),
+    "s3:ListBucketVersions": _of(APPLICATION, "UploadsBucket"),
+}
+NEEDED_TO_ERASE_IN_WORKLIST: dict[str, list[str]] = {
+    "dynamodb:DeleteItem": _of(WORKLIST, "EntriesTable ReviewsTable"),
+    "dynamodb:GetItem": _of(WORKLIST, "EntriesTable"),
+    "dynamodb:Query": _of(WORKLIST, "ReviewsTable"),
+    "kms:Decrypt": ["imported KeyArn"],
 }
 # Beyond what anybody asks for: films, reviews and other stacks are not the operators' to change.
 BEYOND = {
@@ -101,12 +124,25 @@ BEYOND = {
     "logs:FilterLogEvents": f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/cxr-alert-test:*",
     "sagemaker:InvokeEndpoint": f"{_ENDPOINT}-other",
 }
+# Whoever erases films sees none, and writes nothing but that it was done.
+BEYOND_ERASING = {
+    "s3:GetObject": f"{arn(APPLICATION, 'UploadsBucket')}/film.dcm",
+    "s3:GetObjectVersion": f"{arn(APPLICATION, 'UploadsBucket')}/film.dcm",
+    "s3:PutObject": f"{arn(APPLICATION, 'UploadsBucket')}/film.dcm",
+    "dynamodb:PutItem": arn(WORKLIST, "ReviewsTable"),
+    "dynamodb:UpdateItem": arn(APPLICATION, "ScreeningsTable"),
+    "logs:FilterLogEvents": arn(APPLICATION, "Log"),
+    "cloudformation:DescribeStacks": f"{_STACKS}-test/*",
+    "sqs:ReceiveMessage": arn(APPLICATION, "UploadsQueue"),
+}
 # Operations that AWS checks by actions of other names.
 _ACTIONS = {
     "DeleteMessageBatch": ("sqs:DeleteMessage",),
+    "DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
     "GetObject": ("s3:GetObject", "s3:GetObjectVersion"),
     "HeadObject": ("s3:GetObject", "s3:GetObjectVersion"),
     "DeleteObject": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    "ListObjectsV2": ("s3:ListBucket",),
     "ListObjectVersions": ("s3:ListBucketVersions",),
     "SendMessageBatch": ("sqs:SendMessage",),
 }
@@ -118,15 +154,38 @@ _SERVICES = (
 _NOT_OPERATIONS = {"invoke", "search", "transact_write_items"}
 
 
+_ERASE = ROOT / "cxr_alert" / "operate" / "erase.py"  # has policies of its own
+# An administrator's work, done once, with rights on all of CloudFormation.
+_ADOPT = ROOT / "cxr_alert" / "operate" / "adopt_worklist.py"
+_OPERATE = [each for each in _ERASE.parent.glob("*.py") if each not in (_ERASE, _ADOPT)]
+_CALLED = [
+    _ERASE.parent / "application.py",
+    *(ROOT / "functions" / "aws").glob("*.py"),
+    *(ROOT / "functions" / "worklist" / "tables").glob("*.py"),
+    ROOT / "functions" / "reconcile" / "compare.py",
+    ROOT / "functions" / "classify" / "examine.py",
+]
+_CALLED_TO_ERASE = [
+    ROOT / "functions" / "aws" / "screenings_table.py",
+    *(ROOT / "functions" / "worklist" / "tables").glob("*.py"),
+]
+
+
 @pytest.mark.parametrize(
-    ("template", "stack", "needed"),
-    [(APPLICATION, STACK, NEEDED), (WORKLIST, f"{STACK}-worklist", NEEDED_BY_WORKLIST)],
+    ("template", "policy", "needed"),
+    [
+        (APPLICATION, "OperatorPolicy", NEEDED),
+        (WORKLIST, "OperatorPolicy", NEEDED_BY_WORKLIST),
+        (APPLICATION, "ErasurePolicy", NEEDED_TO_ERASE),
+        (WORKLIST, "ErasurePolicy", NEEDED_TO_ERASE_IN_WORKLIST),
+    ],
 )
 def test_it_allows_what_is_needed(
-    template: Template, stack: str, needed: dict[str, list[str]]
+    template: Template, policy: str, needed: dict[str, list[str]]
 ) -> None:
+    stack = STACK if template is APPLICATION else f"{STACK}-worklist"
     asked = [(action, each) for action, resources in needed.items() for each in resources]
-    refused = [ask for ask in asked if not allowed(template, "OperatorPolicy", stack, *ask)]
+    refused = [ask for ask in asked if not allowed(template, policy, stack, *ask)]
     assert refused == []
 
 
@@ -138,34 +197,53 @@ def test_it_allows_no_change_of_films_or_reviews_and_nothing_of_other_stacks(
     assert granted == []
 
 
+@pytest.mark.parametrize("template", [APPLICATION, WORKLIST])
+def test_whoever_erases_films_sees_none(template: Template) -> None:
+    asked = BEYOND_ERASING.items()
+    assert [ask for ask in asked if allowed(template, "ErasurePolicy", STACK, *ask)] == []
+    needed = NEEDED_TO_ERASE if template is APPLICATION else NEEDED_TO_ERASE_IN_WORKLIST
+    assert actions(template, "ErasurePolicy") == needed.keys()
+
+
 def test_every_call_of_the_commands_is_among_what_is_needed() -> None:
-    assert _actions_of_commands() - NEEDED.keys() - NEEDED_BY_WORKLIST.keys() == set()
+    assert _actions_of(_OPERATE, _CALLED) - NEEDED.keys() - NEEDED_BY_WORKLIST.keys() == set()
+
+
+def test_every_call_of_erase_is_among_what_is_needed() -> None:
+    needed = NEEDED_TO_ERASE.keys() | NEEDED_TO_ERASE_IN_WORKLIST.keys()
+    assert _actions_of([_ERASE], _CALLED_TO_ERASE) - needed == set()
 
 
 def test_the_runbook_asks_for_nothing_that_the_policies_lack() -> None:
     """Its table abbreviates: `sqs:GetQueueAttributes`, `ReceiveMessage`."""
     text = (ROOT / "docs" / "runbook.md").read_text()
     table = text.partition("| command | needs |")[2].partition("\n\n")[0]
-    granted = actions(APPLICATION, "OperatorPolicy") | actions(WORKLIST, "OperatorPolicy")
+    policies = ("OperatorPolicy", "ErasurePolicy")
+    granted = {
+        action
+        for template in (APPLICATION, WORKLIST)
+        for policy in policies
+        for action in actions(template, policy)
+    }
     names = {action.partition(":")[2] for action in granted}
     asked = set(re.findall(r"`(?:[\w-]+:)?([A-Z][A-Za-z]+)`", table.replace("LogGroupName", "")))
     assert asked - names == set()
     assert {f"{each}" for each in re.findall(r"`([a-z-\d]+:[A-Z]\w+)`", table)} <= granted
 
 
-def _actions_of_commands() -> set[str]:
-    """Return the actions of all operations that code reachable from the commands calls.
+def _actions_of(begin: list[Path], called_by_them: list[Path]) -> set[str]:
+    """Return the actions of all operations that code reachable from these files calls.
 
     Code is followed by the names of functions alone, so it finds rather too much than too little.
     """
     operations = _operations()
     defined: dict[str, set[str]] = defaultdict(set)
     named: set[str] = set()
-    for path in _files():
+    for path in {*begin, *called_by_them}:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
                 defined[node.name] |= _names(node)
-                named |= {node.name} if "operate" in path.parts else set()
+                named |= {node.name} if path in begin else set()
     todo, seen = list(named), set()
     called: set[str] = set()
     while todo:
@@ -176,19 +254,6 @@ def _actions_of_commands() -> set[str]:
         called |= defined[name] & operations.keys() - _NOT_OPERATIONS
         todo += defined[name] & defined.keys()
     return {action for name in called for action in operations[name]}
-
-
-def _files() -> list[Path]:
-    operate = ROOT / "cxr_alert" / "operate"
-    functions = ROOT / "functions"
-    return [
-        # An administrator's work, done once, with rights on all of CloudFormation.
-        *(path for path in operate.glob("*.py") if path.name != "adopt_worklist.py"),
-        *(functions / "aws").glob("*.py"),
-        *(functions / "worklist" / "tables").glob("*.py"),
-        functions / "reconcile" / "compare.py",
-        functions / "classify" / "examine.py",
-    ]
 
 
 def _names(function: ast.FunctionDef) -> set[str]:
