@@ -20,7 +20,7 @@ from botocore.exceptions import (
 )
 
 from aws.endpoint import Endpoint
-from aws.queue import Depth, NotSent, Queue
+from aws.queue import Depth, Lanes, NotSent, Queue
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Films
 from screening.errors import Failure, Mistake
@@ -94,12 +94,20 @@ class Application:
         return Screenings(self.dynamodb, self.outputs["ScreeningsTableName"])
 
     @property
-    def uploads_queue(self) -> Queue:
-        return self.queue("UploadsQueueUrl")
+    def uploads_queues(self) -> Lanes:
+        return Lanes(self.queue("UploadsQueueUrl"), self.queue("UploadsBackfillQueueUrl"))
 
     def films_waiting(self) -> Depth:
-        """About how many films are yet to be screened, those to be rendered first among them."""
-        return self.uploads_queue.depth() + self.queue("RenditionsQueueUrl").depth()
+        """About how many films are yet to be screened, those to be rendered first among them.
+
+        Those of a backfill are not among them.
+        """
+        return self.uploads_queues.today.depth() + self.queue("RenditionsQueueUrl").depth()
+
+    def backfill_waiting(self) -> Depth:
+        """About how many films of a backfill are yet to be screened."""
+        to_render = self.queue("RenditionsBackfillQueueUrl").depth()
+        return self.uploads_queues.backfill.depth() + to_render
 
     def queue(self, output: str) -> Queue:
         return Queue(lambda: self.sqs, self.outputs[output])

@@ -39,7 +39,7 @@ class BrokenCloud:
 
     def tell(self, upload: Upload) -> None:
         """Tell of an upload by hand, as S3 does."""
-        self.operator().uploads_queue.announce([upload])
+        self.operator().uploads_queues.announce([upload])
 
     def send(self, body: str) -> None:
         """Put a message into the uploads queue by hand."""

@@ -27,6 +27,25 @@ def test_messages_move_and_those_that_nobody_understands_stay(cloud: Cloud) -> N
     assert _waiting(cloud, dead) == 2
 
 
+def test_films_of_a_backfill_go_back_to_the_queue_of_their_own(cloud: Cloud) -> None:
+    for key in ("film.jpeg", "backfill/old.jpeg"):
+        body = cloud.drop(key)["body"]
+        cloud.sqs.send_message(QueueUrl=cloud.dead_letters, MessageBody=body)
+    outputs = {
+        "UploadsDeadLetterQueueUrl": cloud.dead_letters,
+        "UploadsQueueUrl": cloud.queue,
+        "UploadsBackfillQueueUrl": cloud.backfill_queue,
+    }
+    moved = list(redrive(Application(outputs), "UploadsDeadLetterQueueUrl"))
+    assert sum(moved, Redriven()) == Redriven(moved=2)
+    for queue, key in ((cloud.queue, "film.jpeg"), (cloud.backfill_queue, "backfill/old.jpeg")):
+        message = cloud.receive(queue)
+        assert message
+        upload = read_upload(message["body"])
+        assert upload
+        assert upload.key == key
+
+
 def _waiting(cloud: Cloud, queue: str) -> int:
     counts = cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     return int(counts["ApproximateNumberOfMessages"]) + int(

@@ -42,7 +42,7 @@ NEEDED: dict[str, list[str]] = {
     ],
     "dynamodb:Scan": _of(APPLICATION, "ScreeningsTable"),
     "dynamodb:UpdateItem": _of(APPLICATION, "ScreeningsTable"),
-    "events:DescribeRule": _of(APPLICATION, "UploadsRule"),
+    "events:DescribeRule": _of(APPLICATION, "UploadsRule BackfillRule"),
     "events:ListRules": ["*"],
     "kms:Decrypt": _of(APPLICATION, "Key"),
     "kms:GenerateDataKey": _of(APPLICATION, "Key"),
@@ -65,7 +65,10 @@ NEEDED: dict[str, list[str]] = {
     "sqs:DeleteMessage": _of(APPLICATION, _QUEUES),
     "sqs:GetQueueAttributes": _of(APPLICATION, _QUEUES),
     "sqs:ReceiveMessage": _of(APPLICATION, _QUEUES),
-    "sqs:SendMessage": _of(APPLICATION, "UploadsQueue RenditionsQueue PeopleQueue"),
+    "sqs:SendMessage": _of(
+        APPLICATION,
+        "UploadsQueue UploadsBackfillQueue RenditionsQueue RenditionsBackfillQueue PeopleQueue",
+    ),
 }
 NEEDED_BY_WORKLIST: dict[str, list[str]] = {
     "cloudformation:DescribeStacks": [f"{_STACKS}-worklist/*"],

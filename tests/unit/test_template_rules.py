@@ -20,6 +20,7 @@ from aws.uploads_bucket import DOWNLOAD_SECONDS, LARGEST_MB
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
 from imaging.sandbox import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
+from screening.upload import BACKFILL_PREFIX
 from tests.unit.templates import ROOT, metrics_of, read, variables
 
 FUNCTIONS: dict[str, Any] = {
@@ -143,7 +144,7 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "guarded"),
-    [("AWS::S3::BucketPolicy", 3), ("AWS::SQS::QueuePolicy", 7), ("AWS::SNS::TopicPolicy", 3)],
+    [("AWS::S3::BucketPolicy", 3), ("AWS::SQS::QueuePolicy", 9), ("AWS::SNS::TopicPolicy", 3)],
 )
 def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> None:
     targets = 0
@@ -236,7 +237,7 @@ def test_lambda_does_not_stop_films_that_two_functions_hand_to_each_other() -> N
     for one, other in (("Classify", "Renditions"), ("Render", "Uploads")):
         (policy,) = properties(f"{one}Role")["Policies"]
         sends = [s["Resource"] for s in policy["PolicyDocument"]["Statement"] if "sqs" in str(s)]
-        assert {"GetAtt": f"{other}Queue.Arn"} in sends
+        assert [{"GetAtt": f"{other}{kind}Queue.Arn"} for kind in ("", "Backfill")] in sends
         assert properties(f"{one}Function")["RecursiveLoop"] == "Allow"
 
 
@@ -257,10 +258,30 @@ def test_people_get_digests_never_the_alerts_themselves_and_at_most_two_messages
     assert "FilterPolicy" not in mail
     queue = properties("PeopleSubscription")
     assert queue["Protocol"] == "sqs"
-    assert queue["FilterPolicy"] == {"finding": ["PNEUMONIA", "REJECTED"]}
+    wanted = {"finding": ["PNEUMONIA", "REJECTED"], "backfill": [{"exists": False}]}
+    assert queue["FilterPolicy"] == wanted
     source = properties("NotifyFunction")["Events"]["Alerts"]["Properties"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
     assert TEMPLATE.parameters["DigestSeconds"]["MinValue"] == 1
+
+
+def test_films_of_today_never_wait_behind_a_backfill() -> None:
+    """Each upload goes to one of two queues, and the second one gets two films at a time."""
+    patterns = [
+        properties(rule)["EventPattern"]["detail"]["object"]["key"]
+        for rule in ("UploadsRule", "BackfillRule")
+    ]
+    prefix = {"prefix": BACKFILL_PREFIX}
+    assert patterns == [[{"anything-but": prefix}], [prefix]]
+    for function, queue in (("Classify", "Uploads"), ("Render", "Renditions")):
+        source = properties(f"{function}Function")["Events"]["Backfill"]["Properties"]
+        assert source["Queue"] == {"GetAtt": f"{queue}BackfillQueue.Arn"}
+        assert source["BatchSize"] == 1
+        assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
+        timeout = properties(f"{function}Function")["Timeout"]
+        assert properties(f"{queue}BackfillQueue")["VisibilityTimeout"] >= 6 * timeout
+        kept = properties(f"{queue}DeadLetterQueue")["MessageRetentionPeriod"]
+        assert properties(f"{queue}BackfillQueue")["MessageRetentionPeriod"] < kept
 
 
 def test_every_queue_has_a_policy_of_its_own() -> None:
