@@ -335,13 +335,13 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def parts(document: str) -> Iterator[str]:
+def parts(document: str, begin: str = BEGIN, end: str = END) -> Iterator[str]:
     """Yield what stands before the table in the page, the table, and what stands behind it."""
-    before, begin, rest = document.partition(BEGIN)
-    shown, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"The document must hold the lines {BEGIN} and {END}.")
-    yield from (f"{before}{BEGIN}\n", shown.strip("\n"), f"\n{END}{after}")
+    before, begun, rest = document.partition(begin)
+    shown, ended, after = rest.partition(end)
+    if not (begun and ended):
+        raise ValueError(f"The document must hold the lines {begin} and {end}.")
+    yield from (f"{before}{begin}\n", shown.strip("\n"), f"\n{end}{after}")
 
 
 def main() -> None:
