@@ -132,11 +132,18 @@ def open_application(
     stack: str, *, worklist: bool = False, results: bool = False
 ) -> Iterator[Application]:
     """The application of a stack; an error of AWS meanwhile becomes one sentence."""
-    try:
+    with aws_in_sentences():
         found = find_with_worklist(stack) if worklist else find(stack)
         if results:  # where its stack is deployed
             found = Application(found.outputs | (_outputs(f"{stack}-results") or {}))
         yield found
+
+
+@contextmanager
+def aws_in_sentences() -> Iterator[None]:
+    """Make one sentence of an error of AWS."""
+    try:
+        yield
     except NoRegionError:
         raise Mistake(f"No AWS region is set. {_SETTINGS}") from None
     except NoCredentialsError:

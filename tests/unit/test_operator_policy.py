@@ -29,7 +29,8 @@ _FUNCTIONS = " ".join(APPLICATION.of_type("AWS::Serverless::Function"))
 
 # What commands and runbook ask for, by the form of the name that AWS checks.
 NEEDED: dict[str, list[str]] = {
-    "cloudformation:DescribeStacks": [f"{_STACKS}/*"],
+    # `redrive` looks whether there is a results' stack.
+    "cloudformation:DescribeStacks": [f"{_STACKS}/*", f"{_STACKS}-results/*"],
     "cloudformation:DescribeStackResource": [f"{_STACKS}/*"],
     "cloudformation:ListStackResources": [f"{_STACKS}/*"],
     "cloudwatch:DescribeAlarms": ["*"],
