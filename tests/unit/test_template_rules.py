@@ -21,7 +21,7 @@ from classify.batch import WAIT_FOR_OTHERS_SECONDS
 from imaging.sandbox import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
 from screening.upload import BACKFILL_PREFIX
-from tests.unit.templates import ROOT, metrics_of, read, variables
+from tests.unit.templates import ROOT, Template, metrics_of, read, variables
 
 FUNCTIONS: dict[str, Any] = {
     "ClassifyFunction": Config,
@@ -216,6 +216,36 @@ def test_the_compiled_libraries_load_in_every_python_that_may_be_chosen() -> Non
         # AWS runs 3.8 to 3.11 on Amazon Linux 2, and later ones on Amazon Linux 2023.
         glibc = 26 if int(runtime.removeprefix("python3.")) < 12 else 34
         assert newest <= glibc, f"{runtime} has glibc 2.{glibc}, the wheels need 2.{newest}"
+
+
+_WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+# "At minimum", says DynamoDB's page on encryption at rest, but for the grants of the table's maker.
+_OF_A_WRITER = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
+_OF_A_WRITER |= {"kms:ReEncryptFrom", "kms:ReEncryptTo"}
+
+
+def _actions(template: Template, name: str) -> set[str]:
+    """Return what a role or a policy allows, whatever the resource."""
+    own = template.properties(name)
+    documents = [each["PolicyDocument"] for each in own.get("Policies", [])]
+    documents += [own["PolicyDocument"]] if "PolicyDocument" in own else []
+    found: set[str] = set()
+    for statement in (each for document in documents for each in document["Statement"]):
+        action = statement["Action"]
+        found |= {action} if isinstance(action, str) else set(action)
+    for attached in own.get("ManagedPolicyArns", []):
+        found |= _actions(template, attached["Ref"])
+    return found
+
+
+@pytest.mark.parametrize("path", ["template.yaml", "functions/worklist/template.yaml"])
+def test_whoever_writes_into_a_table_may_use_its_key_as_dynamodb_asks(path: str) -> None:
+    template = read(path)
+    names = [*template.of_type("AWS::IAM::Role"), *template.of_type("AWS::IAM::ManagedPolicy")]
+    writers = [name for name in names if _actions(template, name) & _WRITES]
+    assert {"OperatorPolicy"} < set(writers)
+    for name in writers:
+        assert _actions(template, name) >= _OF_A_WRITER, name
 
 
 def test_logs_are_named_so_that_no_stack_with_a_longer_name_is_meant_too() -> None:
