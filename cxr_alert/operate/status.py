@@ -20,7 +20,10 @@ from screening.judgement import Finding
 from screening.refusals import Rejected, TryAgain
 
 _DEAD_LETTERS = {QUEUES[source] for source in SOURCES}
-_TO_SCREEN = {QUEUES["UploadsQueueUrl"], QUEUES["RenditionsQueueUrl"]}
+_TO_SCREEN = {
+    QUEUES[f"{queue}QueueUrl"]
+    for queue in ("Uploads", "UploadsBackfill", "Renditions", "RenditionsBackfill")
+}
 _ANSWER_SECONDS = 15  # a serverless endpoint may have to start
 
 

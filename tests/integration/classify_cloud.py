@@ -194,7 +194,9 @@ class Cloud:
         self.queue = self.sqs.create_queue(
             QueueName="uploads", Attributes={"VisibilityTimeout": "720"}
         )["QueueUrl"]
-        self.backfill_queue = self.sqs.create_queue(QueueName="old-uploads")["QueueUrl"]
+        self.backfill_queue = self.sqs.create_queue(
+            QueueName="old-uploads", Attributes={"VisibilityTimeout": "1200"}
+        )["QueueUrl"]
         self.renditions_backfill_queue = self.sqs.create_queue(QueueName="old-renditions")[
             "QueueUrl"
         ]

@@ -314,6 +314,14 @@ def test_films_of_today_never_wait_behind_a_backfill() -> None:
         assert properties(f"{queue}BackfillQueue")["MessageRetentionPeriod"] < kept
 
 
+def test_whoever_drops_films_of_today_cannot_drop_them_as_old_ones() -> None:
+    """Nobody is notified of an old film."""
+    statements = properties("UploaderPolicy")["PolicyDocument"]["Statement"]
+    (denied,) = [each for each in statements if each["Effect"] == "Deny"]
+    assert denied["Action"] == "s3:PutObject"
+    assert denied["Resource"] == {"Sub": "${UploadsBucket.Arn}/" + f"{BACKFILL_PREFIX}*"}
+
+
 def test_every_queue_has_a_policy_of_its_own() -> None:
     policies = [properties(name)["Queues"] for name in of_type("AWS::SQS::QueuePolicy")]
     assert sorted(queue["Ref"] for (queue,) in policies) == sorted(of_type("AWS::SQS::Queue"))
