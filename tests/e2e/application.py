@@ -89,6 +89,8 @@ class Application:
 
         def failed() -> bool:
             mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-            return "partial failures" in mappings[0].get("LastProcessingResult", "")
+            return any(
+                "partial failures" in each.get("LastProcessingResult", "") for each in mappings
+            )
 
         wait_until(failed, "a failed try")
