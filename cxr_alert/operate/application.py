@@ -197,6 +197,11 @@ def find(stack_name: str) -> Application:
         )
     if "UploadsQueueUrl" not in outputs:
         raise Mistake(f"The stack {stack_name} is not CXR Alert, or its deployment is not done.")
+    if "UploadsBackfillQueueUrl" not in outputs:
+        raise Mistake(
+            f"The stack {stack_name} is of an earlier version than this program. Deploy it again: "
+            "sam build && sam deploy."
+        )
     return Application(outputs)
 
 
