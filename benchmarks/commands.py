@@ -85,17 +85,15 @@ def _measure(
 
 def _speed(measured: Sequence[Row]) -> "costs.Speed | None":
     """The speeds that money depends on; None where their parts were not measured."""
-    from benchmarks import costs, endpoint, function
+    from benchmarks import costs, endpoint
     from benchmarks.contestants import CORES
 
     found = {(row.section, row.name): row.ours for row in measured}
     rate = found.get((endpoint.HTTP, endpoint.MANY_CLIENTS))
     film = found.get((endpoint.HTTP, endpoint.ONE_CLIENT))
-    cpu = found.get((function.SECTION, function.WARM_ONE))
-    if rate is None or film is None or cpu is None:
+    if rate is None or film is None:
         return None
-    # The function is paid for while it waits for the endpoint, too.
-    return costs.Speed(rate / CORES, film / 1000, (film + cpu) / 1000)
+    return costs.Speed(rate / CORES, film / 1000)
 
 
 def _on_a_stack(

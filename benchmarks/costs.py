@@ -1,9 +1,10 @@
-"""What 1,000 films cost in AWS, by training/sagemaker/prices.toml and speeds measured here.
+"""What 1,000 films cost an endpoint, by training/sagemaker/prices.toml and speeds measured here.
 
 real time   instances x 24 h x price / films a day
 instances   busiest hour's films / 3600 / (films/s of a core x cores x headroom), rounded up
 serverless  seconds a film x GB x price, and the film's bytes
-around      what bucket, queue, function, table, topic and key take for each film
+
+bill.py has the whole bill.
 """
 
 import math
@@ -23,7 +24,6 @@ class Speed:
 
     films_a_second_a_core: float
     seconds_a_film: float
-    function_seconds_a_film: float
 
 
 def real_time(films_a_day: int, rate: float, hour: float, prices: Prices) -> float:
@@ -43,25 +43,6 @@ def serverless(speed: Speed, prices: Prices) -> float:
     compute = speed.seconds_a_film * price["serverless_gb"] * price["serverless_gb_second"]
     data = prices["load"]["film_mb"] / 1000 * price["serverless_data_gb"]
     return float(FILMS * (compute + data))
-
-
-def around(films_a_day: int, speed: Speed, prices: Prices) -> float:
-    """Dollars per 1,000 films of everything but the endpoint."""
-    price, load = prices["around"], prices["load"]
-    batches = 1 / load["films_a_batch"]
-    film = (
-        price["s3_put"]
-        + price["s3_get"]
-        + (1 + 2 * batches) * price["sqs_request"]  # sent, and taken and deleted by the batch
-        + batches * price["lambda_request"]
-        + speed.function_seconds_a_film * price["lambda_gb"] * price["lambda_gb_second"]
-        + price["dynamodb_read"]
-        + 2 * (1 + load["positives"]) * price["dynamodb_write"]  # table and index; alert sent
-        # For programs, and for people: their queue is sent to, received from and deleted from.
-        + load["positives"] * (2 * price["sns_publish"] + 3 * price["sqs_request"])
-    )
-    key = price["kms_key_month"] / (films_a_day * load["days_a_month"])
-    return float(FILMS * (film + key))
 
 
 def rows(speed: Speed) -> list[Row]:
@@ -88,6 +69,4 @@ def rows(speed: Speed) -> list[Row]:
             Row(SECTION, f"{films_a_day:,} a day: {name}", "$/1,000", value, default, other_name)
             for name, value in dollars.items()
         ]
-        name = f"{films_a_day:,} a day: everything but the endpoint"
-        found.append(Row(SECTION, name, "$/1,000", around(films_a_day, speed, prices)))
     return found

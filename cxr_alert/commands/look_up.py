@@ -37,12 +37,13 @@ def _run(options: argparse.Namespace) -> None:
 
 def _why_none(found: "Application", key: str) -> str:
     from aws.uploads_bucket import Versions
+    from screening.upload import is_backfill_key
 
     bucket = Versions(found.s3, found.outputs["UploadsBucketName"])
     uploads = [each.uploaded for page in bucket.pages(key) for each in page if each.key == key]
     if not uploads:
         return f"There is no film {key}, and no record of one."
-    depth = found.films_waiting()
+    depth = found.backfill_waiting() if is_backfill_key(key) else found.films_waiting()
     return (
         f"The film was uploaded at {max(uploads)} and has no record yet: {depth.ready} films wait, "
         f"{depth.being_tried} are being tried. If this does not change, type `cxr-alert reconcile`."

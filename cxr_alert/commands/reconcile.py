@@ -42,6 +42,7 @@ def _run(options: argparse.Namespace) -> None:
         done_stays_done(),
         console(error=True).status("") as shown,
     ):
+        backfilling = found.backfill_waiting().total > 0
         for tally in reconcile(found, options.prefix, options.since):
             shown.update(f"{tally.seen} versions compared")
     if options.json:
@@ -52,3 +53,5 @@ def _run(options: argparse.Namespace) -> None:
     say(f"{tally.announced:>8}  sent to be screened")
     if tally.missing > tally.announced:
         say("The others may still wait in the queue: see `cxr-alert status`.")
+    if backfilling:
+        say("Films of a backfill were left out, since some of them still wait to be screened.")

@@ -15,11 +15,13 @@ from http import HTTPStatus
 from typing import Any
 
 from ministack import app as gateway  # type: ignore[import-not-found]
-from ministack.core import iam_actions  # type: ignore[import-not-found]
+from ministack.core import iam_actions, iam_evaluator  # type: ignore[import-not-found]
 from ministack.services import (  # type: ignore[import-not-found]
     apigateway,
+    cloudtrail,
     dynamodb,
     eventbridge,
+    kms,
     lambda_svc,
     s3,
     sns,
@@ -227,6 +229,85 @@ def _concurrency_as_number(mapping: dict[str, Any], *rest: Any) -> int:  # noqa:
 
 
 lambda_svc._sqs_esm_concurrency = _concurrency_as_number
+
+# AWS checks who reads a log by the log group with `:log-stream:` behind it, which the group's own
+# name does not match and the ARN that CloudFormation gives, `...:*`, does.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/permissions-reference-cwl.html
+
+_STREAM_ACTIONS = ("FilterLogEvents", "GetLogEvents")
+_extract_resource_arn = iam_actions.extract_resource_arn
+
+
+def _resource_of_logs(service: str, method: str, path: str, headers: Any, *rest: Any) -> str:  # noqa: ANN401
+    arn: str = _extract_resource_arn(service, method, path, headers, *rest)
+    action = headers.get("x-amz-target", "").rpartition(".")[2]
+    return f"{arn}:log-stream:" if service == "logs" and action in _STREAM_ACTIONS else arn
+
+
+iam_actions.extract_resource_arn = _resource_of_logs
+
+# The emulator's CloudFormation knows no trails. As in AWS, one is made only if CloudTrail may use
+# the key of its log and write into the bucket.
+# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
+
+_CLOUDTRAIL = "cloudtrail.amazonaws.com"
+_TRAIL_USES_KEY = ("kms:GenerateDataKey", "kms:Decrypt", "kms:DescribeKey")
+
+
+def _trail_create(_: str, properties: dict[str, Any], __: str) -> tuple[str, dict[str, str]]:
+    name, bucket = properties["TrailName"], properties["S3BucketName"]
+    arn = cloudtrail._trail_arn(name)
+    key = properties.get("KMSKeyId")
+    if key:
+        policy, _account = kms.key_policy_for_arn(key) or ("", "")
+        for action in _TRAIL_USES_KEY:
+            if not _admits(policy, action, key, arn):
+                raise ValueError(
+                    f"InsufficientEncryptionPolicyException: {action} on {key} for trail {name}"
+                )
+    policy, _account = s3.bucket_policy_for_arn(f"arn:aws:s3:::{bucket}") or ("", "")
+    log = f"arn:aws:s3:::{bucket}/AWSLogs/{arn.split(':')[4]}/film.json.gz"
+    acl = {"s3:x-amz-acl": "bucket-owner-full-control"}
+    looks = _admits(policy, "s3:GetBucketAcl", f"arn:aws:s3:::{bucket}", arn)
+    if not (looks and _admits(policy, "s3:PutObject", log, arn, acl)):
+        raise ValueError(f"InsufficientS3BucketPolicyException: bucket {bucket}, trail {name}")
+    body = {"Name": name, "S3BucketName": bucket, "KmsKeyId": key or ""}
+    status, _headers, answer = cloudtrail._create_trail(body)
+    if status != HTTPStatus.OK:
+        raise ValueError(answer.decode())
+    selectors = properties["AdvancedEventSelectors"]
+    cloudtrail._put_event_selectors({"TrailName": name, "AdvancedEventSelectors": selectors})
+    cloudtrail._start_logging({"Name": name})
+    return name, {"Arn": arn}
+
+
+def _admits(
+    policy: str, action: str, resource: str, trail: str, context: dict[str, str] | None = None
+) -> bool:
+    """Return whether a resource's policy lets CloudTrail do this for a trail."""
+    asked = iam_evaluator.EvalContext(
+        principal_arn=_CLOUDTRAIL,
+        principal_type="Service",
+        principal_account="",
+        action=action,
+        resource_arn=resource,
+        region=trail.split(":")[3],
+        service_context={"aws:sourcearn": trail, **(context or {})},
+    )
+    whole = json.loads(policy or "{}")
+    own = [
+        each
+        for each in whole.get("Statement", [])
+        if each["Principal"] in ("*", {"Service": _CLOUDTRAIL})
+    ]
+    statements = iam_evaluator.parse_policy_document({**whole, "Statement": own})
+    return bool(iam_evaluator.evaluate(asked, [statements]).decision == "Allow")
+
+
+provisioners._RESOURCE_HANDLERS["AWS::CloudTrail::Trail"] = {
+    "create": _trail_create,
+    "delete": lambda physical_id, _: cloudtrail._delete_trail({"Name": physical_id}),
+}
 
 # The template refuses requests without TLS. What never leaves this machine counts as if it had it.
 

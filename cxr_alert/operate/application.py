@@ -20,7 +20,7 @@ from botocore.exceptions import (
 )
 
 from aws.endpoint import Endpoint
-from aws.queue import Depth, NotSent, Queue
+from aws.queue import Depth, Lanes, NotSent, Queue
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Films
 from screening.errors import Failure, Mistake
@@ -97,12 +97,20 @@ class Application:
         return Screenings(self.dynamodb, self.outputs["ScreeningsTableName"])
 
     @property
-    def uploads_queue(self) -> Queue:
-        return self.queue("UploadsQueueUrl")
+    def uploads_queues(self) -> Lanes:
+        return Lanes(self.queue("UploadsQueueUrl"), self.queue("UploadsBackfillQueueUrl"))
 
     def films_waiting(self) -> Depth:
-        """About how many films are yet to be screened, those to be rendered first among them."""
-        return self.uploads_queue.depth() + self.queue("RenditionsQueueUrl").depth()
+        """About how many films are yet to be screened, those to be rendered first among them.
+
+        Those of a backfill are not among them.
+        """
+        return self.uploads_queues.today.depth() + self.queue("RenditionsQueueUrl").depth()
+
+    def backfill_waiting(self) -> Depth:
+        """About how many films of a backfill are yet to be screened."""
+        to_render = self.queue("RenditionsBackfillQueueUrl").depth()
+        return self.uploads_queues.backfill.depth() + to_render
 
     def queue(self, output: str) -> Queue:
         return Queue(lambda: self.sqs, self.outputs[output])
@@ -131,7 +139,7 @@ def open_application(
     results: bool = False,
 ) -> Iterator[Application]:
     """The application of a stack; an error of AWS meanwhile becomes one sentence."""
-    try:
+    with aws_in_sentences():
         found = find_with_worklist(stack) if worklist else find(stack)
         if worklist_if_deployed:
             found = _with(found, _find(f"{stack}-worklist"))
@@ -139,6 +147,13 @@ def open_application(
             codes = ("ValidationError", "AccessDenied")
             found = _with(found, _find(f"{stack}-results", or_none=codes))
         yield found
+
+
+@contextmanager
+def aws_in_sentences() -> Iterator[None]:
+    """Make one sentence of an error of AWS."""
+    try:
+        yield
     except NoRegionError:
         raise Mistake(f"No AWS region is set. {_SETTINGS}") from None
     except NoCredentialsError:
@@ -192,6 +207,11 @@ def find(stack_name: str) -> Application:
         )
     if "UploadsQueueUrl" not in found.outputs:
         raise Mistake(f"The stack {stack_name} is not CXR Alert, or its deployment is not done.")
+    if "UploadsBackfillQueueUrl" not in found.outputs:
+        raise Mistake(
+            f"The stack {stack_name} is of an earlier version than this program. Deploy it again: "
+            "sam build && sam deploy."
+        )
     return found
 
 

@@ -9,9 +9,11 @@ from screening.clock import now
 
 QUEUES = {
     "UploadsQueueUrl": "films to screen",
+    "UploadsBackfillQueueUrl": "films of a backfill to screen",
     "UploadsDeadLetterQueueUrl": "films not screened (dead letters)",
     "UndeliveredEventsQueueUrl": "uploads not delivered by EventBridge",
     "RenditionsQueueUrl": "films to render",
+    "RenditionsBackfillQueueUrl": "films of a backfill to render",
     "RenditionsDeadLetterQueueUrl": "films not rendered (dead letters)",
     "PeopleQueueUrl": "alerts to send to people",
     "PeopleDeadLetterQueueUrl": "alerts not sent to people (dead letters)",

@@ -19,8 +19,9 @@ def reconcile(
     yield from compare(
         Versions(application.s3, application.outputs["UploadsBucketName"]),
         application.screenings,
-        application.uploads_queue,
+        application.uploads_queues,
         prefix=prefix,
         within=span(now(), grace, since, int(application.settings["RECORD_RETENTION_DAYS"])),
         waiting=application.films_waiting().total,
+        backfilling=application.backfill_waiting().total > 0,
     )

@@ -26,6 +26,11 @@ SOURCES = {
     "RenditionsDeadLetterQueueUrl": "RenditionsQueueUrl",
     "PeopleDeadLetterQueueUrl": "PeopleQueueUrl",
 }
+# Films of a backfill go back to the queues of their own.
+_BACKFILLS = {
+    "UploadsQueueUrl": "UploadsBackfillQueueUrl",
+    "RenditionsQueueUrl": "RenditionsBackfillQueueUrl",
+}
 # That of the results' stack, where it is deployed.
 RESULTS = {"ResultsDeadLetterQueueUrl": "ResultsQueueUrl"}
 _TARGETS = {**SOURCES, **RESULTS}
@@ -76,11 +81,20 @@ def redrive(application: Application, source: str) -> Iterator[Redriven]:
         if bodies <= seen:
             return
         understood = [each for each in found if _understood(each["Body"], _READERS[target])]
-        if understood:
-            _move(application, url, application.outputs[target], understood)
+        for goal in (target, _BACKFILLS.get(target)):
+            if goal and (its := [each for each in understood if _goal(each, target) == goal]):
+                _move(application, url, application.outputs[goal], its)
         left = [each for each in found if each not in understood and each["Body"] not in seen]
         yield Redriven(len(understood), len(left))
         seen |= bodies
+
+
+def _goal(message: "MessageTypeDef", target: str) -> str:
+    """Return the queue that a message goes back to."""
+    if target not in _BACKFILLS:
+        return target
+    upload = read_upload(message["Body"])
+    return _BACKFILLS[target] if upload and upload.is_backfill else target
 
 
 def _understood(body: str, read: Callable[[str], object]) -> bool:

@@ -87,7 +87,7 @@ def _result(
     if before.alert is AlertState.PENDING:
         # An earlier run may have ended before it told the function. Told twice, it alerts once.
         if alert:
-            application.uploads_queue.announce([before.upload])
+            application.uploads_queues.announce([before.upload])
         return Result.SKIPPED
     try:
         judgement = _judge_patiently(application, before, gated=gated)
@@ -102,7 +102,7 @@ def _result(
         return Result.SKIPPED
     if unheard(before, after.judgement):
         if alert:
-            application.uploads_queue.announce([before.upload])
+            application.uploads_queues.announce([before.upload])
         return Result.NEWLY_POSITIVE
     same = after.judgement.finding is before.judgement.finding
     return Result.SAME if same else Result.CHANGED

@@ -23,7 +23,10 @@ _DEAD_LETTERS = {
     *(QUEUES[source] for source in SOURCES),
     RESULTS["ResultsDeadLetterQueueUrl"],
 }
-_TO_SCREEN = {QUEUES["UploadsQueueUrl"], QUEUES["RenditionsQueueUrl"]}
+_TO_SCREEN = {
+    QUEUES[f"{queue}QueueUrl"]
+    for queue in ("Uploads", "UploadsBackfill", "Renditions", "RenditionsBackfill")
+}
 _ANSWER_SECONDS = 15  # a serverless endpoint may have to start
 
 

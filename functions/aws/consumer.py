@@ -34,7 +34,7 @@ _Item = TypeVar("_Item", bound=Item)
 
 @dataclass(frozen=True)
 class Consumer:
-    queue: Queue
+    queues: Sequence[Queue]  # that invoke the function, each with its own batches
     dead_letters: Queue
     observer: Observer
     first_wait: int
@@ -83,7 +83,7 @@ class Consumer:
                 tries = int(message.attributes.approximate_receive_count)
                 waits.append((message, wait_seconds(self.first_wait, tries, self.most_tries)))
         try:
-            self.queue.postpone(waits)
+            _queue_of(event, self.queues).postpone(waits)
         except AWS_ERRORS as error:
             # The messages come back all the same, when the queue's visibility timeout is over.
             self.observer.not_postponed(error)
@@ -104,3 +104,9 @@ class Consumer:
         except (*AWS_ERRORS, NotSent):
             return False
         return True
+
+
+def _queue_of(event: dict[str, Any], queues: Sequence[Queue]) -> Queue:
+    """Return the queue that a batch came from; the first where it names none of them."""
+    name = str(event["Records"][0].get("eventSourceARN", "")).rpartition(":")[2]
+    return next((each for each in queues if each.url.rpartition("/")[2] == name), queues[0])

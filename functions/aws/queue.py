@@ -131,6 +131,26 @@ class Queue:
         )
 
 
+@dataclass(frozen=True)
+class Lanes:
+    """The two queues of one purpose: films of today never wait behind those of a backfill."""
+
+    today: Queue
+    backfill: Queue
+
+    def of(self, upload: Upload) -> Queue:
+        return self.backfill if upload.is_backfill else self.today
+
+    def announce(self, uploads: Sequence[Upload]) -> None:
+        """Tell the function of uploads once more, each by its own queue."""
+        self.today.announce([each for each in uploads if not each.is_backfill])
+        self.backfill.announce([each for each in uploads if each.is_backfill])
+
+    def forward(self, upload: Upload, delay: int = 0) -> None:
+        """Send one upload to the function of these queues; raises TryAgain."""
+        self.of(upload).forward(upload, delay)
+
+
 def _in_calls(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
     for start in range(0, len(items), MOST_IN_A_CALL):
         yield items[start : start + MOST_IN_A_CALL]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from aws.endpoint import Endpoint
-from aws.queue import Queue, wait_seconds
+from aws.queue import Lanes, wait_seconds
 from aws.screenings_table import Screenings
 from aws.topic import Topic
 from aws.uploads_bucket import Films
@@ -37,7 +37,7 @@ _LOOK_AGAIN_SECONDS = 5
 @dataclass(frozen=True)
 class Services:
     films: Films
-    renditions: Queue
+    renditions: Lanes
     endpoint: Endpoint
     screenings: Screenings
     alerts: Topic

@@ -9,7 +9,7 @@ from aws.clients import BATCH_SIZE, Clients
 from aws.consumer import Consumer, Handler
 from aws.endpoint import Endpoint
 from aws.observe import Observer
-from aws.queue import Queue
+from aws.queue import Lanes, Queue
 from aws.screenings_table import Screenings
 from aws.topic import Topic
 from aws.uploads_bucket import Films
@@ -31,7 +31,10 @@ observer = Observer("classify")
 def make_services(config: Config, clients: Clients) -> Services:
     return Services(
         films=Films(clients.s3, config.renditions_bucket, config.key_arn),
-        renditions=Queue(clients.make_sqs, config.renditions_queue_url),
+        renditions=Lanes(
+            Queue(clients.make_sqs, config.renditions_queue_url),
+            Queue(clients.make_sqs, config.renditions_backfill_queue_url),
+        ),
         endpoint=Endpoint(clients.endpoint, config.endpoint_name, config.largest_body_mb),
         screenings=Screenings(
             clients.dynamodb, config.screenings_table, config.record_retention_days
@@ -46,7 +49,10 @@ def make_handler(config: Config, clients: Clients) -> Handler:
     """Return the function that Lambda calls with each batch of messages."""
     services = make_services(config, clients)
     consumer = Consumer(
-        queue=Queue(clients.make_sqs, config.uploads_queue_url),
+        queues=[
+            Queue(clients.make_sqs, config.uploads_queue_url),
+            Queue(clients.make_sqs, config.uploads_backfill_queue_url),
+        ],
         dead_letters=Queue(clients.make_sqs, config.dead_letter_queue_url),
         observer=observer,
         first_wait=config.retry_seconds,

@@ -48,7 +48,7 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
     """Return the function that Lambda calls with each batch of messages."""
     topic = Topic(clients.sns, config.notifications_topic_arn)
     consumer = Consumer(
-        queue=Queue(clients.make_sqs, config.people_queue_url),
+        queues=[Queue(clients.make_sqs, config.people_queue_url)],
         dead_letters=Queue(clients.make_sqs, config.people_dead_letter_queue_url),
         observer=observer,
         first_wait=config.retry_seconds,

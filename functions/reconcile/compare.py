@@ -41,6 +41,7 @@ def compare(
     prefix: str,
     within: Span,
     waiting: int,
+    backfilling: bool = False,
     overdue: str = "",
 ) -> Iterator[Tally]:
     """Announce each upload without a record to the uploads queue; yields the tally page by page.
@@ -51,12 +52,15 @@ def compare(
     all are announced, since a copy costs a look at the table and no film is screened twice. Those
     uploaded before the stamp `overdue` are announced in any case: no queue holds them that long
     without an outage, and where some films always wait, one that is lost would never stand out.
+    Films of a backfill wait for days: none of them is looked for while `backfilling`.
     """
     tally = Tally()
     held: list[Upload] = []
     free = False
     for page in versions.pages(prefix):
-        missing = records.without_record([upload for upload in page if upload in within])
+        missing = records.without_record(
+            [each for each in page if each in within and not (backfilling and each.is_backfill)]
+        )
         late = [upload for upload in missing if upload.uploaded < overdue]
         held += [upload for upload in missing if upload.uploaded >= overdue]
         tally = Tally(tally.seen + len(page), tally.missing + len(missing), tally.announced)

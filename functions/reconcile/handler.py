@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from aws.clients import ReconcileClients
 from aws.note import Note
-from aws.queue import Queue
+from aws.queue import Lanes, Queue
 from aws.screenings_table import Screenings
 from aws.uploads_bucket import Versions
 from reconcile.compare import Tally, compare
@@ -42,7 +42,9 @@ class Config:
     renditions_bucket: Annotated[str, Variable(BUCKET, "the name of a bucket")]
     screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     uploads_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    uploads_backfill_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     renditions_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    renditions_backfill_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     reconcile_days: Annotated[int, Variable(r"[1-9]|[12]\d", "whole days from 1 to 29")]
     grace_minutes: Annotated[int, Variable(r"\d{1,3}", "whole minutes from 0 to 999")]
     record_retention_days: Annotated[int, Variable(DAYS, "0 for no end, or days")]
@@ -72,8 +74,14 @@ def make_handler(
     """Return the function that Lambda calls on its schedule."""
     versions = Versions(clients.s3, config.uploads_bucket)
     records = Screenings(clients.dynamodb, config.screenings_table)
-    queue = Queue(lambda: clients.sqs, config.uploads_queue_url)
-    to_render = Queue(lambda: clients.sqs, config.renditions_queue_url)
+    uploads = Lanes(
+        Queue(lambda: clients.sqs, config.uploads_queue_url),
+        Queue(lambda: clients.sqs, config.uploads_backfill_queue_url),
+    )
+    to_render = Lanes(
+        Queue(lambda: clients.sqs, config.renditions_queue_url),
+        Queue(lambda: clients.sqs, config.renditions_backfill_queue_url),
+    )
     note = Note(clients.s3, config.renditions_bucket, NOTE)
     metrics.set_default_dimensions(stack=config.stack_name)
 
@@ -101,7 +109,7 @@ def make_handler(
         return compare(
             listed,
             records,
-            queue,
+            uploads,
             prefix="",
             within=span(
                 at,
@@ -110,7 +118,8 @@ def make_handler(
                 config.record_retention_days,
             ),
             # Before the listing, so that a film which comes meanwhile counts as neither.
-            waiting=(queue.depth() + to_render.depth()).total,
+            waiting=(uploads.today.depth() + to_render.today.depth()).total,
+            backfilling=(uploads.backfill.depth() + to_render.backfill.depth()).total > 0,
             overdue=overdue_before(at, current),
         )
 

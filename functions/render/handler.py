@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aws.clients import RenderClients
 from aws.consumer import Consumer, Handler
 from aws.observe import Observer
-from aws.queue import Queue
+from aws.queue import Lanes, Queue
 from aws.uploads_bucket import Films
 from imaging.refusals import NotReadable
 from imaging.sandbox import Sandbox, SandboxBroke
@@ -36,7 +36,9 @@ class Config:
     key_arn: Annotated[str, Variable(KMS_KEY, "the ARN of a key in KMS")]
     renditions_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     renditions_dead_letter_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    renditions_backfill_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     uploads_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    uploads_backfill_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     retry_seconds: Annotated[int, Variable(SECONDS, "whole seconds from 1 to 900")]
     most_tries: Annotated[int, Variable(TRIES, "the renditions queue's maxReceiveCount")]
 
@@ -44,9 +46,15 @@ class Config:
 def make_handler(config: Config, clients: RenderClients, sandbox: Sandbox) -> Handler:
     """Return the function that Lambda calls with one message at a time."""
     films = Films(clients.s3, config.renditions_bucket, config.key_arn)
-    uploads = Queue(clients.make_sqs, config.uploads_queue_url)
+    uploads = Lanes(
+        Queue(clients.make_sqs, config.uploads_queue_url),
+        Queue(clients.make_sqs, config.uploads_backfill_queue_url),
+    )
     consumer = Consumer(
-        queue=Queue(clients.make_sqs, config.renditions_queue_url),
+        queues=[
+            Queue(clients.make_sqs, config.renditions_queue_url),
+            Queue(clients.make_sqs, config.renditions_backfill_queue_url),
+        ],
         dead_letters=Queue(clients.make_sqs, config.renditions_dead_letter_queue_url),
         observer=observer,
         first_wait=config.retry_seconds,
@@ -71,7 +79,7 @@ def make_handler(config: Config, clients: RenderClients, sandbox: Sandbox) -> Ha
     return handler
 
 
-def _settle(upload: Upload, films: Films, sandbox: Sandbox, uploads: Queue) -> None:
+def _settle(upload: Upload, films: Films, sandbox: Sandbox, uploads: Lanes) -> None:
     started = time.monotonic()
     upload = _render(upload, films, sandbox)
     uploads.forward(upload)

@@ -12,6 +12,7 @@ from screening.judgement import Finding
 from screening.record import Record
 from screening.record import attributes as flat
 from screening.refusals import Code
+from screening.upload import is_backfill_key
 
 # How the alert itself fares, and what was thought before, is nothing to tell.
 _OURS = {"alert", "alerted", "claimed_by", "claimed_until", "digest", "earlier", "expires"}
@@ -52,6 +53,8 @@ def alert_message(record: Record) -> Message:
         subject = "Possible pneumonia: 1 film to review"
         words = f"Possible pneumonia, {odds(judgement)}, please review"
         attributes["probability"] = judgement.probability or Decimal(0)
+    if is_backfill_key(record.key):
+        attributes["backfill"] = "yes"  # the queue of people's alerts takes none of these
     words = f"{words}: {printable(record.key)}"
     return Message(
         subject=subject,

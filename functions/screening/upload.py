@@ -15,6 +15,8 @@ _SOURCE = "aws.s3"
 _DETAIL_TYPE = "Object Created"
 # The keys of test films: no hospital's film has 32 random digits for a name.
 CHECK_PREFIX = "cxr-alert-check/"
+# The keys of old films, screened at leisure: they have queues of their own and alert no person.
+BACKFILL_PREFIX = "backfill/"
 _CHECK_KEY = re.compile(f"{CHECK_PREFIX}[0-9a-f]{{32}}")
 _COPY = "CopyObject"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -67,6 +69,11 @@ class Upload:
         return is_check_key(self.key)
 
     @property
+    def is_backfill(self) -> bool:
+        """Whether it is a film of a backfill, which no film of today may wait for."""
+        return is_backfill_key(self.key)
+
+    @property
     def log_id(self) -> str:
         """What the log calls it: keys may carry a patient's name."""
         return film_name(self.key, self.version)
@@ -79,6 +86,10 @@ def digest_of(film: bytes) -> str:
 
 def is_check_key(key: str) -> bool:
     return _CHECK_KEY.fullmatch(key) is not None
+
+
+def is_backfill_key(key: str) -> bool:
+    return key.startswith(BACKFILL_PREFIX)
 
 
 def event_of(upload: Upload) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """The handler that reminds people of positives that nobody has reviewed; a schedule calls it.
 
 It sends first and marks after: if it stops in between, some films are in two reminders rather than
-in none. A run takes a bounded number of films, so that it marks all of them in its time; the next
-run goes on.
+in none. So that people don't get the same reminder every quarter of an hour while the table takes
+no marks, it writes to the table before it sends. A mark that fails stops no other one, and is tried
+again at the end; if it fails again, the run ends with an error, which an alarm looks for. A run
+takes a bounded number of films, so that it marks all of them in its time; the next run goes on.
 """
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from aws_lambda_powertools import Logger
 
 from aws.clients import WorklistClients
+from aws.errors import AWS_ERRORS, name_of
 from screening.clock import now, stamp
 from screening.config import TABLE, TOPIC, URL, Variable
 from worklist.rules.entry import Entry
@@ -33,6 +37,10 @@ logger = Logger(service="remind")
 
 # The context is Lambda's own, or whatever has its members.
 Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, int]]
+
+
+class NotMarked(Exception):
+    """Films were in a reminder and are not marked so: they are in the next one as well."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +65,13 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
         )
         waiting = list(islice(overdue, MOST_FILMS))
         if waiting:
+            _try_a_write(worklist, waiting[0])
             tell(waiting)
-            for entry in waiting:
-                _mark(worklist, entry)
+            failed = [entry for entry in waiting if not _marked(worklist, entry)]
+            failed = [entry for entry in failed if not _marked(worklist, entry)]
             logger.info("Told again of films that wait for a review", films=len(waiting))
+            if failed:
+                raise NotMarked(f"{len(failed)} films were in a reminder and are not marked so.")
         return {"told": len(waiting)}
 
     def tell(waiting: list[Entry]) -> None:
@@ -75,14 +86,26 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
     return handler
 
 
-def _mark(worklist: WorklistTable, told: Entry) -> None:
+def _try_a_write(worklist: WorklistTable, entry: Entry) -> None:
+    """Write an entry as it stands; raises AWS's own errors where the table takes no writes."""
+    with suppress(Changed):
+        worklist.put(entry)
+
+
+def _marked(worklist: WorklistTable, told: Entry) -> bool:
+    """Return whether the film is marked as told, or is gone."""
     entry: Entry | None = told
     for _ in range(_TRIES):
         if entry is None:
-            return
+            return True
         try:
-            worklist.put(replace(entry, reminded=stamp(now())))
-        except Changed:
-            entry = worklist.find(told.film)
-            continue
-        return
+            try:
+                worklist.put(replace(entry, reminded=stamp(now())))
+            except Changed:
+                entry = worklist.find(told.film)
+                continue
+        except AWS_ERRORS as error:
+            logger.warning("A film was not marked", film=told.film, error=name_of(error))
+            return False
+        return True
+    return False

@@ -19,7 +19,8 @@ POSITIVE = (SAMPLES / "PNEUMONIA" / "person1923_bacteria_4831.jpeg").read_bytes(
 NEGATIVE = (SAMPLES / "NORMAL" / "IM-0482-0001.jpeg").read_bytes()
 DICOM = as_dicom(SAMPLES / "PNEUMONIA" / "person1923_bacteria_4831.jpeg")  # of the positive one
 # A film that has to be rendered goes from the first queue to the second, and back.
-FILMS_WAY = ("UploadsQueueUrl", "RenditionsQueueUrl", "UploadsQueueUrl")
+_TO_SCREEN = ("UploadsQueueUrl", "UploadsBackfillQueueUrl")
+FILMS_WAY = (*_TO_SCREEN, "RenditionsQueueUrl", "RenditionsBackfillQueueUrl", *_TO_SCREEN)
 
 
 def wait_until(found: Callable[[], T], what: str, seconds: float = 30) -> T:
@@ -88,6 +89,8 @@ class Application:
 
         def failed() -> bool:
             mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-            return "partial failures" in mappings[0].get("LastProcessingResult", "")
+            return any(
+                "partial failures" in each.get("LastProcessingResult", "") for each in mappings
+            )
 
         wait_until(failed, "a failed try")

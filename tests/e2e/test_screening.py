@@ -13,7 +13,7 @@ from screening.config import DEFAULT_CUTOFF
 from screening.judgement import Finding
 from screening.upload import Upload, event_of
 from testbed.dicom_films import SECRETS, dicom
-from tests.e2e.application import NEGATIVE, POSITIVE, SAMPLES, Application, wait_until
+from tests.e2e.application import DICOM, NEGATIVE, POSITIVE, SAMPLES, Application, wait_until
 
 
 def test_every_sample_has_one_record_and_every_positive_one_alert(
@@ -38,6 +38,18 @@ def test_every_sample_has_one_record_and_every_positive_one_alert(
     ]
     assert sum(film.parent.name == "PNEUMONIA" for film in positives) == 12
     assert sum(film.parent.name == "NORMAL" for film in positives) <= 2
+
+
+@pytest.mark.parametrize("film", [POSITIVE, DICOM])
+def test_an_old_film_is_screened_and_alerted_to_programs_alone(
+    application: Application, film: bytes
+) -> None:
+    key = f"backfill/{len(film)}"
+    application.drop(key, film)
+    assert application.record(key, alert="SENT").judgement.finding is Finding.PNEUMONIA
+    application.settle()
+    assert len(application.alerts(key)) == 1
+    assert application.mails(key) == []
 
 
 def test_record_says_what_was_screened_when_and_by_what(application: Application) -> None:

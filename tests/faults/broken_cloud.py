@@ -39,7 +39,7 @@ class BrokenCloud:
 
     def tell(self, upload: Upload) -> None:
         """Tell of an upload by hand, as S3 does."""
-        self.operator().uploads_queue.announce([upload])
+        self.operator().uploads_queues.announce([upload])
 
     def send(self, body: str) -> None:
         """Put a message into the uploads queue by hand."""
@@ -62,14 +62,16 @@ class BrokenCloud:
 
     @contextlib.contextmanager
     def rule_off(self) -> Iterator[None]:
-        """Lose the event of every upload, as while somebody has switched the rule off."""
+        """Lose the event of every upload, as while somebody has switched the rules off."""
         events: Any = self.stack.client("events")
-        (rule,) = [each["Name"] for each in events.list_rules()["Rules"] if "EventPattern" in each]
-        events.disable_rule(Name=rule)
+        rules = [each["Name"] for each in events.list_rules()["Rules"] if "EventPattern" in each]
+        for rule in rules:
+            events.disable_rule(Name=rule)
         try:
             yield
         finally:
-            events.enable_rule(Name=rule)
+            for rule in rules:
+                events.enable_rule(Name=rule)
 
     def reconcile(self) -> None:
         """Run the function that finds lost films, as its schedule does, and with no grace."""

@@ -207,7 +207,7 @@ def _people_subscribed(cloud: BrokenCloud) -> int:
 
 
 def _done(cloud: BrokenCloud, uploads: int) -> int:
-    return uploads - min(uploads, sum(map(cloud.waiting, (*FILMS_WAY[:2], *DEAD_LETTERS))))
+    return uploads - min(uploads, sum(map(cloud.waiting, {*FILMS_WAY, *DEAD_LETTERS})))
 
 
 def _watch(cloud: BrokenCloud, show: Callable[[], object], seconds: float) -> None:

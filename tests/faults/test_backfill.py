@@ -42,7 +42,7 @@ def drop(cloud: BrokenCloud, *keys: str) -> list[tuple[str, str]]:
 
 def test_a_backfill_that_was_cut_short_can_be_run_again(cloud: BrokenCloud) -> None:
     """Between writing that the film is positive and telling the function to alert it."""
-    (film,) = drop(cloud, "backfill/cut-short.jpeg")
+    (film,) = drop(cloud, "again/cut-short.jpeg")
     with cloud.proxy.fault("SendMessageBatch", error(403, "AccessDenied")) as met:
         status, said = rescreen(cloud, film[0], "--alert")
     assert met
@@ -62,7 +62,7 @@ def test_a_backfill_that_was_cut_short_can_be_run_again(cloud: BrokenCloud) -> N
 
 def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
     """An endpoint that fails once and refuses three films, before it takes what comes."""
-    films = drop(cloud, *(f"backfill/throttled-{number}.jpeg" for number in range(6)))
+    films = drop(cloud, *(f"again/throttled-{number}.jpeg" for number in range(6)))
     troubles = [model_error(500, "starting"), *[error(400, "ThrottlingException")] * 3]
     under_way: set[Exchange] = set()
     at_once: list[int] = []
@@ -80,7 +80,7 @@ def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
         return act(exchange) if act else exchange.forward()
 
     with cloud.proxy.fault("InvokeEndpoint", troubled):
-        status, said = rescreen(cloud, "backfill/throttled-")
+        status, said = rescreen(cloud, "again/throttled-")
     assert status == 0, said
     assert "6  possible pneumonia that nobody was alerted to" in said
     assert max(at_once) <= MOST_AT_ONCE
@@ -88,7 +88,7 @@ def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
     cloud.ledger.collect()
     assert [cloud.ledger.alerts[film] for film in films] == [0] * len(films)
 
-    assert rescreen(cloud, "backfill/throttled-", "--alert")[0] == 0
+    assert rescreen(cloud, "again/throttled-", "--alert")[0] == 0
     cloud.settle()
     cloud.ledger.collect()
     assert [cloud.ledger.alerts[film] for film in films] == [1] * len(films)

@@ -194,6 +194,12 @@ class Cloud:
         self.queue = self.sqs.create_queue(
             QueueName="uploads", Attributes={"VisibilityTimeout": "720"}
         )["QueueUrl"]
+        self.backfill_queue = self.sqs.create_queue(
+            QueueName="old-uploads", Attributes={"VisibilityTimeout": "1200"}
+        )["QueueUrl"]
+        self.renditions_backfill_queue = self.sqs.create_queue(QueueName="old-renditions")[
+            "QueueUrl"
+        ]
         self.dead_letters = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         self.renditions_queue = self.sqs.create_queue(QueueName="renditions")["QueueUrl"]
         self._subscriber = self.sqs.create_queue(QueueName="program")["QueueUrl"]

@@ -38,7 +38,10 @@ def log(observer: Observer) -> io.StringIO:
 
 def consume(cloud: Cloud, observer: Observer, *messages: dict[str, Any], dead: str = "") -> Any:
     consumer = Consumer(
-        queue=Queue(lambda: cloud.sqs, cloud.queue),
+        queues=[
+            Queue(lambda: cloud.sqs, cloud.queue),
+            Queue(lambda: cloud.sqs, cloud.backfill_queue),
+        ],
         dead_letters=Queue(lambda: cloud.sqs, dead or cloud.dead_letters),
         observer=observer,
         first_wait=1,
@@ -94,6 +97,20 @@ def test_what_cannot_be_set_aside_comes_back(
     answer = consume(cloud, observer, broken, dead=missing)
     assert answer == {"batchItemFailures": [{"itemIdentifier": broken["messageId"]}]}
     assert counted(observer) == {"RecordsFailed": 1, "RecordsFailedLong": 0}
+
+
+def test_a_batch_is_postponed_in_the_queue_that_it_came_from(
+    cloud: Cloud, observer: Observer, log: io.StringIO
+) -> None:
+    cloud.sqs.send_message(
+        QueueUrl=cloud.backfill_queue, MessageBody=cloud.drop("fails.jpeg")["body"]
+    )
+    message = cloud.receive(cloud.backfill_queue)
+    assert message
+    message["eventSourceARN"] = "arn:aws:sqs:us-east-1:123456789012:old-uploads"
+    answer = consume(cloud, observer, message)
+    assert answer["batchItemFailures"] == [{"itemIdentifier": message["messageId"]}]
+    assert cloud.wait_for(cloud.backfill_queue)["messageId"] == message["messageId"]
 
 
 def test_a_message_that_waits_comes_back_when_it_said(

@@ -156,8 +156,10 @@ def site(function: Function, cloud: Cloud, tmp_path: Path) -> Iterator[Site]:
         renditions_bucket=cloud.renditions_bucket,
         key_arn=KEY,
         renditions_queue_url=cloud.renditions_queue,
+        renditions_backfill_queue_url=cloud.renditions_queue,
         renditions_dead_letter_queue_url=cloud.dead_letters,
         uploads_queue_url=cloud.queue,
+        uploads_backfill_queue_url=cloud.queue,
         retry_seconds=1,
         most_tries=100,
     )

@@ -39,7 +39,9 @@ def config(cloud: Cloud) -> reconcile.Config:
         renditions_bucket=cloud.renditions_bucket,
         screenings_table=cloud.table,
         uploads_queue_url=cloud.queue,
+        uploads_backfill_queue_url=cloud.backfill_queue,
         renditions_queue_url=cloud.renditions_queue,
+        renditions_backfill_queue_url=cloud.renditions_backfill_queue,
         reconcile_days=14,
         grace_minutes=0,
         record_retention_days=0,
@@ -52,10 +54,10 @@ def clients(cloud: Cloud) -> ReconcileClients:
     return ReconcileClients(s3=cloud.s3, dynamodb=dynamodb, sqs=cloud.sqs)
 
 
-def waiting(cloud: Cloud) -> list[str]:
-    """Take what waits in the uploads queue: keys."""
+def waiting(cloud: Cloud, queue: str | None = None) -> list[str]:
+    """Take what waits in the uploads queue, or another: keys."""
     keys = []
-    while found := cloud.receive():
+    while found := cloud.receive(queue):
         keys.append(json.loads(found["body"])["detail"]["object"]["key"])
     return sorted(keys)
 
@@ -102,6 +104,26 @@ def test_a_film_that_waits_to_be_rendered_is_not_lost(
     cloud.sqs.send_message(QueueUrl=cloud.renditions_queue, MessageBody=body)
     reconcile.make_handler(config, clients)({}, Context())
     assert waiting(cloud) == []
+
+
+def test_films_of_a_backfill_are_looked_for_once_none_waits_any_more(
+    cloud: Cloud, config: reconcile.Config, clients: ReconcileClients
+) -> None:
+    clock = Clock()
+    clock.ahead = timedelta(days=3)  # a film of today would be overdue
+    run = reconcile.make_handler(config, clients, clock)
+    waits, _ = cloud.drop("backfill/waits.jpeg")["body"], cloud.drop("backfill/lost.jpeg")
+    cloud.drop("lost.jpeg")
+    cloud.sqs.send_message(QueueUrl=cloud.backfill_queue, MessageBody=waits)
+    run({}, Context())
+    assert waiting(cloud) == ["lost.jpeg"]
+    assert waiting(cloud, cloud.backfill_queue) == ["backfill/waits.jpeg"]
+
+    cloud.sqs.purge_queue(QueueUrl=cloud.backfill_queue)
+    clock.ahead += timedelta(days=1)
+    run({}, Context())
+    assert waiting(cloud) == ["lost.jpeg"]
+    assert waiting(cloud, cloud.backfill_queue) == ["backfill/lost.jpeg", "backfill/waits.jpeg"]
 
 
 def test_the_function_counts_what_it_found(

@@ -30,6 +30,7 @@ def again(cloud: Cloud, *, alert: bool, gated: bool = True) -> list[Rescreened]:
             "UploadsBucketName": cloud.bucket,
             "ScreeningsTableName": cloud.table,
             "UploadsQueueUrl": cloud.queue,
+            "UploadsBackfillQueueUrl": cloud.backfill_queue,
             "RenditionsBucketName": cloud.renditions_bucket,
             "EndpointName": "cxr-alert",
             "KeyArn": KEY,

@@ -57,7 +57,7 @@ class Application:
         while waiting:
             name, message = waiting.pop()
             trail.append(name)
-            if name == "classify":
+            if name.startswith("classify"):
                 answer = self.classify.handler({"Records": [message]}, Context())
             else:
                 answer = self.render({"Records": [message]}, Context(function_name="render"))
@@ -65,6 +65,8 @@ class Application:
             for receiver, queue in (
                 ("render", self.cloud.renditions_queue),
                 ("classify", self.cloud.queue),
+                ("render (backfill)", self.cloud.renditions_backfill_queue),
+                ("classify (backfill)", self.cloud.backfill_queue),
             ):
                 while found := self.cloud.receive(queue):
                     handle = found["receiptHandle"]
@@ -91,8 +93,10 @@ def application(function: Function, cloud: Cloud, sandbox: Sandbox) -> Iterator[
         renditions_bucket=cloud.renditions_bucket,
         key_arn=KEY,
         renditions_queue_url=cloud.renditions_queue,
+        renditions_backfill_queue_url=cloud.renditions_backfill_queue,
         renditions_dead_letter_queue_url=cloud.dead_letters,
         uploads_queue_url=cloud.queue,
+        uploads_backfill_queue_url=cloud.backfill_queue,
         retry_seconds=1,
         most_tries=100,
     )
@@ -141,6 +145,16 @@ def test_a_dicom_film_is_screened_as_its_rendition(
     # It is the version that was dropped.
     (version,) = cloud.s3.list_object_versions(Bucket=cloud.bucket)["Versions"]
     assert record["version"] == version["VersionId"]
+
+
+def test_a_film_of_a_backfill_stays_in_the_queues_of_its_own(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    endpoint.finds(0.93)
+    trail = application.settle(cloud.drop("backfill/2019/film.dcm", dicom(film())))
+    assert trail == ["classify", "render (backfill)", "classify (backfill)"]
+    (alert,) = cloud.alerts()
+    assert alert["MessageAttributes"]["backfill"]["Value"] == "yes"
 
 
 def test_nothing_that_leaves_says_who_the_patient_is(

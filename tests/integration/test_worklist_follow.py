@@ -10,6 +10,7 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from boto3.dynamodb.types import TypeSerializer
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 import worklist.enlist
@@ -138,6 +139,59 @@ REVIEW = {
     "uploaded": "2026-11-22T10:15:30.000Z",
     "classified": "2026-11-22T10:15:31.000Z",
 }
+
+
+class Refusing:
+    """A table's client whose writes fail as often as a film's count says."""
+
+    def __init__(self, client: Any, times: dict[str, int]) -> None:
+        self._client, self._times = client, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def put_item(self, **call: Any) -> Any:
+        key = call["Item"]["key"]["S"]
+        # The first write of a run only tries whether the table takes any.
+        if "reminded" in call["Item"] and self._times.get(key, 0) > 0:
+            self._times[key] -= 1
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, "PutItem")
+        return self._client.put_item(**call)
+
+
+def reminders(entries: WorklistTable, clients: WorklistClients, client: Any) -> Any:
+    config = worklist.remind.Config(entries.table, "https://w.example", "topic", 4)
+    return worklist.remind.make_handler(config, replace(clients, dynamodb=client))
+
+
+def test_a_mark_that_fails_stops_no_other_and_is_tried_again(
+    tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
+) -> None:
+    follow(tables, clients)(
+        {"Records": [inserted(str(n), record(f"{n}.jpeg")) for n in range(3)]}, None
+    )
+    refusing = Refusing(tables[0].client, {"0.jpeg": 1, "1.jpeg": 2})
+    remind = reminders(tables[0], clients, refusing)
+    with pytest.raises(worklist.remind.NotMarked, match=r"^1 films"):
+        remind({}, None)
+    assert [remind({}, None)["told"] for _ in range(2)] == [1, 0]
+    assert len(clients.sns.sent) == 2  # type: ignore[attr-defined]
+
+
+def test_nobody_is_reminded_again_and_again_while_the_table_takes_no_marks(
+    tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
+) -> None:
+    follow(tables, clients)({"Records": [inserted("1", record("a.jpeg"))]}, None)
+
+    class Full(Refusing):
+        def put_item(self, **_: Any) -> Any:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+
+    remind = reminders(tables[0], clients, Full(tables[0].client, {}))
+    for _ in range(3):
+        with pytest.raises(ClientError):
+            remind({}, None)
+    assert clients.sns.sent == []  # type: ignore[attr-defined]
 
 
 def test_a_reminder_takes_what_it_can_mark_and_the_next_goes_on(

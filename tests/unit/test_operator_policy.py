@@ -29,7 +29,8 @@ _FUNCTIONS = " ".join(APPLICATION.of_type("AWS::Serverless::Function"))
 
 # What commands and runbook ask for, by the form of the name that AWS checks.
 NEEDED: dict[str, list[str]] = {
-    "cloudformation:DescribeStacks": [f"{_STACKS}/*"],
+    # `redrive` looks whether there is a results' stack.
+    "cloudformation:DescribeStacks": [f"{_STACKS}/*", f"{_STACKS}-results/*"],
     "cloudformation:DescribeStackResource": [f"{_STACKS}/*"],
     "cloudformation:ListStackResources": [f"{_STACKS}/*"],
     "cloudwatch:DescribeAlarms": ["*"],
@@ -42,7 +43,7 @@ NEEDED: dict[str, list[str]] = {
     ],
     "dynamodb:Scan": _of(APPLICATION, "ScreeningsTable"),
     "dynamodb:UpdateItem": _of(APPLICATION, "ScreeningsTable"),
-    "events:DescribeRule": _of(APPLICATION, "UploadsRule"),
+    "events:DescribeRule": _of(APPLICATION, "UploadsRule BackfillRule"),
     "events:ListRules": ["*"],
     "kms:Decrypt": _of(APPLICATION, "Key"),
     "kms:GenerateDataKey": _of(APPLICATION, "Key"),
@@ -65,7 +66,10 @@ NEEDED: dict[str, list[str]] = {
     "sqs:DeleteMessage": _of(APPLICATION, _QUEUES),
     "sqs:GetQueueAttributes": _of(APPLICATION, _QUEUES),
     "sqs:ReceiveMessage": _of(APPLICATION, _QUEUES),
-    "sqs:SendMessage": _of(APPLICATION, "UploadsQueue RenditionsQueue PeopleQueue"),
+    "sqs:SendMessage": _of(
+        APPLICATION,
+        "UploadsQueue UploadsBackfillQueue RenditionsQueue RenditionsBackfillQueue PeopleQueue",
+    ),
 }
 NEEDED_BY_WORKLIST: dict[str, list[str]] = {
     "cloudformation:DescribeStacks": [f"{_STACKS}-worklist/*"],

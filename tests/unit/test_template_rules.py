@@ -20,7 +20,8 @@ from aws.uploads_bucket import DOWNLOAD_SECONDS, LARGEST_MB
 from classify.batch import WAIT_FOR_OTHERS_SECONDS
 from imaging.sandbox import MEMORY_BYTES, SECONDS, START_SECONDS
 from screening.config import DEFAULT_CUTOFF, ENDPOINT_NAME, NAMESPACE, RETENTION_DAYS, Config
-from tests.unit.templates import ROOT, metrics_of, read, variables
+from screening.upload import BACKFILL_PREFIX
+from tests.unit.templates import ROOT, Template, metrics_of, read, variables
 
 FUNCTIONS: dict[str, Any] = {
     "ClassifyFunction": Config,
@@ -143,7 +144,7 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "guarded"),
-    [("AWS::S3::BucketPolicy", 3), ("AWS::SQS::QueuePolicy", 7), ("AWS::SNS::TopicPolicy", 3)],
+    [("AWS::S3::BucketPolicy", 3), ("AWS::SQS::QueuePolicy", 9), ("AWS::SNS::TopicPolicy", 3)],
 )
 def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> None:
     targets = 0
@@ -217,6 +218,36 @@ def test_the_compiled_libraries_load_in_every_python_that_may_be_chosen() -> Non
         assert newest <= glibc, f"{runtime} has glibc 2.{glibc}, the wheels need 2.{newest}"
 
 
+_WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+# "At minimum", says DynamoDB's page on encryption at rest, but for the grants of the table's maker.
+_OF_A_WRITER = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
+_OF_A_WRITER |= {"kms:ReEncryptFrom", "kms:ReEncryptTo"}
+
+
+def _actions(template: Template, name: str) -> set[str]:
+    """Return what a role or a policy allows, whatever the resource."""
+    own = template.properties(name)
+    documents = [each["PolicyDocument"] for each in own.get("Policies", [])]
+    documents += [own["PolicyDocument"]] if "PolicyDocument" in own else []
+    found: set[str] = set()
+    for statement in (each for document in documents for each in document["Statement"]):
+        action = statement["Action"]
+        found |= {action} if isinstance(action, str) else set(action)
+    for attached in own.get("ManagedPolicyArns", []):
+        found |= _actions(template, attached["Ref"])
+    return found
+
+
+@pytest.mark.parametrize("path", ["template.yaml", "functions/worklist/template.yaml"])
+def test_whoever_writes_into_a_table_may_use_its_key_as_dynamodb_asks(path: str) -> None:
+    template = read(path)
+    names = [*template.of_type("AWS::IAM::Role"), *template.of_type("AWS::IAM::ManagedPolicy")]
+    writers = [name for name in names if _actions(template, name) & _WRITES]
+    assert {"OperatorPolicy"} < set(writers)
+    for name in writers:
+        assert _actions(template, name) >= _OF_A_WRITER, name
+
+
 def test_logs_are_named_so_that_no_stack_with_a_longer_name_is_meant_too() -> None:
     """cxr-alert-* would take those of a stack cxr-alert-test as well."""
     statements = properties("Key")["KeyPolicy"]["Statement"]
@@ -236,7 +267,7 @@ def test_lambda_does_not_stop_films_that_two_functions_hand_to_each_other() -> N
     for one, other in (("Classify", "Renditions"), ("Render", "Uploads")):
         (policy,) = properties(f"{one}Role")["Policies"]
         sends = [s["Resource"] for s in policy["PolicyDocument"]["Statement"] if "sqs" in str(s)]
-        assert {"GetAtt": f"{other}Queue.Arn"} in sends
+        assert [{"GetAtt": f"{other}{kind}Queue.Arn"} for kind in ("", "Backfill")] in sends
         assert properties(f"{one}Function")["RecursiveLoop"] == "Allow"
 
 
@@ -257,10 +288,38 @@ def test_people_get_digests_never_the_alerts_themselves_and_at_most_two_messages
     assert "FilterPolicy" not in mail
     queue = properties("PeopleSubscription")
     assert queue["Protocol"] == "sqs"
-    assert queue["FilterPolicy"] == {"finding": ["PNEUMONIA", "REJECTED"]}
+    wanted = {"finding": ["PNEUMONIA", "REJECTED"], "backfill": [{"exists": False}]}
+    assert queue["FilterPolicy"] == wanted
     source = properties("NotifyFunction")["Events"]["Alerts"]["Properties"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
     assert TEMPLATE.parameters["DigestSeconds"]["MinValue"] == 1
+
+
+def test_films_of_today_never_wait_behind_a_backfill() -> None:
+    """Each upload goes to one of two queues, and the second one gets two films at a time."""
+    patterns = [
+        properties(rule)["EventPattern"]["detail"]["object"]["key"]
+        for rule in ("UploadsRule", "BackfillRule")
+    ]
+    prefix = {"prefix": BACKFILL_PREFIX}
+    assert patterns == [[{"anything-but": prefix}], [prefix]]
+    for function, queue in (("Classify", "Uploads"), ("Render", "Renditions")):
+        source = properties(f"{function}Function")["Events"]["Backfill"]["Properties"]
+        assert source["Queue"] == {"GetAtt": f"{queue}BackfillQueue.Arn"}
+        assert source["BatchSize"] == 1
+        assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
+        timeout = properties(f"{function}Function")["Timeout"]
+        assert properties(f"{queue}BackfillQueue")["VisibilityTimeout"] >= 6 * timeout
+        kept = properties(f"{queue}DeadLetterQueue")["MessageRetentionPeriod"]
+        assert properties(f"{queue}BackfillQueue")["MessageRetentionPeriod"] < kept
+
+
+def test_whoever_drops_films_of_today_cannot_drop_them_as_old_ones() -> None:
+    """Nobody is notified of an old film."""
+    statements = properties("UploaderPolicy")["PolicyDocument"]["Statement"]
+    (denied,) = [each for each in statements if each["Effect"] == "Deny"]
+    assert denied["Action"] == "s3:PutObject"
+    assert denied["Resource"] == {"Sub": "${UploadsBucket.Arn}/" + f"{BACKFILL_PREFIX}*"}
 
 
 def test_every_queue_has_a_policy_of_its_own() -> None:

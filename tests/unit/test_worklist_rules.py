@@ -240,6 +240,16 @@ def test_only_positives_that_waited_too_long_are_told_again_and_once() -> None:
     assert not is_overdue(with_review(entry(), review(entry(), Reading.NORMAL)), before)
 
 
+def test_nobody_is_asked_for_a_film_of_a_backfill_and_whoever_looks_finds_it() -> None:
+    old = enter(record("0.9", "backfill/2019/1.jpeg"), Decimal(1))
+    assert old.state is State.NOT_ASKED
+    assert not old.hidden
+    assert not is_overdue(old, overdue_since(datetime(2026, 11, 29, tzinfo=UTC), 4))
+    parts = {part for stage in read_wanted({"view": "all"}).stages for part in stage.parts}
+    assert old.part in parts
+    assert with_review(old, review(old, Reading.NORMAL)).state is State.REVIEWED
+
+
 def test_the_mail_links_to_the_films_and_names_none() -> None:
     many = [enter(record("0.9", f"Ann {number}.jpeg"), Decimal(0)) for number in range(25)]
     said = text(many, 4, "https://worklist.example.org")

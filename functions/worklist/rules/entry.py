@@ -13,6 +13,7 @@ from screening.clock import stamp
 from screening.film_name import film_name
 from screening.judgement import Finding
 from screening.record import Record
+from screening.upload import is_backfill_key
 from worklist.rules.review import Reading, Review
 from worklist.rules.sampling import chance, drawn
 
@@ -23,7 +24,8 @@ REJECTED_YIELDS = timedelta(hours=4)
 class State(StrEnum):
     TO_REVIEW = "to-review"
     REVIEWED = "reviewed"
-    NOT_ASKED = "not-asked"  # a negative, or a reject that a newer version replaced
+    # A negative, a reject that a newer version replaced, or a film of a backfill.
+    NOT_ASKED = "not-asked"
 
 
 HIDDEN = "HIDDEN"  # stands for the finding of a film that is to be read without its score
@@ -57,7 +59,7 @@ class Entry:
     def state(self) -> State:
         if any(reading is not Reading.UNSURE for reading in self.readings.values()):
             return State.REVIEWED
-        if self.replaced:
+        if self.replaced or is_backfill_key(self.key):
             return State.NOT_ASKED
         if self.finding != "NORMAL" or self.hidden:
             return State.TO_REVIEW
@@ -126,7 +128,7 @@ def enter(
     film = film_name(record.key, record.version)
     judged = record.judgement
     likely = None
-    if judged.probability is not None:
+    if judged.probability is not None and not is_backfill_key(record.key):
         likely = chance(judged.probability, judged.cutoff, share)
     entry = Entry(
         film=film,

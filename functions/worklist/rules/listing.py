@@ -82,7 +82,6 @@ class Wanted:
 
 
 _NEVER = {f"{State.TO_REVIEW}#NORMAL", f"{State.NOT_ASKED}#HIDDEN"}
-_NEVER |= {f"{State.NOT_ASKED}#PNEUMONIA"}
 
 
 def _parts(states: Iterable[State], findings: Iterable[str]) -> tuple[str, ...]:

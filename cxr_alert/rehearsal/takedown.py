@@ -1,0 +1,179 @@
+"""Take away what a rehearsal made, by its journal; what can't be taken away is named."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cxr_alert.rehearsal.journal import Journal, Kind, Thing
+
+_KEPT = {  # by the stack's deletion, on purpose
+    "AWS::S3::Bucket": Kind.BUCKET,
+    "AWS::DynamoDB::Table": Kind.TABLE,
+    "AWS::KMS::Key": Kind.KEY,
+}
+_GONE = {
+    "NoSuchEntity",
+    "NoSuchBucket",
+    "NotFoundException",
+    "ResourceNotFoundException",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+    "KMSInvalidStateException",  # its deletion is scheduled already
+}
+_DELETION_SECONDS = 1200
+_PAUSE_SECONDS = 2
+_KEY_DAYS = 7  # the least there is
+
+
+@dataclass(frozen=True)
+class Leftover:
+    what: str
+    why: str
+
+
+class _NotGone(Exception):
+    """It is still there; the message says in which state."""
+
+
+def take_down(journal: Journal, stack: str) -> list[Leftover]:
+    """Take everything away; return what is left, whether the journal knows it or not."""
+    for thing in [each for each in journal.in_order if each.kind is Kind.STACK]:
+        note_what_outlives(journal, thing.name)
+    left = []
+    for thing in journal.in_order:
+        try:
+            _UNDO[thing.kind](thing)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                left.append(Leftover(f"{thing.kind} {thing.name}", str(error)))
+                continue
+        except (BotoCoreError, _NotGone) as error:
+            left.append(Leftover(f"{thing.kind} {thing.name}", str(error)))
+            continue
+        journal.remove(thing)
+    return left + _strangers(stack, {each.what for each in left})
+
+
+def note_what_outlives(journal: Journal, stack: str) -> None:
+    """Write down what the stack's deletion will leave, as long as the stack can name it."""
+    for name, kind in _resources(stack):
+        journal.add(Thing(kind, name))
+
+
+def exists(stack: str) -> bool:
+    return _state(stack) is not None
+
+
+def _resources(stack: str) -> list[tuple[str, Kind]]:
+    client: Any = boto3.client("cloudformation")
+    if not exists(stack):
+        return []
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return [
+        (each["PhysicalResourceId"], _KEPT[each["ResourceType"]])
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] in _KEPT and each.get("PhysicalResourceId")
+    ]
+
+
+def _state(stack: str) -> str | None:
+    client: Any = boto3.client("cloudformation")
+    try:
+        (found,) = client.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            return None
+        raise
+    state: str = found["StackStatus"]
+    return None if state == "DELETE_COMPLETE" else state
+
+
+def _delete_stack(thing: Thing) -> None:
+    client: Any = boto3.client("cloudformation")
+    client.delete_stack(StackName=thing.name)
+    deadline = time.monotonic() + _DELETION_SECONDS
+    while (state := _state(thing.name)) is not None:
+        if state == "DELETE_FAILED" or time.monotonic() > deadline:
+            raise _NotGone(f"It is {state}: see its events in the CloudFormation console.")
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _allow(thing: Thing) -> None:
+    boto3.client("iam").delete_role_policy(RoleName=thing.of, PolicyName=thing.name)
+
+
+def _start(thing: Thing) -> None:
+    client: Any = boto3.client("lambda")
+    client.update_event_source_mapping(UUID=thing.name, Enabled=True)
+
+
+def _delete_role(thing: Thing) -> None:
+    client: Any = boto3.client("iam")
+    for each in client.list_attached_role_policies(RoleName=thing.name)["AttachedPolicies"]:
+        client.detach_role_policy(RoleName=thing.name, PolicyArn=each["PolicyArn"])
+    client.delete_role(RoleName=thing.name)
+
+
+def _delete_bucket(thing: Thing) -> None:
+    client = boto3.client("s3")
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=thing.name):
+        versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        if not versions:
+            continue
+        answer = client.delete_objects(
+            Bucket=thing.name,
+            Delete={
+                "Objects": [
+                    {"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions
+                ]
+            },
+        )
+        if failed := answer.get("Errors"):
+            raise _NotGone(f"S3 kept {len(failed)} objects ({failed[0].get('Code')}).")
+    client.delete_bucket(Bucket=thing.name)
+
+
+def _delete_table(thing: Thing) -> None:
+    client = boto3.client("dynamodb")
+    client.update_table(TableName=thing.name, DeletionProtectionEnabled=False)
+    client.get_waiter("table_exists").wait(TableName=thing.name)
+    client.delete_table(TableName=thing.name)
+
+
+def _delete_queue(thing: Thing) -> None:
+    boto3.client("sqs").delete_queue(QueueUrl=thing.name)
+
+
+def _delete_key(thing: Thing) -> None:
+    client: Any = boto3.client("kms")
+    client.schedule_key_deletion(KeyId=thing.name, PendingWindowInDays=_KEY_DAYS)
+
+
+_UNDO: dict[Kind, Callable[[Thing], None]] = {
+    Kind.DENIAL: _allow,
+    Kind.SOURCE: _start,
+    Kind.ROLE: _delete_role,
+    Kind.STACK: _delete_stack,
+    Kind.BUCKET: _delete_bucket,
+    Kind.TABLE: _delete_table,
+    Kind.QUEUE: _delete_queue,
+    Kind.KEY: _delete_key,
+}
+
+
+def _strangers(stack: str, known: set[str]) -> list[Leftover]:
+    """Return what AWS still has under the stack's name, though the journal does not know it."""
+    buckets = [each["Name"] for each in boto3.client("s3").list_buckets()["Buckets"]]
+    tables = [
+        name
+        for page in boto3.client("dynamodb").get_paginator("list_tables").paginate()
+        for name in page["TableNames"]
+    ]
+    found = [f"{Kind.BUCKET} {name}" for name in buckets if name.startswith(f"{stack}-")]
+    found += [f"{Kind.TABLE} {name}" for name in tables if name.startswith(f"{stack}-")]
+    return [Leftover(each, "Nothing tried to delete it.") for each in found if each not in known]
