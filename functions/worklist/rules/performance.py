@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from screening.interval import Estimate, wilson
 from worklist.rules.entry import Entry
-from worklist.rules.intervals import Estimate, agreement, share_of_sum, weighted_count, wilson
+from worklist.rules.intervals import agreement, share_of_sum, weighted_count
 from worklist.rules.review import Reading, Review
 
 
