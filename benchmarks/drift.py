@@ -6,7 +6,7 @@ from its training (`benchmarks/drift_films.json`), mixed to its own prevalence.
 """
 
 import argparse
-import statistics
+import math
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -161,25 +161,25 @@ def main() -> int:
         for change in CHANGES:
             cells = [_cell(pool, site, change, runs) for site in SITES]
             print(f"| {change.name} | {' | '.join(cells)} |", flush=True)
-    print(f"\nFalse alarms of {runs} years by signal:")
+    print(f"\nFalse alarms in {runs} unchanged years, by signal:")
     for site, count in zip(SITES, counts, strict=True):
-        print(f"{site} films a day: {dict(count.most_common())}")
+        told = ", ".join(f"`{name}` {times}" for name, times in count.most_common())
+        print(f"{site} films a day: {told or 'none'}")
     return 0
 
 
 def _cell(pool: ProcessPoolExecutor, site: int, change: Change, runs: int) -> str:
-    found = [
-        each for each in pool.map(found_after, [site] * runs, [change] * runs, range(runs)) if each
-    ]
-    if not found:
-        return f"not found in {WATCHED} days"
-    days = sorted(days for days, _ in found)
-    late = days[int(0.9 * len(days))] if len(days) > 1 else days[0]
-    name = ", ".join(
-        f"{n} {c}" for n, c in Counter(_kind(name) for _, name in found).most_common(3)
-    )
-    share = "" if len(found) == runs else f" in {len(found) / runs:.0%}"
-    return f"{statistics.median(days):g} days (nine in ten: {late}){share}, {name}"
+    found = list(pool.map(found_after, [site] * runs, [change] * runs, range(runs)))
+    days = sorted(each[0] if each else math.inf for each in found)
+    names = Counter(_kind(each[1]) for each in found if each)
+    middle, late = days[runs // 2], days[9 * runs // 10]
+    if math.isinf(middle):
+        return f"found in {names.total() / runs:.0%} within {WATCHED} days".replace("%", " %")
+    often = f"nine in ten within {late:g}"
+    if math.isinf(late):
+        often = f"{100 * names.total() / runs:.0f} % within {WATCHED}"
+    ((name, _),) = names.most_common(1)
+    return f"{middle:g} {'day' if middle == 1 else 'days'} ({often}), `{name}`"
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ class Template:
 
 APPLICATION = Template(processes.ROOT / "template.yaml", "cxr-alert")
 WORKLIST = Template(processes.ROOT / "functions/worklist/template.yaml", "cxr-alert-worklist")
+DRIFT = Template(processes.ROOT / "functions/drift/template.yaml", "cxr-alert-drift")
 RESULTS = Template(processes.ROOT / "functions/publish/template.yaml", "cxr-alert-results")
 
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"

@@ -36,7 +36,7 @@ class Settings:
     The environments are added to what the emulator (and so the function) and the container see;
     `parameters` are template.yaml's, `worklist` those of the worklist, or None to go without one;
     a checkout without the worklist's room goes without it, too. `results` says whether judgements
-    are told to the results queue, for `cxr-alert send`.
+    are told to the results queue, for `cxr-alert send`; `drift` whether days are compared.
     """
 
     state: Path
@@ -44,6 +44,7 @@ class Settings:
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     worklist: Mapping[str, str] | None = dataclasses.field(default_factory=dict)
     results: bool = False
+    drift: bool = False
     emulator_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     container_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -237,6 +238,8 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
         templates.append(deploy.WORKLIST)
     if settings.results:
         templates.append(deploy.RESULTS)
+    if settings.drift:
+        templates.append(deploy.DRIFT)
     builds = {each: deploy.start_build(each, state) for each in templates}
     children.update({f"sam build {each.stack_name}": builds[each] for each in templates})
     children[emulator.NAME] = emulator.start(
@@ -253,6 +256,10 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
     if settings.results:
         say("Deploying functions/publish/template.yaml into the emulator")
         outputs |= deploy.deploy(deploy.RESULTS, emulator.url(ports[0]), state, {})
+    if settings.drift:
+        say("Deploying functions/drift/template.yaml into the emulator")
+        reviews = {"ReviewsTable": outputs.get("ReviewsTableName", "")}
+        outputs |= deploy.deploy(deploy.DRIFT, emulator.url(ports[0]), state, reviews)
     return Stack(settings, ports[0], ports[1], outputs, children)
 
 

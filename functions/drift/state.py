@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from drift.limits import DISTANCE
+
 MOST_DAYS = 366  # of history
 MOST_NAMED = 10  # films of one signal
 MOST_KEYS = 30  # of the last films
@@ -99,6 +101,7 @@ def shown(state: State) -> str:
             "cutoff": reference and reference.cutoff,
             "since": reference and reference.since,
             "referenceFilms": len(reference.probabilities) if reference else 0,
+            "distanceLimit": DISTANCE,
             "signals": [asdict(each) for each in state.signals],
             "days": [asdict(each) for each in state.history],
         }

@@ -30,8 +30,8 @@ def test_it_imports_only_what_the_application_exports() -> None:
 def test_the_function_may_change_nothing_but_its_own_item() -> None:
     (policy,) = TEMPLATE.properties("DriftRole")["Policies"]
     resources: dict[str, list[Any]] = {}
-    for statement in policy["PolicyDocument"]["Statement"]:
-        statement = statement.get("If", [None, statement])[1]
+    for found in policy["PolicyDocument"]["Statement"]:
+        statement = found.get("If", [None, found])[1]
         given = statement["Action"]
         for action in given if isinstance(given, list) else [given]:
             resources.setdefault(action, []).append(statement["Resource"])
