@@ -123,9 +123,10 @@ function grid(width, y, label) {
 function dates(names, x, step, y) {
   const every = Math.max(1, Math.ceil(LABELS_APART / step));
   return names.flatMap((name, at) => {
-    const last = at === names.length - 1;
     if ((names.length - 1 - at) % every) return [];
-    return [said(x(at) + (last ? step / 2 : 0), y, name.replace(/^\d{4}-/, ""), last ? "end" : "middle")];
+    const short = name.replace(/^\d{4}-/, "");
+    const atTheEnd = step < LABELS_APART / 2 && at === names.length - 1; // it would stick out
+    return [atTheEnd ? said(x(at) + step / 2, y, short, "end") : said(x(at), y, short, "middle")];
   });
 }
 
