@@ -34,12 +34,12 @@ class Drift:
 
 def drift(application: Application, stack: str) -> Drift:
     kept = _table(application, stack).read()
-    if kept is None or not kept.shown:
+    found = json.loads(kept.shown or "{}") if kept else {}
+    if not found.get("days"):
         raise Mistake(
             f"No film of {stack} was compared yet. Deploy drift (sam build --config-env drift && "
             "sam deploy --config-env drift) and wait for its next run, four times a day."
         )
-    found = json.loads(kept.shown)
     return Drift(found, _weeks(found["days"]))
 
 

@@ -19,5 +19,6 @@ def message(stack: str, state: State, new: Sequence[Signal]) -> tuple[str, str]:
     standing = [each for each in state.signals if each not in new]
     for each in (*new, *standing):
         lines += [printable(each.said), *(f"  {printable(key)}" for key in each.films), ""]
-    subject = f"{stack}: look at the films, {len(new)} signals of drift"[:99]
+    signals = "1 signal" if len(new) == 1 else f"{len(new)} signals"
+    subject = f"{stack}: look at the films, {signals} of drift"[:99]
     return subject, "\n".join(lines)[:LONGEST]

@@ -55,13 +55,16 @@ def count_day(state: State, counted: Counted, samples: Sequence[Signal] = ()) ->
     traffic = with_day(state.traffic, Counter(source_of(each.key) for each in counted.films))
     gap = _distance(reference)
     signals = [*samples, *_signals(reference, gap), *(_thin(each) for each in too_few(traffic))]
+    history = state.history
+    if history or counted.films:  # it begins with the first film
+        history = [*history, _day(counted, gap, signals)][-MOST_DAYS:]
     return replace(
         state,
         through=counted.day,
         reference=reference,
         traffic=traffic,
         signals=signals,
-        history=[*state.history, _day(counted, gap, signals)][-MOST_DAYS:],
+        history=history,
     )
 
 

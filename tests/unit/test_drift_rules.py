@@ -206,7 +206,7 @@ def test_the_message_says_look_and_names_films_and_nothing_is_markup() -> None:
     signals = [Signal("a", "More.", ["ward/\x1b[2Jx.dcm"]), Signal("b", "Old.", ["y.dcm"])]
     state = State("2026-01-05", signals=signals)
     subject, text = message("cxr-alert", state, signals[:1])
-    assert subject == "cxr-alert: look at the films, 1 signals of drift"
+    assert subject == "cxr-alert: look at the films, 1 signal of drift"
     assert text.startswith("Look: ")
     assert text.index("More.") < text.index("Old.")
     assert "\x1b" not in text
