@@ -8,7 +8,7 @@ CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help lock-function demo up down test pictures faults soak load fuzz fuzzdicom prepare train cloud job bench lint format lock clean
+.PHONY: help lock-function demo up down test pictures faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,6 +33,9 @@ soak: build/.dev build/.emulator build/.sam ## thousands of uploads under random
 
 load: build/.dev build/.emulator build/.sam ## many films at once, and as many a second as the endpoint takes
 	@$(APP) -m tests.faults.load
+
+rate: build/.dev ## results a second that `send` delivers into Orthanc, and how soon one is there
+	@$(APP) -m tests.faults.rate
 
 fuzz: build/.dev ## mutated films against the container: make fuzz INPUTS=200000
 	@$(APP) -m tests.faults.fuzz --inputs $(INPUTS)

@@ -1,6 +1,7 @@
 """What a command asks about films: a network file or a live endpoint."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cxr_alert.options import add_model
@@ -15,6 +16,11 @@ def add_asked(command: argparse.ArgumentParser) -> None:
     asked = command.add_mutually_exclusive_group()
     add_model(asked, "a network, an ONNX file (default: the shipped network)")
     asked.add_argument("--endpoint", metavar="NAME", help="a live SageMaker endpoint")
+
+
+def asked_file(options: argparse.Namespace) -> Path | None:
+    """Return the network's file, beside which it says whose films it knows; None: an endpoint."""
+    return None if options.endpoint else options.model or SHIPPED_NETWORK
 
 
 def asked(options: argparse.Namespace) -> "ParallelPredictor":

@@ -31,6 +31,7 @@ from cxr_alert.commands import (
     receive,
     reconcile,
     redrive,
+    remove_reader,
     rescreen,
     robustness,
     send,
@@ -72,7 +73,7 @@ GROUPS: Mapping[str, tuple[Command, ...]] = {
         redrive,
         rescreen,
     ),
-    "worklist": (unreviewed, performance, export, enlist, add_reader),
+    "worklist": (unreviewed, performance, export, enlist, add_reader, remove_reader),
     "data and training": (prepare, train, calibrate),
     "evaluation": (evaluate, robustness, cutoff, faithfulness),
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from delivery.destination import Refused, Result
 from delivery.settings import Fhir
 from delivery.web import WebClient
+from results.fhir import with_ids
 
 _FHIR = "application/fhir+json"
 
@@ -15,13 +16,15 @@ class FhirDestination:
 
     def __init__(self, settings: Fhir) -> None:
         self.client = WebClient(settings)
+        self.own_ids = settings.own_ids
 
     def open(self) -> "FhirDestination":
         return self
 
     def deliver(self, result: Result) -> None:
         headers = {"Content-Type": _FHIR, "Accept": _FHIR}
-        answer = self.client.ask("POST", "", headers, json.dumps(result.bundle).encode())
+        bundle = with_ids(result.bundle) if self.own_ids else result.bundle
+        answer = self.client.ask("POST", "", headers, json.dumps(bundle).encode())
         statuses = _statuses(answer.data)
         if not all(status.startswith("2") for status in statuses):
             raise Refused("it did not take all of the transaction")

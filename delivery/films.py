@@ -53,10 +53,14 @@ class Films:
         return Result(
             name=f"{told.log_id} {record.judgement.finding} {told.judged}",
             instances=instances(
-                record, header, picture=self._picture(record), flavour=self.settings.report
+                record,
+                header,
+                precision=told.precision,
+                picture=self._picture(record),
+                flavour=self.settings.report,
             ),
-            bundle=bundle(record, header),
-            message=message(record, header),
+            bundle=bundle(record, header, told.precision),
+            message=message(record, header, told.precision),
         )
 
     def _picture(self, record: Record) -> bytes | None:

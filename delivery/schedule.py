@@ -17,6 +17,8 @@ from screening.clock import now
 from screening.errors import Mistake
 from screening.result import written
 
+_LAST_SECONDS = 5.0
+
 logger = logging.getLogger("delivery")
 
 
@@ -48,7 +50,10 @@ class Schedule:
             self._thread.start()
 
     def stop(self) -> None:
+        """Let the question in work be the last, and give it a moment to end."""
         self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(_LAST_SECONDS)
 
     def _run(self) -> None:
         asked = self.settings.arrivals or Arrivals()

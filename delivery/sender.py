@@ -36,6 +36,7 @@ MOST_REFUSALS = 12  # of one result by one destination: some hours
 HELD_SECONDS = 120  # the queue's visibility timeout
 _HOLD_EVERY_SECONDS = 40.0
 _BATCH = 10
+_BATCHES_AT_ONCE = 3  # some are built while others wait for their destinations
 _AWS_WAIT_SECONDS = 5
 
 logger = logging.getLogger("delivery")
@@ -43,7 +44,10 @@ logger = logging.getLogger("delivery")
 
 @dataclass
 class Standing:
-    """How a destination fares: after `failures` in a row it is asked again at `until`."""
+    """How a destination fares: after `failures` in a row it is asked again at `until`.
+
+    Two batches may write it at once. The later one counts, which costs a wait at most.
+    """
 
     destination: Destination
     first_wait: float
@@ -104,14 +108,23 @@ class Sender:
 
     def run(self) -> None:
         """Work until `end` is called; what AWS does not answer is asked again."""
-        while not self._ended.is_set():
-            try:
-                self.step(wait_seconds=20)
-            except AWS_ERRORS as error:
-                logger.warning("AWS did not answer as expected: %s.", name_of(error))
-                self._ended.wait(_AWS_WAIT_SECONDS)
-            self.metrics.send()
+        with ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
+            loops = [threads.submit(self._loop) for _ in range(_BATCHES_AT_ONCE)]
         self.metrics.send(now=True)
+        for each in loops:
+            each.result()
+
+    def _loop(self) -> None:
+        try:
+            while not self._ended.is_set():
+                try:
+                    self.step(wait_seconds=20)
+                except AWS_ERRORS as error:
+                    logger.warning("AWS did not answer as expected: %s.", name_of(error))
+                    self._ended.wait(_AWS_WAIT_SECONDS)
+                self.metrics.send()
+        finally:
+            self.end()  # what ends one loop ends the program
 
     def end(self) -> None:
         """Let the batch in work be the last; callable from a signal's handler."""

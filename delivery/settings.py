@@ -63,7 +63,7 @@ class Dicomweb(Web):
 
 @dataclass(frozen=True)
 class Fhir(Web):
-    pass
+    own_ids: bool = False
 
 
 @dataclass(frozen=True)

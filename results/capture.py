@@ -6,8 +6,8 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from results.header import Film
 from results.instance import instance_uid, new_instance, reference
 from results.picture import draw
-from results.precision import LocalPrecision
 from results.wording import PRODUCT, previous
+from screening.precision import LocalPrecision
 from screening.record import Record
 
 KIND = "sc"

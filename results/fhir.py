@@ -2,6 +2,8 @@
 
 Each resource is updated if its identifier is known to the server, and created if not. The patient
 is referenced by number and never created. A study that the server already has is not changed.
+
+A server that knows no conditional requests gets the same resources under ids of ours (`with_ids`).
 """
 
 from collections.abc import Mapping
@@ -13,9 +15,9 @@ from pydicom.dataset import Dataset
 
 from results.header import Film, film_of
 from results.identifiers import derived, result_id, uid
-from results.precision import LocalPrecision
 from results.wording import MANUFACTURER, PRODUCT, comments, percent, previous
 from screening.judgement import Finding, Judgement
+from screening.precision import LocalPrecision
 from screening.record import Record
 
 _URI = "urn:ietf:rfc:3986"
@@ -63,6 +65,43 @@ def bundle(
         ),
     ]
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+def with_ids(transaction: Resource) -> Resource:
+    """Return the same transaction with each resource put under the id of its `fullUrl`.
+
+    Amazon HealthLake creates what is put under an id that it does not have yet, and documents no
+    conditional create. The study is then one of ours, even if the server has one of its own.
+    """
+    kinds = {each["fullUrl"]: each["resource"]["resourceType"] for each in transaction["entry"]}
+    addresses = {urn: f"{kind}/{_id(urn)}" for urn, kind in kinds.items()}
+    entries = [
+        {
+            "fullUrl": each["fullUrl"],
+            "resource": {**_readdressed(each["resource"], addresses), "id": _id(each["fullUrl"])},
+            "request": {"method": "PUT", "url": addresses[each["fullUrl"]]},
+        }
+        for each in transaction["entry"]
+    ]
+    return {**transaction, "entry": entries}
+
+
+def _id(urn: str) -> str:
+    return urn.removeprefix("urn:uuid:")
+
+
+def _readdressed(node: Any, addresses: Mapping[str, str]) -> Any:  # noqa: ANN401 - any part of JSON
+    """Return a copy whose references lead to the addresses instead of the bundle's own names."""
+    if isinstance(node, list):
+        return [_readdressed(each, addresses) for each in node]
+    if isinstance(node, dict):
+        return {
+            name: addresses.get(value, value)
+            if name == "reference"
+            else _readdressed(value, addresses)
+            for name, value in node.items()
+        }
+    return node
 
 
 def _updated(identifier: UUID, resource: Resource) -> Resource:

@@ -7,9 +7,9 @@ from pydicom.dataset import Dataset
 
 from results.header import Film, film_of
 from results.identifiers import derived, result_id
-from results.precision import LocalPrecision
 from results.wording import PRODUCT, comments, percent, previous, time_of
 from screening.judgement import Finding
+from screening.precision import LocalPrecision
 from screening.record import Record
 
 KIND = "hl7"

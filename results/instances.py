@@ -4,8 +4,8 @@ from pydicom.dataset import Dataset
 
 from results.capture import capture
 from results.header import film_of
-from results.precision import LocalPrecision
 from results.report import Flavour, report
+from screening.precision import LocalPrecision
 from screening.record import Record
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from PIL import Image, ImageDraw, ImageFont
 
-from results.precision import LocalPrecision
 from results.wording import PRODUCT, comments, minute, shown
 from screening.judgement import Finding
+from screening.precision import LocalPrecision
 from screening.record import Record
 
 SIDE = 1024  # pixels; every size below is twice what it is at 512

@@ -28,9 +28,9 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 from results.header import Film
 from results.identifiers import derived, series_uid, uid
 from results.instance import instance_uid, new_instance, reference
-from results.precision import LocalPrecision
 from results.wording import MANUFACTURER, PRODUCT, comments, percent, previous
 from screening.judgement import Finding, Judgement
+from screening.precision import LocalPrecision
 from screening.record import Record
 
 Flavour = Literal["3d", "comprehensive"]

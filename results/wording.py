@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
 
-from results.precision import LocalPrecision, sentence
 from screening.judgement import Finding, Judgement
+from screening.precision import LocalPrecision, sentence
 from screening.record import Record
 
 PRODUCT = "CXR Alert"

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import socket
 import socketserver
 import subprocess
@@ -20,6 +21,7 @@ import boto3
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
+from cxr_alert.local.pacs import ORTHANC, configuration, installed
 from delivery.films import Films
 from delivery.metrics import Metrics
 from delivery.sender import Sender
@@ -36,14 +38,13 @@ from tests.receiving import Certificate, MotoBucket, moto_bucket
 if TYPE_CHECKING:
     from delivery.destination import Destination
 
-ORTHANC = Path("/usr/sbin/Orthanc")
-_DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+FHIR = Path(__file__).parent / "fhir"
 _PATIENCE = 30.0
 AT = datetime(2026, 11, 22, 10, 15, 31, tzinfo=UTC)
 _to_dynamodb = TypeSerializer().serialize
 
 needs_orthanc = pytest.mark.skipif(
-    not (ORTHANC.exists() and _DICOMWEB.exists()),
+    not installed(),
     reason="Orthanc is missing: apt-get install orthanc orthanc-dicomweb",
 )
 
@@ -71,17 +72,7 @@ class Orthanc:
         return Dicomweb(url=f"http://127.0.0.1:{self.http}/dicom-web")
 
     def start(self) -> None:
-        config = {
-            "StorageDirectory": str(self.folder),
-            "IndexDirectory": str(self.folder),
-            "HttpPort": self.http,
-            "DicomPort": self.dicom,
-            "DicomAet": "ORTHANC",
-            "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
-            "Plugins": [str(_DICOMWEB)],
-            "DicomModalities": {"sender": ["CXRALERT", "127.0.0.1", 104]},
-        }
+        config = configuration(self.folder, self.http, self.dicom)
         if self.own and self.authority:
             config |= {
                 "DicomTlsEnabled": True,
@@ -181,6 +172,22 @@ class FhirServer:
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+@contextlib.contextmanager
+def medplum() -> Iterator[str]:
+    """The address of Medplum's FHIR server, in memory."""
+    if shutil.which("node") is None or not (FHIR / "node_modules").is_dir():
+        pytest.skip("npm's FHIR packages are missing: npm ci --prefix tests/fhir, with nodejs.")
+    server = subprocess.Popen(
+        ["node", "serve.js"], cwd=FHIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with server:
+        assert server.stdout
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.terminate()
 
 
 class Engine:

@@ -7,8 +7,8 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from results.header import read_header
-from results.precision import LocalPrecision
 from screening.judgement import Finding, Judgement
+from screening.precision import LocalPrecision
 from screening.record import AlertState, Record
 from testbed.dicom_films import dicom, film
 

@@ -13,8 +13,13 @@ from cxr_alert.options import (
     add_only,
     share,
 )
-from cxr_alert.output import facts, print_json
+from cxr_alert.output import facts, print_json, say
+from screening.config import DEFAULT_CUTOFF
 from serving.shipped import SHIPPED_NETWORK
+
+_MORE = (
+    "Calibrate on more films of either class, and see `cxr-alert evaluate` before you deploy it."
+)
 
 
 def add_to(commands: Commands) -> None:
@@ -37,6 +42,8 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from training.dataset.folder import tell
+    from training.dataset.learned import warn_of_learned
     from training.evaluation.evaluate import chosen_films
     from training.learning.rescale import scale_of
     from training.learning.serve import calibrate
@@ -44,10 +51,12 @@ def _run(options: argparse.Namespace) -> None:
     model = options.model or SHIPPED_NETWORK
     before = scale_of(model)
     films = chosen_films(options.data, options.only)
-    after = calibrate(model, films, options.out, options.prevalence or before.prevalence)
-    scales = {"before": dataclasses.asdict(before), "now": dataclasses.asdict(after)}
+    consequence = "of others it is less sure than this calibration has it say."
+    tell(warn_of_learned(model, films, consequence))
+    made = calibrate(model, films, options.out, options.prevalence or before.prevalence)
+    scales = {"before": dataclasses.asdict(before), "now": dataclasses.asdict(made.scale)}
     if options.json:
-        print_json(scales)
+        print_json({**scales, "cutoff": float(DEFAULT_CUTOFF), "cutoff_interval": made.interval})
         return
     facts(
         (
@@ -56,3 +65,13 @@ def _run(options: argparse.Namespace) -> None:
         ),
         width=8,
     )
+    if made.interval is None:
+        say(f"{len(films)} films are too few to say how sure this is. {_MORE}")
+        return
+    low, high = made.interval
+    say(
+        f"Calibrated on as many other films ({len(films)}), a film that is now given "
+        f"{DEFAULT_CUTOFF:.0%} would be given {low:.1%} to {high:.1%} (95 % interval)."
+    )
+    if high > 2 * low:
+        say(f"That is too vague for a cutoff. {_MORE}")

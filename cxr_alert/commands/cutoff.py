@@ -2,7 +2,7 @@
 
 import argparse
 
-from cxr_alert.asked import add_asked, asked
+from cxr_alert.asked import add_asked, asked, asked_file
 from cxr_alert.options import Commands, add_command, add_data, add_json, add_only, share
 
 
@@ -30,10 +30,15 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from training.dataset.folder import tell
+    from training.dataset.learned import warn_of_learned
     from training.evaluation.cutoff import refuse_test_films, show
     from training.evaluation.evaluate import chosen_films, evaluate_films
 
     films = chosen_films(options.data, options.only)
     refuse_test_films(options.data, films)
+    if network := asked_file(options):
+        consequence = "on others this cutoff finds fewer of the ill."
+        tell(warn_of_learned(network, films, consequence))
     evaluation = evaluate_films(films, asked(options))
     show(evaluation, options.sensitivity, options.prevalence, as_json=options.json)

@@ -1,7 +1,9 @@
 """`demo`: drop the sample films into the local application, show the findings, stop everything."""
 
 import argparse
+import dataclasses
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cxr_alert.interrupts import end_in_order
@@ -21,35 +23,56 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     """Return 1 if a film has no record, or a positive or a reject no message."""
-    from cxr_alert.local import demo, places, stack, table
+    from cxr_alert.local import demo, hospital, pacs, places, stack, table
 
     end_in_order()
     began = time.monotonic()
     total = len(demo.films(places.SAMPLES))
     terminal = console()
-    with stack.running(stack.for_people(places.DEMO, options.model), _progress) as running:
+    settings = stack.for_people(places.DEMO, options.model)
+    settings = dataclasses.replace(settings, results=pacs.installed())
+    with stack.running(settings, _progress) as running, pacs.beside(running.settings) as archive:
         started = time.monotonic()
         say(f"Ready after {started - began:.1f} s. Dropping {total} films.")
         say()
-        observer = demo.Observer(running)
-        screenings = table.follow(demo.screen_all(observer, places.SAMPLES), total, terminal)
+        observer = demo.Observer(running, archive)
+        screened = demo.screen_all(observer, places.SAMPLES, dicom_only=archive is not None)
+        screenings = table.follow(screened, total, terminal)
         elapsed = time.monotonic() - started
         no_film = observer.drop_no_film()
+        delivered = archive is None or hospital.deliver(running, archive, total)
+        held = archive.modalities() if archive else {}
+        if archive and delivered:
+            places.DEMO_PICTURE.write_bytes(archive.picture_of_a_result())
     demo.write_json(screenings, places.DEMO_RESULT)
     notified = _show_mails(screenings, no_film)
     terminal.print("\nSummary", style="bold")
     for line in table.summary(screenings, elapsed):
         say(line)
+    if archive:
+        _show_pacs(held)
     say(
         f"Everything is stopped, after {time.monotonic() - began:.1f} s. "
         f"Results: {places.short(places.DEMO_RESULT)}"
     )
     missing = table.shortcomings(screenings)
+    if not delivered:
+        missing.append("Some results did not reach the PACS.")
     if not notified:
         missing.append(f"Nobody was notified that {no_film} could not be screened.")
     for line in missing:
         say(f"{line} The logs are in {places.short(places.DEMO)}.", error=True)
     return 1 if missing else 0
+
+
+def _show_pacs(held: Mapping[str, int]) -> None:
+    from cxr_alert.local import places
+
+    say(
+        f"Orthanc, as the hospital's PACS, held {held.get('DX', 0)} films and beside them "
+        f"{held.get('SR', 0)} results, each as a report and as a picture; one is "
+        f"{places.short(places.DEMO_PICTURE)}."
+    )
 
 
 def _progress(line: str) -> None:

@@ -4,7 +4,7 @@ import argparse
 import shlex
 import sys
 
-from cxr_alert.asked import add_asked, asked
+from cxr_alert.asked import add_asked, asked, asked_file
 from cxr_alert.options import (
     Commands,
     add_command,
@@ -42,10 +42,14 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from training.dataset.folder import tell
+    from training.dataset.learned import warn_of_learned
     from training.evaluation.evaluate import chosen_films, evaluate_films, save
     from training.evaluation.report import write_report
 
     films = chosen_films(options.data, options.only)
+    if network := asked_file(options):
+        tell(warn_of_learned(network, films, "every figure flatters it."))
     evaluation = evaluate_films(films, asked(options), [options.cutoff], options.prevalence)
     save(evaluation, options.data, options.out)
     typed = shlex.join(["cxr-alert", *sys.argv[1:]])

@@ -22,7 +22,7 @@ def _run(options: argparse.Namespace) -> int:
     from cxr_alert.operate.application import open_application
     from cxr_alert.operate.status import status, troubles
 
-    with open_application(options.stack) as found:
+    with open_application(options.stack, results=True) as found:
         health = status(found, options.stack, NORMAL_FILM)
     wrong = troubles(health)
     if options.json:

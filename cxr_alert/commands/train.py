@@ -22,7 +22,7 @@ def add_to(commands: Commands) -> None:
         "--data",
         required=True,
         help="folder with NORMAL and PNEUMONIA, at any depth; with --on sagemaker the "
-        "s3://BUCKET/PREFIX that `prepare --upload` filled",
+        "s3://BUCKET/PREFIX with what `prepare` left",
     )
     command.add_argument(
         "--out", type=Path, metavar="FOLDER", help="folder for the network (with --on here)"
@@ -98,7 +98,7 @@ def _add_sagemaker(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="resnet: use no spot instance; costs more, starts at once",
     )
-    group.add_argument("--detach", action="store_true", help="do not follow the job's log")
+    group.add_argument("--detach", action="store_true", help="do not wait for the job's end")
     group.add_argument(
         "--dry-run", action="store_true", help="print the request; start and upload nothing"
     )

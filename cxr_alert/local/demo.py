@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cxr_alert.local import mail, watch
 from cxr_alert.local.dicom_samples import as_dicom
+from cxr_alert.local.pacs import Pacs
 from cxr_alert.local.stack import Stack
 from screening.errors import Failure
 
@@ -52,8 +53,9 @@ class Screening:
 class Observer:
     """Sees a stack's records and alerts from outside, as its users do."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, pacs: Pacs | None = None) -> None:
         self._stack = stack
+        self._pacs = pacs
         self._records = watch.screenings(stack)
         self._programs = watch.subscribe(stack, "demo-programs", '{"finding": ["PNEUMONIA"]}')
 
@@ -63,6 +65,8 @@ class Observer:
         screening = Screening(key, label)
         stack = self._stack
         body = as_dicom(film) if dicom else film.read_bytes()
+        if dicom and self._pacs:
+            self._pacs.store(body)
         bucket = stack.outputs["UploadsBucketName"]
         dropped = time.monotonic()
         version = stack.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
@@ -108,13 +112,15 @@ def films(samples: Path) -> list[tuple[Path, str]]:
     return [films[i] for i in range(longest) for films in by_label if i < len(films)]
 
 
-def screen_all(observer: Observer, samples: Path) -> Iterator[Screening]:
-    """Screen each film alone, so that its seconds are its own."""
+def screen_all(observer: Observer, samples: Path, *, dicom_only: bool) -> Iterator[Screening]:
+    """Screen each film alone, so that its seconds are its own.
+
+    With a PACS all films come as DICOM, as hospitals have them; without one, the last two do.
+    """
     patience = PATIENCE
     dropped = films(samples)
     for number, (film, label) in enumerate(dropped):
-        # The last one of each label comes as hospitals have it.
-        dicom = number >= len(dropped) - DICOM_FILMS
+        dicom = dicom_only or number >= len(dropped) - DICOM_FILMS
         screening = observer.screen(film, label, PATIENCE if dicom else patience, dicom=dicom)
         if not screening.complete:
             patience = LITTLE_PATIENCE

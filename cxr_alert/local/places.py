@@ -7,6 +7,7 @@ from cxr_alert.local.processes import ROOT
 UP = ROOT / "build" / "local"
 DEMO = UP / "demo"
 DEMO_RESULT = ROOT / "build" / "demo.json"
+DEMO_PICTURE = ROOT / "build" / "demo-result.png"
 SAMPLES = ROOT / "samples"
 
 

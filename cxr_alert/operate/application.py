@@ -1,6 +1,6 @@
 """The deployed application: the names in its stack's outputs, and clients for its services."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -126,8 +126,9 @@ def open_application(
     """The application of a stack; an error of AWS meanwhile becomes one sentence."""
     try:
         found = find_with_worklist(stack) if worklist else find(stack)
-        if results:  # where its stack is deployed
-            found = Application(found.outputs | (_outputs(f"{stack}-results") or {}))
+        if results:  # where its stack is deployed, and the caller has its policy
+            also = _outputs(f"{stack}-results", or_none=("ValidationError", "AccessDenied"))
+            found = Application(found.outputs | (also or {}))
         yield found
     except NoRegionError:
         raise Mistake(f"No AWS region is set. {_SETTINGS}") from None
@@ -197,12 +198,14 @@ def find_with_worklist(stack_name: str) -> Application:
     return Application(found.outputs | outputs)
 
 
-def _outputs(stack_name: str) -> dict[str, str] | None:
+def _outputs(
+    stack_name: str, or_none: Sequence[str] = ("ValidationError",)
+) -> dict[str, str] | None:
     client: Any = boto3.client("cloudformation")
     try:
         (stack,) = client.describe_stacks(StackName=stack_name)["Stacks"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
+        if error.response["Error"]["Code"] not in or_none:
             raise
         return None
     return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}

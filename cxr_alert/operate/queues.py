@@ -16,6 +16,11 @@ QUEUES = {
     "PeopleQueueUrl": "alerts to send to people",
     "PeopleDeadLetterQueueUrl": "alerts not sent to people (dead letters)",
 }
+# Those of the results' stack, where it is deployed.
+RESULTS = {
+    "ResultsQueueUrl": "results to deliver",
+    "ResultsDeadLetterQueueUrl": "results not delivered (dead letters)",
+}
 _RECENT = timedelta(minutes=15)
 
 
@@ -36,7 +41,9 @@ class QueueDepth:
 
 def depths(application: Application) -> list[QueueDepth]:
     found = []
-    for output, what in QUEUES.items():
+    for output, what in (QUEUES | RESULTS).items():
+        if output not in application.outputs and output in RESULTS:
+            continue
         depth = application.queue(output).depth()
         age = _oldest(application, output) if depth.total else None
         found.append(QueueDepth(what, depth.ready, depth.being_tried, depth.delayed, age))

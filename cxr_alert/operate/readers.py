@@ -66,6 +66,18 @@ def invite_again(application: Application, name: str, email: str | None = None) 
     return password
 
 
+def lock_out(application: Application, name: str) -> None:
+    """Let a reader log in no more; the reviews that they wrote stay."""
+    pool = application.outputs["ReaderPoolId"]
+    client = _cognito()
+    try:
+        # First, since a token of somebody who is gone can't be revoked.
+        client.admin_user_global_sign_out(UserPoolId=pool, Username=name)
+        client.admin_delete_user(UserPoolId=pool, Username=name)
+    except client.exceptions.UserNotFoundException:
+        raise Mistake(f"There is no reader {name}.") from None
+
+
 def _by_mail(email: str) -> dict[str, Any]:
     """Return how Cognito is asked to mail a password; only a verified address can reset one."""
     return {

@@ -14,12 +14,15 @@ from aws.endpoint import Endpoint
 from aws.subscriptions import Subscriptions, subscriptions
 from cxr_alert.operate.application import Application
 from cxr_alert.operate.failing import Failing, failing
-from cxr_alert.operate.queues import QUEUES, QueueDepth, depths
+from cxr_alert.operate.queues import QUEUES, RESULTS, QueueDepth, depths
 from cxr_alert.operate.redrive import SOURCES
 from screening.judgement import Finding
 from screening.refusals import Rejected, TryAgain
 
-_DEAD_LETTERS = {QUEUES[source] for source in SOURCES}
+_DEAD_LETTERS = {
+    *(QUEUES[source] for source in SOURCES),
+    RESULTS["ResultsDeadLetterQueueUrl"],
+}
 _TO_SCREEN = {QUEUES["UploadsQueueUrl"], QUEUES["RenditionsQueueUrl"]}
 _ANSWER_SECONDS = 15  # a serverless endpoint may have to start
 

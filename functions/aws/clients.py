@@ -83,6 +83,7 @@ class WatchClients:
 @dataclass(frozen=True)
 class PublishClients:
     sqs: "SQSClient"
+    ssm: Any
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class WorklistClients:
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
     sns: "SNSClient"
+    ssm: Any
 
 
 # Fixed: botocore would put its own together twice for every call, a tenth of a warm film's CPU.
@@ -176,7 +178,7 @@ def make_watch_clients() -> WatchClients:
 
 
 def make_publish_clients() -> PublishClients:
-    return PublishClients(sqs=_client("sqs"))
+    return PublishClients(sqs=_client("sqs"), ssm=_client("ssm", attempts=1))
 
 
 def make_drift_clients() -> DriftClients:
@@ -195,6 +197,7 @@ def make_worklist_clients() -> WorklistClients:
         dynamodb=_client("dynamodb", **waited_for),
         s3=_client("s3", **waited_for),
         sns=_client("sns"),
+        ssm=_client("ssm"),
     )
 
 

@@ -19,7 +19,7 @@ from aws.observe import Observer
 from aws.queue import Queue
 from aws.topic import Topic
 from aws.worklist_address import WorklistAddress
-from screening.config import SECONDS, STACK, TOPIC, TRIES, URL, Variable
+from screening.config import PARAMETER, SECONDS, STACK, TOPIC, TRIES, URL, Variable
 from screening.digest import Alert, digest_message, digests, read_alert
 from screening.refusals import TryAgain
 
@@ -40,7 +40,7 @@ class Config:
     most_tries: Annotated[int, Variable(TRIES, "the queue's maxReceiveCount")]
     look_up_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
     worklist_address_parameter: Annotated[
-        str, Variable(r"(/[\w.-]+)+", "the name of a parameter in SSM")
+        str, Variable(PARAMETER, "the name of a parameter in SSM")
     ] = "/cxr-alert/worklist-address"
 
 

@@ -5,15 +5,18 @@ tried again with all behind it, so a message may be sent twice: what is built of
 change that can never be published is tried some times; then the stream sets its place aside.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 from aws.clients import PublishClients
+from aws.local_precision import LocalPrecisions
 from aws.queue import Queue
 from aws.stream import Failures, Handler, follow_changes, plain
-from screening.config import URL, Variable
+from screening.config import PARAMETER, URL, Variable
+from screening.judgement import Finding
 from screening.record import record_from
 from screening.result import judgement_to_tell, written
 
@@ -26,22 +29,29 @@ logger = Logger(service="publish")
 @dataclass(frozen=True)
 class Config:
     results_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
+    local_precision_parameter: Annotated[str, Variable(PARAMETER, "the name of a parameter in SSM")]
 
 
 def make_handler(config: Config, clients: PublishClients) -> Handler:
     """Return the function that the stream calls with the changes of records."""
     queue = Queue(lambda: clients.sqs, config.results_queue_url)
+    precisions = LocalPrecisions(
+        SSMProvider(boto3_client=clients.ssm), config.local_precision_parameter
+    )
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
         """Return the first change that failed; the stream goes on from there."""
         return follow_changes(
-            event, lambda change: _publish(queue, change), logger, "A judgement was not published"
+            event,
+            lambda change: _publish(queue, precisions, change),
+            logger,
+            "A judgement was not published",
         )
 
     return handler
 
 
-def _publish(queue: Queue, change: dict[str, Any]) -> None:
+def _publish(queue: Queue, precisions: LocalPrecisions, change: dict[str, Any]) -> None:
     image = change["dynamodb"].get("NewImage")
     if image is None:  # the record ended
         return
@@ -51,5 +61,8 @@ def _publish(queue: Queue, change: dict[str, Any]) -> None:
     if change["eventName"] == "MODIFY" and not record.earlier:
         return
     told = judgement_to_tell(record)
-    if told is not None:
-        queue.send([written(told)])
+    if told is None:
+        return
+    if record.judgement.finding is Finding.PNEUMONIA:
+        told = replace(told, precision=precisions.of(record.judgement.model))
+    queue.send([written(told)])

@@ -25,6 +25,7 @@ _PROBABILITY = r"0?\.\d*[1-9]\d*|1(\.0*)?"
 TABLE = r"[a-zA-Z0-9_.-]{3,255}"
 TOPIC = r"arn:[a-z-]+:sns:[a-z0-9-]+:\d+:[a-zA-Z0-9_-]+"
 URL = r"https?://\S+"
+PARAMETER = r"(/[\w.-]+)+"
 SECONDS = r"[1-9]\d?|[1-8]\d\d|900"
 DAYS = "|".join(str(days) for days in RETENTION_DAYS)
 BUCKET = r"[a-z0-9][a-z0-9.-]{2,62}"

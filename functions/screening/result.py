@@ -1,9 +1,10 @@
 """Which judgement a message of the results queue tells of. Pure; no message holds a patient."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from screening.film_name import film_name
+from screening.precision import LocalPrecision, precision_from
 from screening.record import Record
 from screening.upload import MalformedMessage
 
@@ -12,11 +13,16 @@ _NAMES = ("key", "version", "judged")
 
 @dataclass(frozen=True)
 class Told:
-    """One judgement of one upload: `judged` is the time at which it was found, a stamp."""
+    """One judgement of one upload: `judged` is the time at which it was found, a stamp.
+
+    `precision` is what local readers had confirmed of its network by then. It is part of the
+    message, so that a result that is built again says the same.
+    """
 
     key: str
     version: str
     judged: str
+    precision: LocalPrecision | None = None
 
     @property
     def log_id(self) -> str:
@@ -35,7 +41,7 @@ def judgement_to_tell(record: Record) -> Told | None:
 
 def written(told: Told) -> str:
     """Return the message's body."""
-    return json.dumps(vars(told))
+    return json.dumps({name: value for name, value in asdict(told).items() if value is not None})
 
 
 def read_told(body: str) -> Told:
@@ -47,7 +53,7 @@ def read_told(body: str) -> Told:
         raise MalformedMessage(f"The message is no JSON with {', '.join(_NAMES)}.") from None
     if not all(isinstance(value, str) and value for value in values.values()):
         raise MalformedMessage(f"One of {', '.join(_NAMES)} is no text.")
-    return Told(**values)
+    return Told(**values, precision=precision_from(facts.get("precision")))
 
 
 def as_judged(record: Record, judged: str) -> Record | None:

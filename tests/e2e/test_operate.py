@@ -93,6 +93,7 @@ def test_status_shows_the_health_on_one_screen(application: Application) -> None
     assert re.search(r"^failing +no film$", out, re.M)
     assert "alarms          none: the local emulator raises no alarms" in out
     assert "films to screen" in out
+    assert "results to deliver" in out
     # Nobody gets the alarms of this stack, and that is worth a sentence and an exit status.
     assert (status, "Nobody gets the alarms" in out) == (1, True)
 

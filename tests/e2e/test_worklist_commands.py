@@ -78,6 +78,16 @@ def test_a_reader_is_added_once_and_invited_again(application: Application) -> N
     assert "  password" in out
 
 
+def test_a_reader_who_is_removed_is_gone(application: Application) -> None:
+    name = f"leaves-{uuid4().hex[:8]}"
+    assert operate(application, "add-reader", name)[0] == 0
+    status, out, _ = operate(application, "remove-reader", name)
+    assert status == 0
+    assert out.startswith(f"{name} can't log in any more")
+    status, _, error = operate(application, "remove-reader", name)
+    assert (status, error) == (2, f"There is no reader {name}.\n")
+
+
 def attributes(application: Application, name: str) -> dict[str, str]:
     cognito: Any = application.stack.client("cognito-idp")
     pool = application.stack.outputs["ReaderPoolId"]

@@ -3,12 +3,18 @@
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from moto.core.utils import unix_time_millis
 
+from delivery.mllp import MllpDestination
+from delivery.pacs import PacsDestination, PacsSession
+from delivery.sender import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
+from delivery.settings import Hl7, Pacs
 from screening.record import Record, rejudged
 from screening.result import Told, judgement_to_tell
 from tests import hospital
@@ -118,3 +124,50 @@ def test_killed_with_peers_away_and_messages_doubled_each_judgement_is_there_onc
             if entry["resource"]["resourceType"] == "Observation"
         }
         assert len(ids) == len(observations) == len(records)
+
+
+class Later:
+    """A clock that can be put forward, for `send` and for the queue alike."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 0.0
+        monotonic, unix_time = time.monotonic, unix_time_millis
+        monkeypatch.setattr("delivery.sender.time", self)
+        monkeypatch.setattr(
+            "moto.sqs.models.unix_time_millis", lambda: unix_time() + 1000 * self.seconds
+        )
+        self.monotonic = lambda: monotonic() + self.seconds
+
+
+def test_after_an_hour_without_the_pacs_all_arrives_within_the_longest_wait(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [cloud.screen(number) for number in range(25)]
+    later = Later(monkeypatch)
+    opened = 0
+    with orthanc(tmp_path / "orthanc") as pacs, Engine() as engine:
+        store = PacsDestination(Pacs("127.0.0.1", pacs.dicom, "ORTHANC"))
+        connect = store.open
+
+        def counted() -> PacsSession:
+            nonlocal opened
+            opened += 1
+            return connect()
+
+        monkeypatch.setattr(store, "open", counted)
+        mllp = MllpDestination(Hl7("127.0.0.1", engine.port))
+        sender = cloud.sender(store, mllp, first_wait=FIRST_WAIT_SECONDS)
+        pacs.stop()
+        cloud.tell(*records)
+        while later.seconds < 3600:
+            sender.step(0)
+            later.seconds += 5
+        assert (len(engine.messages), cloud.waiting()) == (25, 25)
+        assert opened < 15  # not once for each batch of these 720 steps
+        pacs.start()
+        while cloud.waiting() and later.seconds < 3600 + LONGEST_WAIT_SECONDS + 60:
+            sender.step(0)
+            later.seconds += 5
+        assert cloud.waiting() == 0
+        assert len(pacs.modalities()) == 50
+        assert len(engine.messages) == 25

@@ -21,6 +21,8 @@ from moto.sagemaker.models import Model as FakeModel
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
+from training.dataset.channels import CHANNELS
+
 ROOT = Path(__file__).parents[2]
 SDK = ROOT / ".venv-cloud"
 BUCKET = "films"
@@ -69,17 +71,21 @@ class Account:
         return {each["Key"] for each in listed.get("Contents", [])}
 
     def fill(self, folder: Path) -> None:
-        """Draw films below `folder`, and send them as a user would."""
+        """Draw films below `folder`, and send them as `aws s3 sync` does."""
         self.client("s3").create_bucket(Bucket=BUCKET)
         for number in range(24):
             film = folder / "films" / ("NORMAL", "PNEUMONIA")[number % 2] / f"film{number}.png"
             film.parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", (40, 40), 100 * (number % 2) + number).save(film)
         prepared = folder / "prepared"
-        sent = self.training(
-            "prepare", "--data", folder / "films", "--out", prepared, "--upload", DATA
-        )
-        assert sent.returncode == 0, sent.stderr
+        done = self.training("prepare", "--data", folder / "films", "--out", prepared)
+        assert done.returncode == 0, done.stderr
+        prefix = DATA.removeprefix(f"s3://{BUCKET}/")
+        for channel in CHANNELS:
+            for file in (prepared / channel).rglob("*"):
+                if file.is_file():
+                    key = f"{prefix}/{file.relative_to(prepared).as_posix()}"
+                    self.client("s3").upload_file(str(file), BUCKET, key)
 
 
 @contextmanager

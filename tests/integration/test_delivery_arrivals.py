@@ -3,20 +3,25 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from delivery.arrivals import NO_RECORD, NOT_THERE, Span, missing
 from delivery.dicomweb import DicomwebDestination
+from delivery.metrics import Metrics
+from delivery.schedule import Schedule
+from delivery.settings import Arrivals, Aws, Settings
 from delivery.web import WebClient
 from screening.clock import now
 from screening.record import rejudged
 from screening.result import Told
 from testbed.dicom_films import SECRETS, dicom, film
 from tests import hospital
-from tests.hospital import AT, Cloud, Orthanc, judged, needs_orthanc, orthanc
+from tests.hospital import AT, Cloud, Orthanc, judged, needs_orthanc, orthanc, wait_until
 
 pytestmark = needs_orthanc
 WITHIN = Span(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
@@ -129,3 +134,39 @@ def test_the_command_lists_study_and_accession_and_has_them_delivered_anew(
     assert SECRETS["PatientName"] not in ran.stdout
     cloud.sender(DicomwebDestination(pacs.web)).step(0)
     assert pacs.modalities() == ["DX", "OT", "SR"]
+
+
+def test_send_asks_on_a_schedule_and_goes_on_when_the_pacs_was_away(
+    cloud: Cloud, pacs: Orthanc, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive(pacs, 0, StudyDate=f"{now():%Y%m%d}")
+    cloud.screen(0)
+    sent: list[dict[str, Any]] = []
+    settings = Settings(
+        Aws(cloud.queue, cloud.dead_letters, "screenings"),
+        dicomweb=pacs.web,
+        arrivals=Arrivals(days=(now() - AT).days + 2, every_minutes=0),
+    )
+    metrics = Metrics(CloudWatch(sent), "cxr-alert")
+    pacs.stop()
+    schedule = Schedule(settings, metrics)
+    schedule.start()
+    try:
+        wait_until(lambda: "could not be asked" in caplog.text)
+        assert cloud.waiting() == 0
+        pacs.start()
+        wait_until(lambda: cloud.waiting() > 0)
+    finally:
+        schedule.stop()
+    metrics.send(now=True)
+    assert [each["MetricName"] for each in sent] == ["ResultsMissing"]
+
+
+@dataclass
+class CloudWatch:
+    """Keeps what it is sent."""
+
+    sent: list[dict[str, Any]]
+
+    def put_metric_data(self, *, MetricData: list[dict[str, Any]], **_: str) -> None:  # noqa: N803
+        self.sent += MetricData

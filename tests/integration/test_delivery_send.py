@@ -1,9 +1,11 @@
 """Results into real peers: Orthanc by C-STORE and STOW-RS, a FHIR server, an engine by MLLP."""
 
+import json
 import logging
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -25,6 +27,7 @@ from testbed.dicom_films import SECRETS, dicom, film
 from tests import hospital
 from tests.hospital import AT, Cloud, Engine, FhirServer, Orthanc, judged, needs_orthanc, orthanc
 from tests.receiving import certificate
+from tests.results import PRECISION
 
 PRESENT = ["OT", "SR"]
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -187,6 +190,23 @@ def test_what_the_fhir_server_does_not_take_stays(
     assert (cloud.waiting(), len(fhir.bundles)) == (0, 1)
 
 
+@pytest.mark.parametrize("own_ids", [False, True])
+def test_a_fhir_server_has_each_result_once_however_often_it_is_told(
+    cloud: Cloud, own_ids: bool
+) -> None:
+    records = [cloud.screen(number) for number in range(3)]
+    with hospital.medplum() as url:
+        destination = FhirDestination(Fhir(url, own_ids=own_ids))
+        assert destination.check() == ["speaks FHIR 4.0.1"]
+        for _ in range(2):
+            cloud.tell(*records)
+            cloud.sender(destination).step(0)
+        assert cloud.waiting() == 0
+        with urllib.request.urlopen(f"{url}/DiagnosticReport") as answer:  # noqa: S310 - of this machine
+            found = json.load(answer)["entry"]
+    assert len(found) == 3
+
+
 def test_a_result_that_a_server_cannot_bear_stops_no_other(cloud: Cloud, fhir: FhirServer) -> None:
     records = [cloud.screen(number) for number in range(6)]
     cloud.tell(*records)
@@ -239,6 +259,17 @@ def test_the_film_is_shown_beside_its_result_while_its_rendition_is_there(cloud:
     key = rendition_key(record.key, record.version)
     cloud.bucket.s3.put_object(Bucket="uploads", Key=key, Body=picture)
     assert films.result(told).instances[1].PixelData != without
+
+
+def test_what_readers_here_confirmed_stands_in_every_form(cloud: Cloud) -> None:
+    told = judgement_to_tell(cloud.screen())
+    assert told
+    line = "Here, 41 of the last 50 such alerts were confirmed, 69 to 90 %."
+    result = cloud.films().result(replace(told, precision=PRECISION))
+    report, _ = result.instances
+    for form in (report.to_json(), json.dumps(result.bundle), result.message.decode()):
+        assert line in form
+    assert line not in cloud.films().result(told).instances[0].to_json()
 
 
 def test_a_header_of_any_length_is_read(cloud: Cloud, engine: Engine) -> None:

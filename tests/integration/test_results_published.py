@@ -17,6 +17,7 @@ from cxr_alert.operate.application import Application
 from cxr_alert.operate.redrive import Redriven, redrive
 from publish.handler import Config, make_handler
 from screening.judgement import Answer, judge, reject
+from screening.precision import LocalPrecision, as_text
 from screening.record import Claim, Record, attributes, rejudged, screened
 from screening.refusals import Code, Rejected
 from screening.result import Told, as_judged, read_told, written
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 22, 10, 15, 31, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
 CUTOFF = Decimal("0.1")
+PARAMETER = "/cxr-alert/local-precision"
 _to_dynamodb = TypeSerializer().serialize
 
 
@@ -42,10 +44,12 @@ def queue(sqs: "SQSClient") -> str:
     return sqs.create_queue(QueueName="results")["QueueUrl"]
 
 
-def record(key: str = "a.dcm", probability: str | None = "0.93") -> Record:
+def record(
+    key: str = "a.dcm", probability: str | None = "0.93", model: str | None = None
+) -> Record:
     upload = Upload(key, "v1", "uploads", "v1", "e1", 100, "2026-11-22T10:15:30.000Z")
     judgement = (
-        judge(Answer(Decimal(probability), None, None), CUTOFF, AT)
+        judge(Answer(Decimal(probability), model, None), CUTOFF, AT)
         if probability
         else reject(Rejected(Code.UNREADABLE, "No."), CUTOFF, AT)
     )
@@ -66,7 +70,9 @@ def change(number: int, image: Record | dict[str, Any] | None, event: str) -> di
 
 
 def publish(sqs: "SQSClient", queue: str, *changes: dict[str, Any]) -> Any:
-    return make_handler(Config(queue), PublishClients(sqs))({"Records": list(changes)}, None)
+    return make_handler(Config(queue, PARAMETER), PublishClients(sqs, boto3.client("ssm")))(
+        {"Records": list(changes)}, None
+    )
 
 
 def bodies(sqs: "SQSClient", queue: str) -> list[str]:
@@ -100,6 +106,25 @@ def test_a_message_names_the_upload_and_the_judgement_and_nothing_else(
     publish(sqs, queue, change(1, record(), "INSERT"))
     (body,) = bodies(sqs, queue)
     assert set(json.loads(body)) == {"key", "version", "judged"}
+
+
+def test_a_positive_is_told_with_what_readers_confirmed_of_its_network_by_then(
+    sqs: "SQSClient", queue: str
+) -> None:
+    precision = LocalPrecision(41, 50, 0.69, 0.9)
+    boto3.client("ssm").put_parameter(
+        Name=PARAMETER, Value=as_text({"net": precision}), Type="String"
+    )
+    publish(
+        sqs,
+        queue,
+        change(1, record("p", model="net"), "INSERT"),
+        change(2, record("n", "0.01", model="net"), "INSERT"),
+        change(3, record("other", model="other"), "INSERT"),
+    )
+    told = {each.key: each for each in map(read_told, bodies(sqs, queue))}
+    assert [told[key].precision for key in ("p", "n", "other")] == [precision, None, None]
+    assert read_told(written(told["p"])) == told["p"]
 
 
 def test_test_films_and_repetitions_are_told_to_nobody(sqs: "SQSClient", queue: str) -> None:

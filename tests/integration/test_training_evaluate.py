@@ -27,6 +27,7 @@ from tests.integration.serving_container import (
     running,
 )
 from training.dataset.folder import find_films
+from training.dataset.learned import patient_digest, write_patients
 from training.evaluation.live_endpoint import connect
 from training.evaluation.predictor import NoAnswer, Unread, load_network
 
@@ -401,6 +402,29 @@ def test_a_cutoff_comes_with_its_price(data: Path, network: Path) -> None:
     assert f"Cutoff {chosen['cutoff']:g} finds 0.6 of these films" in table.stdout
     assert "These 3 films with pneumonia can't promise 0.6" in table.stdout
     assert "at least 6 films with pneumonia" in table.stdout
+
+
+@pytest.mark.parametrize("command", ["evaluate", "cutoff"])
+def test_films_that_the_network_has_learned_from_are_told(
+    tmp_path: Path, data: Path, network: Path, command: str
+) -> None:
+    learned = tmp_path / "run" / "network.onnx"
+    learned.parent.mkdir()
+    learned.write_bytes(network.read_bytes())
+    out = ("--out", tmp_path / "out") if command == "evaluate" else ("--sensitivity", "0.6")
+    asked = (command, "--data", data, "--model", learned, *out)
+    assert "learned" not in run(*asked).stderr
+    ill = [film for film in find_films(data) if film.path.name.startswith("person1_")]
+    write_patients(learned.parent, map(patient_digest, ill))
+    result = run(*asked)
+    assert result.returncode == 0, result.stderr
+    assert "2 of these 6 films are of patients from whose films network.onnx" in result.stderr
+
+
+def test_a_calibration_on_six_films_says_that_they_are_too_few(tmp_path: Path, data: Path) -> None:
+    result = run("calibrate", "--data", data, "--out", tmp_path / "new.onnx")
+    assert result.returncode == 0, result.stderr
+    assert "6 films are too few to say how sure this is." in result.stdout
 
 
 def test_a_cutoff_is_never_chosen_on_test_films(data: Path, network: Path) -> None:

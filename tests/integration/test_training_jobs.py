@@ -7,10 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -32,7 +30,6 @@ from tests.integration.sagemaker_cloud import (
 )
 from tests.integration.serving_container import SAGEMAKER, running
 from training.learning.recipe import Recipe
-from training.sagemaker.follow import LOG_GROUP, follow
 from training.sagemaker.jobs import PROJECT
 
 SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
@@ -246,41 +243,6 @@ def test_a_failed_job_says_why_and_what_to_use_instead(
     result = aws.training(*order)
     assert result.returncode == 2
     assert "Unable to provision requested ML compute capacity: use --instance-type" in result.stderr
-
-
-def test_the_jobs_log_is_followed(aws: Account) -> None:
-    now = int(1000 * time.time())
-    logs = aws.client("logs")
-    logs.create_log_group(logGroupName=LOG_GROUP)
-    logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName="a-job/algo-1")
-    logs.put_log_events(
-        logGroupName=LOG_GROUP,
-        logStreamName="a-job/algo-1",
-        logEvents=[
-            {"timestamp": now + number, "message": f"Epoch[{number}] Train-accuracy=0.9"}
-            for number in range(3)
-        ],
-    )
-    session = boto3.Session("test", "test", region_name="us-east-1")
-    told: list[str] = []
-    states = iter(["Starting", "Training", "Completed"])
-
-    def describe(**_: object) -> Any:
-        state = next(states)
-        status = "Completed" if state == "Completed" else "InProgress"
-        answer = {"TrainingJobStatus": status, "SecondaryStatus": state}
-        return SimpleNamespace(status_code=200), answer
-
-    session.events.register("before-call.sagemaker.DescribeTrainingJob", describe)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", aws.url)
-        follow(session, "a-job", told.append, pause=0)
-    assert told == [
-        "[Starting]",
-        *(f"Epoch[{number}] Train-accuracy=0.9" for number in range(3)),
-        "[Training]",
-        "[Completed]",
-    ]
 
 
 def test_our_own_job_is_spot_and_keeps_its_checkpoints(resnet_job: dict[str, Any]) -> None:

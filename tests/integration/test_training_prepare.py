@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.s3.models import FakeKey
 from PIL import Image
 
-from tests.integration.classify_cloud import Reply, Stub
-from tests.integration.sagemaker_cloud import BUCKET, ROOT, Account, account
+from tests.integration.sagemaker_cloud import ROOT, Account, account
 from training.dataset.folder import BadDataset, find_films
 from training.dataset.prepare import prepare as prepare_here
 
@@ -51,13 +49,6 @@ def data(tmp_path: Path) -> Path:
 def aws() -> Iterator[Account]:
     with account() as found:
         yield found
-
-
-@pytest.fixture
-def s3(aws: Account) -> Any:
-    client = aws.client("s3")
-    client.create_bucket(Bucket=BUCKET)
-    return client
 
 
 @pytest.fixture
@@ -198,7 +189,6 @@ def test_patients_kept_out_are_not_trained_on(prepare: Run, data: Path, tmp_path
 def test_a_mistake_is_one_sentence(prepare: Run, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert "is not a folder" in complaint(prepare(tmp_path / "nowhere", "--out", out))
-    assert "goes with --upload" in complaint(prepare(data, "--out", out, "--dry-run"))
     (data / "train/NORMAL/broken.jpeg").write_bytes(b"no film")
     few = prepare(data, "--out", out, "--split", "report")
     assert "too few patients" in complaint(few)
@@ -224,76 +214,3 @@ def test_folders_that_films_may_not_come_from_or_go_to(data: Path, tmp_path: Pat
     for film in (data / "test/NORMAL").iterdir():
         film.unlink()
     refuses("lies in a folder NORMAL", data, out)
-
-
-def test_an_upload_sends_only_what_is_missing(
-    prepare: Run, data: Path, tmp_path: Path, s3: Any
-) -> None:
-    out, url = tmp_path / "out", f"s3://{BUCKET}/xrays/1"
-
-    def keys() -> dict[str, Any]:
-        entries = s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
-        return {entry["Key"]: entry["LastModified"] for entry in entries}
-
-    planned = prepare(data, "--out", out, "--upload", url, "--dry-run")
-    assert planned.returncode == 0, planned.stderr
-    assert "26 files" in planned.stdout
-    assert "to send" in planned.stdout
-    assert keys() == {}
-
-    assert prepare(data, "--out", out, "--upload", url).returncode == 0
-    sent = keys()
-    channels = ("train", "validation", "train_lst", "validation_lst")
-    assert sent.keys() == {
-        f"xrays/1/{path.relative_to(out).as_posix()}"
-        for channel in channels
-        for path in (out / channel).rglob("*")
-        if path.is_file()
-    }
-    body = s3.get_object(Bucket=BUCKET, Key="xrays/1/train_lst/train.lst")["Body"].read()
-    assert body == (out / "train_lst" / "train.lst").read_bytes()
-
-    missing, *others, changed = sorted(sent)
-    s3.delete_object(Bucket=BUCKET, Key=missing)
-    size = s3.head_object(Bucket=BUCKET, Key=changed)["ContentLength"]
-    s3.put_object(Bucket=BUCKET, Key=changed, Body=b"x" * size)
-    again = prepare(data, "--out", out, "--upload", url)
-    assert "2 files" in again.stdout
-    assert "24 of 26 were there already" in again.stdout
-    assert keys().keys() == sent.keys()
-    assert all(keys()[key] == sent[key] for key in others)
-    assert s3.get_object(Bucket=BUCKET, Key=changed)["Body"].read() != b"x" * size
-
-
-def test_what_a_kms_bucket_holds_already_is_not_sent_again(
-    prepare: Run, data: Path, tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Under KMS an ETag is no MD5; moto says the MD5 all the same.
-    monkeypatch.setattr(FakeKey, "etag", property(lambda key: f'"{abs(hash(key.name)):032x}"'))
-    arguments = (data, "--out", tmp_path / "out", "--upload", f"s3://{BUCKET}/")
-    assert "26 files" in prepare(*arguments).stdout
-    assert "26 of 26 were there already" in prepare(*arguments).stdout
-
-
-def test_films_of_another_split_in_the_bucket_are_told(
-    prepare: Run, data: Path, tmp_path: Path, s3: Any
-) -> None:
-    s3.put_object(Bucket=BUCKET, Key="validation/NORMAL/IM-0111-0001.jpeg", Body=b"of old")
-    result = prepare(data, "--out", tmp_path / "out", "--upload", f"s3://{BUCKET}")
-    assert "1 other files lie there too, validation/NORMAL/IM-0111-0001.jpeg" in result.stdout
-
-
-def test_what_s3_refuses_is_one_sentence(
-    prepare: Run, data: Path, tmp_path: Path, s3: Any, stub: Stub
-) -> None:
-    def refused(url: str, **environment: str) -> str:
-        return complaint(prepare(data, "--out", tmp_path / "out", "--upload", url, **environment))
-
-    assert "must be of the form s3://BUCKET/PREFIX" in refused("films/here")
-    assert "There is no bucket nowhere" in refused("s3://nowhere/here")
-    nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
-    assert "No AWS credentials were found" in refused(f"s3://{BUCKET}", **nobody)
-    stub.says(Reply(403, b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"))
-    denied = refused(f"s3://{BUCKET}/here", AWS_ENDPOINT_URL=stub.url)
-    assert f"Access to s3://{BUCKET}/here is denied (ListObjectsV2)" in denied
-    assert not (tmp_path / "out").exists()

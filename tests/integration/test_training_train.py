@@ -113,6 +113,8 @@ def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
     assert len(rows) == 1 + metrics["films"]
     assert (tmp_path / "out" / "cxr-resnet18.onnx").stat().st_size < 25_000_000
     assert "epoch   3/3" in result.stdout
+    told = " ".join(result.stdout.split())
+    assert "are held out. Even if the network is right about all of them" in told
     assert Network(tmp_path / "out" / "cxr-resnet18.onnx", threads=1).has_gate
 
     second = tmp_path / "second"

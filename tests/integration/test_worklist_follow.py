@@ -1,22 +1,31 @@
 """The worklist follows the screening records, whatever stands in them, and ends with them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import boto3
 import pytest
+from aws_lambda_powertools.utilities.parameters import SSMProvider
 from boto3.dynamodb.types import TypeSerializer
 from moto import mock_aws
 
 import worklist.enlist
+import worklist.precision
 import worklist.remind
 from aws.clients import WorklistClients
+from aws.local_precision import LocalPrecisions
+from screening.clock import stamp
 from screening.film_name import film_name
 from screening.judgement import Answer, judge
+from screening.precision import FEWEST_REVIEWED, sentence
 from screening.record import Claim, attributes, screened
 from screening.upload import Upload
 from tests.integration.test_worklist_table import _tables, create_screenings_table
+from worklist.rules.entry import with_review
+from worklist.rules.review import Reading, Review
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable
 
@@ -34,7 +43,7 @@ def tables(aws_environment: None) -> Iterator[tuple[WorklistTable, ReviewsTable]
 
 @pytest.fixture
 def clients(tables: tuple[WorklistTable, ReviewsTable]) -> WorklistClients:
-    return WorklistClients(dynamodb=tables[0].client, s3=None, sns=Mails())  # type: ignore[arg-type]
+    return WorklistClients(dynamodb=tables[0].client, s3=None, sns=Mails(), ssm=None)  # type: ignore[arg-type]
 
 
 class Mails:
@@ -45,9 +54,11 @@ class Mails:
         self.sent.append(Message)
 
 
-def record(key: str, version: str = "v1", hour: int = 10) -> dict[str, Any]:
+def record(
+    key: str, version: str = "v1", hour: int = 10, model: str | None = None
+) -> dict[str, Any]:
     upload = Upload(key, version, "uploads", version, "e1", 100, f"2026-11-22T{hour}:15:30.000Z")
-    judgement = judge(Answer(Decimal("0.93"), None, None), Decimal("0.1"), AT)
+    judgement = judge(Answer(Decimal("0.93"), model, None), Decimal("0.1"), AT)
     found = screened(upload, judgement, Claim("one", "2026-11-22T10:17:31.123Z"))
     return {name: _to_dynamodb(value) for name, value in attributes(found).items()}
 
@@ -141,3 +152,49 @@ def test_a_reminder_takes_what_it_can_mark_and_the_next_goes_on(
     remind = worklist.remind.make_handler(config, clients)
     assert [remind({}, None)["told"] for _ in range(3)] == [3, 2, 0]
     assert len(clients.sns.sent) == 2  # type: ignore[attr-defined]
+
+
+def test_what_readers_confirmed_is_left_where_mails_and_results_find_it(
+    tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
+) -> None:
+    entries, reviews = tables
+    config = worklist.precision.Config(entries.table, reviews.table, "/cxr-alert/local-precision")
+    ssm = boto3.client("ssm")
+    run = worklist.precision.make_handler(config, replace(clients, ssm=ssm))
+    assert run({}, None) == {"networks": 0}
+    for number in range(FEWEST_REVIEWED):
+        key = f"{number}.jpeg"
+        follow(tables, clients)({"Records": [inserted("1", record(key, model="net"))]}, None)
+        entry = entries.find(film_name(key, "v1"))
+        assert entry
+        reading = Reading.NORMAL if number % 5 == 0 else Reading.PNEUMONIA
+        said = Review(
+            film=entry.film,
+            review=f"{number:08}",
+            month=f"{AT:%Y-%m}",
+            reader="dr-lee",
+            time=stamp(AT),
+            reading=reading,
+            score_seen=True,
+            finding=entry.finding,
+            cutoff=entry.cutoff,
+            uploaded=entry.uploaded,
+            classified=entry.classified,
+            hidden=entry.hidden,
+            probability=entry.probability,
+            model=entry.model,
+        )
+        assert reviews.add(said, entries.write(with_review(entry, said)))
+    assert run({}, None) == {"networks": 1}
+    precisions = LocalPrecisions(SSMProvider(boto3_client=ssm), config.local_precision_parameter)
+    found = precisions.of("net")
+    assert sentence(found) == (
+        f"Here, 40 of the last {FEWEST_REVIEWED} such alerts were confirmed, 67 to 89 %."
+    )
+    assert precisions.of("another") is None
+
+
+def test_without_a_worklist_nobody_is_told_what_readers_confirmed(aws_environment: None) -> None:
+    with mock_aws():
+        provider = SSMProvider(boto3_client=boto3.client("ssm"))
+        assert LocalPrecisions(provider, "/cxr-alert/local-precision").of("net") is None

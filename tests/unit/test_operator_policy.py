@@ -72,7 +72,9 @@ NEEDED_BY_WORKLIST: dict[str, list[str]] = {
     "cloudformation:ListStackResources": [f"{_STACKS}-worklist/*"],
     "cognito-idp:AdminAddUserToGroup": _of(WORKLIST, "ReaderPool"),
     "cognito-idp:AdminCreateUser": _of(WORKLIST, "ReaderPool"),
+    "cognito-idp:AdminDeleteUser": _of(WORKLIST, "ReaderPool"),
     "cognito-idp:AdminSetUserPassword": _of(WORKLIST, "ReaderPool"),
+    "cognito-idp:AdminUserGlobalSignOut": _of(WORKLIST, "ReaderPool"),
     "dynamodb:GetItem": _of(WORKLIST, "EntriesTable"),
     "dynamodb:PutItem": _of(WORKLIST, "EntriesTable"),
     "dynamodb:Query": [

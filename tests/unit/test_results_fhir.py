@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import pytest
 from pydicom.dataset import Dataset
 
-from results.fhir import bundle
+from results.fhir import bundle, with_ids
 from screening.judgement import Finding
 from screening.record import Record
 from testbed.dicom_films import SECRETS
@@ -37,6 +37,19 @@ def _references(value: Any) -> set[str]:
         return set()
     found = {value["reference"]} if "reference" in value else set()
     return found.union(*map(_references, value.values()))
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_with_ids_each_resource_is_put_where_the_others_point(name: str) -> None:
+    plain = bundle(RECORDS[name], header(), PRECISION)
+    entries = with_ids(plain)["entry"]
+    assert {each["request"]["method"] for each in entries} == {"PUT"}
+    for entry in entries:
+        resource = entry["resource"]
+        assert entry["request"]["url"] == f"{resource['resourceType']}/{resource['id']}"
+    addresses = {each["request"]["url"] for each in entries}
+    assert _references(entries) <= addresses
+    assert len(_references(entries)) == len(_references(plain)) > 0
 
 
 @pytest.mark.parametrize("name", RECORDS)

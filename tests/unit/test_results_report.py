@@ -8,8 +8,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from results.instances import instances
-from results.precision import LocalPrecision
 from results.report import Flavour
+from screening.precision import LocalPrecision
 from screening.record import Record
 from testbed.dicom_films import SECRETS
 from tests.results import EARLIER, NETWORK, PRECISION, REASON, RECORDS, header, named, record

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from results.precision import LocalPrecision, sentence
 from results.wording import comments, shown
 from screening.facts import OLDER_CHILD_NOTE, Facts
 from screening.judgement import Finding
+from screening.precision import LocalPrecision, sentence
 from tests.results import EARLIER, RECORDS, record
 
 

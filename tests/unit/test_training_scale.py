@@ -4,7 +4,7 @@ from scipy.special import expit, logit
 
 from training.evaluation.calibration import reweighted
 from training.learning.limits import limits
-from training.learning.scale import Scale, fit_scale
+from training.learning.scale import Scale, fit_scale, scale_interval
 
 
 def films(count: int, ill: float) -> tuple[np.ndarray, np.ndarray]:
@@ -34,6 +34,29 @@ def test_a_probability_is_for_the_stated_prevalence() -> None:
 def test_films_told_apart_without_a_mistake_still_have_a_scale() -> None:
     scale = fit_scale(np.array([-3.0, -2.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0, 1.0]))
     assert np.isfinite(scale.probabilities(np.array([-9.0, 0.0, 9.0]))).all()
+
+
+def test_a_calibration_on_few_films_says_how_vague_it_is() -> None:
+    widths = []
+    for count in (40, 4000):
+        differences, labels = films(count, 0.5)
+        scale = fit_scale(differences, labels)
+        found = scale_interval(scale, differences, labels, range(count), 0.1)
+        assert found
+        low, high = found
+        assert 0 < low < 0.1 < high < 1
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 4
+
+
+def test_films_of_one_patient_count_as_one_in_the_interval() -> None:
+    differences, labels = films(400, 0.5)
+    scale = fit_scale(differences, labels)
+    alone = scale_interval(scale, differences, labels, range(400), 0.1)
+    assert alone
+    copied = (np.tile(differences, 4), np.tile(labels, 4))
+    same = [number % 400 for number in range(1600)]
+    assert scale_interval(scale, *copied, same, 0.1) == pytest.approx(alone, abs=0.03)
 
 
 def test_another_prevalence_shifts_the_odds() -> None:

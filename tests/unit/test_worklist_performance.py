@@ -12,7 +12,17 @@ from screening.interval import wilson
 from tests.unit.test_worklist_rules import record, review
 from worklist.rules.entry import enter
 from worklist.rules.intervals import _gamma_quantile, agreement, weighted_count
-from worklist.rules.performance import Case, by, cases, cutoff_for, measure, readers_agree, week
+from worklist.rules.performance import (
+    LAST_POSITIVES,
+    Case,
+    by,
+    cases,
+    cutoff_for,
+    local_precisions,
+    measure,
+    readers_agree,
+    week,
+)
 from worklist.rules.review import Reading
 
 CUTOFF = 0.1
@@ -194,3 +204,15 @@ def test_agreement_of_readers_with_known_errors_is_what_they_were_given() -> Non
     by_chance = shown**2 + (1 - shown) ** 2
     assert found
     assert found.low < (same - by_chance) / (1 - by_chance) < found.high
+
+
+def test_local_precision_is_of_each_networks_last_positives_that_were_read() -> None:
+    old = [case(0.9, "NORMAL", uploaded="2026-01-01T00:00:00.000Z") for _ in range(30)]
+    new = [case(0.9, "PNEUMONIA") for _ in range(LAST_POSITIVES)]
+    other = [case(0.9, "PNEUMONIA", model="second"), case(0.9, "NORMAL", model="second")]
+    silent = [case(0.9), case(0.9, "UNSURE"), case(0.01, "PNEUMONIA", chance=1.0)]
+    found = local_precisions([*new, *other, *silent, *old])
+    assert set(found) == {"first", "second"}
+    assert (found["first"].confirmed, found["first"].of) == (LAST_POSITIVES, LAST_POSITIVES)
+    assert (found["second"].confirmed, found["second"].of) == (1, 2)
+    assert 0 < found["second"].low < 0.5 < found["second"].high < 1

@@ -5,15 +5,18 @@ from typing import Any
 
 import worklist.api
 import worklist.enlist
+import worklist.precision
 import worklist.remind
 from tests.unit.templates import read, variables
 
 TEMPLATE = read("functions/worklist/template.yaml")
 APPLICATION = read("template.yaml")
+RESULTS = read("functions/publish/template.yaml")
 FUNCTIONS: dict[str, Any] = {
     "WorklistFunction": worklist.api.Config,
     "EnlistFunction": worklist.enlist.Config,
     "RemindFunction": worklist.remind.Config,
+    "PrecisionFunction": worklist.precision.Config,
 }
 
 
@@ -42,6 +45,11 @@ def test_mails_find_the_link_where_the_worklist_leaves_it() -> None:
     left = TEMPLATE.properties("Address")["Name"]["Sub"].replace("${Application}", "NAME")
     read = variables(APPLICATION, "NotifyFunction")["WORKLIST_ADDRESS_PARAMETER"]["Sub"]
     assert read.replace("${AWS::StackName}", "NAME") == left
+
+
+def test_results_find_what_readers_confirmed_where_the_worklist_leaves_it() -> None:
+    left = TEMPLATE.properties("LocalPrecision")["Name"]
+    assert variables(RESULTS, "PublishFunction")["LOCAL_PRECISION_PARAMETER"] == left
 
 
 def test_reviews_and_logins_outlive_the_stack_and_refuse_deletion() -> None:

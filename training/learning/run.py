@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ import torch
 from torch import Tensor
 
 from training.dataset.folder import Film
+from training.dataset.learned import PATIENTS, patient_digest, read_patients, write_patients
 from training.dataset.names import write_list
 from training.learning.fit import Labelled
 from training.learning.network import ResNet18
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
-
-PATIENTS = "patients.txt"  # whose films a run learned from
 
 
 def claim(out: Path, recipe: Recipe) -> None:
@@ -45,22 +43,19 @@ def note_split(
     still knows what it began with.
     """
     write_list(out / "validation.txt", (film.path.relative_to(data) for film in held_out))
-    known = {_patient_digest(film) for film in training}
-    if start and (start / PATIENTS).is_file():
-        known.update((start / PATIENTS).read_text().split())
-    (out / PATIENTS).write_text("".join(f"{each}\n" for each in sorted(known)))
+    before = read_patients(start) if start else None
+    write_patients(out, {*map(patient_digest, training), *(before or ())})
 
 
 def refuse_known_patients(run: Path, held_out: Iterable[Film]) -> None:
     """Raise BadRecipe if the run in the folder `run` learned from a patient who is held out now."""
-    noted = run / PATIENTS
-    if not noted.is_file():
+    known = read_patients(run)
+    if known is None:
         raise BadRecipe(
             f"{run} is not the folder of a training run (it has no {PATIENTS}): "
             "name one that --out left."
         )
-    known = set(noted.read_text().split())
-    shared = sorted(film.path for film in held_out if _patient_digest(film) in known)
+    shared = sorted(film.path for film in held_out if patient_digest(film) in known)
     if shared:
         raise BadRecipe(
             f"The network in {run} has learned from the patients of {len(shared):,} films that are "
@@ -123,10 +118,6 @@ def add_to_curve(out: Path, epoch: int, size: int, loss: float, auc: float) -> N
         if epoch == 0:
             table.writerow(["epoch", "size", "loss", "held_out_auc"])
         table.writerow([epoch + 1, size, f"{loss:.5f}", f"{auc:.5f}"])
-
-
-def _patient_digest(film: Film) -> str:
-    return hashlib.sha256(repr(astuple(film.patient)).encode()).hexdigest()[:16]
 
 
 def _begun(out: Path) -> bool:

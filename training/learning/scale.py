@@ -1,7 +1,10 @@
 """What a network's logits mean: an affine fit for even classes, shifted to a stated prevalence."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from training.evaluation.calibration import Floats, fit_line, weights_for
@@ -9,6 +12,9 @@ from training.evaluation.calibration import Floats, fit_line, weights_for
 # Of children X-rayed for suspected pneumonia in North American studies, 19 % (11 to 31 %) had it on
 # the film: Shah, Bachur, Simel and Neuman, JAMA 2017;318(5):462-471.
 PREVALENCE = 0.19
+DRAWS = 200
+FEWEST_PATIENTS = 10
+SEED = 0
 SCALE = ("slope", "intercept", "prevalence")  # the names in a network's metadata
 
 
@@ -46,3 +52,42 @@ def fit_scale(differences: Floats, labels: Floats, prevalence: float = PREVALENC
     """
     slope, intercept = fit_line(differences, labels, weights_for(labels, 0.5))
     return Scale(slope, intercept, prevalence)
+
+
+def scale_interval(
+    scale: Scale,
+    differences: Floats,
+    labels: Floats,
+    patients: Sequence[Hashable],
+    probability: float,
+) -> tuple[float, float] | None:
+    """The 95 % percentile interval of what a film at `probability` of `scale` might be given.
+
+    Patients are drawn with replacement within each class, all films of one together, as many as
+    there are; each draw has a scale of its own. The seed is fixed. None for fewer than ten patients
+    of a class: of so few, draws tell nothing.
+    """
+    random = np.random.default_rng(SEED)
+    at = (logit(probability) - scale.intercept - scale.shift) / scale.slope
+    by_class = [_by_patient(patients, labels == label) for label in (0, 1)]
+    if min(map(len, by_class)) < FEWEST_PATIENTS:
+        return None
+    given = []
+    for _ in range(DRAWS):
+        drawn = np.concatenate(
+            [
+                np.concatenate([films[i] for i in random.integers(len(films), size=len(films))])
+                for films in by_class
+            ]
+        )
+        other = fit_scale(differences[drawn], labels[drawn], scale.prevalence)
+        given.append(float(other.probabilities(np.array([at]))[0]))
+    low, high = np.percentile(given, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _by_patient(patients: Sequence[Hashable], inside: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    films: dict[Hashable, list[int]] = {}
+    for number in np.flatnonzero(inside):
+        films.setdefault(patients[int(number)], []).append(int(number))
+    return [np.array(each) for each in films.values()]

@@ -1,6 +1,7 @@
 """A trained network as the file that is served: in eight bits, with its scale and its gate."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imaging.network_input import network_input
+from screening.config import DEFAULT_CUTOFF
 from serving.network import Network
 from serving.shipped import NETWORK_FILE
 from training.dataset.files import read_image
@@ -23,7 +25,7 @@ from training.learning.limits import limits
 from training.learning.network import Classifier, ResNet18
 from training.learning.quantize import quantize
 from training.learning.rescale import rescale, scale_of, set_limits
-from training.learning.scale import PREVALENCE, Scale, fit_scale
+from training.learning.scale import PREVALENCE, Scale, fit_scale, scale_interval
 
 QUANTIZED_ON = 300  # training films whose activations set the ranges of the eight bits
 
@@ -62,16 +64,32 @@ def settle(served: Path, films: Sequence[Film], labels: Floats, prevalence: floa
         set_limits(served, served, limits(np.log(words.clip(1e-30, 1.0))).tolist())
 
 
-def calibrate(served: Path, films: Sequence[Film], out: Path, prevalence: float) -> Scale:
-    """Write the network in `served` to `out` with the scale that `films` call for; return that."""
+@dataclass(frozen=True)
+class Calibrated:
+    """A scale, and what else it might have given a film at the cutoff: see `scale_interval`."""
+
+    scale: Scale
+    interval: tuple[float, float] | None
+
+
+def calibrate(served: Path, films: Sequence[Film], out: Path, prevalence: float) -> Calibrated:
+    """Write the network in `served` to `out` with the scale that `films` call for; return that.
+
+    The interval (95 %) is that of the probability which other films of as many patients would have
+    given a film that this scale puts at the shipped cutoff.
+    """
     network = Network(served, threads=1)
     found = [
         network.answers(network_input(read_image(film.path), network.size))["probabilities"]
         for film in films
     ]
-    scale = fit_scale(_differences(served, found), labels_of(films), prevalence)
+    differences, labels = _differences(served, found), labels_of(films)
+    scale = fit_scale(differences, labels, prevalence)
     rescale(served, out, scale)
-    return scale
+    patients = [film.patient for film in films]
+    return Calibrated(
+        scale, scale_interval(scale, differences, labels, patients, float(DEFAULT_CUTOFF))
+    )
 
 
 def _differences(served: Path, found: Sequence[NDArray[np.float32]]) -> Floats:

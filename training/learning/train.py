@@ -17,6 +17,7 @@ from training.dataset.folder import (
 )
 from training.dataset.patients import name_patients, patients_kept_out, tell_nameless
 from training.dataset.pixels import load_films
+from training.evaluation.calibration import Floats, wilson
 from training.evaluation.evaluate import evaluate_films, labels_of, predict_films, save
 from training.evaluation.metrics import measure
 from training.evaluation.predictor import load_network
@@ -38,6 +39,7 @@ from training.learning.run import (
 from training.learning.serve import serve
 from training.learning.weights import foreign_weights, gate_of, wake_norms, weights_of
 
+FEW_HELD_OUT = 50  # of a class: all of them found, the interval of the share begins at 0.93
 WOKEN_ON = 400  # films that the norms of a served network see before it is trained on
 
 
@@ -109,10 +111,25 @@ def train(
     served = out / NETWORK_FILE
     evaluation = evaluate_films(validation, load_network(served))
     save(evaluation, data, out)
+    for sentence in warn_of_few(labels):
+        console.print(sentence, markup=False)
     before = measure(labels, predict_films(load_network(out / "full-precision.onnx"), validation))
     console.print(
         f"{served}: held-out AUC {evaluation.metrics['auc']:.4f} ({before['auc']:.4f} unquantised)"
     )
+
+
+def warn_of_few(labels: Floats) -> list[str]:
+    """Return a sentence if the films held out, with labels [N], are too few to tell much."""
+    ill, well = int(labels.sum()), int((1 - labels).sum())
+    if min(ill, well) >= FEW_HELD_OUT:
+        return []
+    return [
+        f"Only {ill} films with pneumonia and {well} without are held out. Even if the network is "
+        f"right about all of them, its sensitivity may be as low as {wilson(ill, ill).low:.2f} and "
+        f"its specificity as low as {wilson(well, well).low:.2f} (95 %). Hold more films out, by "
+        "more films or fewer `folds` in the recipe."
+    ]
 
 
 def network_to_start_from(

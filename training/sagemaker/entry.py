@@ -14,8 +14,8 @@ from pathlib import Path
 
 from serving.shipped import NETWORK_FILE
 from training.dataset.folder import BadDataset
+from training.dataset.learned import PATIENTS
 from training.learning.recipe import BadRecipe, Recipe, load_recipe
-from training.learning.run import PATIENTS
 
 CHECKPOINTS = "checkpoints"  # beside the model's folder; no variable names it
 WITH_THE_NETWORK = (NETWORK_FILE, "recipe.json", "metrics.json", PATIENTS)

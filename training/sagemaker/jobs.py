@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,6 @@ from serving.shipped import SHIPPED_NETWORK
 from training.dataset.channels import CHANNELS
 from training.learning.recipe import Recipe
 from training.sagemaker.cloud import Address, CloudError, address, role_arn, sign_in
-from training.sagemaker.follow import LOG_GROUP, follow
 from training.sagemaker.prices import read_prices
 
 if TYPE_CHECKING:  # the SDK has an environment of its own, and is imported where it is used
@@ -58,6 +58,8 @@ PROJECT = (str(ROOT), str(ROOT / "functions"))
 CODE = tuple(ROOT / name for name in ("training", "serving", "imaging", "functions/screening"))
 NOT_CODE = shutil.ignore_patterns("__pycache__")
 
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+ENDED = ("Completed", "Failed", "Stopped")
 # What sends a file to S3: in one piece, or a large one in parts.
 _UPLOADING = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 
@@ -108,7 +110,7 @@ def go_on_with_sdk() -> None:
 
 
 def train_on_sagemaker(asked: TrainingRequest) -> None:
-    """Start the job, and follow its log unless it is to be left alone."""
+    """Start the job, and wait for its end unless it is to be left alone."""
     for place in asked.sent.values():
         if not place.startswith("s3://") and not Path(place).exists():
             raise CloudError(f"{place} is neither here nor an address s3://BUCKET/PREFIX.")
@@ -132,15 +134,25 @@ def train_on_sagemaker(asked: TrainingRequest) -> None:
     console.print(f"Training job {name} is started; its results go to {output}/{name}/output/.")
     told = f"aws logs tail {LOG_GROUP} --log-stream-name-prefix {name}/ --follow"
     stop = f"aws sagemaker stop-training-job --training-job-name {name}"
+    console.print(f"Follow it: {told}\nStop it:   {stop}")
     if asked.detach:
-        console.print(f"Follow it: {told}\nStop it:   {stop}")
         return
     try:
-        description = follow(session, name, console.print)
+        _conclude(session, _wait(session, name))
     except KeyboardInterrupt:
-        console.print(f"\nThe job goes on.\nFollow it: {told}\nStop it:   {stop}")
+        console.print("\nThe job goes on.")
         raise
-    _conclude(session, description)
+
+
+def _wait(session: boto3.Session, name: str, pause: float = 15.0) -> dict[str, Any]:
+    """Return what SageMaker says of the job once it has ended; look every `pause` seconds."""
+    sagemaker = session.client("sagemaker")
+    with console.status("Waiting for the job to end"):
+        while True:
+            found: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
+            if found["TrainingJobStatus"] in ENDED:
+                return found
+            time.sleep(pause)
 
 
 def _builtin_job(
@@ -357,8 +369,8 @@ def _require_objects(session: boto3.Session, place: Address) -> list[str]:
     found = s3.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix).get("Contents")
     if not found:
         raise CloudError(
-            f"Nothing lies under {place}: fill it by "
-            f"`cxr-alert prepare --data DIR --out DIR --upload {place}`."
+            f"Nothing lies under {place}: fill it by `cxr-alert prepare` and `aws s3 sync`, see "
+            "docs/training.md."
         )
     return [each["Key"] for each in found]
 

@@ -12,9 +12,12 @@ from datetime import datetime
 from functools import cached_property
 
 from screening.interval import Estimate, wilson
+from screening.precision import LocalPrecision
 from worklist.rules.entry import Entry
 from worklist.rules.intervals import agreement, share_of_sum, weighted_count
 from worklist.rules.review import Reading, Review
+
+LAST_POSITIVES = 200  # of one network: enough for an interval of 10 %, few enough to be recent
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,21 @@ def by(chosen: Sequence[Case], name: Callable[[Case], str]) -> dict[str, Measure
 def week(case: Case) -> str:
     year, number, _ = datetime.fromisoformat(case.uploaded).isocalendar()
     return f"{year}-W{number:02}"
+
+
+def local_precisions(chosen: Iterable[Case]) -> dict[str, LocalPrecision]:
+    """Return what readers confirmed of each network's last positives, by the network's digest."""
+    read: dict[str, list[Case]] = defaultdict(list)
+    for case in sorted(chosen, key=lambda each: each.uploaded):
+        if case.positive and case.truth:
+            read[case.model].append(case)
+    found = {}
+    for network, all_read in read.items():
+        last = all_read[-LAST_POSITIVES:]
+        confirmed = sum(case.truth is Reading.PNEUMONIA for case in last)
+        share = wilson(confirmed, len(last))
+        found[network] = LocalPrecision(confirmed, len(last), share.low, share.high)
+    return found
 
 
 def readers_agree(chosen: Iterable[Case]) -> Estimate | None:

@@ -1,0 +1,59 @@
+"""How many of a network's alerts local readers confirmed: one line beside a positive. Pure.
+
+The worklist works it out each day and leaves it where mails and results find it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+FEWEST_REVIEWED = 50
+
+
+@dataclass(frozen=True)
+class LocalPrecision:
+    """Of the last `of` reviewed positives of one network, `confirmed` show pneumonia.
+
+    `low` and `high` bound the 95 % interval of that share, from 0 to 1.
+    """
+
+    confirmed: int
+    of: int
+    low: float
+    high: float
+
+
+def sentence(precision: LocalPrecision | None) -> str | None:
+    """Return the line for a positive, or None where fewer than 50 positives were reviewed."""
+    if precision is None or precision.of < FEWEST_REVIEWED:
+        return None
+    return (
+        f"Here, {precision.confirmed} of the last {precision.of} such alerts were confirmed, "
+        f"{precision.low * 100:.0f} to {precision.high * 100:.0f} %."
+    )
+
+
+def as_text(by_network: Mapping[str, LocalPrecision]) -> str:
+    """Return the precision of each network as JSON, by the network's digest."""
+    return json.dumps({network: asdict(each) for network, each in by_network.items()})
+
+
+def read_text(text: str, network: str) -> LocalPrecision | None:
+    """Return what `as_text` wrote of one network; None where it wrote nothing of it."""
+    try:
+        return precision_from(json.loads(text)[network])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def precision_from(facts: Any) -> LocalPrecision | None:  # noqa: ANN401 - any part of JSON
+    """Return the precision that JSON describes, or None for anything else."""
+    try:
+        confirmed, of = int(facts["confirmed"]), int(facts["of"])
+        low, high = float(facts["low"]), float(facts["high"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not (0 <= confirmed <= of and 0 <= low <= high <= 1):
+        return None
+    return LocalPrecision(confirmed, of, low, high)

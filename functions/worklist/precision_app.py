@@ -1,0 +1,9 @@
+"""What Lambda loads for the schedule: the handler, made as the process starts."""
+
+import os
+
+from aws.clients import make_worklist_clients
+from screening.config import read_config
+from worklist.precision import Config, make_handler
+
+handler = make_handler(read_config(os.environ, Config), make_worklist_clients())
