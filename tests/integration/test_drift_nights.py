@@ -197,6 +197,18 @@ def test_a_new_machine_is_named_in_one_message_with_its_films(site: Site) -> Non
     assert site.shown["signals"][0]["name"] == "refused-up:inverted"
 
 
+def test_what_is_new_comes_before_what_was_told(site: Site) -> None:
+    settle(site)
+    site.endpoint.finds(0.3)
+    site.run()
+    assert len(site.messages()) == 1
+    site.at += timedelta(days=1)
+    site.screen(60, None)
+    site.run()
+    (text,) = site.messages()
+    assert text.index("films are rejected") < text.index("sample films")
+
+
 def test_a_message_that_did_not_go_out_goes_out_with_the_next_run(site: Site) -> None:
     settle(site)
     site.screen(60, None)
