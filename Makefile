@@ -75,8 +75,9 @@ lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env worklist
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env results
+	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env drift
 	.venv/bin/cfn-lint serving/endpoint.yaml
-	.venv-checkov/bin/checkov --file template.yaml functions/worklist/template.yaml functions/publish/template.yaml serving/endpoint.yaml serving/Dockerfile delivery/Dockerfile --skip-download --compact --quiet
+	.venv-checkov/bin/checkov --file template.yaml functions/worklist/template.yaml functions/publish/template.yaml functions/drift/template.yaml serving/endpoint.yaml serving/Dockerfile delivery/Dockerfile --skip-download --compact --quiet
 
 format: build/.dev ## put the code in form
 	.venv/bin/ruff check --fix .

@@ -36,6 +36,7 @@ class Template:
 
 APPLICATION = Template(processes.ROOT / "template.yaml", "cxr-alert")
 WORKLIST = Template(processes.ROOT / "functions/worklist/template.yaml", "cxr-alert-worklist")
+DRIFT = Template(processes.ROOT / "functions/drift/template.yaml", "cxr-alert-drift")
 RESULTS = Template(processes.ROOT / "functions/publish/template.yaml", "cxr-alert-results")
 
 

@@ -36,7 +36,7 @@ class Settings:
     The environments are added to what the emulator (and so the function) and the container see;
     `parameters` are template.yaml's, `worklist` those of the worklist, or None to go without one;
     a checkout without the worklist's room goes without it, too. `results` says whether judgements
-    are told to the results queue, for `cxr-alert send`.
+    are told to the results queue, for `cxr-alert send`; `drift` whether days are compared.
     """
 
     state: Path
@@ -44,6 +44,7 @@ class Settings:
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     worklist: Mapping[str, str] | None = dataclasses.field(default_factory=dict)
     results: bool = False
+    drift: bool = False
     emulator_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     container_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -237,6 +238,8 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
         templates.append(build.WORKLIST)
     if settings.results:
         templates.append(build.RESULTS)
+    if settings.drift:
+        templates.append(build.DRIFT)
     builds = [build.start(each, state) for each in templates]
     for each in builds:
         if each.process:
@@ -258,21 +261,23 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
 def _deploy(
     settings: Settings, builds: Sequence[build.Build], address: str, say: Say
 ) -> dict[str, str]:
-    """Deploy the application, then all stacks beside it at once; return their outputs."""
-    application, *beside = builds
+    """Deploy each stack after those whose outputs it needs, others at once; return the outputs."""
+    drift = [each for each in builds if each.template == build.DRIFT]
+    application, *beside = (each for each in builds if each not in drift)
     worklist = {
         "WorklistAddress": f"{address}/worklist",
         "LoginAddress": address,
         "SecondFactor": "OPTIONAL",  # the emulator's login page has no second step
         **(settings.worklist or {}),
     }
-    given: Mapping[build.Template, Mapping[str, str]] = {
+    given: dict[build.Template, Mapping[str, str]] = {
         build.APPLICATION: {"Architecture": build.ARCHITECTURE, **settings.parameters},
         build.WORKLIST: worklist,
         build.RESULTS: {},
     }
     outputs: dict[str, str] = {}
-    for together in ([application], beside):
+    for together in ([application], beside, drift):
+        given[build.DRIFT] = {"ReviewsTable": outputs.get("ReviewsTableName", "")}
         names = [str(each.template.path.relative_to(processes.ROOT)) for each in together]
         if names:
             say(f"Deploying {' and '.join(names)} into the emulator")

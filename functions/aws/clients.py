@@ -87,6 +87,13 @@ class PublishClients:
 
 
 @dataclass(frozen=True)
+class DriftClients:
+    dynamodb: "DynamoDBClient"
+    endpoint: "SageMakerRuntimeClient"
+    sns: "SNSClient"
+
+
+@dataclass(frozen=True)
 class WorklistClients:
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
@@ -172,6 +179,15 @@ def make_watch_clients() -> WatchClients:
 
 def make_publish_clients() -> PublishClients:
     return PublishClients(sqs=_client("sqs"), ssm=_client("ssm", attempts=1))
+
+
+def make_drift_clients() -> DriftClients:
+    patient = {"read_seconds": PATIENT_READ_SECONDS, "attempts": PATIENT_ATTEMPTS}
+    return DriftClients(
+        dynamodb=_client("dynamodb", **patient),
+        endpoint=_client("sagemaker-runtime"),
+        sns=_client("sns"),
+    )
 
 
 def make_worklist_clients() -> WorklistClients:

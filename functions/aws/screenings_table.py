@@ -241,6 +241,15 @@ class Screenings:
             ExpressionAttributeValues=_values(finding=finding.value, time=time),
         )
 
+    def between(self, finding: Finding, first: str, last: str) -> Iterator[Record]:
+        """Read the films whose last judgement has that finding and came in that time, in order."""
+        return self._read(
+            "query",
+            IndexName=_LATEST_FINDINGS,
+            KeyConditionExpression="finding = :finding AND classified BETWEEN :first AND :last",
+            ExpressionAttributeValues=_values(finding=finding.value, first=first, last=last),
+        )
+
     def all(self) -> Iterator[Record]:
         """Read the whole table, in no order."""
         return self._read("scan", ConsistentRead=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SERVICE = "watch"  # template.yaml's alarms look the metrics up under this name
 LASTING = timedelta(minutes=50)  # it runs every hour: each alarm is told of anew as often
+NOT_URGENT = "-drift"  # the end of the name of an alarm that lasts for days
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
@@ -63,7 +64,13 @@ def make_handler(config: Config, clients: WatchClients) -> Handler:
 
 
 def _lasting(found: Sequence[Alarm], at: datetime) -> list[Alarm]:
-    return [alarm for alarm in found if alarm.state == "ALARM" and at - alarm.since >= LASTING]
+    return [
+        alarm
+        for alarm in found
+        if alarm.state == "ALARM"
+        and at - alarm.since >= LASTING
+        and not alarm.name.endswith(NOT_URGENT)
+    ]
 
 
 def _reminder(lasting: Sequence[Alarm]) -> str:

@@ -4,6 +4,7 @@ API Gateway lets only valid tokens through to `/api`; who may do what is asked a
 path. No address holds a film's key: a search comes in a body, and a film is called by its hash.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from aws.clients import WorklistClients
+from aws.drift_table import DriftTable
 from aws.screenings_table import Screenings
 from screening.clock import now, stamp
 from screening.config import BUCKET, TABLE, URL, Variable
@@ -23,6 +25,7 @@ from worklist.page_files import COMMON_HEADERS, page_headers, read_page_file
 from worklist.rules.entry import Entry, with_review
 from worklist.rules.film import film
 from worklist.rules.listing import read_wanted, row
+from worklist.rules.performance_plots import weeks
 from worklist.rules.performance_tables import tables
 from worklist.rules.review import Reading, Review, Submitted, WrongRequest, read_submitted
 from worklist.rules.rights import NoRight, Person, Right, person
@@ -55,6 +58,7 @@ class Config:
     screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     worklist_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     reviews_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
+    drift_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     login_address: Annotated[str, Variable(URL, "the address of the login page")]
     login_client_id: Annotated[str, Variable(r"\w+", "the page's client of the user pool")]
 
@@ -68,6 +72,7 @@ class Services:
     reviews: ReviewsTable
     screenings: Screenings
     pictures: Pictures
+    drift: DriftTable
 
 
 class NoSuchFilm(Exception):
@@ -82,6 +87,7 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
         ReviewsTable(clients.dynamodb, config.reviews_table),
         Screenings(clients.dynamodb, config.screenings_table),
         Pictures(clients.s3),
+        DriftTable(clients.dynamodb, config.drift_table),
     )
 
     def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
@@ -175,7 +181,14 @@ def performance() -> Response[dict[str, Any]]:
     cases = read_cases(
         _services().worklist, _services().reviews, until - timedelta(days=int(days)), until
     )
-    return _json({"tables": [asdict(table) for table in tables(cases, float(wanted))]})
+    drift = _services().drift.read()  # of a stack of its own, which may not be there
+    return _json(
+        {
+            "tables": [asdict(table) for table in tables(cases, float(wanted))],
+            "weeks": weeks(cases),
+            "drift": json.loads(drift.shown) if drift and drift.shown else None,
+        }
+    )
 
 
 @app.get("/<name>")

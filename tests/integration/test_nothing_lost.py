@@ -295,6 +295,7 @@ def test_subscriptions_are_counted_and_alarms_that_last_are_told_of_again(
                 ("films-failing", "ALARM", 90, operations),
                 ("queue-age", "ALARM", 5, operations),
                 ("rejects", "OK", 900, operations),
+                ("drift", "ALARM", 900, operations),
                 ("test-films-stuck", "ALARM", 90, f"{operations}-of-a-stack-named-cxr-alert-test"),
             )
         ]
@@ -309,4 +310,5 @@ def test_subscriptions_are_counted_and_alarms_that_last_are_told_of_again(
     (reminder,) = cloud.alerts()
     assert "cxr-alert-films-failing" in reminder["Message"]
     assert "queue-age" not in reminder["Message"]
+    assert "cxr-alert-drift" not in reminder["Message"]  # it lasts for days
     assert "test-films-stuck" not in reminder["Message"]

@@ -27,7 +27,14 @@ def handler() -> Iterator[worklist.api.Handler]:
         s3.create_bucket(Bucket="uploads")
         clients = WorklistClients(dynamodb=entries.client, s3=s3, sns=None, ssm=None)  # type: ignore[arg-type]
         config = worklist.api.Config(
-            "uploads", "uploads", entries.table, entries.table, reviews.table, "https://l", "c"
+            "uploads",
+            "uploads",
+            entries.table,
+            entries.table,
+            reviews.table,
+            "none",
+            "https://l",
+            "c",
         )
         yield worklist.api.make_handler(config, clients)
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binomtest, gamma
 
+from screening.interval import wilson
 from tests.unit.test_worklist_rules import record, review
 from worklist.rules.entry import enter
-from worklist.rules.intervals import _gamma_quantile, agreement, weighted_count, wilson
+from worklist.rules.intervals import _gamma_quantile, agreement, weighted_count
 from worklist.rules.performance import (
     LAST_POSITIVES,
     Case,

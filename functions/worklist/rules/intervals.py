@@ -1,32 +1,17 @@
 """Intervals for shares, weighted counts and agreement, 95 % each. Pure, the standard library only.
 
-Wilson (1927) for a share; Fay and Feuer (1997) for a weighted sum of counts, which covers at
-least as often as it says however few they are; Donner and Zou (2012) for the ratio of two.
+Fay and Feuer (1997) for a weighted sum of counts, which covers at least as often as it says however
+few they are; Donner and Zou (2012) for the ratio of two. That of a share is in screening/interval.
 """
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import permutations
 
-Z = 1.959964  # of the normal distribution: 95 % lie within
+from screening.interval import Estimate, Z
+
 _TAIL = 0.025
-
-
-@dataclass(frozen=True)
-class Estimate:
-    value: float
-    low: float
-    high: float
-
-
-def wilson(hits: int, tries: int) -> Estimate:
-    share, squared = hits / tries, Z * Z
-    centre = (share + squared / (2 * tries)) / (1 + squared / tries)
-    spread = share * (1 - share) / tries + squared / (4 * tries * tries)
-    half = Z * math.sqrt(spread) / (1 + squared / tries)
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half))
 
 
 def weighted_count(counted: Sequence[float], heaviest: float) -> Estimate:

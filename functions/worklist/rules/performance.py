@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from screening.interval import Estimate, wilson
 from screening.precision import LocalPrecision
 from worklist.rules.entry import Entry
-from worklist.rules.intervals import Estimate, agreement, share_of_sum, weighted_count, wilson
+from worklist.rules.intervals import agreement, share_of_sum, weighted_count
 from worklist.rules.review import Reading, Review
 
 LAST_POSITIVES = 200  # of one network: enough for an interval of 10 %, few enough to be recent

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from worklist.rules.intervals import Estimate
+from screening.interval import Estimate
 from worklist.rules.performance import Case, Measures, by, cutoff_for, measure, readers_agree, week
 
 NOTHING = "not known"

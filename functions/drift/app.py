@@ -1,0 +1,9 @@
+"""Lambda entry point; builds the handler once per cold start."""
+
+import os
+
+from aws.clients import make_drift_clients
+from drift.handler import Config, make_handler
+from screening.config import read_config
+
+handler = make_handler(read_config(os.environ, Config), make_drift_clients())
