@@ -1,4 +1,4 @@
-"""What local readers confirmed, which the worklist leaves in SSM; read from there."""
+"""The local precision, which the worklist writes to a parameter in SSM."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class LocalPrecisions:
     name: str
 
     def of(self, network: str | None) -> LocalPrecision | None:
-        """Return that of a network's alerts; None without a worklist, or with too few reviews."""
+        """Return a network's local precision; None without a worklist or with too few reviews."""
         if network is None:
             return None
         try:
