@@ -1,4 +1,4 @@
-"""The worklist's address, which its stack leaves in SSM when it is deployed, after this one."""
+"""The worklist's address, which its stack writes to a parameter in SSM."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class WorklistAddress:
     name: str
 
     def find(self) -> str:
-        """Return the address, or "" where there is none: a message without a link still counts."""
+        """Return the address, or "" if there is none; messages are then sent without a link."""
         try:
             return str(self.parameters.get(self.name, max_age=KNOWN_SECONDS))
         except GetParameterError:

@@ -1,8 +1,8 @@
-"""What people are told: alerts of single films in, digests out. Pure.
+"""Digests for people, made of alerts of single films. Pure.
 
-SNS suspends an address that gets more than about ten mails a second. So people never get the
-messages for programs: what has gathered becomes one message for the positives and one for the
-rejects. Never a diagnosis.
+SNS suspends an address that gets more than about ten mails a second. So people do not get the
+messages for programs: collected alerts become one message for the positives and one for the
+rejects. They never state a diagnosis.
 """
 
 import json
@@ -17,14 +17,14 @@ from screening.judgement import Finding
 from screening.messages import NOT_A_DIAGNOSIS, Message, odds, printable
 from screening.upload import MalformedMessage
 
-LISTED = 20  # films in one mail; the subject says how many there are
-MOST_BYTES = 120_000  # of a digest's films as JSON; SNS takes 256 KB, all texts together
+LISTED = 20  # films listed in one mail; the subject has the total
+MOST_BYTES = 120_000  # limit of a digest's films as JSON; SNS accepts 256 KB for all texts together
 _NEEDED = ("key", "version", "finding", "cutoff", "uploaded")
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One film as the alerts topic told of it, as far as people are told."""
+    """One film of the alerts topic, with the fields that people see."""
 
     key: str
     version: str
@@ -56,16 +56,14 @@ def read_alert(body: str) -> Alert:
         if finding is Finding.PNEUMONIA:
             known["probability"] = Decimal(facts["probability"])
     except (ArithmeticError, KeyError, TypeError, ValueError):
-        raise MalformedMessage(
-            "The alert's finding or numbers are not what they should be."
-        ) from None
+        raise MalformedMessage("The alert has a wrong finding, or a number out of range.") from None
     return Alert(**known | {"finding": finding, "cutoff": cutoff})
 
 
 def digests(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
-    """Sort what has gathered into digests: positives first, the most probable of them first.
+    """Sort alerts into digests: positives, most probable first, and rejects.
 
-    Rejects are apart from the positives. A film that came twice is told of once.
+    A film that was delivered twice is listed once.
     """
     ranked = sorted(dict.fromkeys(alerts), key=_rank)
     for _, same in groupby(ranked, key=lambda alert: alert.finding):
@@ -92,8 +90,8 @@ def _rank(alert: Alert) -> tuple[bool, Decimal, str]:
 def digest_message(digest: Sequence[Alert], look_up: str, worklist: str = "") -> Message:
     """Return the message for people about the films of one digest.
 
-    `look_up` is the address where they can be looked up; without one it is that of the `worklist`,
-    and without either the message says what to type. With a worklist each film has its link.
+    `look_up` is the address where films can be looked up; without it, the `worklist` is used;
+    without both, the message names the command to type. With a worklist, each film has a link.
     """
     finding = digest[0].finding
     films = "1 film" if len(digest) == 1 else f"{len(digest)} films"
@@ -103,7 +101,7 @@ def digest_message(digest: Sequence[Alert], look_up: str, worklist: str = "") ->
         listing = "positives"
     else:
         subject = f"Not screened: {films}"
-        summary = f"{films} could not be screened; somebody has to look at what was dropped."
+        summary = f"{films} could not be screened; somebody has to look at them."
         listing = "rejects"
     lines = [summary, ""]
     for alert in digest[:LISTED]:

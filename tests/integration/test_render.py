@@ -390,7 +390,7 @@ def test_without_a_bucket_for_renditions_nothing_is_lost(
     assert to_render is not None
     answer = application.render({"Records": [to_render]}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": to_render["messageId"]}]}
-    assert "S3 did not keep the rendition" in application.log
+    assert "S3 did not store the rendition" in application.log
     assert cloud.receive() is None
     assert cloud.records() == []
 
