@@ -1,21 +1,21 @@
-"""Why a file can't be read as a film."""
+"""Reasons why a file can't be read as a film."""
 
 from screening.refusals import Code
 
 
 class NotReadable(Exception):
-    """Bytes that are no film; the message tells whoever sent them what is wrong and what to do."""
+    """The bytes are not a film; the message tells the sender what is wrong and what to do."""
 
     code: str = Code.UNREADABLE
 
 
 class UnsupportedFormat(NotReadable):
-    """A file of another format than those that are read."""
+    """The file has a format that is not read."""
 
     code = Code.FORMAT
 
 
 class TooLarge(NotReadable):
-    """More pixels, or more work, than an X-ray has."""
+    """The image has more pixels, or takes more work, than an X-ray."""
 
     code = Code.TOO_LARGE

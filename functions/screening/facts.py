@@ -13,11 +13,12 @@ ADULT_YEARS = 18
 LEARNED_BELOW_YEARS = 6
 
 ADULT_REASON = (
-    "The patient is an adult: the network knows children only and would take most healthy adults "
-    "for ill. A doctor has to look at this film."
+    "The patient is an adult: the network was trained on children only, and reports pneumonia in "
+    "most healthy adults. A doctor has to look at this film."
 )
 OLDER_CHILD_NOTE = (
-    "The child is older than those of one to five years that the network has learned from."
+    "The child is older than the network's training films, which show "
+    "children of one to five years."
 )
 
 _LONGEST = 160  # for `rendering` with all its steps; other texts have at most 64 characters

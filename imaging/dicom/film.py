@@ -1,4 +1,4 @@
-"""From the bytes of a DICOM file to its film and facts."""
+"""Turn the bytes of a DICOM file into a film and its facts."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ from imaging.tones import histogram, shows_nothing
 from screening.facts import Facts
 from screening.refusals import Code
 
-_LONGEST_FACT = 64  # of a term; files join several
-SQUARE_ENOUGH = 0.01  # pixels that are less off a square are left alone
+_LONGEST_FACT = 64  # limit of a term; files join several
+SQUARE_ENOUGH = 0.01  # pixels closer to a square are left as they are
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class DicomFilm:
 
 
 def read_film(data: bytes) -> DicomFilm:
-    """Read a DICOM X-ray as grey levels 0..255 and the facts beside them.
+    """Read a DICOM X-ray as grey levels 0..255, with its facts.
 
-    Raises NotReadable; Refused, its special case, has a code.
+    Raises NotReadable; its subclass Refused has a code.
     """
     with blaming_the_file():
         header = read_header(data)
@@ -56,7 +56,7 @@ def read(data: bytes, smallest: int | None) -> Grey:
 
 
 def _toned(header: Header) -> tuple[Grey, tuple[str, ...]]:
-    """The film within its shutters, in the tones that show it, and what was done."""
+    """Return the film within its shutters, with suitable tones, and the steps taken."""
     layout = read_layout(header)
     samples = decode(header, layout)
     box = shutter.box_of(header.shutter, *samples.shape)
@@ -74,9 +74,9 @@ def _toned(header: Header) -> tuple[Grey, tuple[str, ...]]:
 
 
 def _with_square_pixels(grey: Grey, ratio: float) -> Grey:
-    """Stretch a film whose pixels are `ratio` times as high as wide."""
+    """Stretch a film with pixels that are `ratio` times as high as wide."""
     height, width = grey.shape
-    # The longer way, so that no detail is lost.
+    # Along the longer side, so that no detail is lost.
     size = (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)
     check_size(*size)
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))

@@ -49,7 +49,7 @@ def test_it_says_what_it_would_do_and_does_nothing(
 def test_a_stack_that_is_no_rehearsal_is_refused(application: Application) -> None:
     status, _, said = operate(application, "rehearse", "--yes", "--stack", "cxr-alert")
     assert status == 2
-    assert "must be a stack's name with the word rehearsal" in said
+    assert "must be a stack name that contains the word rehearsal" in said
 
 
 @pytest.mark.timeout(300)

@@ -82,7 +82,7 @@ def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
     with cloud.proxy.fault("InvokeEndpoint", troubled):
         status, said = rescreen(cloud, "again/throttled-")
     assert status == 0, said
-    assert "6  possible pneumonia that nobody was alerted to" in said
+    assert "6  possible pneumonia without an alert" in said
     assert max(at_once) <= MOST_AT_ONCE
     assert not troubles
     cloud.ledger.collect()

@@ -130,7 +130,7 @@ def test_the_command_lists_study_and_accession_and_has_them_delivered_anew(
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (1, "")
     assert f"{SECRETS['AccessionNumber']}" in ran.stdout
-    assert "1 films without their result, 1 sent anew." in ran.stdout
+    assert "1 films without their result, 1 sent again." in ran.stdout
     assert SECRETS["PatientName"] not in ran.stdout
     cloud.sender(DicomwebDestination(pacs.web)).step(0)
     assert pacs.modalities() == ["DX", "OT", "SR"]

@@ -226,7 +226,7 @@ def test_a_result_without_an_identity_stays_and_says_why(
         other = open_identities(tmp_path / "other", None, make=True)
         for films, said in (
             (cloud.films(), "name the identity file by keep_identity"),
-            (replace(cloud.films(), identities=other), "does not hold its identity"),
+            (replace(cloud.films(), identities=other), "does not have its identity"),
         ):
             sender.build = films.result
             for _ in range(20):  # more often than a result may be refused

@@ -131,4 +131,4 @@ def test_a_period_a_reader_and_a_film_can_be_chosen(
 
 def test_nobody_is_nobody(application: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--reader", "nobody"]) == 0
-    assert capsys.readouterr().out == "Nobody saw or answered a film.\n"
+    assert capsys.readouterr().out == "Nobody viewed or reviewed a film.\n"

@@ -152,7 +152,7 @@ def test_it_shows_first_and_erases_only_what_is_asked_for(site: Site) -> None:
     status, _, error = site.with_identity(FILM, "--yes")
     assert (status, error) == (
         2,
-        f"There is no film {FILM}, and nothing that was made of one.\n",
+        f"There is no film {FILM}, and no data derived from one.\n",
     )
 
 

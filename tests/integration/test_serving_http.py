@@ -404,8 +404,8 @@ def test_a_port_that_is_taken_is_named(container: Container, network: Path) -> N
     [
         ("missing.onnx", "missing.onnx can't be read: No such file or directory."),
         ("empty", "must hold one ONNX file, the network; it holds 0."),
-        ("text.onnx", "text.onnx is no ONNX network, or is damaged."),
-        ("input.onnx", "input.onnx is another kind of network: wanted is the input `image`"),
+        ("text.onnx", "text.onnx is not an ONNX network, or is damaged."),
+        ("input.onnx", "input.onnx is another kind of network: it must have the input `image`"),
         ("output.onnx", "output.onnx is another kind of network"),
         ("side.onnx", "side.onnx is another kind of network"),
         ("three.onnx", "three.onnx is another kind of network"),

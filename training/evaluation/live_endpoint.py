@@ -12,7 +12,7 @@ from aws.endpoint import Endpoint as FunctionsEndpoint
 from aws.endpoint import NotAnswered
 from imaging.refusals import NotReadable
 from screening.refusals import Rejected, TryAgain
-from serving.gate import KINDS, StrangePicture
+from serving.gate import KINDS, OutOfDistribution
 from training.evaluation.predictor import NoAnswer, ParallelPredictor, Probabilities
 
 AT_ONCE = 8
@@ -46,7 +46,7 @@ class LiveEndpoint:
         """The probabilities (normal, pneumonia) for the film in an image file.
 
         Waits longer each time while the endpoint is throttled, starts or fails. Raises NotReadable
-        with the endpoint's reason for an image that it rejects, StrangePicture where its gate does,
+        with the endpoint's reason for an image that it rejects, OutOfDistribution where its gate does,
         and NoAnswer when it can't be asked.
         """
         for attempt in range(ATTEMPTS):
@@ -54,7 +54,7 @@ class LiveEndpoint:
                 answer = self.asked.ask(film, gated=gated)
             except Rejected as rejected:
                 if rejected.code in KINDS:
-                    raise StrangePicture(rejected.code, str(rejected)) from None
+                    raise OutOfDistribution(rejected.code, str(rejected)) from None
                 refused = NotReadable(str(rejected))
                 refused.code = rejected.code
                 raise refused from None

@@ -17,7 +17,7 @@ from screening.errors import Mistake
 from screening.formats import refuse_others
 from screening.messages import printable
 from screening.refusals import Code, Rejected
-from serving.gate import StrangePicture
+from serving.gate import OutOfDistribution
 from serving.network import Network
 
 NO_GATE = (
@@ -46,7 +46,7 @@ class Predictor(Protocol):
     def classify(self, film: bytes, *, gated: bool = False) -> Probabilities:
         """Answer about one film; raise NotReadable where it is none.
 
-        `gated`, it raises StrangePicture where the network's gate takes it for none that it knows.
+        `gated`, it raises OutOfDistribution where the network's gate takes it for none that it knows.
         """
 
 
@@ -83,7 +83,7 @@ class ParallelPredictor:
                 return self.predictor.classify(for_an_endpoint(film), gated=gated)
             except OSError as error:
                 return Unread(f"{error.strerror or error}.")
-            except (NotReadable, Rejected, StrangePicture) as refused:
+            except (NotReadable, Rejected, OutOfDistribution) as refused:
                 return Unread(str(refused), refused.code if film else Code.EMPTY)
 
         bar = Console(stderr=True)

@@ -29,7 +29,7 @@ def tables(chosen: Sequence[Case], wanted: float) -> list[Table]:
             "Share with its 95 % interval. Precision: of the positives, how many readers "
             "confirmed. Sensitivity: of the films in which readers saw pneumonia, how many were "
             "positive; it is told from negatives drawn by chance, weighted by its inverse. "
-            f"{whole.disputed} films on which readers were unsure or divided are left out.",
+            f"{whole.disputed} films on which readers were unsure or disagreed are left out.",
         ),
         _agreement(chosen),
         _cutoff(chosen, wanted),
