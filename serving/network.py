@@ -43,9 +43,9 @@ class Network:
     cell of a square grid speaks for pneumonia.
 
     `name` identifies the network: its metadata property `model_name`, or else the file's name with
-    the start of its SHA-256. Without a gate, UNGATED is added, so that every record shows it. `size`
-    is S. `least_decoded_side` is the smallest side, in pixels, of a decoded film. `prevalence` is
-    the prevalence that the probabilities are calibrated for, if the metadata have it.
+    the start of its SHA-256. Without a gate, UNGATED is added, so that every record shows
+    it. `size` is S. `least_decoded_side` is the smallest side, in pixels, of a decoded film.
+    `prevalence` is the prevalence that the probabilities are calibrated for, if known.
     """
 
     def __init__(self, path: Path, threads: int) -> None:

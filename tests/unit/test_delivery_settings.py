@@ -38,7 +38,7 @@ def test_the_example_can_be_read_and_names_every_key() -> None:
         (AWS, "names no destination"),
         (AWS + ENGINE.replace("2575", "0"), "port must be from 1 to 65535"),
         (AWS + ENGINE.replace("2575", '"2575"'), "port must be a whole number"),
-        (AWS + ENGINE + "spool = 1\n", "spool is no key here"),
+        (AWS + ENGINE + "spool = 1\n", "spool is not a key here"),
         (AWS + '[fhir]\nurl = "ftp://x"\n', "url must begin with"),
         (AWS + '[fhir]\nurl = "https://x"\nauthentication = "bearer"\n', "needs secret_file"),
         (AWS + '[fhir]\nurl = "https://x"\nauthentication = "sigv4"\n', "sigv4 needs region"),

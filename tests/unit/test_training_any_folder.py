@@ -125,8 +125,8 @@ def test_a_linked_split_is_read_and_a_circle_ends(tmp_path: Path) -> None:
         ("d.jpeg", "train"),
     }
     assert [note.split(",")[0] for note in found.notes] == [
-        "2 links lead nowhere and are left out",
-        "1 links lead to folders that are there already and count once",
+        "2 links are dangling and are left out",
+        "1 links lead to folders that are listed already, which count once",
     ]
 
 
