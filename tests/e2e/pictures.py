@@ -21,7 +21,7 @@ DRAWN = 3
 
 
 def main() -> int:
-    """Start the application, drop samples, have them partly reviewed, and take the pictures."""
+    """Start the application, upload samples, review some of them, and take the pictures."""
     with tempfile.TemporaryDirectory() as folder:
         settings = stack.Settings(Path(folder), worklist={"SampleShare": "0"})
         with stack.running(settings, print) as running, browser() as chromium:

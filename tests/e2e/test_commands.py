@@ -1,4 +1,4 @@
-"""`demo`, `up` and `down`, as people run them: what they print can be typed, nothing stays."""
+"""`demo`, `up` and `down`, as typed: the printed commands work, and nothing is left running."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The operator's commands, as an operator types it, against the deployed application."""
+"""The operator's commands, as typed, against the deployed application."""
 
 import json
 import re

@@ -26,7 +26,7 @@ def options(application: Application, out: Path) -> list[str]:
 
 
 def left(application: Application) -> list[str]:
-    """Return what is in the emulator under the stack's name."""
+    """Return the resources in the emulator under the stack's name."""
     stack = application.stack
     sts: Any = stack.client("iam")
     found = [each["Name"] for each in stack.s3.list_buckets()["Buckets"]]

@@ -1,4 +1,4 @@
-"""A flood of positives: every program hears of each, and nobody's mailbox is flooded."""
+"""A flood of positives: programs get every alert, and nobody's mailbox is flooded."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

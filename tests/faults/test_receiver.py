@@ -1,4 +1,4 @@
-"""`cxr-alert receive` under strangers, large films, a bucket that hangs, and kills."""
+"""`cxr-alert receive` under unknown peers, large films, a hanging bucket, and kills."""
 
 import contextlib
 import io
@@ -185,7 +185,7 @@ def request(uid: str) -> bytes:
 
 @contextlib.contextmanager
 def admitted(receiver: Receiving) -> Iterator[tuple[socket.socket, Association]]:
-    """An association, and its socket, on which bytes are sent past pynetdicom."""
+    """An association with its socket, for sending bytes outside pynetdicom."""
     with association(receiver.port) as made:
         assert made.is_established
         assert made.dul.socket
@@ -302,7 +302,7 @@ def test_the_log_has_a_line_for_each_film_and_each_caller_and_no_name(
 
 
 def acknowledged(port: int, films: Path) -> bool:
-    """Send a film, or a folder of them, with dcmtk; tell whether each was answered Success."""
+    """Send a film, or a folder of them, with dcmtk; return whether each was answered Success."""
     to = ("-aet", SENDER, "-aec", TITLE, "+sd", "127.0.0.1", str(port))
     command = ["storescu", *to, str(films)]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0

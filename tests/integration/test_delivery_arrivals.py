@@ -1,4 +1,4 @@
-"""Proof of arrival: what Orthanc holds, compared with what was found."""
+"""`arrivals`: the results in Orthanc are compared with the judgements."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def pacs(tmp_path: Path) -> Iterator[Orthanc]:
 
 
 def archive(pacs: Orthanc, number: int, **more: str) -> None:
-    """Put a film into the PACS, as the modality does."""
+    """Put a film into the PACS, like the modality."""
     pacs.ask("/instances", dicom(film(), tags=hospital.tags(number) | more))
 
 
@@ -164,7 +164,7 @@ def test_send_asks_on_a_schedule_and_goes_on_when_the_pacs_was_away(
 
 @dataclass
 class CloudWatch:
-    """Keeps what it is sent."""
+    """Records what it is sent."""
 
     sent: list[dict[str, Any]]
 

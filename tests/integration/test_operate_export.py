@@ -1,4 +1,4 @@
-"""`cxr-alert export` against moto: any key, any film, and nothing in it but pixels and labels."""
+"""`cxr-alert export` against moto: any key, any film, only pixels and labels."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A rehearsal's end: it takes away what it made, names what AWS keeps, and can be resumed."""
+"""The end of a rehearsal: it removes what it made, names what AWS keeps, and can be resumed."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The container with a network that has a gate and a map, as SageMaker asks it."""
+"""The container with a network that has a gate and a map, with SageMaker's requests."""
 
 import io
 import json

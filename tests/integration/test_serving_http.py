@@ -55,7 +55,7 @@ def container(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def endpoint(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """The same, behind SageMaker's runtime as it stands on this machine."""
+    """The same, behind this machine's version of SageMaker's runtime."""
     name = ("--endpoint-name", "cxr-alert")
     folder = tmp_path_factory.mktemp("endpoint")
     with running(folder, "--model", network, *name, program=SAGEMAKER) as endpoint:
@@ -70,7 +70,7 @@ def film(level: int, kind: str = "PNG", size: tuple[int, int] = (80, 60)) -> byt
 
 @functools.cache
 def large_film(mode: str, kind: str, **options: Any) -> bytes:
-    """About the most pixels that are read, and nothing to see on them."""
+    """A film with about the maximum of pixels, and nothing to see on them."""
     buffer = io.BytesIO()
     Image.new(mode, (6300, 6300), 90).save(buffer, kind, **options)
     return buffer.getvalue()

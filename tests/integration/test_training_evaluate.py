@@ -1,4 +1,4 @@
-"""evaluate, predict and cutoff as typed, on films and a network whose answers can be worked out."""
+"""evaluate, predict and cutoff as typed, on films and a network with predictable answers."""
 
 import csv
 import json
@@ -103,7 +103,7 @@ def at_stub(
 
 
 class Page(HTMLParser):
-    """What an HTML page would load, its words, and pictures without a word for them."""
+    """Collects the resources and words of an HTML page, and pictures without a description."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

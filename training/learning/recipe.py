@@ -82,7 +82,7 @@ class Recipe:
         return round(self.size * _MARGIN / STEP) * STEP
 
     def size_at(self, epoch: int) -> int:
-        """Return the films' side in this epoch: a multiple of 16 that grows linearly, then stays."""
+        """Return the films' side in this epoch, a multiple of 16 that grows, then stays."""
         grown = min(1.0, epoch / max(1.0, self.grown_after * self.epochs))
         return self.first_size + round(grown * (self.size - self.first_size) / STEP) * STEP
 

@@ -53,15 +53,17 @@ def train(
 ) -> None:
     """Train by `recipe` on the films below `data`; write the network and its figures to `out`.
 
-    The files are `cxr-resnet18.onnx` (the network as it is served, in eight bits), `full-precision.onnx`,
-    `recipe.json`, `validation.txt` (the films held out), `patients.txt` (hashes of the
-    patients it learned from), `metrics.json` and `predictions.csv` (the served network on those held
-    out), `checkpoint.pt` (from which an interrupted run goes on), `source.json` (what it learns
-    from), `curve.csv` (how it went).
+    The files are `cxr-resnet18.onnx` (the served network, in eight bits), `full-precision.onnx`,
+    `recipe.json`, `validation.txt` (the held-out films), `patients.txt` (hashes of the patients
+    it learned from), `metrics.json` and `predictions.csv` (the served network on the held-out
+    films), `checkpoint.pt` (from which an interrupted run resumes), `source.json` (what it
+    learns from), `curve.csv` (the learning curve).
+
     Patients that also appear below `kept_out` are never trained on; `patients` is a table as
     `name_patients` takes it. Of films with the same pixels and label, one is trained on.
-    Begins with the network of the run in the folder `start`, which must not have learned
+    Training begins with the network of the run in the folder `start`, which must not have learned
     from patients who are held out here.
+
     Raises BadDataset, and BadRecipe if `out` holds a run of another recipe, on other films, or
     from another start.
     """
