@@ -1,8 +1,8 @@
-"""How fast the worklist answers with many films: `python -m benchmarks.worklist --films 100000`.
+"""The speed of the worklist with many films: `python -m benchmarks.worklist --films 100000`.
 
-The real application in the emulator, its list filled to that length. The emulator keeps its items
-in a Python program's memory and compares each item of a part for every query, where DynamoDB
-seeks: what is measured is rather worse than in the cloud.
+It uses the real application in the emulator, with a list of that length. The emulator keeps its
+items in a Python program's memory and compares each item of a partition for every query, where
+DynamoDB seeks: the cloud should be faster.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from worklist.rules.review import Reading
 from worklist.tables.worklist_table import item
 
 CUTOFF = Decimal("0.1")
-REVIEWED = 0.98  # the share of what was asked that is done: the last few days' is open
+REVIEWED = 0.98  # share of reviewed films among the requested ones; those of the last days are open
 BATCH, AT_ONCE, ASKED = 25, 4, 21
 
 console = Console(highlight=False, soft_wrap=True)
 
 
 def films(count: int) -> Iterator[Entry]:
-    """Entries of a clinic that drops a film every ten minutes; most positives are reviewed."""
+    """Return entries of a clinic with a film every ten minutes; most positives are reviewed."""
     random = Random(1)  # noqa: S311 - the same list each time
     began = datetime.now(UTC) - timedelta(minutes=10 * count)
     for number in range(count):

@@ -1,4 +1,4 @@
-"""`cxr-alert rehearse` against the emulator: what that can judge holds, and nothing is left."""
+"""`cxr-alert rehearse` against the emulator: assumptions hold, and nothing is left."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""The configuration of `send`: the example explains every key, mistakes are one sentence."""
+"""The configuration of `send`: the example explains every key, errors are one sentence."""
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path

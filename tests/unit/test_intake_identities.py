@@ -1,4 +1,4 @@
-"""The encrypted file of identities: what it holds, and how it refuses what is wrong with it."""
+"""The identity file: its contents, and its errors."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Lists and tables of films in the forms that editors, Windows and spreadsheets give them."""
+"""Lists and tables of films as editors, Windows and spreadsheets write them."""
 
 import csv
 import io

@@ -244,7 +244,7 @@ def _left_out(folder: Path, listing: Listing, outside: Sequence[Path]) -> list[s
         (outside, "films are not in a folder NORMAL or PNEUMONIA and are left out"),
         (in_classes, "files in class folders are not JPEG, PNG or DICOM and are left out"),
         (listing.broken, "links are dangling and are left out"),
-        (listing.links_again, "links lead to folders that are listed already, which count once"),
+        (listing.links_again, "links lead to folders that are listed already and count once"),
     )
     return [f"{len(paths):,} {what}, e.g. {_shown(paths[0])}." for paths, what in kinds if paths]
 
