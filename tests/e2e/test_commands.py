@@ -99,7 +99,7 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
     assert run(tmp_path, "alerts")[0] == 2
 
 
-def test_up_starts_a_container_again_that_ended_and_keeps_the_films(tmp_path: Path) -> None:
+def test_up_restarts_a_container_that_ended_and_keeps_the_films(tmp_path: Path) -> None:
     assert run(tmp_path, "up")[0] == 0
     try:
         first = stack.attach(tmp_path)
@@ -144,7 +144,7 @@ def test_interrupted_demo_leaves_nothing(tmp_path: Path, phase: str, number: int
     assert processes.belonging_to(tmp_path) == []
 
 
-def test_what_a_killed_run_left_is_removed_by_down(tmp_path: Path) -> None:
+def test_down_removes_the_remains_of_a_killed_run(tmp_path: Path) -> None:
     process = start(tmp_path, "up")
     wait_until(lambda: len(processes.belonging_to(tmp_path)) >= 3, "three programs")
     process.kill()
@@ -155,7 +155,7 @@ def test_what_a_killed_run_left_is_removed_by_down(tmp_path: Path) -> None:
     assert processes.belonging_to(tmp_path) == []
 
 
-def test_a_network_that_is_none_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_network_is_reported_in_one_sentence(tmp_path: Path) -> None:
     state = tmp_path / "state"
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no network")

@@ -105,7 +105,7 @@ def nights(drifted: Application) -> str:
     return mail.message
 
 
-def test_a_machine_that_inverts_is_named_and_the_sample_films_are_as_known(
+def test_a_machine_with_inverted_films_is_named_and_the_sample_films_are_unchanged(
     drifted: Application, nights: str
 ) -> None:
     assert nights.startswith("Look: ")

@@ -80,7 +80,9 @@ def test_the_operators_policies_suffice_for_every_command(
         assert done.returncode == 0 or command[0] in ("status", "export"), (command, done.stderr)
 
 
-def test_a_logs_own_name_does_not_let_anybody_read_it(application: Application) -> None:
+def test_permission_for_a_log_group_alone_does_not_allow_reading_it(
+    application: Application,
+) -> None:
     stack = application.stack
     iam: Any = stack.client("iam")
     sts: Any = stack.client("sts")
@@ -181,7 +183,7 @@ def trail_template(key_actions: list[str]) -> dict[str, Any]:
         (["kms:GenerateDataKey*"], "ROLLBACK_COMPLETE"),
     ],
 )
-def test_a_trail_needs_more_of_the_key_than_to_make_data_keys(
+def test_a_trail_needs_more_permissions_of_the_key_than_data_keys(
     application: Application, actions: list[str], state: str
 ) -> None:
     client: Any = application.stack.client("cloudformation")

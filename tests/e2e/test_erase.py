@@ -51,7 +51,7 @@ def run(application: Application, user: dict[str, str], *arguments: str) -> tupl
     return done.returncode, done.stdout + done.stderr
 
 
-def test_who_may_erase_films_erases_them_and_sees_none(
+def test_a_user_with_the_erasure_policies_can_erase_films_and_read_none(
     application: Application, eraser: dict[str, str]
 ) -> None:
     key = "erase/film.dcm"

@@ -64,7 +64,7 @@ def test_look_up_and_list(application: Application) -> None:
     assert reason.startswith("    ")
 
 
-def test_a_former_name_still_works_and_says_the_new_one(application: Application) -> None:
+def test_a_former_command_name_still_works_and_prints_the_new_one(application: Application) -> None:
     status, out, err = operate(application, "waiting")
     assert status == 0
     assert re.search(r" 0 +0 +0 +-  films to render$", out, re.M)
@@ -185,7 +185,7 @@ def test_a_film_that_waits_does_not_look_lost(application: Application) -> None:
     application.record("waits.jpeg")
 
 
-def test_mistakes_are_told_in_a_sentence(application: Application) -> None:
+def test_mistakes_are_reported_in_one_sentence(application: Application) -> None:
     for arguments, sentence in (
         (("look-up", "nobody.jpeg"), "There is no film nobody.jpeg, and no record of one."),
         (("status", "--stack", "other"), "There is no stack other in us-east-1"),

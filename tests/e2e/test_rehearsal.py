@@ -36,7 +36,7 @@ def left(application: Application) -> list[str]:
     return [name for name in found if STACK in name]
 
 
-def test_it_says_what_it_would_do_and_does_nothing(
+def test_without_yes_it_lists_its_steps_and_does_nothing(
     application: Application, tmp_path: Path
 ) -> None:
     status, said, _ = operate(application, *options(application, tmp_path))
@@ -46,14 +46,14 @@ def test_it_says_what_it_would_do_and_does_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stack_that_is_no_rehearsal_is_refused(application: Application) -> None:
+def test_a_stack_without_rehearsal_in_its_name_is_refused(application: Application) -> None:
     status, _, said = operate(application, "rehearse", "--yes", "--stack", "cxr-alert")
     assert status == 2
     assert "must be a stack name that contains the word rehearsal" in said
 
 
 @pytest.mark.timeout(300)
-def test_what_the_emulator_can_judge_holds_and_nothing_is_left(
+def test_the_assumptions_hold_in_the_emulator_and_nothing_is_left(
     application: Application, tmp_path: Path
 ) -> None:
     process = started(application, *options(application, tmp_path), "--yes")
@@ -71,7 +71,9 @@ def test_what_the_emulator_can_judge_holds_and_nothing_is_left(
 
 
 @pytest.mark.timeout(300)
-def test_interrupted_it_takes_away_what_it_made(application: Application, tmp_path: Path) -> None:
+def test_an_interrupted_rehearsal_removes_what_it_made(
+    application: Application, tmp_path: Path
+) -> None:
     process = started(application, *options(application, tmp_path), "--yes")
     journal = tmp_path / "journal.json"
     wait_until(lambda: journal.exists() and "queue" in journal.read_text(), "the queue", 120)

@@ -68,7 +68,7 @@ def test_record_says_what_was_screened_when_and_by_what(application: Application
     assert Decimal(str(alert["probability"])) == record.judgement.probability
 
 
-def test_alert_mail_asks_for_review_and_is_no_diagnosis(application: Application) -> None:
+def test_alert_mail_asks_for_review_and_states_no_diagnosis(application: Application) -> None:
     application.drop("mailed.jpeg", POSITIVE)
     application.record("mailed.jpeg", alert="SENT")
     application.settle()
@@ -117,7 +117,7 @@ def test_the_same_event_ten_times_at_once_is_one_record_and_one_alert(
         ("cut-off.jpeg", POSITIVE[: len(POSITIVE) // 2]),
     ],
 )
-def test_what_is_no_image_is_rejected_and_told_with_its_reason(
+def test_a_file_that_is_not_an_image_is_rejected_and_alerted_with_its_reason(
     application: Application, key: str, body: bytes
 ) -> None:
     application.drop(key, body)

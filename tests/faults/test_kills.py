@@ -95,7 +95,7 @@ def test_the_function_that_renders_is_killed(
     report(f"render killed {moment}", "tried again by the queue")
 
 
-def test_a_rendition_that_is_not_there_is_made_anew_and_the_film_does_not_go_round(
+def test_a_missing_rendition_is_made_again_and_the_film_does_not_circulate(
     cloud: BrokenCloud,
 ) -> None:
     bucket = cloud.stack.outputs["RenditionsBucketName"]
@@ -116,7 +116,7 @@ def test_a_rendition_that_is_not_there_is_made_anew_and_the_film_does_not_go_rou
 
 
 @pytest.mark.slow
-def test_a_rendition_that_is_never_there_ends_as_a_dead_letter(cloud: BrokenCloud) -> None:
+def test_a_rendition_that_is_always_missing_ends_as_a_dead_letter(cloud: BrokenCloud) -> None:
     bucket = cloud.stack.outputs["RenditionsBucketName"]
     dead = "UploadsDeadLetterQueueUrl"
 

@@ -52,7 +52,7 @@ def test_without_a_permission_its_step_alone_fails(
     RESULTS.append((f"without {action}", "tried again by the queue", "as expected"))
 
 
-def test_without_permission_to_postpone_a_failed_film_waits_out_the_queues_own_time(
+def test_without_permission_to_postpone_a_failed_film_waits_for_the_visibility_timeout(
     cloud: BrokenCloud,
 ) -> None:
     answers: list[Reply] = []

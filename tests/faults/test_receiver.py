@@ -132,7 +132,7 @@ def test_probes_that_connect_and_leave_take_no_places(receiver: Receiving, one: 
     assert send(receiver.port, one) == [0]
 
 
-def test_idle_associations_give_up_their_places(receiver: Receiving, one: Path) -> None:
+def test_idle_associations_lose_their_places(receiver: Receiving, one: Path) -> None:
     with contextlib.ExitStack() as stack:
         idle = [stack.enter_context(association(receiver.port)) for _ in range(20)]
         deadline = time.monotonic() + 30
@@ -257,7 +257,7 @@ def wait_until(condition: object, seconds: float = 30) -> None:
 # --- S3 ---
 
 
-def test_while_s3_hangs_senders_are_told_within_the_patience(
+def test_while_s3_hangs_senders_get_a_status_within_the_time_limit(
     bucket: MotoBucket, tmp_path: Path, one: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:

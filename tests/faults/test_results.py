@@ -71,7 +71,7 @@ def told_of(record: Record) -> Told:
 
 
 @pytest.mark.slow
-def test_killed_with_peers_away_and_messages_doubled_each_judgement_is_there_once(
+def test_after_kills_outages_and_repeated_messages_each_judgement_arrived_once(
     cloud: Cloud, tmp_path: Path
 ) -> None:
     records = told(cloud)
@@ -139,7 +139,7 @@ class Later:
         self.monotonic = lambda: monotonic() + self.seconds
 
 
-def test_after_an_hour_without_the_pacs_all_arrives_within_the_longest_wait(
+def test_after_an_hour_without_the_pacs_all_results_arrive_within_the_longest_wait(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = [cloud.screen(number) for number in range(25)]

@@ -89,7 +89,7 @@ def test_each_message_ends_in_its_own_way(
     assert "division" not in log.getvalue().lower().replace("zerodivisionerror", "")
 
 
-def test_what_cannot_be_set_aside_comes_back(
+def test_a_message_that_cannot_be_dead_lettered_is_delivered_again(
     cloud: Cloud, observer: Observer, log: io.StringIO
 ) -> None:
     missing = cloud.dead_letters + "-gone"
@@ -113,7 +113,7 @@ def test_a_batch_is_postponed_in_the_queue_that_it_came_from(
     assert cloud.wait_for(cloud.backfill_queue)["messageId"] == message["messageId"]
 
 
-def test_a_message_that_waits_comes_back_when_it_said(
+def test_a_message_that_waits_is_delivered_again_when_due(
     cloud: Cloud, observer: Observer, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []

@@ -74,7 +74,7 @@ def refused(stub: Stubber, films: Films, status: int, code: str, words: str) -> 
         (400, "KMS.KMSInvalidStateException", f"{FOREIGN} is pending deletion.", Code.ENCRYPTED),
     ],
 )
-def test_what_is_surely_the_objects_own_state_is_a_reject(
+def test_a_refusal_due_to_the_objects_own_state_is_a_reject(
     stub: Stubber, films: Films, status: int, error: str, words: str, code: Code
 ) -> None:
     rejection = refused(stub, films, status, error, words)
@@ -95,14 +95,14 @@ def test_what_is_surely_the_objects_own_state_is_a_reject(
         (400, "InvalidRequest", "Missing required header for this request: x-amz-security-token"),
     ],
 )
-def test_where_the_applications_own_key_or_role_is_broken_films_wait(
+def test_if_the_applications_own_key_or_role_is_broken_films_wait(
     stub: Stubber, films: Films, status: int, error: str, words: str
 ) -> None:
     assert isinstance(refused(stub, films, status, error, words), TryAgain)
 
 
 @pytest.mark.parametrize(("key", "final"), [(KEY, False), (FOREIGN, True)])
-def test_where_the_own_key_is_not_known_one_of_the_same_account_may_be_it(
+def test_if_the_own_key_is_unknown_a_key_of_the_same_account_may_be_it(
     stub: Stubber, client: Any, key: str, final: bool
 ) -> None:
     stub.add_client_error("get_object", "AccessDenied", not_authorized(key), 403)

@@ -164,7 +164,7 @@ def test_two_versions_of_one_key_are_two_films(
         ),
     ],
 )
-def test_a_film_that_the_endpoint_refuses_is_rejected_and_told_of(
+def test_a_film_that_the_endpoint_refuses_is_rejected_and_alerted(
     function: Function,
     cloud: Cloud,
     endpoint: EndpointStub,
@@ -245,7 +245,7 @@ def test_a_folder_marker_is_no_film(
         ("WebP", b"RIFF....WEBP"),
     ],
 )
-def test_what_was_dropped_by_mistake_is_named(
+def test_common_files_uploaded_by_mistake_are_named(
     function: Function, cloud: Cloud, endpoint: EndpointStub, name: str, film: bytes
 ) -> None:
     assert run(function, cloud.drop("a.jpeg", film)) == []
@@ -264,7 +264,7 @@ def test_a_film_larger_than_the_endpoint_takes_is_sent_to_be_rendered(
     assert cloud.receive(cloud.renditions_queue)
 
 
-def test_an_error_that_nobody_knows_is_tried_again(
+def test_an_unknown_error_is_retried(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.says(
@@ -275,7 +275,7 @@ def test_an_error_that_nobody_knows_is_tried_again(
     assert cloud.records() == []
 
 
-def test_foreign_events_are_consumed_and_malformed_ones_set_aside_at_once(
+def test_foreign_events_are_consumed_and_malformed_ones_dead_lettered_at_once(
     function: Function, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     foreign = json.loads((EVENTS / "foreign.json").read_text())["Records"]
@@ -316,7 +316,7 @@ def test_logs_never_hold_a_key(
     assert "EndpointConnectionError" in lines[-1]["error"]
 
 
-def test_an_error_of_our_own_making_tells_where_but_quotes_nothing(
+def test_a_programming_error_is_logged_with_its_place_and_without_its_message(
     function: Function,
     cloud: Cloud,
     monkeypatch: pytest.MonkeyPatch,
@@ -355,7 +355,7 @@ def test_a_crash_between_record_and_alert_loses_no_alert(
     assert endpoint.requests == []
 
 
-def test_an_alert_that_another_is_sending_is_left_to_it_and_the_message_kept(
+def test_an_alert_that_another_invocation_sends_is_not_sent_and_the_message_is_kept(
     function: Function, cloud: Cloud
 ) -> None:
     message = cloud.drop("a.jpeg")
@@ -382,7 +382,7 @@ def test_an_alert_that_failed_is_sent_by_the_next_delivery(
     assert len(endpoint.requests) == 2
 
 
-def test_a_failed_message_comes_back_after_its_own_wait_not_the_queues(
+def test_a_failed_message_is_delivered_again_after_its_own_wait_not_the_queues(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.says(Reply(503))

@@ -111,7 +111,7 @@ def test_a_busy_endpoint_is_waited_for(
         (probabilities(""), 1, "not JSON"),
     ],
 )
-def test_what_is_not_the_films_fault_is_tried_again(
+def test_errors_that_are_not_the_films_fault_are_retried(
     asked: Endpoint, endpoint: EndpointStub, answer: Reply, requests: int, sentence: str
 ) -> None:
     endpoint.says(answer)
@@ -121,7 +121,7 @@ def test_what_is_not_the_films_fault_is_tried_again(
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422])
-def test_what_is_the_films_fault_is_final(
+def test_errors_that_are_the_films_fault_are_final(
     asked: Endpoint, endpoint: EndpointStub, status: int
 ) -> None:
     endpoint.says(EndpointStub.model_error(status, "The file ends too early."))
@@ -155,7 +155,7 @@ def s3_error(status: int, code: str) -> Reply:
         (Reply(200, JPEG * 1000, sent=100), TryAgain, "could not be read"),
     ],
 )
-def test_a_film_that_s3_does_not_hand_out(
+def test_a_film_that_s3_refuses_to_return(
     films: Films, stub: Stub, answer: Reply, error: type[Exception], sentence: str
 ) -> None:
     stub.says(answer)
@@ -196,13 +196,13 @@ def test_a_bucket_that_trickles_holds_a_film_no_longer_than_a_silent_one(
 PAGE = Reply(200, b"<html>Sign in to the guest network</html>", {"Content-Type": "text/html"})
 
 
-def test_a_page_in_place_of_the_film_is_no_film(films: Films, stub: Stub) -> None:
+def test_a_web_page_instead_of_the_film_is_retried(films: Films, stub: Stub) -> None:
     stub.says(PAGE)
     with pytest.raises(TryAgain, match=r"bytes of the film's 100"):
         films.read(UPLOAD)
 
 
-def test_a_page_in_place_of_an_answer_is_no_answer(
+def test_a_web_page_instead_of_an_answer_is_retried(
     function: Function, cloud: Cloud, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The SDK reads it as an empty success, or raises an undocumented error."""
@@ -297,7 +297,7 @@ def publish_batch_response(request: Request, failed: set[str]) -> Reply:
         ({"0", "1"}, {"0.jpeg": "PENDING", "1.jpeg": "PENDING"}),
     ],
 )
-def test_an_alert_counts_as_sent_when_sns_has_it(
+def test_an_alert_counts_as_sent_once_sns_has_accepted_it(
     function: Function,
     cloud: Cloud,
     endpoint: EndpointStub,
@@ -343,7 +343,7 @@ def test_an_expired_claim_is_taken_over_by_one_delivery_only(
         assert sum(deliveries.map(take_over, range(10))) == 1
 
 
-def test_a_write_repeated_after_its_answer_was_lost_meets_its_own_record(
+def test_a_write_repeated_after_a_lost_answer_finds_its_own_record(
     function: Function, cloud: Cloud
 ) -> None:
     upload = read_upload(cloud.drop("a.jpeg")["body"])

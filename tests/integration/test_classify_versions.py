@@ -61,7 +61,7 @@ REWRITTEN: dict[str, Callable[[Cloud], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("how", REWRITTEN)
 @pytest.mark.parametrize(("probability", "alerts"), [(0.93, 1), (0.02, 0)])
-def test_bytes_seen_before_under_the_key_get_a_record_that_points_and_no_alert(
+def test_repeated_bytes_under_a_key_get_a_record_with_a_reference_and_no_alert(
     function: Function,
     cloud: Cloud,
     endpoint: EndpointStub,
@@ -131,7 +131,7 @@ def test_the_same_bytes_under_another_key_are_another_upload(
     assert len(cloud.alerts()) == 2
 
 
-def test_other_bytes_and_the_first_ones_again_are_told_of_once_each(
+def test_other_bytes_and_the_first_ones_again_are_alerted_once_each(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.93)
@@ -161,7 +161,7 @@ def test_versions_out_of_order_are_still_one_film(
     assert len(cloud.alerts()) == len(endpoint.requests) == 1
 
 
-def test_a_copy_that_overtakes_its_original_waits_for_it(
+def test_a_copy_that_arrives_before_its_original_waits_for_it(
     function: Function, cloud: Cloud, endpoint: EndpointStub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     endpoint.finds(0.93)
@@ -183,7 +183,7 @@ def test_a_film_copied_into_the_bucket_waits_for_nothing(
     assert len(cloud.alerts()) == 1
 
 
-def test_a_rejection_is_told_once_but_the_film_is_screened_each_time(
+def test_a_rejection_is_alerted_once_but_the_film_is_screened_each_time(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     """The container that refused it may have been wrong, and may be corrected now."""
@@ -198,7 +198,9 @@ def test_a_rejection_is_told_once_but_the_film_is_screened_each_time(
 
 
 @pytest.mark.parametrize("body", [b"%PDF-1.7", b"PK\x03\x04"])
-def test_a_file_that_is_no_film_is_told_once(function: Function, cloud: Cloud, body: bytes) -> None:
+def test_a_file_that_is_not_a_film_is_alerted_once(
+    function: Function, cloud: Cloud, body: bytes
+) -> None:
     assert run(function, cloud.drop("a.pdf", body)) == []
     assert run(function, with_etag(cloud.rewrite_metadata("a.pdf"), "0" * 32)) == []
     assert len(cloud.alerts()) == 1
@@ -225,7 +227,7 @@ def test_a_record_from_before_digests_were_kept_is_known_by_its_etag(
     assert endpoint.requests == []
 
 
-def test_an_alert_that_is_just_going_out_is_waited_for(
+def test_an_alert_that_is_being_sent_is_waited_for(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     first = cloud.drop("a.jpeg")
@@ -236,7 +238,7 @@ def test_an_alert_that_is_just_going_out_is_waited_for(
     assert cloud.alerts() == []
 
 
-def test_an_alert_that_nobody_is_sending_goes_out_for_the_new_version(
+def test_a_pending_alert_without_a_sender_is_sent_for_the_new_version(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     recorded(cloud, function, cloud.drop("a.jpeg"), claim=None)
@@ -280,7 +282,7 @@ def codes(cloud: Cloud) -> list[str]:
     return [json.loads(alert["Message"]).get("code", "-") for alert in cloud.alerts()]
 
 
-def test_an_empty_version_that_a_film_followed_is_no_film(
+def test_an_empty_version_that_a_film_followed_is_a_placeholder(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.02)
@@ -321,7 +323,7 @@ def test_the_wait_ends_with_the_stated_time(
     assert codes(cloud) == ["empty"]
 
 
-def test_an_empty_version_that_nothing_follows_is_a_reject_told_once(
+def test_an_empty_version_without_a_successor_is_a_reject_alerted_once(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     first = cloud.drop("a.jpeg", b"")
@@ -330,7 +332,7 @@ def test_an_empty_version_that_nothing_follows_is_a_reject_told_once(
     assert codes(cloud) == ["empty"]
 
 
-def test_of_two_empty_versions_the_last_one_is_told_of(
+def test_of_two_empty_versions_the_last_one_is_alerted(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     first, last = cloud.drop("a.jpeg", b""), cloud.drop("a.jpeg", b"")
@@ -348,7 +350,7 @@ def test_a_film_under_a_longer_key_does_not_follow(
     assert codes(cloud) == ["empty"]
 
 
-def test_versions_that_cannot_be_listed_are_no_reject(
+def test_versions_that_cannot_be_listed_are_retried(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     empty = cloud.drop("a.jpeg", b"")

@@ -111,7 +111,7 @@ def test_more_films_than_a_page_has_are_all_asked_about(
     assert len(of(cloud, pacs)) == 5
 
 
-def test_the_command_lists_study_and_accession_and_has_them_delivered_anew(
+def test_the_command_lists_study_and_accession_and_delivers_again(
     cloud: Cloud, pacs: Orthanc, tmp_path: Path
 ) -> None:
     archive(pacs, 0, StudyDate=f"{now():%Y%m%d}")
@@ -136,7 +136,7 @@ def test_the_command_lists_study_and_accession_and_has_them_delivered_anew(
     assert pacs.modalities() == ["DX", "OT", "SR"]
 
 
-def test_send_asks_on_a_schedule_and_goes_on_when_the_pacs_was_away(
+def test_send_asks_on_a_schedule_and_continues_after_an_outage_of_the_pacs(
     cloud: Cloud, pacs: Orthanc, caplog: pytest.LogCaptureFixture
 ) -> None:
     archive(pacs, 0, StudyDate=f"{now():%Y%m%d}")

@@ -123,7 +123,7 @@ def test_each_judgement_of_a_film_that_is_screened_again_is_there(
 
 
 @needs_orthanc
-def test_while_the_pacs_is_away_the_others_get_their_results_once(
+def test_during_an_outage_of_the_pacs_the_others_get_their_results_once(
     cloud: Cloud, pacs: Orthanc, engine: Engine
 ) -> None:
     pacs.stop()
@@ -157,7 +157,7 @@ def test_the_pacs_is_spoken_to_over_tls_with_certificates_of_both_sides(
 
 
 @pytest.mark.parametrize("code", ["AE", "AR", "CA"])
-def test_what_the_engine_does_not_accept_stays_and_in_the_end_is_set_aside(
+def test_a_result_that_the_engine_refuses_stays_and_is_finally_dead_lettered(
     cloud: Cloud, engine: Engine, code: str
 ) -> None:
     engine.code = code
@@ -177,7 +177,7 @@ def test_an_answer_to_another_message_is_no_yes(cloud: Cloud, engine: Engine) ->
 
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500])
-def test_what_the_fhir_server_does_not_take_stays(
+def test_a_result_that_the_fhir_server_refuses_stays(
     cloud: Cloud, fhir: FhirServer, status: int
 ) -> None:
     fhir.status = status
@@ -191,7 +191,7 @@ def test_what_the_fhir_server_does_not_take_stays(
 
 
 @pytest.mark.parametrize("own_ids", [False, True])
-def test_a_fhir_server_has_each_result_once_however_often_it_is_told(
+def test_a_fhir_server_has_each_result_once_after_repeated_deliveries(
     cloud: Cloud, own_ids: bool
 ) -> None:
     records = [cloud.screen(number) for number in range(3)]
@@ -261,7 +261,7 @@ def test_the_film_is_shown_beside_its_result_while_its_rendition_is_there(cloud:
     assert films.result(told).instances[1].PixelData != without
 
 
-def test_what_readers_here_confirmed_stands_in_every_form(cloud: Cloud) -> None:
+def test_local_precision_is_in_every_form(cloud: Cloud) -> None:
     told = judgement_to_tell(cloud.screen())
     assert told
     line = "Here, 41 of the last 50 such alerts were confirmed, 69 to 90 %."
@@ -281,7 +281,7 @@ def test_a_header_of_any_length_is_read(cloud: Cloud, engine: Engine) -> None:
     assert len(engine.messages) == 1
 
 
-def test_messages_that_nobody_understands_are_set_aside(cloud: Cloud, engine: Engine) -> None:
+def test_unreadable_messages_are_dead_lettered(cloud: Cloud, engine: Engine) -> None:
     sender = cloud.sender(by_mllp(engine))
     sender.sqs.send_message(QueueUrl=cloud.queue, MessageBody="no JSON")
     sender.step(0)
@@ -302,7 +302,7 @@ def config(cloud: Cloud, folder: Path, more: str) -> str:
     return str(file)
 
 
-def test_the_command_delivers_until_it_is_told_to_end_and_writes_files_dry(
+def test_the_command_delivers_until_it_is_stopped_and_a_dry_run_writes_files(
     cloud: Cloud, engine: Engine, tmp_path: Path
 ) -> None:
     cloud.tell(cloud.screen(0), cloud.screen(1))
@@ -337,7 +337,7 @@ def test_the_command_delivers_until_it_is_told_to_end_and_writes_files_dry(
     assert not [secret for secret in SECRETS.values() if secret in said]
 
 
-def test_a_destination_that_is_away_is_named_by_the_check(cloud: Cloud, tmp_path: Path) -> None:
+def test_the_check_names_an_unreachable_destination(cloud: Cloud, tmp_path: Path) -> None:
     port = hospital.free_port()
     file = config(
         cloud, tmp_path,

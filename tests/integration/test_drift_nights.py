@@ -145,7 +145,7 @@ def settle(site: Site) -> None:
     assert site.messages() == []
 
 
-def test_each_day_is_counted_once_however_often_the_schedule_calls(site: Site) -> None:
+def test_each_day_is_counted_once_even_if_the_schedule_calls_repeatedly(site: Site) -> None:
     site.screen(7)
     site.run()
     site.run()
@@ -197,7 +197,7 @@ def test_a_new_machine_is_named_in_one_message_with_its_films(site: Site) -> Non
     assert site.shown["signals"][0]["name"] == "refused-up:inverted"
 
 
-def test_what_is_new_comes_before_what_was_told(site: Site) -> None:
+def test_new_signals_come_before_those_already_reported(site: Site) -> None:
     settle(site)
     site.endpoint.finds(0.3)
     site.run()
@@ -209,7 +209,7 @@ def test_what_is_new_comes_before_what_was_told(site: Site) -> None:
     assert text.index("films are rejected") < text.index("sample films")
 
 
-def test_a_message_that_did_not_go_out_goes_out_with_the_next_run(site: Site) -> None:
+def test_a_message_that_was_not_sent_is_sent_by_the_next_run(site: Site) -> None:
     settle(site)
     site.screen(60, None)
     site.clients.sns.delete_topic(TopicArn=site.topic)
@@ -224,7 +224,7 @@ def test_a_message_that_did_not_go_out_goes_out_with_the_next_run(site: Site) ->
     assert len(site.shown["days"]) == 10
 
 
-def test_a_sample_film_with_another_answer_sounds(site: Site) -> None:
+def test_a_sample_film_with_another_answer_raises_a_signal(site: Site) -> None:
     site.run()
     site.run(nights=1)
     assert site.messages() == []
@@ -246,7 +246,7 @@ def test_the_samples_of_the_shipped_network_are_known(site: Site) -> None:
     assert [each["name"] for each in site.shown["signals"]] == ["samples-known"]
 
 
-def test_an_endpoint_that_is_away_does_not_keep_the_day_from_being_counted(
+def test_an_unreachable_endpoint_does_not_prevent_counting_the_day(
     site: Site, log: io.StringIO
 ) -> None:
     site.endpoint.says(EndpointStub.model_error(500, "away"))

@@ -209,7 +209,7 @@ WHO = {
 
 
 @needs_orthanc
-def test_a_film_leaves_without_its_identity_comes_home_with_it_and_is_erased(
+def test_a_film_is_screened_without_identity_its_result_has_it_and_both_are_erased(
     site: Site, bucket: MotoBucket, endpoint: EndpointStub, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip

@@ -210,7 +210,7 @@ def test_the_supervisor_writes_nothing_where_logs_are(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_cell_is_not_bound_to_the_current_folder(
+def test_a_sandbox_does_not_depend_on_the_current_folder(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -74,7 +74,7 @@ def films(tmp_path: Path) -> list[Path]:
     return files
 
 
-def test_with_the_bucket_away_for_a_while_no_film_is_lost_and_none_doubled(
+def test_during_an_outage_of_the_bucket_no_film_is_lost_and_none_duplicated(
     receiver: Receiver, bucket: MotoBucket, films: list[Path]
 ) -> None:
     port = receiver.start("127.0.0.1", 0, None)
@@ -90,7 +90,7 @@ def test_with_the_bucket_away_for_a_while_no_film_is_lost_and_none_doubled(
     assert list((receiver.settings.spool / FOLDER).iterdir()) == []
 
 
-def test_what_arrives_is_the_film_and_its_key_tells_nobody(
+def test_the_film_arrives_unchanged_and_its_key_identifies_nobody(
     receiver: Receiver, bucket: MotoBucket, films: list[Path]
 ) -> None:
     assert send(receiver.start("127.0.0.1", 0, None), films[:1]) == 0
@@ -131,7 +131,7 @@ def sent(
     return path
 
 
-def test_a_corrected_film_is_a_new_version_and_the_same_one_is_none(
+def test_a_corrected_film_is_a_new_version_and_a_repeated_film_is_not(
     receiver: Receiver, bucket: MotoBucket, tmp_path: Path
 ) -> None:
     port = receiver.start("127.0.0.1", 0, None)

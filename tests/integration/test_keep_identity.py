@@ -98,7 +98,7 @@ def screen(cloud: Cloud, version: dict[str, Any]) -> Record:
     return made
 
 
-def test_the_bucket_gets_a_copy_that_tells_nothing_and_the_same_one_once(
+def test_the_bucket_gets_a_copy_without_identity_and_a_repeated_film_once(
     port: int, cloud: Cloud, identities: Identities, tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip

@@ -152,7 +152,7 @@ def test_an_interrupted_student_continues_to_the_same_weights(
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_each_kind_is_judged_by_a_gate_that_never_saw_it(
+def test_each_kind_is_evaluated_with_a_gate_trained_without_it(
     folders: Folders, recipe: Path, tmp_path: Path
 ) -> None:
     result = leave_one_out(folders, load_recipe(recipe), tmp_path / "left", at_once=1)

@@ -84,7 +84,7 @@ def test_a_film_whose_event_was_lost_is_found_and_screened(
     assert waiting(cloud) == []
 
 
-def test_films_that_may_still_wait_are_not_announced_again_until_one_more_is_missing(
+def test_films_that_may_still_wait_are_not_enqueued_again_until_one_more_is_missing(
     cloud: Cloud, config: reconcile.Config, clients: ReconcileClients
 ) -> None:
     run = reconcile.make_handler(config, clients)
@@ -207,7 +207,7 @@ def test_a_slice_in_which_something_failed_is_compared_again(
     assert waiting(cloud) == ["lost.jpeg"]
 
 
-def test_what_is_new_or_whose_record_may_have_ended_is_left_alone() -> None:
+def test_new_films_and_films_with_expired_records_are_left_alone() -> None:
     at = datetime(2026, 11, 25, tzinfo=UTC)
 
     def upload(age: timedelta) -> Upload:
@@ -275,7 +275,7 @@ class Alarms:
         return [{"MetricAlarms": self.found}]
 
 
-def test_subscriptions_are_counted_and_alarms_that_last_are_told_of_again(
+def test_subscriptions_are_counted_and_alarms_still_on_are_repeated(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     people = cloud.sns.create_topic(Name="notifications")["TopicArn"]

@@ -46,11 +46,13 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch, aws_environment: None) -> It
     server.server_close()
 
 
-def test_who_may_not_ask_for_the_results_stack_goes_on_without_it(cloudformation: None) -> None:
+def test_without_permission_for_the_results_stack_commands_work_without_it(
+    cloudformation: None,
+) -> None:
     with open_application("cxr-alert", results=True) as found:
         assert set(found.outputs) == {"UploadsQueueUrl"}
 
 
-def test_who_may_not_see_the_application_is_told(cloudformation: None) -> None:
+def test_missing_permission_for_the_application_is_reported(cloudformation: None) -> None:
     with pytest.raises(Failure, match="AccessDenied"), open_application("another"):
         pass

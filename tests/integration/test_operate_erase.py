@@ -156,7 +156,7 @@ def test_it_shows_first_and_erases_only_what_is_asked_for(site: Site) -> None:
     )
 
 
-def test_that_it_was_done_is_logged_and_not_with_whom(site: Site) -> None:
+def test_the_erasure_is_logged_without_naming_the_film(site: Site) -> None:
     assert site.with_identity(FILM, "--yes")[0] == 0
     lines = site.log()
     assert [line["message"] for line in lines] == ["Erasing films", "Films erased"]
@@ -185,7 +185,7 @@ def test_more_versions_than_a_request_takes_are_all_erased(site: Site) -> None:
     assert site.left(FILM) == {}
 
 
-def test_a_film_that_is_being_screened_is_left_alone_unless_told_otherwise(
+def test_a_film_that_is_being_screened_is_left_alone_without_unfinished(
     site: Site, function: Function
 ) -> None:
     message = site.cloud.drop(FILM, b"\xff\xd8\xff\xe0 just dropped")
@@ -204,7 +204,7 @@ def test_a_film_that_is_being_screened_is_left_alone_unless_told_otherwise(
     assert site.left(FILM) == {}
 
 
-def test_what_an_object_lock_keeps_is_said_and_its_record_stays(
+def test_versions_under_an_object_lock_are_reported_and_their_record_stays(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = {"Key": FILM, "VersionId": "v", "Code": "AccessDenied", "Message": "WORM protected"}

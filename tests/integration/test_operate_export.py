@@ -145,7 +145,7 @@ def test_any_key_is_exported(application: Application, put: Put, tmp_path: Path)
         assert row["model"] == "'=1+1"
 
 
-def test_a_film_that_is_gone_or_no_film_is_named(
+def test_missing_and_unreadable_films_are_listed(
     application: Application, put: Put, tmp_path: Path
 ) -> None:
     put("here.jpeg", jpeg(1))
@@ -166,7 +166,7 @@ def test_a_film_that_is_gone_or_no_film_is_named(
     assert told["cold.jpeg"] == "S3 refused to return the film: InvalidObjectState"
 
 
-def test_no_film_that_was_not_screened_teaches_the_next_network(
+def test_films_that_were_not_screened_are_not_exported(
     application: Application, put: Put, tmp_path: Path
 ) -> None:
     put("adult.jpeg", jpeg(1), Reading.NORMAL, finding="REJECTED")

@@ -13,7 +13,7 @@ from screening.upload import event_of, read_upload
 from tests.integration.classify_cloud import REGION, Cloud
 
 
-def test_messages_move_and_those_that_nobody_understands_stay(cloud: Cloud) -> None:
+def test_readable_messages_move_and_unreadable_ones_stay(cloud: Cloud) -> None:
     sqs = cloud.sqs
     dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
     upload = read_upload(cloud.drop("ward-7/a.jpeg")["body"])

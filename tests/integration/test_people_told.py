@@ -124,7 +124,7 @@ def run(notify: Handler, *messages: dict[str, Any]) -> list[str]:
     return [failed["itemIdentifier"] for failed in answer["batchItemFailures"]]
 
 
-def test_a_film_alone_is_told_at_once(notify: Handler, topic: Topic) -> None:
+def test_a_single_film_is_sent_at_once(notify: Handler, topic: Topic) -> None:
     began = time.monotonic()
     assert run(notify, message(body("a.jpeg"))) == []
     ((at, entry),) = topic.sent
@@ -133,7 +133,7 @@ def test_a_film_alone_is_told_at_once(notify: Handler, topic: Topic) -> None:
     assert at - began < time.monotonic() - at
 
 
-def test_what_has_gathered_is_one_message_and_the_rejects_are_another(
+def test_collected_positives_are_one_message_and_rejects_another(
     notify: Handler, topic: Topic
 ) -> None:
     films = [message(body(f"{number}.jpeg", f"0.{number + 10}")) for number in range(50)]
@@ -157,7 +157,9 @@ def test_a_message_that_failed_is_sent_again(
     assert topic.films == [["a.jpeg"]]
 
 
-def test_what_is_no_alert_is_set_aside(notify: Handler, topic: Topic, cloud: Cloud) -> None:
+def test_a_message_that_is_not_an_alert_is_dead_lettered(
+    notify: Handler, topic: Topic, cloud: Cloud
+) -> None:
     assert run(notify, message("no alert"), message(body("a.jpeg"))) == []
     assert cloud.given_up() == ["no alert"]
     assert topic.films == [["a.jpeg"]]

@@ -69,7 +69,7 @@ def make_things(clients: dict[str, Any], journal: Journal) -> None:
         journal.add(thing)
 
 
-def test_all_that_was_made_is_taken_away_and_what_is_kept_by_aws_is_named(
+def test_everything_made_is_removed_and_what_aws_keeps_is_named(
     clients: dict[str, Any], tmp_path: Path
 ) -> None:
     file = tmp_path / "journal.json"
@@ -89,7 +89,7 @@ def test_all_that_was_made_is_taken_away_and_what_is_kept_by_aws_is_named(
     assert json.loads(file.read_text()) == []
 
 
-def test_what_the_journal_does_not_know_is_named_too(
+def test_leftovers_that_are_not_in_the_journal_are_named_too(
     clients: dict[str, Any], tmp_path: Path
 ) -> None:
     clients["s3"].create_bucket(Bucket=f"{STACK}-of-another-run")
@@ -121,7 +121,7 @@ def test_without_a_deployment_nothing_more_is_tried_and_the_report_says_why(
     assert "123456789012" not in (tmp_path / "report.json").read_text()
 
 
-def test_what_can_not_be_judged_refutes_nothing(
+def test_an_assumption_that_can_not_be_judged_is_not_refuted(
     clients: dict[str, Any], settings: Settings, tmp_path: Path
 ) -> None:
     steps = [Step("dead letters", "A1", "Alarms sound.", 1, _not_judged)]
@@ -130,7 +130,7 @@ def test_what_can_not_be_judged_refutes_nothing(
     assert not report.refuted
 
 
-def test_it_begins_neither_over_a_stack_nor_over_what_another_run_left(
+def test_it_does_not_begin_if_the_stack_exists_or_another_run_left_something(
     clients: dict[str, Any], settings: Settings, tmp_path: Path
 ) -> None:
     Journal.read(tmp_path / "journal.json").add(Thing(Kind.BUCKET, "left"))
@@ -143,7 +143,7 @@ def test_it_begins_neither_over_a_stack_nor_over_what_another_run_left(
         rehearse(settings, tmp_path, lambda _: None, [])
 
 
-def test_clean_takes_away_what_an_interrupted_run_left(
+def test_clean_removes_what_an_interrupted_run_left(
     clients: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_things(clients, Journal.read(tmp_path / "journal.json"))

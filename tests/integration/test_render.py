@@ -157,7 +157,7 @@ def test_a_film_of_a_backfill_stays_in_the_queues_of_its_own(
     assert alert["MessageAttributes"]["backfill"]["Value"] == "yes"
 
 
-def test_nothing_that_leaves_says_who_the_patient_is(
+def test_no_output_identifies_the_patient(
     application: Application, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.finds(0.9)
@@ -267,7 +267,7 @@ def test_a_rendition_that_is_still_too_large_is_rejected_with_the_limit(
     assert (record["code"], "4 MB" in record["reason"]) == (Code.TOO_LARGE, True)
 
 
-def test_a_large_file_that_is_no_film_is_rejected_for_what_it_is(
+def test_a_large_file_that_is_not_a_film_is_rejected_for_its_format(
     application: Application, cloud: Cloud
 ) -> None:
     application.settle(cloud.drop("films.zip", b"PK\x03\x04" + bytes(REAL_TIME_BYTES)))
@@ -341,7 +341,7 @@ DAMAGES = ["gone", "half", "empty", "one byte wrong"]
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_a_rendition_that_is_gone_or_not_whole_is_made_anew(
+def test_a_missing_or_incomplete_rendition_is_made_again(
     application: Application, cloud: Cloud, endpoint: EndpointStub, how: str
 ) -> None:
     endpoint.finds(0.02)
@@ -355,7 +355,7 @@ def test_a_rendition_that_is_gone_or_not_whole_is_made_anew(
     assert application.record["finding"] == "NORMAL"
 
 
-def test_a_rendition_that_stays_gone_ends_as_a_dead_letter_of_the_upload(
+def test_a_rendition_that_stays_missing_ends_as_a_dead_letter_of_the_upload(
     application: Application, cloud: Cloud
 ) -> None:
     back = rendered(application, cloud)
@@ -410,9 +410,7 @@ def test_a_film_deleted_before_it_was_rendered_is_rejected(
     assert "deleted" in application.record["reason"]
 
 
-def test_a_message_that_nobody_understands_is_set_aside(
-    application: Application, cloud: Cloud
-) -> None:
+def test_an_unreadable_message_is_dead_lettered(application: Application, cloud: Cloud) -> None:
     message = cloud.message("{")
     assert application.render({"Records": [message]}, Context()) == {"batchItemFailures": []}
     assert cloud.given_up() == ["{"]

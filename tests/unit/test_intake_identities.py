@@ -20,7 +20,7 @@ def opened(file: Path, key: Path | None = None, *, make: bool = True) -> Identit
     return open_identities(file, key, make=make)
 
 
-def test_what_is_kept_is_found_again_and_the_file_tells_nothing(file: Path) -> None:
+def test_stored_identities_are_found_and_the_file_reveals_nothing(file: Path) -> None:
     made = opened(file)
     made.put("intake/a.dcm", "d1", made.derived("1.2.3"), NAME)
     made.put("intake/a.dcm", "d2", made.derived("1.2.3"), b"corrected")
@@ -78,7 +78,7 @@ def test_the_key_may_lie_elsewhere(file: Path, tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["elsewhere", "identities"]
 
 
-def test_what_is_wrong_is_one_sentence(file: Path, tmp_path: Path) -> None:
+def test_each_error_is_one_sentence(file: Path, tmp_path: Path) -> None:
     key = file.with_name("identities.key")
     with pytest.raises(IdentitiesRefused, match="is missing"):
         opened(file, make=False)

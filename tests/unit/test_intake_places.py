@@ -75,7 +75,7 @@ def test_a_place_is_taken_from_the_longest_idle_and_never_from_one_that_sends(
     assert sum(each.gone for each in there) == 1
 
 
-def test_who_waits_takes_no_place(pair: socket.socket) -> None:
+def test_a_waiting_connection_takes_no_place(pair: socket.socket) -> None:
     places = Places()
     for number in range(WAITING):
         places.enter(Connection(str(number % 8), pair))

@@ -23,7 +23,7 @@ def film() -> np.ndarray:
         lambda grey, random: outliers.drawn(len(grey), random),
     ],
 )
-def test_what_is_made_is_a_picture_and_the_same_for_the_same_seed(spoil: outliers.Spoil) -> None:
+def test_each_outlier_is_an_image_and_the_same_for_the_same_seed(spoil: outliers.Spoil) -> None:
     for seed in range(12):
         made = [spoil(film(), np.random.default_rng(seed)) for _ in range(2)]
         assert made[0].shape == (64, 64)

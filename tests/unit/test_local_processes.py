@@ -49,7 +49,7 @@ def test_programs_are_known_by_their_state_and_so_are_their_children(state: Path
         stranger.communicate(b"\n")
 
 
-def test_who_does_not_end_when_asked_is_made_to(state: Path) -> None:
+def test_a_process_that_does_not_end_when_asked_is_killed(state: Path) -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)"
     process = start(state, f"{deaf}; time.sleep(60)")
     while not processes.log_file(state, "program").read_bytes():
@@ -60,14 +60,14 @@ def test_who_does_not_end_when_asked_is_made_to(state: Path) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_program_that_ends_while_it_starts_is_told_with_its_last_words(state: Path) -> None:
+def test_a_program_that_ends_while_it_starts_is_reported_with_its_last_output(state: Path) -> None:
     process = start(state, "print('hello'); raise SystemExit('Error: no film in the camera.')")
 
     with pytest.raises(Failure, match=r"The program ended.*\(exit status 1\): Error: no film"):
         processes.wait_until_serving("program", process, 1, "/ping", state, seconds=10)
 
 
-def test_a_program_that_stays_silent_is_told(state: Path) -> None:
+def test_a_program_that_does_not_answer_is_reported(state: Path) -> None:
     (port,) = processes.free_ports(1)
     process = start(state, "import time; time.sleep(60)")
 
@@ -77,7 +77,7 @@ def test_a_program_that_stays_silent_is_told(state: Path) -> None:
     reap(process)
 
 
-def test_a_missing_program_is_told(state: Path) -> None:
+def test_a_missing_program_is_reported(state: Path) -> None:
     with pytest.raises(Failure, match=r"Can't start the emulator: .*make demo"):
         processes.start("emulator", ["/no/such/program"], {}, state)
 

@@ -79,7 +79,7 @@ def test_results_are_written_for_programs(tmp_path: Path) -> None:
     ]
 
 
-def test_films_take_turns_by_label(tmp_path: Path) -> None:
+def test_films_alternate_by_label(tmp_path: Path) -> None:
     for name in ("NORMAL/1.jpeg", "NORMAL/2.jpeg", "PNEUMONIA/3.jpeg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -88,7 +88,7 @@ def test_films_take_turns_by_label(tmp_path: Path) -> None:
     assert found == [("1.jpeg", "NORMAL"), ("3.jpeg", "PNEUMONIA"), ("2.jpeg", "NORMAL")]
 
 
-def test_no_films_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_films_is_reported_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="There are no films in"):
         demo.films(tmp_path)
 

@@ -30,7 +30,7 @@ sys.exit(main())
 
 
 @given(number=st.sampled_from(sorted(errno.errorcode)), path=st.text(min_size=1))
-def test_whatever_the_system_refuses_is_one_line(number: int, path: str) -> None:
+def test_each_error_of_the_system_is_one_line(number: int, path: str) -> None:
     sentence = sentence_of(OSError(number, os.strerror(number), path))
     assert sentence is not None
     assert sentence.isprintable()

@@ -202,7 +202,7 @@ def test_it_allows_no_change_of_films_or_reviews_and_nothing_of_other_stacks(
 
 
 @pytest.mark.parametrize("template", [APPLICATION, WORKLIST])
-def test_whoever_erases_films_sees_none(template: Template) -> None:
+def test_the_erasure_policy_does_not_allow_reading_films(template: Template) -> None:
     asked = BEYOND_ERASING.items()
     assert [ask for ask in asked if allowed(template, "ErasurePolicy", STACK, *ask)] == []
     needed = NEEDED_TO_ERASE if template is APPLICATION else NEEDED_TO_ERASE_IN_WORKLIST

@@ -89,7 +89,7 @@ def test_the_help_of_each_command_fits_a_terminal(
     assert max(map(len, rest.splitlines())) <= 80
 
 
-def test_no_settings_of_aws_are_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_aws_settings_are_reported_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)

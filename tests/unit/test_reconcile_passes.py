@@ -39,6 +39,6 @@ def test_one_pass_a_day_is_thorough() -> None:
     assert thorough == [0, 24, 48]
 
 
-def test_what_cannot_be_read_begins_anew() -> None:
+def test_after_an_unreadable_state_a_new_pass_begins() -> None:
     for text in (None, "", "[]", "{}", '{"after": 3}', '{"after": null, "began": "x"}'):
         assert read_pass(text) is None

@@ -67,7 +67,7 @@ def test_the_algorithm_is_named_with_its_network_and_cutoff() -> None:
     assert code(named(group, "111000")[0]) == ("DCM", "123110")
 
 
-def test_no_algorithm_is_named_for_a_film_that_none_judged() -> None:
+def test_no_algorithm_is_named_for_a_rejected_film() -> None:
     tree = report(RECORDS["rejected"])
     assert not named(tree, "111001")
     assert any(REASON in each.TextValue for each in named(tree, "121106"))

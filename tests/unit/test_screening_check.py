@@ -26,7 +26,7 @@ JUDGEMENTS = (
     "key",
     [CHECK_PREFIX, f"{CHECK_PREFIX}film.jpeg", f"{KEY}.jpeg", f"x{KEY}", f"{KEY}\n", KEY.upper()],
 )
-def test_a_film_of_a_hospital_is_none(key: str) -> None:
+def test_a_film_of_a_hospital_is_not_a_test_film(key: str) -> None:
     assert is_check_key(KEY)
     assert not is_check_key(key)
 

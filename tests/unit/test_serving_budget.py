@@ -9,7 +9,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def test_who_asks_for_more_than_is_left_has_the_reserve_and_the_next_waits() -> None:
+def test_a_request_for_more_than_is_left_gets_the_reserve_and_the_next_one_waits() -> None:
     async def scenario() -> None:
         budget = Budget(30, reserve=10)
         async with budget.hold() as first, budget.hold() as second:
@@ -47,7 +47,7 @@ def test_a_holder_that_waits_for_nothing_holds_up_nobody() -> None:
     asyncio.run(scenario())
 
 
-def test_who_gives_up_waiting_takes_nothing_along() -> None:
+def test_a_request_that_stops_waiting_holds_nothing() -> None:
     async def scenario() -> None:
         budget = Budget(30, reserve=10)
         async with budget.hold() as first, budget.hold() as second:

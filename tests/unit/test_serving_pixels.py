@@ -112,7 +112,7 @@ def test_a_jpeg_in_cmyk_is_converted() -> None:
 
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("channels", [2, 4])
-def test_what_is_transparent_becomes_black(bits: int, channels: int) -> None:
+def test_transparent_pixels_become_black(bits: int, channels: int) -> None:
     alpha = np.where(np.arange(WIDTH) < WIDTH // 2, 255, 0).astype(np.uint8)
     samples = np.full((HEIGHT, WIDTH, channels), 200, np.uint8)
     samples[..., -1] = alpha
@@ -209,7 +209,7 @@ def many_scans() -> bytes:
     ],
     ids=str,
 )
-def test_what_is_no_film_is_refused_with_a_reason(
+def test_a_file_that_is_not_a_film_is_refused_with_a_reason(
     data: bytes, error: type[NotReadable], reason: str
 ) -> None:
     with pytest.raises(NotReadable) as raised:

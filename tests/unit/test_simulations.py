@@ -44,7 +44,7 @@ def test_a_run_of_reconcile_is_bounded_and_a_lost_film_is_found_when_a_run_comes
     assert 1 <= found.lost_hours < 2
 
 
-def test_every_unreviewed_film_is_told_of_once_unless_its_mark_fails_twice() -> None:
+def test_every_unreviewed_film_is_in_one_mail_unless_its_mark_fails_twice() -> None:
     found = remind.simulate(20_000)
     assert (found.told_twice, found.failed_runs) == (2, 2)
     assert found.mails == found.runs == 21

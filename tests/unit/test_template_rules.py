@@ -248,7 +248,7 @@ def test_whoever_writes_into_a_table_may_use_its_key_as_dynamodb_asks(path: str)
         assert _actions(template, name) >= _OF_A_WRITER, name
 
 
-def test_logs_are_named_so_that_no_stack_with_a_longer_name_is_meant_too() -> None:
+def test_log_permissions_do_not_match_stacks_with_longer_names() -> None:
     """cxr-alert-* would include the resources of a stack cxr-alert-test as well."""
     statements = properties("Key")["KeyPolicy"]["Statement"]
     (logs,) = [s for s in statements if s["Sid"] == "LogsAreEncrypted"]

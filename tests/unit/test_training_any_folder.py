@@ -248,7 +248,7 @@ def test_copies_under_other_names_are_on_one_side(tmp_path: Path) -> None:
         assert not sides[0] & sides[1]
 
 
-def test_who_shares_a_film_with_the_test_split_is_not_trained_on(tmp_path: Path) -> None:
+def test_patients_who_share_a_film_with_the_test_split_are_not_trained_on(tmp_path: Path) -> None:
     nameless(tmp_path, 20)
     put(tmp_path, "NORMAL/NORMAL9.jpeg", "test/NORMAL/other.jpeg", same=b"one film")
     training, _ = split_films(find_films(tmp_path), 0, 10, ())
@@ -284,7 +284,9 @@ def test_a_table_adds_to_what_is_kept_out(tmp_path: Path) -> None:
         kept_out_of(data, apart, table)
 
 
-def test_who_can_not_be_told_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_films_without_a_known_patient_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     nameless(tmp_path / "data", 3)
     put(tmp_path / "apart", "NORMAL/elsewhere.jpeg")
     assert kept_out_of(tmp_path / "data", tmp_path / "apart") == set()

@@ -53,7 +53,7 @@ def test_shifted_probabilities_are_right_elsewhere() -> None:
     assert slope_and_intercept(labels, shifted, 0.05) == pytest.approx((1, 0), abs=0.06)
 
 
-def test_the_measure_tells_the_share_and_what_no_alert_is_worth() -> None:
+def test_the_metrics_have_the_prevalence_and_the_negative_predictive_value() -> None:
     labels, probabilities = films()
     measured = measure(labels, probabilities, [0.1], MEANT)
     assert measured["prevalence"] == MEANT

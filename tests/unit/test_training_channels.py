@@ -100,7 +100,7 @@ def test_films_of_one_name_are_both_kept(tmp_path: Path) -> None:
     "name",
     ["Meier\tAnna.png", "Meier\nAnna.png", "M\udcfcller.png", "person7_Meier.png", "é, ;.PNG"],
 )
-def test_a_set_holds_no_name_and_tells_who_is_the_same(tmp_path: Path, name: str) -> None:
+def test_a_set_contains_no_names_and_groups_films_by_patient(tmp_path: Path, name: str) -> None:
     training = [film(tmp_path / "one" / name), film(tmp_path / "other" / name)]
     where = write_channels(tmp_path / "out", training, [film(tmp_path / "v.png", 1)], 1)
     text = (tmp_path / "out/train_lst/train.lst").read_text(encoding="ascii")

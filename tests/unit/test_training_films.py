@@ -48,7 +48,7 @@ def test_films_are_found_in_the_published_layout_and_in_bare_class_folders(tmp_p
         ("NORMAL2-IM-0479-0001.jpeg", "NORMAL2-IM-", 479),
     ],
 )
-def test_the_patient_is_told_from_a_published_name(
+def test_the_patient_is_read_from_a_published_name(
     tmp_path: Path, name: str, series: str, number: int
 ) -> None:
     touch(tmp_path, f"NORMAL/{name}", f"PNEUMONIA/{name}")
@@ -92,7 +92,7 @@ def test_named_patients_are_always_held_out() -> None:
     assert 9 not in [film.patient.number for film in training if film.label == 1]
 
 
-def test_too_few_patients_to_split_is_said() -> None:
+def test_too_few_patients_to_split_is_an_error() -> None:
     films = [*numbered(0, "IM-", [1]), *numbered(1, "person", range(10))]
     with pytest.raises(BadDataset, match="part has no film of"):
         split_films(films, 0, 5, always_held_out=())
@@ -127,7 +127,7 @@ def test_a_film_below_both_numbers_is_refused(tmp_path: Path) -> None:
         find_films(tmp_path)
 
 
-def test_what_macos_leaves_beside_a_film_is_none(tmp_path: Path) -> None:
+def test_macos_companion_files_are_not_films(tmp_path: Path) -> None:
     touch(tmp_path, "NORMAL/a.jpeg", "PNEUMONIA/b.jpeg", "__MACOSX/NORMAL/._a.jpeg")
     assert [film.path.name for film in find_films(tmp_path)] == ["a.jpeg", "b.jpeg"]
 
@@ -145,7 +145,7 @@ def test_what_macos_leaves_beside_a_film_is_none(tmp_path: Path) -> None:
         (".", ""),
     ],
 )
-def test_the_split_is_told_from_the_folders(tmp_path: Path, folder: str, split: str) -> None:
+def test_the_split_is_read_from_the_folders(tmp_path: Path, folder: str, split: str) -> None:
     touch(tmp_path, f"{folder}/NORMAL/a.jpeg", f"{folder}/PNEUMONIA/b.jpeg")
     assert {film.split for film in find_films(tmp_path)} == {split}
 
@@ -180,7 +180,7 @@ def test_the_reports_split_holds_out_46_films_of_patients_of_their_own() -> None
     assert split_as_reported(films, kept_out, seed=1) == (training, validation)
 
 
-def test_too_few_films_for_the_reports_split_is_said() -> None:
+def test_too_few_films_for_the_reports_split_is_an_error() -> None:
     films = [*numbered(0, "IM-", range(20)), *numbered(1, "person", range(26))]
     with pytest.raises(BadDataset, match="training part has no film of NORMAL"):
         split_as_reported(films, (), seed=1)

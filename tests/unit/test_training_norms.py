@@ -20,7 +20,7 @@ def test_the_network_serves_with_the_statistics_of_films_as_served() -> None:
 
 
 @pytest.mark.thorough
-def test_what_training_left_does_not_matter() -> None:
+def test_the_statistics_from_training_do_not_matter() -> None:
     films = torch.randint(0, 256, (8, 1, 32, 32), dtype=torch.uint8)
     network = ResNet18()
     settle_norms(network, films, seed=1)

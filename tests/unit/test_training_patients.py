@@ -56,7 +56,7 @@ def test_a_table_that_leaves_something_open_is_refused(
         name_patients(find_films(data), data, table(tmp_path, text))
 
 
-def test_names_that_tell_no_patient_are_pointed_out(data: Path) -> None:
+def test_names_without_a_patient_are_reported(data: Path) -> None:
     (sentence,) = tell_nameless(find_films(data))
     assert "--patients CSV" in sentence
     (data / "NORMAL" / "IM-0117-0001.jpeg").touch()

@@ -15,7 +15,7 @@ DATA = next((each for each in PLACES if each.is_dir()), PLACES[0])
 
 
 @pytest.mark.thorough
-def test_the_published_set_is_parted_as_shipped(tmp_path: Path) -> None:
+def test_the_published_set_is_split_as_shipped(tmp_path: Path) -> None:
     if not DATA.is_dir():
         pytest.skip(f"The published set is not in {DATA}; docs/training.md says where it is from.")
     recipe = load_recipe(ROOT / "model/recipe.json")

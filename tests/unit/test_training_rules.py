@@ -50,7 +50,7 @@ def test_brightness_and_contrast_do_not_reach_the_network() -> None:
     torch.testing.assert_close(standardise(film), standardise(brighter), atol=0.05, rtol=0.0)
 
 
-def test_what_lies_along_the_edges_does_not_reach_the_middle() -> None:
+def test_edges_do_not_affect_the_centre() -> None:
     film = torch.rand(1, 1, 40, 40) * 100 + 20
     framed = film.clone()
     framed[:, :, :5] = 0

@@ -36,7 +36,7 @@ def test_films_told_apart_without_a_mistake_still_have_a_scale() -> None:
     assert np.isfinite(scale.probabilities(np.array([-9.0, 0.0, 9.0]))).all()
 
 
-def test_a_calibration_on_few_films_says_how_vague_it_is() -> None:
+def test_a_calibration_on_few_films_reports_its_uncertainty() -> None:
     widths = []
     for count in (40, 1000):
         differences, labels = films(count, 0.5)
