@@ -13,7 +13,7 @@ LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overr
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: build/.app build/.emulator build/.sam ## drop 24 X-rays into the local application and watch the alerts
+demo: build/.app build/.emulator build/.sam ## upload 24 X-rays to the local application and watch the alerts
 	@$(CXR) demo
 
 up: build/.app build/.emulator build/.sam ## start the local application and leave it running
@@ -22,32 +22,32 @@ up: build/.app build/.emulator build/.sam ## start the local application and lea
 down: build/.app ## stop what `make up` started
 	@$(CXR) down
 
-check: build/.dev ## within a minute: form, style, types, imports and the quick unit tests
+check: build/.dev ## format, style, types, imports and the quick unit tests, within a minute
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/ruff check --quiet .
 	.venv/bin/mypy
 	.venv/bin/lint-imports > /dev/null
 	$(APP) -m pytest -q -n 2 tests/unit -m "not slow and not thorough"
 
-test: build/.dev build/.emulator build/.sam build/.cloud lint ## style, types and every test
+test: build/.dev build/.emulator build/.sam build/.cloud lint ## check style and types, and run every test
 	$(APP) -m pytest -n 2 --dist loadfile
 
-faults: build/.dev build/.emulator build/.sam ## every fault between the function and its services, slow ones too
+faults: build/.dev build/.emulator build/.sam ## test every fault between the function and its services, including slow ones
 	$(APP) -m pytest tests/faults -m "slow or not slow"
 
-soak: build/.dev build/.emulator build/.sam ## thousands of uploads under random faults: make soak UPLOADS=2000
+soak: build/.dev build/.emulator build/.sam ## upload thousands of films under random faults: make soak UPLOADS=2000
 	@$(APP) -m tests.faults.soak --uploads $(UPLOADS)
 
-load: build/.dev build/.emulator build/.sam ## many films at once, and as many a second as the endpoint takes
+load: build/.dev build/.emulator build/.sam ## measure many films at once, and a steady stream of films
 	@$(APP) -m tests.faults.load
 
-rate: build/.dev ## results a second that `send` delivers into Orthanc, and how soon one is there
+rate: build/.dev ## measure throughput and delay of `send` with Orthanc
 	@$(APP) -m tests.faults.rate
 
-fuzz: build/.dev ## mutated films against the container: make fuzz INPUTS=200000
+fuzz: build/.dev ## send mutated films to the container: make fuzz INPUTS=200000
 	@$(APP) -m tests.faults.fuzz --inputs $(INPUTS)
 
-fuzzdicom: build/.dev ## mutated DICOM files: make fuzzdicom INPUTS=50000
+fuzzdicom: build/.dev ## decode mutated DICOM files: make fuzzdicom INPUTS=50000
 	@$(APP) -m tests.faults.fuzz_dicom --inputs $(INPUTS)
 
 pictures: build/.dev build/.emulator build/.sam ## take the pictures of docs/worklist.md
@@ -61,13 +61,13 @@ train: build/.dev ## train a network: make train DATA=folder OUT=folder
 
 cloud: build/.app build/.cloud ## install SageMaker's SDK, for cxr-alert train --on sagemaker
 
-job: build/.dev build/.cloud build/.mxnet ## run what a SageMaker job runs, in a clean environment
+job: build/.dev build/.cloud build/.mxnet ## run the code of a SageMaker job in a clean environment
 	$(APP) -m pytest tests/integration/test_training_jobs.py tests/integration/test_training_prepare.py -m slow
 
-bench: build/.dev build/.emulator build/.sam build/.mxnet ## how fast it is: make bench, or make bench LONG=1
+bench: build/.dev build/.emulator build/.sam build/.mxnet ## measure speed and cost: make bench, or make bench LONG=1
 	@$(APP) -m benchmarks $(if $(LONG),--long)
 
-lint: build/.dev build/.sam build/.checkov ## style, types, template, security
+lint: build/.dev build/.sam build/.checkov ## check style, types, templates and security
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -79,7 +79,7 @@ lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	.venv/bin/cfn-lint serving/endpoint.yaml
 	.venv-checkov/bin/checkov --file template.yaml functions/worklist/template.yaml functions/publish/template.yaml functions/drift/template.yaml serving/endpoint.yaml serving/Dockerfile delivery/Dockerfile --skip-download --compact --quiet
 
-format: build/.dev ## put the code in form
+format: build/.dev ## format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
@@ -87,7 +87,7 @@ format: build/.dev ## put the code in form
 # pins already stays, unless UPGRADE=1 is given or the .in file no longer allows it. job.lock has no
 # hashes: the image of the job installs packages' dependencies too, one of which is kept out of it.
 HASHED = serving app dev emulator sam checkov mxnet cloud
-lock: $(HASHED:%=lock-%) lock-function ## pin what the .in files ask for (needs uv); UPGRADE=1: the newest
+lock: $(HASHED:%=lock-%) lock-function ## pin what the .in files ask for (needs uv); UPGRADE=1: the newest versions
 	uv pip compile -q $(LOCK) --generate-hashes --no-emit-package torch -c requirements/dev.lock requirements/training.in -o requirements/training.lock
 	uv pip compile -q $(LOCK) -c requirements/dev.lock -c requirements/training.lock requirements/job.in -o requirements/job.lock
 
@@ -117,7 +117,7 @@ build/.dev: requirements/dev.lock requirements/training.lock requirements/torch.
 	@$(APP) -m pip uninstall --quiet --yes openvino-telemetry # NNCF brings it: see overrides.txt
 	@touch $@
 
-# The engine of the report wants a NumPy of its own age; what needs it says so where it can't be had.
+# The engine of the report needs a NumPy of its time; programs that need it report if it is missing.
 build/.mxnet: requirements/mxnet.lock
 	@{ $(PYTHON) -m venv .venv-mxnet && .venv-mxnet/bin/python $(PIP) --no-deps --require-hashes -r $<; } \
 		|| { rm -rf .venv-mxnet; echo "MXNet can't be installed here; tests and benchmarks go without."; }

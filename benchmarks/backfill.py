@@ -45,7 +45,7 @@ class Lane:
 
 @dataclass
 class Simulation:
-    """A simulation.
+    """A simulation of the two queues.
 
     `arrivals` are the films of today, `old` films are in the backfill's queue from the start.
     """

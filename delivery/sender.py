@@ -87,7 +87,7 @@ class _Work:
 
 
 class Sender:
-    """The sender.
+    """Take results from the queue and deliver them.
 
     `build` makes a message's result, or raises Away, NothingToDeliver or NoIdentity.
     """

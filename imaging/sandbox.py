@@ -1,4 +1,4 @@
-"""Read films in worker processes, so that a hostile file harms nothing but its own try.
+"""Read films in worker processes, so that a hostile file can fail only itself.
 
 The work on a film is a task: to render it, or to split it into a de-identified copy and the
 identity.

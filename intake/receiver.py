@@ -40,7 +40,7 @@ logger = logging.getLogger("intake")
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings.
+    """Settings of the receiver.
 
     `senders` are the allowed AE titles, `patience` the time limit for S3 in seconds.
     """

@@ -67,7 +67,12 @@ def _add_folders(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", type=Path, required=True, help="labelled films")
     command.add_argument("--keep-out", type=Path, help="films whose patients are held out")
     command.add_argument("--adults", type=Path, required=True, help="chest films of adults")
-    command.add_argument("--others", type=Path, required=True, help="a folder for each other kind")
+    command.add_argument(
+        "--others",
+        type=Path,
+        required=True,
+        help="folder with a folder for each kind of other image",
+    )
     command.add_argument("--out", type=Path, required=True, help="folder of the run")
     command.add_argument("--recipe", type=Path, default=SHIPPED_RECIPE, help="(%(default)s)")
 

@@ -18,7 +18,7 @@ _MOST_LINES = 20_000  # lines of each log
 
 @dataclass(frozen=True)
 class Failing:
-    """Films whose last try failed, with the time of the first failure and the last cause.
+    """The films with a failed last try, with the time of the first failure and the last cause.
 
     `since` is no earlier than LOOKED_BACK; `tries` is the highest number of tries of one film.
     """

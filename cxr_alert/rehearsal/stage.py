@@ -29,7 +29,7 @@ class NotJudged(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings.
+    """Settings of a rehearsal.
 
     `template` is the output of `sam build`, `parameters` are added to the rehearsal's own.
 

@@ -180,7 +180,7 @@ def _samples(stage: Stage) -> str:
             raise Refuted(f"{key} is {found}, and not {finding}.")
     told = {key for key, (_, finding) in wanted.items() if finding is not Finding.NORMAL}
     stage.wait(lambda: all(stage.alerts(key) == 1 for key in told), "one alert for each of three")
-    stage.wait(lambda: all(map(stage.people_know, told)), "messages for people about three")
+    stage.wait(lambda: all(map(stage.people_know, told)), "messages for people about all three")
     if stage.alerts("rehearsal/negative.jpeg"):
         raise Refuted("A negative raised an alert.")
     return "four records; programs and people were notified of the two positives and the reject"
@@ -209,7 +209,7 @@ def _old_film(stage: Stage) -> str:
     stage.wait(lambda: stage.alerts(key) == 1, "the alert for programs")
     time.sleep(_MESSAGES_SECONDS)
     if stage.people_know(key):
-        raise Refuted("People were notified of an old film.")
+        raise Refuted("People were notified of a film of a backfill.")
     return "screened by the second queue; programs were notified, people were not"
 
 
@@ -259,7 +259,7 @@ def _dead_letters(stage: Stage) -> str:
 def _waiting(stage: Stage) -> str:
     seen = stage.alarm("queue-age")
     errors = stage.alarm_mails("function-errors", "ALARM")
-    return f"{seen}; function-errors {'sounded as well' if errors else 'was silent'}"
+    return f"{seen}; function-errors {'was raised as well' if errors else 'was not raised'}"
 
 
 def _heal(stage: Stage) -> str:
@@ -310,11 +310,17 @@ STEPS = (
     Step(
         "operator",
         "A3, B3",
-        "Whoever has only OperatorPolicy finds the stack by its name and sees all of it.",
+        "A role with only OperatorPolicy finds the stack by its name and sees all of it.",
         3,
         _operator,
     ),
-    Step("first film", "", "S3 tells of uploads within minutes of a deployment.", 10, _first_film),
+    Step(
+        "first film",
+        "",
+        "S3 sends events of uploads within minutes of a deployment.",
+        10,
+        _first_film,
+    ),
     Step(
         "samples",
         "A5",
@@ -324,12 +330,17 @@ STEPS = (
     ),
     Step("rewritten film", "B13", "A copy onto itself is no second film.", 1, _rewritten),
     Step(
-        "old film", "B12", "A film below backfill/ is screened, and no person told.", 1, _old_film
+        "old film",
+        "B12",
+        "A film below backfill/ is screened, and no person is notified.",
+        1,
+        _old_film,
     ),
     Step(
         "no permission",
         "A4",
-        "A function that may not write fails loudly, and the film is done afterwards.",
+        "A function without write permission fails with an alarm, and the film "
+        "is screened afterwards.",
         15,
         _forbidden,
     ),
@@ -346,16 +357,19 @@ STEPS = (
     Step(
         "waiting messages",
         "A4",
-        "Messages that nothing takes sound `queue-age` within 40 minutes.",
+        "Messages without a consumer raise `queue-age` within 40 minutes.",
         25,
         _waiting,
     ),
-    Step("heal", "", "What waited is done once the cause is gone.", 15, _heal),
-    Step("costs", "B11", f"What is fixed costs at most ${_MOST_A_MONTH:.0f} a month.", 1, _costs),
+    Step(
+        "heal", "", "Waiting films and alerts are processed once the cause is removed.", 15, _heal
+    ),
+    Step("costs", "B11", f"The fixed costs are at most ${_MOST_A_MONTH:.0f} a month.", 1, _costs),
 )
 
 NOT_REHEARSED = (
-    "reconcile-stopped takes two days, nobody-subscribed two hours, and rejects a day.",
-    "The bill itself comes a day later: compare it with docs/performance.md.",
+    "The alarms reconcile-stopped, nobody-subscribed and rejects take two "
+    "days, two hours and a day.",
+    "The bill arrives a day later: compare it with docs/performance.md.",
     "The worklist, the results' stack and the endpoint's own updates are not deployed.",
 )

@@ -15,7 +15,7 @@ class Alarm:
 
 
 def alarms(client: Any, stack_name: str) -> list[Alarm]:  # noqa: ANN401
-    """Return the alarms whose names begin with the stack's.
+    """Return the alarms with names that begin with the stack's name.
 
     A stack with a longer name that begins the same is included; its alarms have other `actions`.
     """

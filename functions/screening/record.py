@@ -168,7 +168,7 @@ def _same_bytes(upload: Upload, record: Record) -> bool:
 
 
 def _first(twins: Iterable[Record]) -> Record | None:
-    """Return the record whose alert was sent, and of several the earliest."""
+    """Return the earliest of the records with a sent alert, or of all if there are none."""
     ranked = sorted(twins, key=lambda each: (each.alert is not AlertState.SENT, each.uploaded))
     return ranked[0] if ranked else None
 

@@ -1,4 +1,4 @@
-"""`make rate`: how many results a second `send` delivers into Orthanc, and how soon one is there.
+"""`make rate`: the throughput and the delay of `send` with Orthanc.
 
     python -m tests.faults.rate --results 1000
 

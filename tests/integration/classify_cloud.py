@@ -269,7 +269,7 @@ class Cloud:
         }
 
     def receive(self, queue: str | None = None) -> dict[str, Any] | None:
-        """Take a message from the uploads queue, or another, as Lambda hands it to the function."""
+        """Receive a message from the uploads queue, or another, in the form of a Lambda event."""
         found = self.sqs.receive_message(
             QueueUrl=queue or self.queue, AttributeNames=["ApproximateReceiveCount"]
         ).get("Messages")

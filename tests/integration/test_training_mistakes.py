@@ -145,7 +145,7 @@ def test_predict_gives_the_applications_codes(tmp_path: Path) -> None:
     found = {Path(each["image"]).stem: each["code"] for each in json.loads(result.stdout)}
     assert found == {code: code for code in (*tagged, "empty", "format", "broken")}
     assert "1 files in" in result.stderr
-    assert "notes.txt for one" in result.stderr
+    assert "notes.txt." in result.stderr
 
 
 def test_films_in_patients_folders_stay_together_on_their_way(tmp_path: Path) -> None:

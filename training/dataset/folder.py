@@ -259,7 +259,7 @@ def _by_folder(films: Sequence[Film]) -> list[str]:
     if not names:
         return []
     return [
-        f"{len(names):,} folders below the class folders, {printable(names[0])} for one, count as "
+        f"{len(names):,} folders below the class folders, e.g. {printable(names[0])}, count as "
         "a patient each. Name the patients with --patients CSV where they do not."
     ]
 
@@ -349,13 +349,13 @@ def tell_shared_patients(films: Sequence[Film]) -> list[str]:
             if surely := [patient for patient in shared if patient in held_out]:
                 sentences.append(
                     f"{len(surely):,} patient(s) have films in train and in test, "
-                    f"{printable(str(surely[0]))} for one: those in train are held out."
+                    f"e.g. {printable(str(surely[0]))}: those in train are held out."
                 )
             shared = [patient for patient in shared if patient not in held_out]
         if shared:
             sentences.append(
                 f"{len(shared):,} patient(s) have films in {one} and in {other}, "
-                f"{printable(str(shared[0]))} for one: {what_follows}"
+                f"e.g. {printable(str(shared[0]))}: {what_follows}"
             )
     return sentences
 

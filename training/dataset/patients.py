@@ -66,15 +66,14 @@ def patients_kept_out(
     ]
     if table and nobody:
         raise BadDataset(
-            f"Whose film {_below(nobody[0], kept_out)} of --keep-out is can't be told, nor that of "
-            f"{len(nobody) - 1:,} others: add lines for them to {table}."
+            f"The patient of {_below(nobody[0], kept_out)} of --keep-out is unknown, and those of "
+            f"{len(nobody) - 1:,} other films: add lines for them to {table}."
         )
     if nobody:
         tell(
             [
-                f"Whose {len(nobody):,} films of --keep-out are can't be told, "
-                f"{_below(nobody[0], kept_out)} for one: their patients' other films may be "
-                "trained on."
+                f"The patients of {len(nobody):,} films of --keep-out are unknown, e.g. of "
+                f"{_below(nobody[0], kept_out)}: their other films may be trained on."
             ]
         )
     return {
@@ -92,9 +91,10 @@ def tell_nameless(films: Sequence[Film]) -> list[str]:
     if not nameless:
         return []
     whose = (
-        "No film's name tells its patient"
+        "No film's name identifies its patient"
         if len(nameless) == len(films)
-        else f"The names of {len(nameless):,} of {len(films):,} films do not tell their patients"
+        else f"The names of {len(nameless):,} of {len(films):,} films do not "
+        "identify their patients"
     )
     return [
         f"{whose}, so each counts as a patient of its own, and one patient's films may be trained "

@@ -143,13 +143,13 @@ def _listed(found: Survey, data: Path, only: Path) -> list[Film]:
     if missing:
         raise BadDataset(
             f"{len(missing)} of the {len(lines)} films in {only} are not below {data}, "
-            f"{printable(missing[0])} for one: name the folder that the list was made from."
+            f"e.g. {printable(missing[0])}: name the folder that the list was made from."
         )
     unclear = [line for line, paths in listed if len({by_path[path] for path in paths}) > 1]
     if unclear:
         raise BadDataset(
             f"{len(unclear)} of the {len(lines)} films in {only} may be any of several below "
-            f"{data}, {printable(unclear[0])} for one: list each by its path."
+            f"{data}, e.g. {printable(unclear[0])}: list each by its path."
         )
     films = list(dict.fromkeys(by_path[path] for _, paths in listed for path in sorted(paths)))
     if twice := len(lines) - len(films):

@@ -39,7 +39,7 @@ def films_below(paths: Sequence[Path]) -> list[Path]:
             tell(
                 [
                     f"{len(listing.others):,} files in {path} are no JPEG, PNG or DICOM and are "
-                    f"left out, {printable(str(min(listing.others)))} for one."
+                    f"left out, e.g. {printable(str(min(listing.others)))}."
                 ]
             )
         films += sorted(listing.films)

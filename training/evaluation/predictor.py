@@ -1,4 +1,4 @@
-"""The predictors, and concurrent requests to them."""
+"""Predictors (a network file or an endpoint), and concurrent requests to them."""
 
 import os
 from collections.abc import Iterator, Sequence

@@ -62,19 +62,25 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not 0 <= self.frozen <= BLOCKS or not 0 < self.cropped <= 1:
-            raise BadRecipe(f"A recipe has frozen from 0 to {BLOCKS} and cropped above 0, up to 1.")
+            raise BadRecipe(
+                f"In a recipe, frozen must be 0 to {BLOCKS}, and cropped above 0, at most 1."
+            )
         if self.size % STEP or self.first_size % STEP:
-            raise BadRecipe(f"A recipe has size and first_size that are multiples of {STEP}.")
+            raise BadRecipe(f"In a recipe, size and first_size must be multiples of {STEP}.")
         for name in ("epochs", "batch_size", "folds", "learning_rate"):
             if not getattr(self, name) > 0:
-                raise BadRecipe(f"A recipe has {name} above 0; it is {getattr(self, name):g}.")
+                raise BadRecipe(
+                    f"In a recipe, {name} must be above 0; it is {getattr(self, name):g}."
+                )
         for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
-                raise BadRecipe(f"A recipe has {name} from 0 to 1; it is {getattr(self, name):g}.")
+                raise BadRecipe(
+                    f"In a recipe, {name} must be 0 to 1; it is {getattr(self, name):g}."
+                )
         if not 0 <= self.fold < self.folds:
-            raise BadRecipe(f"A recipe has fold from 0 to {self.folds - 1}, one less than folds.")
+            raise BadRecipe(f"In a recipe, fold must be 0 to {self.folds - 1}, which is folds - 1.")
         if self.mixup and self.consistency:
-            raise BadRecipe("A recipe has mixup or consistency: views of mixtures do not compare.")
+            raise BadRecipe("In a recipe, mixup and consistency exclude each other.")
 
     @property
     def stored_size(self) -> int:

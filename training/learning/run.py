@@ -59,7 +59,7 @@ def refuse_known_patients(run: Path, held_out: Iterable[Film]) -> None:
     if shared:
         raise BadRecipe(
             f"The network in {run} has learned from the patients of {len(shared):,} films that are "
-            f"held out now, {shared[0]} for one: "
+            f"held out now, e.g. {shared[0]}: "
             "train with the --data, --keep-out and fold of that run."
         )
 
