@@ -15,7 +15,7 @@ _REMEDIES = {
     errno.EISDIR: "name a file, not a folder",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ELOOP: "its links lead in a circle: remove one of them",
-    errno.EMFILE: "allow more open files, such as by `ulimit -n 4096`",
+    errno.EMFILE: "allow more open files, e.g. by `ulimit -n 4096`",
 }
 _OURS = (
     "cxr_alert",
@@ -43,7 +43,7 @@ def sentence_of(error: Exception) -> str | None:
         return _refused(error)
     if isinstance(error, UnicodeEncodeError):
         name = ascii(error.object[max(0, error.start - 40) : error.end + 40])
-        return f"The text {name} can't be written as {error.encoding}: rename what is called so."
+        return f"The text {name} can't be written as {error.encoding}: rename that file or folder."
     if isinstance(error, UnicodeDecodeError):
         return (
             f"A file that should hold text is not {error.encoding} "

@@ -44,7 +44,7 @@ def blaming_the_file(name: str) -> Iterator[None]:
     except Exception as error:
         raise NotReadable(
             f"The {name} file is damaged, incomplete or of a rare kind. "
-            f"Upload it again, or export the X-ray anew as an ordinary {name}."
+            f"Upload it again, or export the X-ray again as an ordinary {name}."
         ) from error
 
 

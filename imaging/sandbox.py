@@ -249,7 +249,7 @@ def _apart(data: bytes) -> bytes:
 
 def _too_large() -> bytes:
     return _refusal(
-        Code.TOO_LARGE, "The file takes more memory or time than a film needs. Export it anew."
+        Code.TOO_LARGE, "The file takes more memory or time than a film needs. Export it again."
     )
 
 

@@ -124,7 +124,7 @@ class Bucket:
             raise BucketRefused(f"There is no bucket {self.name}. Check --bucket.")
         if code in _ELSEWHERE:
             raise BucketRefused(
-                f"The bucket {self.name} lies in another region. Set AWS_REGION to its region."
+                f"The bucket {self.name} is in another region. Set AWS_REGION to its region."
             )
         if code in _NOT_KNOWN:
             raise BucketRefused(f"AWS does not accept the credentials ({code}). {_LOGIN}")

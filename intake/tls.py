@@ -37,7 +37,7 @@ def tls_context(certificate: Path, key: Path, senders_ca: Path | None) -> ssl.SS
         try:
             context.load_verify_locations(senders_ca)
         except ssl.SSLError:
-            raise TlsRefused(f"--senders-ca {senders_ca} holds no certificate in PEM.") from None
+            raise TlsRefused(f"--senders-ca {senders_ca} has no certificate in PEM form.") from None
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 

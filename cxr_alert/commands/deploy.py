@@ -66,7 +66,7 @@ def add_to(commands: Commands) -> None:
     instances.add_argument(
         "--capture", help="s3://BUCKET/PREFIX where all films and answers are kept"
     )
-    instances.add_argument("--kms-key", help="ARN of the KMS key that encrypts what is captured")
+    instances.add_argument("--kms-key", help="ARN of the KMS key for captured films and answers")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -141,7 +141,7 @@ def _back(options: argparse.Namespace) -> None:
         stack = Stack(sign_in(), options.endpoint, tell)
         before = stack.now()
         if not before:
-            raise CloudError(f"There is no endpoint {options.endpoint} that this command made.")
+            raise CloudError(f"This command has made no endpoint {options.endpoint}.")
         if not before["PreviousArtefact"]:
             raise CloudError(
                 f"Of endpoint {options.endpoint} no network before {before['Artefact']} is kept."

@@ -95,8 +95,8 @@ def _check_finished(films: Sequence["Film"], *, unfinished: bool) -> None:
         raise Mistake(
             f"{waiting} versions are still being screened, or their alert is being "
             "sent. Wait until "
-            "`cxr-alert look-up` shows a record of each. With --unfinished they are erased all the "
-            "same; a reject `deleted` may then appear, which the same command erases."
+            "`cxr-alert look-up` shows a record of each. With --unfinished they "
+            "are erased anyway; a reject `deleted` may then appear, which the same command erases."
         )
 
 

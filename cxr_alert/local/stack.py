@@ -135,7 +135,7 @@ def start(settings: Settings, say: Say = _quiet) -> Stack:
         if stack := attach(settings.state) or _revived(settings, say):
             return stack
         if _record(settings.state).exists():
-            say("The cloud emulator had ended; its films and records are gone. Starting anew")
+            say("The cloud emulator had ended; its films and records are lost. Starting a new one")
         _stop(settings.state, {})  # remains of a run that was killed
         children: Children = {}
         try:

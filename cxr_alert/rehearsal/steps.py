@@ -252,7 +252,7 @@ def _break(stage: Stage) -> str:
 def _dead_letters(stage: Stage) -> str:
     seen = [stage.alarm(name) for name in ("dead-letter", "dead-letters-wait", "events-failed")]
     if stage.alarm_mails("dead-letter", "OK"):
-        raise Refuted("`dead-letter` sent OK while the dead letters lie there.")
+        raise Refuted("`dead-letter` sent OK while its queue is not empty.")
     return "; ".join(seen)
 
 
@@ -328,7 +328,7 @@ STEPS = (
         4,
         _samples,
     ),
-    Step("rewritten film", "B13", "A copy onto itself is no second film.", 1, _rewritten),
+    Step("rewritten film", "B13", "A copy onto itself is not a second film.", 1, _rewritten),
     Step(
         "old film",
         "B12",
@@ -350,7 +350,7 @@ STEPS = (
     Step(
         "dead letters",
         "A1",
-        "Alarms sound for dead letters within 20 minutes, and say no OK while they lie there.",
+        "Alarms are raised for dead letters within 20 minutes, without an OK while they stay.",
         20,
         _dead_letters,
     ),

@@ -41,7 +41,7 @@ def reason_in(
     if code == "InvalidObjectState":
         return Rejected(
             Code.ARCHIVED,
-            "The file lies in an archive storage class, such as GLACIER, and can't be read. Drop "
+            "The file is in an archive storage class, e.g. GLACIER, and can't be read. Drop "
             "it again with the storage class STANDARD; an archived one must be restored first.",
         )
     if code == "InvalidRequest" and _BY_CUSTOMER.search(words):

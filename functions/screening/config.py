@@ -53,7 +53,7 @@ class Config:
     endpoint_name: Annotated[
         str, Variable(ENDPOINT_NAME, "the name of a SageMaker endpoint, in lower case")
     ]
-    cutoff: Annotated[Decimal, Variable(_PROBABILITY, "above 0 and at most 1, such as 0.1")]
+    cutoff: Annotated[Decimal, Variable(_PROBABILITY, "above 0 and at most 1, e.g. 0.1")]
     screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     alerts_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
     uploads_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]

@@ -137,8 +137,8 @@ def _check_pixels_say_nothing(tags: Tags) -> None:
         if any(tags.numbers(position)) and overlay not in tags.dataset:
             raise NotDeidentified(
                 "overlay",
-                "An overlay lies among the film's pixels and may name the patient. "
-                "Export it without.",
+                "An overlay in the film's pixels may name the patient. Export it "
+                "without the overlay.",
             )
 
 

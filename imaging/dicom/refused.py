@@ -8,7 +8,7 @@ from screening.refusals import Code
 
 SENTENCES = {
     Code.MODALITY: (
-        "The file is no radiograph: only the modalities CR and DX are screened. "
+        "The file is not a radiograph: only the modalities CR and DX are screened. "
         "Send the chest X-ray itself."
     ),
     Code.REPORT: (
@@ -30,8 +30,7 @@ SENTENCES = {
         "Send it as a usual CR or DX image."
     ),
     Code.DIRECTORY: (
-        "The file is the directory (DICOMDIR) of a disc, not an image. "
-        "Send the films that lie beside it."
+        "The file is the directory (DICOMDIR) of a disc, not an image. Send the films beside it."
     ),
     Code.FLAT: (
         "The image is nearly all one grey level. "

@@ -104,7 +104,7 @@ def test_a_dry_run_needs_no_account_and_makes_nothing(aws: Account) -> None:
         (["--artefact", "model.tar.gz"], "--artefact must be of the form s3://"),
         (["--job", "no-such-job"], "no-such-job"),
         (["--model", str(MODEL), "--capture", "s3://films/x"], "--capture needs a --kms-key"),
-        (["--back"], "There is no endpoint cxr-alert that this command made"),
+        (["--back"], "This command has made no endpoint cxr-alert"),
     ],
 )
 def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint: str) -> None:

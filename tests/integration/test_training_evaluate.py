@@ -418,7 +418,7 @@ def test_films_that_the_network_has_learned_from_are_told(
     write_patients(learned.parent, map(patient_digest, ill))
     result = run(*asked)
     assert result.returncode == 0, result.stderr
-    assert "2 of these 6 films are of patients from whose films network.onnx" in result.stderr
+    assert "2 of these 6 films show patients that network.onnx learned from" in result.stderr
 
 
 def test_a_calibration_on_six_films_says_that_they_are_too_few(tmp_path: Path, data: Path) -> None:
@@ -431,7 +431,7 @@ def test_a_cutoff_is_never_chosen_on_test_films(data: Path, network: Path) -> No
     data.rename(data.parent / "test")
     result = run("cutoff", "--data", data.parent / "test", "--model", network)
     assert result.returncode == 2
-    assert "holds test films" in result.stderr
+    assert "has test films" in result.stderr
     assert "Asking" not in result.stderr
 
 

@@ -335,7 +335,7 @@ def test_what_is_wrong_in_our_job_is_its_failure_reason(
         shutil.rmtree(container.ml / "input" / "data" / "films" / part)
     result = container.run(Path(sys.executable), install=False)
     assert result.returncode != 0
-    assert "No JPEG, PNG or DICOM film lies in a folder NORMAL" in container.failure
+    assert "No JPEG, PNG or DICOM film is in a folder NORMAL" in container.failure
 
 
 @pytest.mark.slow

@@ -213,4 +213,4 @@ def test_folders_that_films_may_not_come_from_or_go_to(data: Path, tmp_path: Pat
     refuses("training part has no film of NORMAL", data, out)
     for film in (data / "test/NORMAL").iterdir():
         film.unlink()
-    refuses("lies in a folder NORMAL", data, out)
+    refuses("is in a folder NORMAL", data, out)

@@ -177,7 +177,7 @@ def test_it_begins_with_the_shipped_network_and_keeps_its_gate(tmp_path: Path) -
     ("arguments", "complaint"),
     [
         (["--data", "nowhere"], "nowhere is not a folder"),
-        (["--data", "events"], "No JPEG, PNG or DICOM film lies in a folder NORMAL"),
+        (["--data", "events"], "No JPEG, PNG or DICOM film is in a folder NORMAL"),
         (["--data", "samples", "--recipe", "README.md"], "README.md can't be read as a recipe"),
     ],
 )

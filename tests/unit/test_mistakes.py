@@ -57,7 +57,7 @@ def test_text_in_another_encoding_is_one_sentence() -> None:
     with pytest.raises(UnicodeEncodeError) as unwritten:
         "M\udcfcller.jpeg".encode()
     assert sentence_of(unwritten.value) == (
-        r"The text 'M\udcfcller.jpeg' can't be written as utf-8: rename what is called so."
+        r"The text 'M\udcfcller.jpeg' can't be written as utf-8: rename that file or folder."
     )
     with pytest.raises(UnicodeDecodeError) as unread:
         b"M\xfcller".decode()

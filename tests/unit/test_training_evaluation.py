@@ -193,7 +193,7 @@ def test_no_cutoff_finds_a_film_with_no_probability_at_all() -> None:
 )
 def test_test_films_are_refused(data: str, film: str) -> None:
     path = Path(data) / film
-    with pytest.raises(BadDataset, match="holds test films"):
+    with pytest.raises(BadDataset, match="has test films"):
         refuse_test_films(Path(data), [Film(path, 0, Patient(0, "", 0, "a"))])
 
 

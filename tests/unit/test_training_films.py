@@ -69,7 +69,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_a_class_without_films_is_named(tmp_path: Path) -> None:
     touch(tmp_path, "NORMAL/a.jpeg")
-    with pytest.raises(BadDataset, match="No JPEG, PNG or DICOM film lies in a folder PNEUMONIA"):
+    with pytest.raises(BadDataset, match="No JPEG, PNG or DICOM film is in a folder PNEUMONIA"):
         find_films(tmp_path)
 
 
@@ -123,7 +123,7 @@ def test_a_number_below_a_class_folder_is_a_patient(tmp_path: Path) -> None:
 
 def test_a_film_below_both_numbers_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "0/1/a.jpeg", "1/b.jpeg")
-    with pytest.raises(BadDataset, match="below folders 0 and 1, so its class can't be told"):
+    with pytest.raises(BadDataset, match="below folders 0 and 1, so its class is unclear"):
         find_films(tmp_path)
 
 

@@ -122,7 +122,7 @@ def _placed(folder: Path, paths: Sequence[Path]) -> tuple[list[_Placed], list[Pa
             named.append(_Placed(path, CLASSES.index(parts[at].upper()), parts[at + 1 :]))
         elif len({parts[at] for at in numbers}) > 1:
             raise BadDataset(
-                f"{_shown(path)} lies below folders 0 and 1, so its class can't be told: "
+                f"{_shown(path)} lies below folders 0 and 1, so its class is unclear: "
                 f"name the class folders {' and '.join(CLASSES)}."
             )
         elif numbers:
@@ -155,7 +155,7 @@ def _refuse_missing_classes(
                 else ""
             )
             raise BadDataset(
-                f"No JPEG, PNG or DICOM film lies in a folder {name} below {folder}{elsewhere}: "
+                f"No JPEG, PNG or DICOM film is in a folder {name} below {folder}{elsewhere}: "
                 f"put the films of each class into folders {' and '.join(CLASSES)}."
             )
 

@@ -33,7 +33,7 @@ def warn_of_learned(network: Path, films: Sequence[Film], consequence: str) -> l
     if not learned:
         return []
     return [
-        f"By their names, {learned:,} of these {len(films):,} films are of patients from whose "
-        f"films {network.name} learned: {consequence} Take films of other patients, such as those "
-        "that a run's validation.txt lists, by --only."
+        f"By their names, {learned:,} of these {len(films):,} films show patients that "
+        f"{network.name} learned from: {consequence} Take films of other patients, e.g. those in a "
+        "run's validation.txt, by --only."
     ]

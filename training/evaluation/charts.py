@@ -149,7 +149,7 @@ def _decision(labels: Floats, probabilities: Floats, prevalence: float) -> Chart
         "Decision curves: net benefit of the network, of reviewing every film and of reviewing "
         "none, against the threshold probability."
     )
-    return _chart("decision", "Decision curve: is it worth using?", alt, figure)
+    return _chart("decision", "Decision curve: benefit of using it", alt, figure)
 
 
 def _rates(labels: Floats, probabilities: Floats, cutoffs: Floats) -> tuple[Floats, Floats]:

@@ -37,7 +37,7 @@ def refuse_test_films(data: Path, films: Sequence[Film]) -> None:
     """Raise BadDataset if films of a published test split are among `films` below `data`."""
     if any(split_of(data, film.path) == _TEST for film in films):
         raise BadDataset(
-            f"{data} holds test films, and a cutoff chosen on them would make every figure that is "
+            f"{data} has test films, and a cutoff chosen on them would make every figure that is "
             "later measured on them too good: choose it on validation films, "
             "with --data on another folder or --only a list like a training run's validation.txt."
         )

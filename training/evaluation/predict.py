@@ -38,8 +38,8 @@ def films_below(paths: Sequence[Path]) -> list[Path]:
         if listing.others:
             tell(
                 [
-                    f"{len(listing.others):,} files in {path} are no JPEG, PNG or DICOM and are "
-                    f"left out, e.g. {printable(str(min(listing.others)))}."
+                    f"{len(listing.others):,} files in {path} are not JPEG, PNG or DICOM "
+                    f"and are left out, e.g. {printable(str(min(listing.others)))}."
                 ]
             )
         films += sorted(listing.films)

@@ -127,8 +127,9 @@ def save_state(state: dict[str, Any], checkpoint: Path) -> None:
 
 def diverged(epoch: int, recipe: Recipe) -> BadRecipe:
     return BadRecipe(
-        f"Training diverged in epoch {epoch + 1}: the network's numbers are no numbers any more. "
-        f"Lower the recipe's learning_rate, now {recipe.learning_rate:g}, and train anew."
+        f"Training diverged in epoch {epoch + 1}: the network's weights are no "
+        f"longer finite. Lower the recipe's learning_rate, now {recipe.learning_rate:g}, and train "
+        "again."
     )
 
 

@@ -24,7 +24,7 @@ def claim(out: Path, recipe: Recipe) -> None:
     if _begun(out) and load_recipe(kept) != recipe:
         raise BadRecipe(
             f"{out} holds a run of another recipe: choose another --out, "
-            f"or go on with that one by --recipe {kept}."
+            f"or continue that one by --recipe {kept}."
         )
     out.mkdir(parents=True, exist_ok=True)
     recipe.save(kept)
@@ -83,8 +83,8 @@ def claim_source(
     kept = out / "source.json"
     if _begun(out) and kept.exists() and json.loads(kept.read_text()) != now:
         raise BadRecipe(
-            f"{out} holds a run on other films or from another start: choose another --out, "
-            "or go on with the same --data, --keep-out and --start."
+            f"{out} holds a run on other films or from another start: choose "
+            "another --out, or continue with the same --data, --keep-out and --start."
         )
     kept.write_text(json.dumps(now, indent=2) + "\n")
 
@@ -103,8 +103,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises various errors of its unpickler
         raise BadRecipe(
-            f"{path} is no checkpoint of a training run, or is damaged: remove it, and the run "
-            "begins anew."
+            f"{path} is not a checkpoint of a training run, or is damaged: remove "
+            "it, and the run starts again."
         ) from error
     return state
 
