@@ -96,7 +96,7 @@ class Orthanc:
 
     def stop(self) -> None:
         if self.process:
-            self.process.kill()  # SIGTERM takes it seconds
+            self.process.kill()  # it takes seconds after SIGTERM
             self.process.wait()
             self.process = None
 
@@ -135,7 +135,7 @@ class FhirServer:
         self.bundles: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.status = 200
-        self.cannot_bear = ""  # what it fails for, where that is in a bundle
+        self.cannot_bear = ""  # it fails if this is in a bundle
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:

@@ -73,7 +73,7 @@ def moto_bucket() -> Iterator[MotoBucket]:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    s3_backends.reset()  # servers of one process share a memory
+    s3_backends.reset()  # servers in one process share their memory
     url = f"http://{host}:{port}"
     s3 = boto3.client(
         "s3",

@@ -14,7 +14,7 @@ from screening.record import Record
 T = TypeVar("T")
 
 SAMPLES = ROOT / "samples"
-# The label is not what makes these good examples, but that the shipped network is sure of them.
+# These are good examples because the shipped network is certain about them, not for their labels.
 POSITIVE = (SAMPLES / "PNEUMONIA" / "person1923_bacteria_4831.jpeg").read_bytes()
 NEGATIVE = (SAMPLES / "NORMAL" / "IM-0482-0001.jpeg").read_bytes()
 DICOM = as_dicom(SAMPLES / "PNEUMONIA" / "person1923_bacteria_4831.jpeg")  # of the positive one

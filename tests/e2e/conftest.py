@@ -27,7 +27,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
             "RetrySeconds": "1",
             "DigestSeconds": "1",
         },
-        worklist={"SampleShare": "0"},  # which films hide their score is for the tests to say
+        worklist={"SampleShare": "0"},  # tests choose the films with hidden scores
         results=True,
     )
     with contextlib.ExitStack() as held:

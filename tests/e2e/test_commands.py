@@ -16,7 +16,7 @@ from screening.errors import Failure
 from tests.e2e.application import SAMPLES, wait_until
 from tests.e2e.conftest import USERS_OWN
 
-# The commands work in fixed places below build/; here they are given others.
+# The commands use fixed places below build/; here they get others.
 PROGRAM = """
 import signal
 import sys
@@ -53,7 +53,7 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
         assert (status, err) == (0, "")
         first = stack.attach(tmp_path)
         assert first
-        assert run(tmp_path, "up")[0] == 0  # it runs already, and goes on
+        assert run(tmp_path, "up")[0] == 0  # it is already running, and stays
         again = stack.attach(tmp_path)
         assert again
         assert again.endpoint_url == first.endpoint_url

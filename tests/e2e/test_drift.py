@@ -115,7 +115,7 @@ def test_a_machine_with_inverted_films_is_named_and_the_sample_films_are_unchang
     assert kept
     seen = json.loads(kept.shown)
     assert (seen["network"], seen["referenceFilms"], len(seen["days"])) == (NETWORK, 500, DAYS)
-    # The container answers the packaged films as known.json says, or a signal would sound.
+    # The container answers the packaged films like known.json, or a signal would be raised.
     assert [each["name"] for each in seen["signals"]] == ["refused-up:inverted"]
 
 

@@ -65,7 +65,7 @@ def test_a_user_with_the_erasure_policies_can_erase_films_and_read_none(
     wait_until(lambda: entries.find(film_name(key, version)), "an entry in the worklist")
 
     status, said = run(application, eraser, "look-up", key)
-    assert status == 0, said  # its records, which is how they are found
+    assert status == 0, said  # its records, by which the rest is found
     status, said = run(application, eraser, "list", "positives")
     assert (status, "AccessDenied" in said) == (1, True)
     status, said = run(application, eraser, "erase", key, "--yes")
@@ -81,7 +81,7 @@ def test_a_user_with_the_erasure_policies_can_erase_films_and_read_none(
     assert left["KeyCount"] == 0
     assert entries.find(film_name(key, version)) is None
     assert len(application.records("erase/film.dcm.jpeg")) == 1
-    # Nothing brings it back: it is not in the bucket to be screened again.
+    # Nothing restores it: it is not in the bucket, so it is not screened again.
     status, said = run(application, {}, "reconcile", "erase/")
     assert status == 0, said
     application.settle()

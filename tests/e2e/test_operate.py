@@ -13,7 +13,7 @@ from cxr_alert.local import environment, manual, processes
 from screening.upload import CHECK_PREFIX, event_of
 from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 
-# A shell has what it starts in the background ignore Ctrl-C; the tests may have been started so.
+# A shell makes its background processes ignore Ctrl-C; the tests may run in one.
 PROGRAM = """
 import signal
 import sys
@@ -94,7 +94,7 @@ def test_status_shows_the_health_on_one_screen(application: Application) -> None
     assert "alarms          none: the local emulator raises no alarms" in out
     assert "films to screen" in out
     assert "results to deliver" in out
-    # Nobody gets the alarms of this stack, and that is worth a sentence and an exit status.
+    # Nobody gets the alarms of this stack, which is a sentence and an exit status.
     assert (status, "Nobody gets the alarms" in out) == (1, True)
 
 
@@ -170,7 +170,7 @@ def test_reconcile_says_what_it_found(application: Application) -> None:
     application.drop("found.jpeg", NEGATIVE)
     application.record("found.jpeg")
     status, out, _ = operate(application, "reconcile", "found", "--json")
-    # What was dropped a moment ago is none that is lost.
+    # A film uploaded a moment ago is not lost.
     assert (status, json.loads(out)) == (0, {"seen": 1, "missing": 0, "announced": 0})
 
 
@@ -224,7 +224,7 @@ def test_rescreen_alerts_the_newly_positive_only_when_asked_and_nothing_twice(
     missed = application.record("again/missed.jpeg", alert="SENT")
     application.record("again/normal.jpeg")
     application.settle()
-    # As if an older network had missed it.
+    # as if an older network had missed it
     stack.dynamodb.update_item(
         TableName=stack.outputs["ScreeningsTableName"],
         Key={"key": {"S": missed.key}, "version": {"S": missed.version}},

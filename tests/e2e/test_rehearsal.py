@@ -12,7 +12,7 @@ from tests.e2e.application import Application, wait_until
 from tests.e2e.test_operate import operate, started
 
 STACK = "cxr-alert-rehearsal"
-# What takes alarms, metrics or a bill; and the rest of the steps.
+# The steps that need alarms, metrics or a bill; and the other steps.
 NOT_JUDGED = {"dead letters", "waiting messages", "costs"}
 
 

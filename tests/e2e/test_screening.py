@@ -122,7 +122,8 @@ def test_a_file_that_is_not_an_image_is_rejected_and_alerted_with_its_reason(
 ) -> None:
     application.drop(key, body)
     record = application.record(key, alert="SENT")
-    # Hidden for twenty minutes if it were given back, so it is gone at once or not at all.
+    # A returned message would be hidden for twenty minutes, so it is either deleted at once or not
+    # at all.
     application.settle(seconds=5)
 
     assert record.judgement.finding == "REJECTED"

@@ -187,7 +187,7 @@ def _command(process: psutil.Process) -> list[str]:
 @contextlib.contextmanager
 def running(state: Path, parameters: Mapping[str, str]) -> Iterator[BrokenCloud]:
     with Proxy() as proxy:
-        # Without the worklist, every call that the proxy counts is the one function's.
+        # Without the worklist, all calls that the proxy counts are from the one function.
         settings = stack.Settings(
             state,
             parameters=parameters,

@@ -33,7 +33,7 @@ from tests.integration.serving_container import PATIENCE, SAGEMAKER, Container, 
 
 DOCUMENTED = {200, 400, 408, 413, 415, 422}
 MOST_MEGABYTES = 700
-CAP_BYTES = 2**30  # of the container's data: past it, it would be killed
+CAP_BYTES = 2**30  # of the container's data: beyond it, it would be killed
 SENDERS = 4
 _CHUNK = 500
 _MAGIC_BYTES = 8
@@ -76,7 +76,7 @@ def mutated(film: bytes, chance: random.Random) -> bytes:
         if chance.random() < 0.3:
             at = min(at, chance.randrange(64))  # where the headers are
         if chance.random() < 0.9:
-            at = max(at, _MAGIC_BYTES)  # else most are refused at first sight
+            at = max(at, _MAGIC_BYTES)  # otherwise most are refused by their first bytes
         match chance.randrange(6):
             case 0:
                 broken[at : at + 1] = bytes([chance.randrange(256)])
@@ -113,7 +113,7 @@ def fuzz(container: Container, inputs: int, seed: int) -> Iterator[Counter[int]]
             client.request("POST", path, mutated(chance.choice(films), chance), headers(chance))
             answer = client.getresponse()
             body = answer.read()
-            # For boto3, a refusal of the container comes as SageMaker wraps it.
+            # For boto3, SageMaker wraps a refusal of the container.
             wrapped = answer.status == http.HTTPStatus.FAILED_DEPENDENCY
             statuses[json.loads(body)["OriginalStatusCode"] if wrapped else answer.status] += 1
         client.close()

@@ -18,11 +18,11 @@ DEAD_LETTERS = ("UploadsDeadLetterQueueUrl", "RenditionsDeadLetterQueueUrl")
 class Audit:
     """The faults found; each film counts once, in a dead-letter queue or not."""
 
-    lost: set[Film]  # no placeholder, and neither a record nor a message in a dead-letter queue
-    invented: set[Film]  # a record of what nobody dropped
-    alerts_missing: set[Film]  # positive or rejected, not told of, not in a dead-letter queue
-    alerts_unfounded: set[Film]  # normal, and told of
-    rejects: set[Film]  # told of, as every film must be that nobody screened
+    lost: set[Film]  # neither a placeholder, nor a record, nor a message in a dead-letter queue
+    invented: set[Film]  # a record of an object that was not uploaded
+    alerts_missing: set[Film]  # positive or rejected, without an alert, not in a dead-letter queue
+    alerts_unfounded: set[Film]  # normal, with an alert
+    rejects: set[Film]  # alerts of films, which every reject must have
     alerts_repeated: set[Film]  # more than once: allowed, since better than never
     dead: set[Film]  # in a dead-letter queue
 
@@ -110,7 +110,7 @@ class Ledger:
         to_tell = {
             film
             for film, found in findings.items()
-            # The alert of the version with the same bytes told of it too.
+            # The alert of the version with the same bytes covers it too.
             if found is not Finding.NORMAL and not records[film].repeats
         }
         alerted = set(self.alerts) & set(self.told)

@@ -47,7 +47,7 @@ class Exchange:
     wait_until_given_up: Callable[[], None]
 
 
-# Returns what the function gets instead; None hangs up without a word.
+# Returns the function's answer; None closes the connection without one.
 Act = Callable[[Exchange], Reply | None]
 
 
@@ -171,7 +171,7 @@ class Proxy:
                     self.close_connection = True
 
             def handle_one_request(self) -> None:
-                # A service that is down, or a function that was killed, is a line that is cut.
+                # A service that is down, or a killed function, is a closed connection.
                 try:
                     super().handle_one_request()
                 except (OSError, http.client.HTTPException):

@@ -32,15 +32,16 @@ from tests.faults.throttle import Throttle
 
 ODD_KEYS = ("two  spaces", "plus+and%2B", "Müller, Jörg", "100%", "quote'\"<&>", "胸部", "a/b//c")
 REJECTS = (b"", b"Dear radiologist", b"%PDF-1.7", b"\xff\xd8\xff\xe0 cut off", b"\x89PNG\r\n\x1a\n")
-# What says that a film is no film rejects it for good, as it should; that would prove nothing here.
+# A fault that says "not a film" rejects the film for good, correctly; that would prove nothing
+# here.
 RANDOM_FAULTS = [fault for fault in FAULTS if not fault.slow and fault.expected != REJECTED]
 FAULT_SECONDS = 0.5, 2.0
 QUIET_SECONDS = 0.5, 2.0
 KILL_EVERY_SECONDS = 20.0
 RULE_OFF_SHARE = 0.1  # of the uploads lose their event
-OUTAGE_SECONDS = 30.0  # an hour, as short as the waits are here
+OUTAGE_SECONDS = 30.0  # an hour, reduced like the waits are here
 FAULTY_SECONDS = 30.0
-AT_ONCE = 2  # what the endpoint takes, in the end
+AT_ONCE = 2  # films that the endpoint takes at the end
 
 
 class Films:
@@ -72,7 +73,7 @@ class Films:
         if chance.random() < 0.1:
             return f"soak/{number}/{chance.choice(ODD_KEYS)}"
         if number and chance.random() < 0.1:
-            return f"soak/{chance.randrange(number)}.jpeg"  # another version of one before
+            return f"soak/{chance.randrange(number)}.jpeg"  # a new version of an earlier key
         return f"soak/{number}.jpeg"
 
 
@@ -145,7 +146,8 @@ def soak(cloud: BrokenCloud, uploads: int, seed: int, console: Console) -> tuple
         twice = chance.sample(sorted(cloud.ledger.dropped), uploads // 20)
         for film in twice:
             cloud.tell(cloud.upload(film))
-        # The faults go on while films are waiting, then they end, and what is left must come right.
+        # Faults continue while films are waiting; then they end, and everything left must be
+        # processed.
         _watch(
             cloud,
             lambda: progress.update(screening, completed=_done(cloud, uploads)),
@@ -247,7 +249,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory() as state,
         running(Path(state), parameters) as cloud,
-        # A killed function's messages come back after this, not after 13 minutes.
+        # A killed function's messages are delivered again after this, not after 13 minutes.
         cloud.short_lived_function(seconds=60),
         cloud.queue_attributes("PeopleQueueUrl", VisibilityTimeout="30"),
         cloud.queue_attributes("RenditionsQueueUrl", VisibilityTimeout="60"),

@@ -13,7 +13,7 @@ from tests.faults.faults import error, model_error, probabilities
 from tests.faults.proxy import Exchange, Reply
 
 MOST_AT_ONCE = 2  # the command's default
-LINGER_SECONDS = 0.3  # of each question, so that one too many would be seen beside the others
+LINGER_SECONDS = 0.3  # per call, so that one call too many would overlap with the others
 NETWORK_MISSES = probabilities("[0.99, 0.01]")
 
 

@@ -80,7 +80,7 @@ def test_the_function_that_renders_is_killed(
 
     name = key().replace(".jpeg", ".dcm")
     with (
-        # Longer than the function takes to start anew, or a film that it works on comes twice.
+        # Longer than a restart of the function, or a film in progress would be delivered twice.
         cloud.queue_attributes("RenditionsQueueUrl", VisibilityTimeout="20"),
         cloud.proxy.fault(operation, kill),
     ):

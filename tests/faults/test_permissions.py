@@ -13,7 +13,7 @@ from tests.faults.conftest import RESULTS
 from tests.faults.faults import error
 from tests.faults.proxy import Exchange, Reply
 
-# What was called when the function gave the film up, and what must not have been called after.
+# The calls before the function gave the film up, and the calls that must not follow.
 STEPS = ["Query", "GetObject", "InvokeEndpoint", "PutItem", "PublishBatch", "UpdateItem"]
 
 
@@ -43,7 +43,7 @@ def test_without_a_permission_its_step_alone_fails(
         cloud.settle(120)
     reached = STEPS[: STEPS.index(last_step) + 1]
     assert set(reached) <= set(called)
-    assert not set(STEPS[len(reached) :]) & set(called) - {"UpdateItem"}  # gives its claim back
+    assert not set(STEPS[len(reached) :]) & set(called) - {"UpdateItem"}  # releases its claim
     assert (record is not None) == (last_step in ("PublishBatch", "UpdateItem"))
     assert alerts == (last_step == "UpdateItem")
     settled = cloud.ledger.record(film)
@@ -188,7 +188,7 @@ def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> N
         granted |= {actions} if isinstance(actions, str) else set(actions)
     assert granted == set(every)
     assert [action for action, own in every.items() if not allowed(action, own)] == []
-    # What belongs to someone else is named otherwise.
+    # Resources of others have other names.
     others = {action: own.replace("cxr-alert", "other") for action, own in needed.items()}
     of_the_key = [action for action in needed if action.startswith("kms:")]
     others |= dict.fromkeys(of_the_key, f"{outputs['KeyArn'][:-1]}x")

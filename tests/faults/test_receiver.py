@@ -267,7 +267,8 @@ def test_while_s3_hangs_senders_get_a_status_within_the_time_limit(
         with receiving(environment, tmp_path / "spool", "--patience", str(patience)) as receiver:
             began = time.monotonic()
             assert send(receiver.port, one) == [OUT_OF_RESOURCES]
-            # The default of the SDK is 60 s and five tries: no bound on speed, but on kind.
+            # The SDK's default is 60 s and five tries; this limits the kind of failure, not the
+            # speed.
             assert time.monotonic() - began < 10 * patience
     assert "S3 takes no films now" in receiver.said
 

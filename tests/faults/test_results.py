@@ -30,7 +30,7 @@ from tests.hospital import (
 )
 
 FILMS, KILLS = 60, 8
-# What is on the way when it is killed comes back in seconds, not in the queue's two minutes.
+# Messages of a killed process return in seconds, not after the queue's two minutes.
 PROGRAM = (
     "import sys, delivery.sender as sender; sender.HELD_SECONDS = 4; "
     "sender._HOLD_EVERY_SECONDS = 1; sender.LONGEST_WAIT_SECONDS = 2; "

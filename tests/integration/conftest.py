@@ -41,7 +41,7 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cloud(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    # DynamoDB writes one item at a time; moto, between check and write, lets other threads in.
+    # DynamoDB writes one item at a time; moto lets other threads in between check and write.
     one_at_a_time = threading.Lock()
     for name in ("put_item", "update_item"):
         monkeypatch.setattr(
@@ -84,7 +84,7 @@ def function(
     )
     clients = make_clients()
     log = io.StringIO()
-    # The logger is the same for the whole process, and holds on to the first test's stdout.
+    # The logger is shared by the whole process, and keeps the first test's stdout.
     observer.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
     with ThreadPoolExecutor(BATCH_SIZE) as pool:
         yield Function(make_handler(config, clients), make_services(config, clients), pool, log)

@@ -94,7 +94,7 @@ def account() -> Iterator[Account]:
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
-    # All moto servers of a process have one memory: an earlier test's account is still in it.
+    # All moto servers of a process share one memory, with the account of an earlier test.
     with urlopen(Request(f"{url}/moto-api/reset", method="POST")):  # noqa: S310
         pass
     with _as_cloudformation_does():

@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper
 
 SAGEMAKER = "cxr_alert.local.sagemaker_runtime"
-PATIENCE = 60  # seconds, for what takes one
+PATIENCE = 60  # time limit in seconds
 
 
 @dataclass(frozen=True)

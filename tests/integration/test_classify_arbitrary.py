@@ -12,7 +12,7 @@ from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Funct
 ARBITRARY = settings(
     max_examples=150,
     deadline=None,
-    # One function and one cloud for all examples, as a warm function has it.
+    # One function and one cloud for all examples, like a warm function.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -243,7 +243,7 @@ def test_ten_deliveries_at_once_leave_one_record_and_one_alert(
     everyone_asked = threading.Barrier(10)
 
     def answer(_: Any) -> Reply:
-        everyone_asked.wait(30)  # so nobody finds another's record before asking
+        everyone_asked.wait(30)  # so that nobody finds another's record before asking
         return EndpointStub.probabilities([0.07, 0.93])
 
     endpoint.answer = answer

@@ -72,7 +72,7 @@ def test_repeated_bytes_under_a_key_get_a_record_with_a_reference_and_no_alert(
     endpoint.finds(probability)
     first = cloud.drop("a.jpeg")
     assert run(function, first) == []
-    # Another network, or another cutoff, found otherwise since: still the same film.
+    # Another network or cutoff gave another finding since: still the same film.
     endpoint.finds(1 - probability)
     second = REWRITTEN[how](cloud)
     assert run(function, second) == run(function, second) == []
@@ -271,7 +271,7 @@ def test_a_dicom_film_seen_before_is_neither_rendered_nor_screened_again(
     assert cloud.receive(cloud.renditions_queue) is None
     again = records(function, "a.dcm")[version_of(second)]
     assert (again.same_as, again.facts) == (version_of(first), facts)
-    # Screened again, it has the first one's rendition.
+    # Screened again, it has the rendition of the first one.
     assert again.upload.rendered == Rendered(facts, version_of(first))
 
 

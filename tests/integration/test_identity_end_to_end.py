@@ -55,8 +55,8 @@ from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable
 
 FILMS = 200  # a day's work
-BURNED_IN = 7  # one film of so many has writing in its pixels
-LATERAL = 11  # one of so many is no frontal view
+BURNED_IN = 7  # one film in this number has text in its pixels
+LATERAL = 11  # one in this number is not a frontal view
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
@@ -98,7 +98,7 @@ class Site:
     results: str
     folder: Path
     log: io.StringIO
-    messages: list[str] = field(default_factory=list)  # whatever stood in a queue or a mail
+    messages: list[str] = field(default_factory=list)  # all contents of queues and mails
 
     @property
     def identities(self) -> Path:
@@ -225,10 +225,10 @@ def test_a_film_is_screened_without_identity_its_result_has_it_and_both_are_eras
     ):  # fmt: skip
         data = dicom(film(), tags=WHO)
         instance = modality.ask("/instances", data)["ID"]
-        pacs.ask("/instances", data)  # to which the modality sends as well
+        pacs.ask("/instances", data)  # the modality sends to it as well
         there = {"AET": receiving.TITLE, "Host": "127.0.0.1", "Port": receiver.port}
         put(modality, "/modalities/receiver", there)
-        for _ in range(2):  # the second time, the bucket has it already
+        for _ in range(2):  # the second time, the bucket already has it
             modality.ask("/modalities/receiver/store", instance.encode())
 
         (version,) = site.versions()
@@ -351,7 +351,7 @@ def who(number: int) -> dict[str, str]:
 PATIENTS = re.compile(
     r"nachname|vorname|pid-\d{3}-77xq|(?<!\w)202[1-4]-?(?:0\d|1[0-2])-?[0-3]\d(?!\w)"
 )
-# What no log, metric, mail, message to programs or key may hold either.
+# Values that logs, metrics, mails, messages to programs and keys must not contain either.
 STUDIES = re.compile(r"acc\d{3}-qz|1\.2\.826\.0\.1\.3680043\.8\.498\.9\d{3}")
 
 
@@ -418,8 +418,8 @@ def test_no_log_metric_mail_or_message_of_a_days_work_tells_of_a_patient(
     for place, text in written_down.items():
         for telling in (PATIENTS, STUDIES):
             assert not telling.search(text.lower()), place
-    # Accession numbers and UIDs may stand in the records of films that kept their identity, and on
-    # their way there in the queue.
+    # Accession numbers and UIDs may be in the records of films that kept their identity, and in the
+    # queue before.
     for records in (*items, site.messages):
         assert not PATIENTS.search(json.dumps(records, default=str).lower())
     patient = [text.lower() for name, text in who(1).items() if "UID" not in name]

@@ -110,7 +110,7 @@ def test_a_supervisor_that_dies_with_a_film_is_replaced_for_the_next(
     with ThreadPoolExecutor(1) as pool:
         rendered = pool.submit(sandbox.render, dicom(film()))
         deadline = time.monotonic() + 30
-        while not waiting_in(pipe):  # else it may be replaced before it has the film
+        while not waiting_in(pipe):  # otherwise it may be replaced before it has the film
             assert time.monotonic() < deadline
             time.sleep(0.001)
         supervisor.kill()
@@ -196,7 +196,7 @@ def test_the_supervisor_inherits_no_credentials(
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
 def test_workers_read_each_syntax_though_they_can_import_nothing(syntax: UID) -> None:
-    sandbox = Sandbox()  # whose first film it is
+    sandbox = Sandbox()  # the first film of this worker
     try:
         assert sandbox.render(dicom(film(), syntax, tags={"SpecificCharacterSet": "ISO_IR 13"})).png
     finally:

@@ -82,7 +82,7 @@ def test_during_an_outage_of_the_bucket_no_film_is_lost_and_none_duplicated(
     receiver.bucket.name = "away"
     assert send(port, films[80:90]) != 0
     receiver.bucket.name = "uploads"
-    # A modality sends again all that it has no success for, and some that it has.
+    # A modality repeats everything without a success, and some films with one.
     assert send(port, films[60:]) == 0
     keys = versions(bucket)
     assert len(keys) == len(set(keys)) == FILMS
@@ -137,7 +137,7 @@ def test_a_corrected_film_is_a_new_version_and_a_repeated_film_is_not(
     port = receiver.start("127.0.0.1", 0, None)
     first = sent(tmp_path)
     corrections = [sent(tmp_path, level=9), sent(tmp_path, name="B"), sent(tmp_path, RLELossless)]
-    for file in (first, *corrections, first):  # the last takes the corrections back
+    for file in (first, *corrections, first):  # the last one reverts the corrections
         for _ in range(3):
             assert receiving.send(port, file) == [0]
     bodies = [dcmread(io.BytesIO(body)) for body in bucket.bodies()]

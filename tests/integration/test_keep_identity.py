@@ -196,7 +196,7 @@ def test_results_arrive_in_the_pacs_own_study_and_are_found_there(
     screenings = cloud.films().screenings
     (lost,) = missing(client, screenings, within, identities.derived)
     assert lost.told == judgement_to_tell(record)
-    (unknown,) = missing(client, screenings, within)  # by its own UID nobody knows it
+    (unknown,) = missing(client, screenings, within)  # nobody knows it by its own UID
     assert unknown.told is None
 
     cloud.tell(record)

@@ -39,7 +39,7 @@ def test_records_are_entered_several_at_once(
             screenings.add(record(f"{number}.jpeg", "NORMAL", number))
 
         def wait_for_the_others(**_: Any) -> None:
-            meeting.wait(timeout=10)  # broken where only one is written at a time
+            meeting.wait(timeout=10)  # would fail if only one were written at a time
 
         application.dynamodb.meta.events.register(
             "before-call.dynamodb.PutItem", wait_for_the_others

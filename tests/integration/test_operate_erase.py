@@ -28,7 +28,7 @@ from worklist.rules.entry import with_review
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable
 
-FILM, OTHER = "intake/film.dcm", "intake/film.dcm.png"  # whose key begins with the first one's
+FILM, OTHER = "intake/film.dcm", "intake/film.dcm.png"  # its key begins with that of the first one
 STUDY = "1.2.826.0.1.3680043.8.498.771"
 
 
@@ -195,7 +195,8 @@ def test_a_film_that_is_being_screened_is_left_alone_without_unfinished(
     assert site.left(FILM)
     assert site.with_identity(FILM, "--yes", "--unfinished")[0] == 0
     assert site.left(FILM) == {}
-    # Its message still waits in the queue: it ends as a reject without a film, to be erased too.
+    # Its message still waits in the queue: it ends as a reject without a film, which has to be
+    # erased too.
     function.handler({"Records": [message]}, Context())
     (record,) = site.screenings.of_key(FILM)
     assert record.judgement.code == "deleted"

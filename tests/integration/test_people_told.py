@@ -129,7 +129,7 @@ def test_a_single_film_is_sent_at_once(notify: Handler, topic: Topic) -> None:
     assert run(notify, message(body("a.jpeg"))) == []
     ((at, entry),) = topic.sent
     assert entry["Subject"] == "Possible pneumonia: 1 film to review"
-    # The message goes out first, and only then is the place held.
+    # The message is sent first; only then does the wait begin.
     assert at - began < time.monotonic() - at
 
 

@@ -142,7 +142,7 @@ def test_a_dicom_film_is_screened_as_its_rendition(
         "body_part": "CHEST",
         "age": "004Y",
     }
-    # It is the version that was dropped.
+    # It is the uploaded version.
     (version,) = cloud.s3.list_object_versions(Bucket=cloud.bucket)["Versions"]
     assert record["version"] == version["VersionId"]
 
@@ -368,7 +368,7 @@ def test_a_rendition_that_stays_missing_ends_as_a_dead_letter_of_the_upload(
     (dead,) = cloud.given_up()
     upload = read_upload(dead)
     assert upload
-    # Redriven, it begins anew.
+    # After the redrive, it starts again.
     assert (upload.key, upload.hops, upload.rendered) == ("a.dcm", 0, None)
     assert "Its rendition was gone, or not whole, 5 times." in application.log
 

@@ -138,7 +138,8 @@ def test_a_record_that_cannot_be_read_is_named_and_those_before_it_are_told(
     sqs: "SQSClient", queue: str
 ) -> None:
     answer = publish(sqs, queue, change(1, record(), "INSERT"), change(2, {"key": "b"}, "INSERT"))
-    # Lambda halves and repeats from there, and in the end sets that one aside: see the template.
+    # Lambda splits the batch there and retries, and finally sets that record aside: see the
+    # template.
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert len(bodies(sqs, queue)) == 1
 

@@ -27,7 +27,7 @@ from tests.results import PRECISION, RECORDS, header
 FHIR = Path(__file__).parents[1] / "fhir"
 SHIPPED = Path(pydicom.__file__).parent / "data"
 LET_PASS = ("Element=<Laterality>", "not found in context group 100")
-# PixelMed's templates are one large XPath: Java bounds those since 2024.
+# PixelMed's templates are one large XPath, which Java limits since 2024.
 JAVA = {
     "JAVA_TOOL_OPTIONS": "-Djdk.xml.xpathExprOpLimit=0 -Djdk.xml.xpathTotalOpLimit=0 "
     "-Djdk.xml.xpathExprGrpLimit=0"

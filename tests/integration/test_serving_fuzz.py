@@ -15,7 +15,7 @@ def test_broken_films_are_refused_and_the_container_lives(tmp_path: Path) -> Non
         assert container.megabytes("VmHWM") < MOST_MEGABYTES
     assert statuses.total() == 2000
     assert set(statuses) <= DOCUMENTED
-    # Else they test only what refuses files at first sight, and never the network.
+    # Otherwise they would test only the first checks, and never the network.
     assert statuses[200] > 100
     assert statuses[422] > 100
     assert statuses[400] > 100

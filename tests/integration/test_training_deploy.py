@@ -15,7 +15,7 @@ from tests.integration.sagemaker_cloud import BUCKET, IMAGE, ROLE, Account, acco
 from training.sagemaker.cloud import Address, CloudError
 from training.sagemaker.endpoint import Plan, Served, Serverless, Stack, parameters
 
-# Moto's CloudFormation passes alarms and scaling over: test_endpoint_template.py has what they are.
+# Moto's CloudFormation ignores alarms and scaling: test_endpoint_template.py checks them.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS::")
 
 MODEL = SHIPPED_NETWORK
@@ -59,7 +59,7 @@ def model(aws: Account, endpoint: str = "cxr-alert") -> dict[str, Any]:
 def test_a_serverless_endpoint_comes_and_goes(aws: Account) -> None:
     told = deployed(aws, *SERVERLESS, "--memory", "3072", "--concurrency", "7")
     assert told.index("nothing while no film comes") < told.index("cxr-alert is in service")
-    # At most seven films at once are asked about: two batches of three.
+    # At most seven films are asked about at once: two batches of three.
     assert "EndpointName=cxr-alert MaximumConcurrency=2 FilmsInBatch=3 LargestBodyMB=4" in told
 
     assert variant(aws)["ServerlessConfig"] == {"MemorySizeInMB": 3072, "MaxConcurrency": 7}
@@ -121,11 +121,11 @@ def test_a_change_keeps_what_was_served_to_go_back_to(aws: Account) -> None:
     assert variant(aws)["ModelName"] != before, "a model can't be changed, so it is replaced"
     assert variant(aws)["InitialInstanceCount"] == 2
     assert model(aws)["PrimaryContainer"]["Image"] == NEXT_IMAGE
-    deployed(aws, *OURS[:-1], NEXT_IMAGE)  # nothing new is served: the way back stays
+    deployed(aws, *OURS[:-1], NEXT_IMAGE)  # the served network is the same: the previous one stays
 
     assert "would serve" in deployed(aws, "deploy", "--back", "--dry-run")
     assert model(aws)["PrimaryContainer"]["Image"] == NEXT_IMAGE
-    for image in (IMAGE, NEXT_IMAGE):  # the same again comes forward
+    for image in (IMAGE, NEXT_IMAGE):  # the same network again
         assert "cxr-alert serves films/cxr-alert/" in deployed(aws, "deploy", "--back")
         assert model(aws)["PrimaryContainer"]["Image"] == image
 
@@ -229,7 +229,7 @@ def test_a_failure_says_what_broke_first_and_what_is_left(
     Failing(
         session,
         [f"{verb}_IN_PROGRESS", ends],
-        ("Model", f"{verb}_FAILED"),  # given up because of the first
+        ("Model", f"{verb}_FAILED"),  # cancelled because of the first failure
         ("Endpoint", f"{verb}_FAILED"),
         ("eye-endpoint", f"{verb}_IN_PROGRESS"),
         ("Role", f"{verb}_FAILED"),  # of an earlier try

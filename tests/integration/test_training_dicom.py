@@ -38,7 +38,7 @@ def test_films_of_one_patient_number_are_one_patients(folder: Path) -> None:
     patients = [film.patient for film in films]
     assert len(set(patients)) == 20
     assert (patients[0], patients[1]) == (patients[10], patients[11])
-    # Who it is can't be told from what is kept.
+    # The kept data does not identify the patient.
     assert not any("NORMAL 0" in patient.name for patient in patients)
 
 

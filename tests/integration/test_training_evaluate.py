@@ -134,7 +134,7 @@ def test_the_measure_is_the_one_worked_out_by_hand(
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["network"] == "brightness-1-without-gate"
     assert (metrics["films"], metrics["patients"]) == (6, 4)
-    # Film 60 lies above the normal films 20 and 40 but not above 150.
+    # Film 60 is above the normal films 20 and 40 but not above 150.
     assert metrics["auc"] == pytest.approx(8 / 9)
     assert set(metrics["at"]) == {"0.5", "0.1", "0.7"}
     at = metrics["at"]["0.7"]
@@ -170,7 +170,7 @@ def test_the_report_needs_nothing_else_and_shows_the_mistakes(
     missed, alarms = page.words.split("Missed, with")[1].split("False alarms, with")
     assert "person2_virus_3.jpeg" in missed
     assert "IM-0002-0001.jpeg" in alarms
-    # 100 of 1,000 ill: two thirds found, a third of the 900 others alarms.
+    # 100 of 1,000 with pneumonia: two thirds found, a third of the 900 others alerted.
     assert "100 (10 %) 367 67 (" in page.words
     assert "brightness-1" in page.words
     assert "cxr-alert evaluate --data" in page.words

@@ -36,9 +36,7 @@ SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
 
 pytestmark = [
     pytest.mark.skipif(not SDK.exists(), reason="SageMaker's SDK is not installed (make cloud)"),
-    pytest.mark.filterwarnings(
-        "ignore:Tried to parse AWS::"
-    ),  # moto passes alarms and scaling over
+    pytest.mark.filterwarnings("ignore:Tried to parse AWS::"),  # moto ignores alarms and scaling
 ]
 
 

@@ -18,7 +18,7 @@ from training.learning.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
-# A disk that is full after so many bytes: what is written beyond them is refused.
+# A disk that is full after this many bytes: writes beyond are refused.
 FULL = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
@@ -70,7 +70,7 @@ def test_a_run_that_diverges_says_so_and_leaves_no_network(data: Path, tmp_path:
     assert "Lower the recipe's learning_rate, now 1e+07" in sentence(hot)
     assert not (out / NETWORK_FILE).exists()
     assert not (out / "checkpoint.pt").exists()
-    # The list of films held out has one line for each, whatever its name.
+    # The list of held-out films has one line for each, whatever its name.
     assert len((out / "validation.txt").read_bytes().splitlines()) == 8
 
 

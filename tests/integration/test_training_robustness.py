@@ -25,7 +25,7 @@ def test_films_are_measured_once_for_each_rendering(tmp_path: Path) -> None:
     assert list(measured) == [*RENDERINGS, *UNSEEN, *SPOILT]
     assert all(name in result.stdout for name in measured)
 
-    # A network that goes by brightness alone finds fewer positives in darker films.
+    # A network that uses brightness alone finds fewer positives in darker films.
     alerts = {name: sum(m["at"]["0.72"][k] for k in ("tp", "fp")) for name, m in measured.items()}
     assert alerts["darker"] < alerts["as it is"] < alerts["lighter"]
 

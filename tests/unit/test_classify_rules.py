@@ -193,7 +193,7 @@ def test_a_view_or_body_part_that_is_no_term_of_the_standard_is_in_no_message() 
         assert read
         assert read.rendered == Rendered(kept)
         assert "ustermann" not in body.lower()
-    # A message of an older version of `render`, or of anybody else.
+    # A message of an older version of `render`, or from another sender.
     event = event_of(UPLOAD)
     event["detail"]["rendered"] = {"facts": plain(wrong)}
     old = read_upload(json.dumps(event))
