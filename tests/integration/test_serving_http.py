@@ -97,7 +97,7 @@ def test_an_idle_connection_is_kept_for_longer_than_a_proxy_s_pool_does(
     connection.request("GET", "/ping")
     assert connection.getresponse().read() == b""
     assert connection.sock is not None
-    # A server that closes sends an end of file, which is ready to be read; silence is what counts.
+    # A closing server sends an end of file, which is readable; the test checks for silence.
     closed, _, _ = select.select([connection.sock], [], [], 6)
     assert not closed
     connection.request("GET", "/ping")
@@ -163,7 +163,7 @@ def test_a_long_body_of_unannounced_size_is_refused(container: Container) -> Non
 def test_other_paths_and_methods_are_refused(container: Container) -> None:
     assert container.get("/nothing").status == 404
     assert container.get("/invocations").status == 405
-    # SageMaker's own path: what stands in for it is no part of the container.
+    # SageMaker's own path: its substitute here is not part of the container.
     assert container.post("/endpoints/cxr-alert/invocations", film(1)).status == 404
 
 
@@ -266,7 +266,7 @@ def test_the_log_has_one_line_a_film_and_says_why_it_was_refused(container: Cont
     assert "neither a JPEG nor a PNG" in entries[1]["reason"]
 
 
-# As boto3 sees it, with cxr_alert.local.sagemaker_runtime in the place of SageMaker.
+# The same through boto3, with cxr_alert.local.sagemaker_runtime instead of SageMaker.
 
 
 def sagemaker(endpoint: Container, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -327,7 +327,7 @@ def test_a_fault_of_the_container_is_a_500_with_a_traceback_in_the_log_only(
     assert raised.value.response["OriginalStatusCode"] == 500
 
 
-# Its life.
+# The process from start to end.
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
