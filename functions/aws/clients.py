@@ -90,6 +90,7 @@ class WorklistClients:
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
     sns: "SNSClient"
+    make_sqs: Callable[[], "SQSClient"]
 
 
 # Fixed: botocore would put its own together twice for every call, a tenth of a warm film's CPU.
@@ -179,6 +180,7 @@ def make_worklist_clients() -> WorklistClients:
         dynamodb=_client("dynamodb", **waited_for),
         s3=_client("s3", **waited_for),
         sns=_client("sns"),
+        make_sqs=lambda: _client("sqs"),
     )
 
 

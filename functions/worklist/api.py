@@ -279,7 +279,7 @@ def _review(entry: Entry, submitted: Submitted, caller: Person) -> Review:
         time=time,
         reading=submitted.reading,
         note=submitted.note,
-        score_seen=not entry.hides_score_from(caller.name),
+        score_seen=submitted.score_known or not entry.hides_score_from(caller.name),
         finding=entry.finding,
         cutoff=entry.cutoff,
         probability=entry.probability,

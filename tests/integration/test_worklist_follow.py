@@ -34,7 +34,7 @@ def tables(aws_environment: None) -> Iterator[tuple[WorklistTable, ReviewsTable]
 
 @pytest.fixture
 def clients(tables: tuple[WorklistTable, ReviewsTable]) -> WorklistClients:
-    return WorklistClients(dynamodb=tables[0].client, s3=None, sns=Mails())  # type: ignore[arg-type]
+    return WorklistClients(dynamodb=tables[0].client, s3=None, sns=Mails(), make_sqs=None)  # type: ignore[arg-type]
 
 
 class Mails:
@@ -63,7 +63,9 @@ def removed(number: str, key: str) -> dict[str, Any]:
 
 def follow(tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients) -> Any:
     entries, reviews = tables
-    config = worklist.enlist.Config(entries.table, reviews.table, "screenings", Decimal(0))
+    config = worklist.enlist.Config(
+        entries.table, reviews.table, "screenings", Decimal(0), "https://q.example"
+    )
     return worklist.enlist.make_handler(config, clients)
 
 

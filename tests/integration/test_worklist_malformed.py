@@ -25,7 +25,7 @@ def handler() -> Iterator[worklist.api.Handler]:
         entries, reviews = _tables("malformed")
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="uploads")
-        clients = WorklistClients(dynamodb=entries.client, s3=s3, sns=None)  # type: ignore[arg-type]
+        clients = WorklistClients(dynamodb=entries.client, s3=s3, sns=None, make_sqs=None)  # type: ignore[arg-type]
         config = worklist.api.Config(
             "uploads", "uploads", entries.table, entries.table, reviews.table, "https://l", "c"
         )

@@ -98,7 +98,7 @@ def review_of(entry: Entry, reading: str, reader: str = "one", name: str = "abcd
         reader=reader,
         time=time,
         reading=Reading(reading),
-        score_seen=True,
+        score_seen=not entry.hidden,
         finding=entry.finding,
         cutoff=entry.cutoff,
         probability=entry.probability,

@@ -9,13 +9,13 @@ import pytest
 from screening.film_name import film_name
 from screening.judgement import Finding, Judgement
 from screening.record import AlertState, Record
+from screening.sampling import POSITIVES_HIDDEN, chance, drawn
 from worklist.rules.entry import Entry, State, enter, with_review
 from worklist.rules.film import film
 from worklist.rules.listing import read_wanted, row
 from worklist.rules.overdue import is_overdue, overdue_since, subject, text
 from worklist.rules.review import Decision, Reading, Review, WrongRequest, decide, read_submitted
 from worklist.rules.rights import NoRight, Right, person
-from worklist.rules.sampling import POSITIVES_HIDDEN, chance, drawn
 
 CUTOFF = Decimal("0.1")
 UPLOADED = "2026-11-22T10:15:30.000Z"

@@ -39,9 +39,10 @@ def test_whoever_is_taken_out_of_a_group_is_out_within_a_quarter_of_an_hour() ->
 
 
 def test_mails_find_the_link_where_the_worklist_leaves_it() -> None:
-    left = TEMPLATE.properties("Address")["Name"]["Sub"].replace("${Application}", "NAME")
-    read = variables(APPLICATION, "NotifyFunction")["WORKLIST_ADDRESS_PARAMETER"]["Sub"]
-    assert read.replace("${AWS::StackName}", "NAME") == left
+    read = variables(APPLICATION, "NotifyFunction")["WORKLIST_PARAMETERS"]["Sub"]
+    for resource, end in (("Address", "-address"), ("Share", "-sample-share")):
+        left = TEMPLATE.properties(resource)["Name"]["Sub"].replace("${Application}", "NAME")
+        assert read.replace("${AWS::StackName}", "NAME") + end == left
 
 
 def test_reviews_and_logins_outlive_the_stack_and_refuse_deletion() -> None:

@@ -13,8 +13,8 @@ from screening.clock import stamp
 from screening.film_name import film_name
 from screening.judgement import Finding
 from screening.record import Record
+from screening.sampling import chance, drawn
 from worklist.rules.review import Reading, Review
-from worklist.rules.sampling import chance, drawn
 
 # A rejected film stands behind the positives until it has waited this long; then it goes first.
 REJECTED_YIELDS = timedelta(hours=4)
@@ -118,16 +118,24 @@ def enter(
     share: Decimal,
     before: Entry | None = None,
     versions: Iterable[Record] = (),
+    *,
+    fresh: bool = True,
 ) -> Entry:
     """Return the entry for a record as it is now; readings stay with the film.
 
-    `versions` are the records of all versions of its key, where it was rejected.
+    `versions` are the records of all versions of its key, where it was rejected. A judgement that
+    is not `fresh` may have been mailed with its score before the worklist knew of it: such a film
+    is never drawn to be read blind. Once drawn it stays so, until it is judged again.
     """
     film = film_name(record.key, record.version)
     judged = record.judgement
-    likely = None
-    if judged.probability is not None:
+    same = before is not None and before.classified == judged.classified
+    likely, hidden = None, False
+    if before is not None and same:
+        likely, hidden = before.chance, before.hidden
+    elif judged.probability is not None:
         likely = chance(judged.probability, judged.cutoff, share)
+        hidden = fresh and drawn(film, likely)
     entry = Entry(
         film=film,
         key=record.key,
@@ -139,7 +147,7 @@ def enter(
         probability=judged.probability,
         model=judged.model,
         chance=likely,
-        hidden=likely is not None and drawn(film, likely),
+        hidden=hidden,
         replaced=replacement(record, versions),
     )
     if before is None:

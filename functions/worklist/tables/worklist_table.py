@@ -1,7 +1,8 @@
 """The worklist's entries in DynamoDB, one for each film, and the index that keeps them in order."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from screening.clock import now, stamp
 from screening.film_name import film_name
+from screening.judgement import Finding
 from screening.record import Record
 from screening.upload import is_check_key
 from worklist.rules.entry import Entry, enter
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 INDEX = "in-order"
 # A search looks through this many pages of the index, of 1 MB each, before it says how far it came.
 SEARCHED_PAGES = 5
+
+# A film is entered within seconds; one that took longer may have been mailed with its score.
+FRESH = timedelta(minutes=5)
 
 _TRIES = 5  # of a write that others come before
 
@@ -66,19 +72,31 @@ class WorklistTable:
     def remove(self, film: str) -> None:
         self.client.delete_item(TableName=self.table, Key={"film": {"S": film}})
 
-    def enlist(self, record: Record, share: Decimal, versions: Iterable[Record] = ()) -> None:
+    def enlist(
+        self,
+        record: Record,
+        share: Decimal,
+        versions: Iterable[Record] = (),
+        tell_of_drawn: Callable[[Record], None] | None = None,
+    ) -> None:
         """Write a screening record's entry, unless it stands so already; none of a test film.
 
-        `versions` are the records of all versions of its key, where it was rejected.
+        `versions` are the records of all versions of its key, where it was rejected. A negative
+        that was drawn to be read is told of before it is entered: twice is better than never.
         """
         if is_check_key(record.key):
             return
         film = film_name(record.key, record.version)
+        fresh = record.judgement.classified > stamp(now() - FRESH)
         for _ in range(_TRIES):
             before = self.find(film)
-            entry = enter(record, share, before, versions)
+            entry = enter(record, share, before, versions, fresh=fresh)
             if entry == before:
                 return
+            newly_drawn = entry.hidden and not (before and before.hidden)
+            if tell_of_drawn and newly_drawn and entry.finding == Finding.NORMAL:
+                tell_of_drawn(record)
+                tell_of_drawn = None
             try:
                 self.put(entry)
             except Changed:
