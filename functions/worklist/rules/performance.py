@@ -1,8 +1,8 @@
 """What the network was worth, from what readers said. Pure.
 
 Precision needs the reviewed positives alone. Sensitivity needs what was missed: the negatives that
-were drawn to be read stand for the others, each for as many as the inverse of its chance. There, only
-readings count that were made without knowing the score: some positives are read so, too. What was
+were drawn to be read stand for the others, each for as many as the inverse of its chance. For it,
+readings count only if made without knowing the score: some positives are read so, too. What was
 asked for and not read yet is taken to be like what was.
 """
 
