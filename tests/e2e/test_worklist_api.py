@@ -23,6 +23,8 @@ PATHS: dict[tuple[str, str], Any] = {
     ("GET", f"api/films/{SOME_FILM}"): None,
     ("GET", f"api/films/{SOME_FILM}/image"): None,
     ("POST", f"api/films/{SOME_FILM}/reviews"): {},
+    ("POST", f"api/films/{SOME_FILM}/claim"): {},
+    ("POST", "api/counts"): {},
     ("GET", "api/performance"): None,
 }
 
@@ -70,7 +72,8 @@ def test_no_path_opens_without_a_right(
     for token in (None, "", "x.y.z", *forged(reader)):
         assert Api(stack, token).call(method, path, body).status == 401
     assert nobody.call(method, path, body).status == 403
-    refused = {"api/performance": reader, f"api/films/{SOME_FILM}/reviews": administrator}
+    refused = {"api/performance": reader}
+    refused |= {f"api/films/{SOME_FILM}/{each}": administrator for each in ("reviews", "claim")}
     if path in refused:
         assert refused[path].call(method, path, body).status == 403
 

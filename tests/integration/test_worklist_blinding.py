@@ -56,7 +56,7 @@ class Place:
         enlist = worklist.enlist.Config(*tables, Decimal(SHARE), self.people)
         self._enlist = worklist.enlist.make_handler(enlist, clients)
         api = worklist.api.Config(
-            "uploads", "uploads", "screenings", entries.table, reviews.table, "https://l", "c"
+            "uploads", "uploads", "screenings", entries.table, reviews.table, "https://l", "c", 4
         )
         self._api = worklist.api.make_handler(api, clients)
         self.topic = Topic()

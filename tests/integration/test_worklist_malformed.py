@@ -27,7 +27,7 @@ def handler() -> Iterator[worklist.api.Handler]:
         s3.create_bucket(Bucket="uploads")
         clients = WorklistClients(dynamodb=entries.client, s3=s3, sns=None, make_sqs=None)  # type: ignore[arg-type]
         config = worklist.api.Config(
-            "uploads", "uploads", entries.table, entries.table, reviews.table, "https://l", "c"
+            "uploads", "uploads", entries.table, entries.table, reviews.table, "https://l", "c", 4
         )
         yield worklist.api.make_handler(config, clients)
 

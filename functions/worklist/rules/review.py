@@ -43,6 +43,14 @@ def majority(readings: Mapping[str, Reading]) -> Reading | None:
     return ranked[0][0]
 
 
+def is_disputed(readings: Mapping[str, Reading]) -> bool:
+    """Whether as many readers saw one thing as another, so that one more has to decide."""
+    ranked = Counter(each for each in readings.values() if each is not Reading.UNSURE).most_common(
+        2
+    )
+    return len(ranked) == 2 and ranked[0][1] == ranked[1][1]
+
+
 class Decision(StrEnum):
     """The reading as an answer to the finding."""
 

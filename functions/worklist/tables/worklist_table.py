@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutTypeDef
 
 INDEX = "in-order"
+OF_STUDY = "of-study"
+MOST_OF_STUDY = 20  # films: more are no study of a chest
 # A search looks through this many pages of the index, of 1 MB each, before it says how far it came.
 SEARCHED_PAGES = 5
 
@@ -172,17 +174,50 @@ class WorklistTable:
             return Run(entries, entries[-1].place)
         return Run(entries, None if reached is None else reached["place"]["S"])
 
-    def count(self, part: str, most: int) -> int:
-        """Return how many films a part holds, counted up to `most`."""
+    def count(self, part: str, most: int, first: str = "0", last: str = "~") -> int:
+        """Return how many films a part holds between two places, counted up to `most` or so."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=INDEX,
+            KeyConditionExpression="part = :part AND place BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":part": {"S": part},
+                ":first": {"S": first},
+                ":last": {"S": last},
+            },
+            Select="COUNT",
+        )
+        found = 0
+        for page in pages:
+            found += page["Count"]
+            if found >= most:
+                break
+        return found
+
+    def newest(self, part: str) -> str:
+        """Return when the last film of a part was uploaded, "" if it has none."""
         answer = self.client.query(
             TableName=self.table,
             IndexName=INDEX,
             KeyConditionExpression="part = :part",
             ExpressionAttributeValues={":part": {"S": part}},
-            Select="COUNT",
-            Limit=most,
+            ScanIndexForward=False,
+            Limit=1,
         )
-        return answer["Count"]
+        return max((read_entry(each).uploaded for each in answer["Items"]), default="")
+
+    def of_study(self, study: str | None) -> list[Entry]:
+        """Return the films of a study, the first uploaded first."""
+        if not study:
+            return []
+        answer = self.client.query(
+            TableName=self.table,
+            IndexName=OF_STUDY,
+            KeyConditionExpression="study = :study",
+            ExpressionAttributeValues={":study": {"S": study}},
+            Limit=MOST_OF_STUDY,
+        )
+        return [read_entry(each) for each in answer["Items"]]
 
     def part(self, part: str, first: str, last: str) -> list[Entry]:
         """Return all films of a part between two places."""
