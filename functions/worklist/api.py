@@ -36,9 +36,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 COUNTED = 20_000  # films of a list; of a longer one it is said that there are more
-CLAIMED = timedelta(
-    minutes=3
-)  # for which a film is one reader's; the page renews it while it shows
+CLAIMED = timedelta(minutes=3)  # for which a film is one reader's, and then again
 _TRIES = 5
 _FILM = re.compile(r"[0-9a-f]{32}")
 _DAYS = re.compile(r"[1-9]\d{0,2}")

@@ -5,6 +5,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -270,7 +271,8 @@ def hide(application: Application, film: str) -> None:
     dynamodb: Any = application.stack.dynamodb
     table = application.stack.outputs["WorklistTableName"]
     entry = read_entry(dynamodb.get_item(TableName=table, Key={"film": {"S": film}})["Item"])
-    dynamodb.put_item(TableName=table, Item=item(replace(entry, hidden=True)))
+    drawn = replace(entry, hidden=True, chance=Decimal("0.1"))
+    dynamodb.put_item(TableName=table, Item=item(drawn))
 
 
 def test_a_drawn_film_shows_its_score_when_it_is_read(

@@ -20,7 +20,7 @@ export async function show() {
 function table({ title, columns, rows, note }) {
   const head = element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name)));
   const lines = rows.map((row) =>
-    element("tr", {}, ...row.map((cell, at) => (at ? element("td", {}, cell) : element("th", { scope: "row" }, cell)))));
+    element("tr", {}, ...row.map((cell, at) => (at ? element("td", { "data-label": columns[at] }, cell) : element("th", { scope: "row" }, cell)))));
   return element(
     "section",
     {},

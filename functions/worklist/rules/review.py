@@ -45,9 +45,8 @@ def majority(readings: Mapping[str, Reading]) -> Reading | None:
 
 def is_disputed(readings: Mapping[str, Reading]) -> bool:
     """Whether as many readers saw one thing as another, so that one more has to decide."""
-    ranked = Counter(each for each in readings.values() if each is not Reading.UNSURE).most_common(
-        2
-    )
+    said = Counter(reading for reading in readings.values() if reading is not Reading.UNSURE)
+    ranked = said.most_common(2)
     return len(ranked) == 2 and ranked[0][1] == ranked[1][1]
 
 
