@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -76,7 +77,8 @@ def main() -> int:
             name = _drop(Application(running), api)
             _report("a film's facts", lambda: api.call("GET", f"api/films/{name}"))
             _report("a film's bytes", lambda: api.call("GET", f"api/films/{name}/image"))
-            _report("counts, to review", lambda: api.call("POST", "api/counts", {}))
+            for view in ("to-review", "all"):
+                _report(f"counts, {view}", partial(api.call, "POST", "api/counts", {"view": view}))
             if chosen.page:
                 _read(running)
     return 0
@@ -134,7 +136,8 @@ def _read(running: stack.Stack) -> None:
             page.get_by_text("Saved: unsure.").wait_for()
 
         def back() -> None:
-            page.keyboard.press("l")
+            with page.expect_response("**/api/list"):
+                page.keyboard.press("l")
             rows.first.wait_for()
 
         list_of("all")

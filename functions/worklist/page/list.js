@@ -10,6 +10,7 @@ const PAGE = 50;
 const MOST_RELOADED = 500;
 const POLL_SECONDS = 20;
 const SLOWEST_POLL_SECONDS = 300;
+const COUNT_SECONDS = 15; // for which a count is good
 
 const section = document.getElementById("list");
 const filters = document.getElementById("filters");
@@ -20,7 +21,8 @@ const more = document.getElementById("more");
 
 let films = [];
 let cursor = "";
-let counts = {};
+const totals = new Map(); // what was counted, by the question
+let latest = {}; // what was counted last
 let loading;
 let asked = 0; // the number of the question; answers to older ones are dropped
 let pause = POLL_SECONDS;
@@ -70,8 +72,6 @@ async function load(wanted = PAGE) {
   const question = ++asked;
   keep("filters", Object.fromEntries(new FormData(filters)));
   loading = undefined;
-  const counting = countAll(question);
-  counting.catch(() => {}); // it is awaited below, unless the list fails first
   let found = [];
   let next = "";
   do {
@@ -86,7 +86,7 @@ async function load(wanted = PAGE) {
   cursor = next;
   draw();
   tell();
-  await counting;
+  attempt(countAll, { quiet: true });
   wait();
 }
 
@@ -105,11 +105,16 @@ function loadMore() {
   return loading;
 }
 
-// Counting reads more than a page does, so the list is shown before.
-async function countAll(question) {
-  const found = await post("counts", wanted());
-  if (question !== asked) return;
-  counts = found;
+// Counting reads more than a page does, so the list is shown before, and what was counted a moment ago
+// is not counted again. What a search finds is not counted at all.
+async function countAll() {
+  const question = wanted();
+  const name = JSON.stringify(question);
+  const known = totals.get(name);
+  if (news.textContent && (question.text || Date.now() - known?.at < COUNT_SECONDS * 1000)) return;
+  const found = await post("counts", question);
+  latest = found;
+  totals.set(name, { ...found, at: Date.now() });
   tell();
 }
 
@@ -148,14 +153,15 @@ function ask(from, size) {
 
 function tell() {
   more.hidden = !cursor;
-  const { total, more: beyond, overdue, hours, latest } = counts;
+  const { total, more: beyond } = totals.get(JSON.stringify(wanted())) ?? {};
   const all = Math.max(total ?? 0, films.length);
   if (!films.length) say(count, "No film.");
   else if (total === null || total === undefined) say(count, counted(films.length, "film") + (cursor ? ", more below" : ""));
   else if (cursor) say(count, `1 to ${films.length} of ${beyond ? "over " : ""}${counted(all, "film")}`);
   else say(count, counted(films.length, "film"));
+  const { overdue, hours, latest: newest } = latest;
   const late = overdue ? `${counted(overdue, "film has", "films have")} waited over ${hours} hours. ` : "";
-  const last = latest ? `The last film came ${waited(latest)} ago.` : "No film has come yet.";
+  const last = newest ? `The last film came ${waited(newest)} ago.` : "No film has come yet.";
   if (hours) say(news, late + last);
 }
 
