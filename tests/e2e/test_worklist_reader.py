@@ -304,6 +304,26 @@ def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_stands_once
     assert [each["note"] for each in said] == [NOTE]
 
 
+def test_a_review_sent_in_an_outage_stands_though_its_reader_goes_on(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+) -> None:
+    name = f"reader/{study()}.jpeg"
+    out = listed(application, reader, name)
+    open_film(page, application, name, out, DESK)
+    page.get_by_role("button", name="Confirm").wait_for()
+    page.route("**/api/**", lambda route: route.abort())
+    page.keyboard.press("1")
+    page.get_by_role("button", name="Try again").wait_for()
+    page.keyboard.press("l")
+    page.get_by_role("heading", name="Films").wait_for()
+    page.unroute("**/api/**")
+    page.get_by_role("button", name="Try again").wait_for(state="hidden")
+    said = reader.call("GET", f"api/films/{out}").json()["reviews"]
+    assert [each["reading"] for each in said] == ["PNEUMONIA"]
+
+
 @SIZES
 def test_facts_and_finding_show_while_a_large_film_comes(
     application: Application,

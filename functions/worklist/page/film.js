@@ -267,13 +267,14 @@ export function review(reading) {
       const now = await post(`films/${film.film}/reviews`, body);
       done(film, now, reading);
     } catch (error) {
-      if (current === film) saved.textContent = "Not saved yet.";
+      const later = error instanceof Outage ? "Not saved yet; it is sent by itself." : "Not saved.";
+      if (current === film) saved.textContent = later;
       throw error;
     } finally {
       sending = false;
-      for (const button of buttons) button.disabled = false;
+      for (const button of buttons) button.disabled = !current;
     }
-  });
+  }, { keep: true });
 }
 
 function done(film, now, reading) {

@@ -22,7 +22,7 @@ const more = document.getElementById("more");
 let films = [];
 let cursor = "";
 const totals = new Map(); // what was counted, by the question
-let latest = {}; // what was counted last
+let latest = read("counted") ?? {}; // what was counted last
 let loading;
 let asked = 0; // the number of the question; answers to older ones are dropped
 let pause = POLL_SECONDS;
@@ -42,7 +42,7 @@ export function begin() {
   more.addEventListener("click", () => attempt(loadMore));
   body.addEventListener("focusin", (event) => select(event.target.closest("tr")?.dataset.film));
   new IntersectionObserver((seen) => {
-    if (seen.some((one) => one.isIntersecting)) attempt(loadMore);
+    if (seen.some((one) => one.isIntersecting)) attempt(loadMore, { quiet: true });
   }, { rootMargin: "400px" }).observe(more);
   addEventListener("pagehide", remember);
   document.addEventListener("visibilitychange", () => {
@@ -115,6 +115,7 @@ async function countAll() {
   const found = await post("counts", question);
   latest = found;
   totals.set(name, { ...found, at: Date.now() });
+  keep("counted", found); // after a reload nothing moves when it is counted anew
   tell();
 }
 

@@ -10,7 +10,8 @@ const GONE = new Set([500, 502, 503, 504]);
 const problem = document.getElementById("problem");
 const again = document.getElementById("try-again");
 
-let failed; // what is to be done again, and whether it is quiet
+let failed; // what the page wants to show and could not fetch
+let kept = []; // what a reader sent, which is sent whatever the page shows meanwhile
 let timer;
 let seconds = FIRST_SECONDS;
 
@@ -31,18 +32,21 @@ export async function ask(address, options) {
 }
 
 // Does it, and says what went wrong. What is `quiet` runs by itself, and gives way to what a reader
-// did. A success of anything shows that the worklist is back, so what failed before is done again.
-export async function attempt(action, { quiet = false } = {}) {
+// did; what is to be kept outlives a change of the page. A success of anything shows that the worklist
+// is back, so what failed before is done again.
+export async function attempt(action, how = {}) {
   try {
     const result = await action();
-    const before = failed;
-    if (before || !quiet) settle();
-    if (before && before.action !== action) attempt(before.action, before);
+    forget(action);
+    const again = [...kept, failed].filter(Boolean);
+    if (again.length || !how.quiet) settle();
+    for (const each of again) attempt(each.action, each.how);
     return result;
   } catch (error) {
-    if (error instanceof Outage) failAgainLater(action, quiet, error);
+    if (error instanceof Outage) failAgainLater(action, how, error);
     else {
-      if (failed?.action === action) settle();
+      forget(action);
+      if (!failed && !kept.length) settle();
       say(error.message);
     }
     return undefined;
@@ -58,18 +62,24 @@ export function begin() {
   addEventListener("online", retry);
 }
 
-// The page shows something else: what failed before is not wanted any more, and its sentence neither.
+// The page shows something else: what it could not show before is not wanted any more.
 export function settle() {
   failed = undefined;
+  if (kept.length) return;
   seconds = FIRST_SECONDS;
   clearTimeout(timer);
   again.hidden = true;
   say("");
 }
 
-function failAgainLater(action, quiet, error) {
-  if (failed && quiet && failed.action !== action) return;
-  failed = { action, quiet };
+function forget(action) {
+  kept = kept.filter((each) => each.action !== action);
+  if (failed?.action === action) failed = undefined;
+}
+
+function failAgainLater(action, how, error) {
+  if (how.keep) kept = [...kept.filter((each) => each.action !== action), { action, how }];
+  else if (!how.quiet || !failed) failed = { action, how };
   say(error.message);
   again.hidden = false;
   clearTimeout(timer);
@@ -79,7 +89,8 @@ function failAgainLater(action, quiet, error) {
 
 function retry() {
   clearTimeout(timer);
-  if (failed) attempt(failed.action, failed);
+  const waits = [...kept, failed].filter(Boolean);
+  for (const each of waits) attempt(each.action, each.how);
 }
 
 function say(text) {

@@ -30,7 +30,7 @@ export async function begin() {
 
 // Drops what another reader left in this tab; returns what the page should say at first.
 export function welcome(name) {
-  if (read("reader") !== name) for (const each of ["drafts", "filters", "place", "selected"]) drop(each);
+  if (read("reader") !== name) for (const each of ["counted", "drafts", "filters", "place", "selected"]) drop(each);
   keep("reader", name);
   const notice = read("notice") ?? "";
   drop("notice");
