@@ -42,8 +42,8 @@ def _fill(application: Application) -> None:
     films = []
     for film, label in demo.films(ROOT / "samples")[:DROPPED]:
         films.append((listed(application, lee, film.name, film.read_bytes()), label))
-    for label in ("NORMAL", "PNEUMONIA"):
-        for name, _ in [each for each in films if each[1] == label][:DRAWN]:
+    for label, drawn in (("NORMAL", DRAWN), ("PNEUMONIA", 1)):
+        for name, _ in [each for each in films if each[1] == label][:drawn]:
             hide(application, name)
             review(roe, name, label)
     for name, label in films[-4:]:
@@ -70,7 +70,7 @@ def _list(page: "Page") -> None:
 
 def _film(page: "Page") -> None:
     page.set_viewport_size(DESK)
-    page.get_by_role("link", name="person").first.click()
+    page.get_by_role("link", name="ward 3/pa.dcm").click()
     _wait_for_film(page)
     _take(page, "worklist-film")
     page.locator("#look").select_option("dark")
