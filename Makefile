@@ -8,7 +8,7 @@ CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help lock-function demo up down check test pictures faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint format lock clean
+.PHONY: help lock-function demo up down check test pictures reference faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,8 +50,11 @@ fuzz: build/.dev ## mutated films against the container: make fuzz INPUTS=200000
 fuzzdicom: build/.dev ## mutated DICOM files: make fuzzdicom INPUTS=50000
 	@$(APP) -m tests.faults.fuzz_dicom --inputs $(INPUTS)
 
-pictures: build/.dev build/.emulator build/.sam ## take the pictures of docs/worklist.md
+pictures: build/.dev build/.emulator build/.sam ## take the pictures of README.md and docs/worklist.md
 	@$(APP) -m tests.e2e.pictures
+
+reference: build/.dev ## write docs/reference/ from the parser, the templates and the types
+	@$(APP) -m tests.docs.reference
 
 prepare: build/.dev ## check, split and draw films: make prepare DATA=folder OUT=folder
 	@$(if $(and $(DATA),$(OUT)),,echo "Say which: make prepare DATA=folder OUT=folder"; exit 2;) $(CXR) prepare --data $(DATA) --out $(OUT) --keep-out samples
@@ -72,6 +75,8 @@ lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	$(APP) -m tests.docs.check
+	$(APP) -m tests.docs.reference --check
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env worklist
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env results
