@@ -20,6 +20,7 @@ OLDER_CHILD_NOTE = (
     "The child is older than those of one to five years that the network has learned from."
 )
 
+REFUSED = "refused"  # the `rendering` of a film that no network was asked about
 _LONGEST = 160  # of `rendering`, all steps named; the other texts have at most 64 characters
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _IN_A_YEAR = {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}

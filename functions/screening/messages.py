@@ -58,9 +58,14 @@ def alert_message(record: Record) -> Message:
     words = f"{words}: {printable(record.key)}"
     return Message(
         subject=subject,
-        texts={"default": json.dumps(_facts(record)), "email": words, "sms": words},
+        texts={"default": alert_body(record), "email": words, "sms": words},
         attributes=attributes,
     )
+
+
+def alert_body(record: Record) -> str:
+    """Return the record as an alert tells of it, as JSON."""
+    return json.dumps(_facts(record))
 
 
 def odds(judged: _Judged) -> str:

@@ -15,8 +15,10 @@ from PIL import Image
 
 from cxr_alert.local import demo, mail, stack
 from cxr_alert.local.processes import ROOT
+from imaging.readers import read_grey
+from testbed.dicom_films import dicom
 from testbed.worklist_api import log_in as api_log_in
-from tests.e2e.application import Application
+from tests.e2e.application import POSITIVE, Application
 from tests.e2e.test_worklist_api import hide, listed, review
 from tests.e2e.worklist_browser import DESK, PHONE, TABLET, browser, log_in
 
@@ -58,13 +60,18 @@ def _fill(application: Application) -> None:
     films = []
     for film, label in demo.films(ROOT / "samples")[:DROPPED]:
         films.append((listed(application, lee, film.name, film.read_bytes()), label))
-    for name, _ in [each for each in films if each[1] == "NORMAL"][:DRAWN]:
-        hide(application, name)
-        review(roe, name, "NORMAL")
+    for label, drawn in (("NORMAL", DRAWN), ("PNEUMONIA", 1)):
+        for name, _ in [each for each in films if each[1] == label][:drawn]:
+            hide(application, name)
+            review(roe, name, label)
     for name, label in films[-4:]:
         review(lee, name, label)
         review(roe, name, label)
     listed(application, lee, "letter.txt", b"Dear radiologist")
+    grey = read_grey(POSITIVE)
+    for view in ("PA", "LL"):
+        tags = {"ViewPosition": view, "AccessionNumber": "4711-0815", "PatientAge": "009Y"}
+        listed(application, lee, f"ward 3/{view.lower()}.dcm", dicom(grey, tags=tags))
 
 
 def _alert(page: "Page", application: Application) -> None:
@@ -88,7 +95,7 @@ def _list(page: "Page") -> None:
 
 def _film(page: "Page") -> None:
     page.set_viewport_size(DESK)
-    page.get_by_role("link", name="person").first.click()
+    page.get_by_role("link", name="ward 3/pa.dcm").click()
     _wait_for_film(page)
     _take(page, "worklist-film")
     page.locator("#look").select_option("dark")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 22, 10, 15, 31, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
 CUTOFF = Decimal("0.1")
-PARAMETER = "/cxr-alert/local-precision"
+PARAMETER = "/cxr-alert/worklist-precision"
 _to_dynamodb = TypeSerializer().serialize
 
 
@@ -71,9 +71,9 @@ def change(number: int, image: Record | dict[str, Any] | None, event: str) -> di
 
 
 def publish(sqs: "SQSClient", queue: str, *changes: dict[str, Any]) -> Any:
-    return make_handler(Config(queue, PARAMETER), PublishClients(sqs, boto3.client("ssm")))(
-        {"Records": list(changes)}, None
-    )
+    return make_handler(
+        Config(queue, "/cxr-alert/worklist"), PublishClients(sqs, boto3.client("ssm"))
+    )({"Records": list(changes)}, None)
 
 
 def bodies(sqs: "SQSClient", queue: str) -> list[str]:
