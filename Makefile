@@ -8,7 +8,7 @@ CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help lock-function demo up down check test pictures reference faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint format lock clean
+.PHONY: help lock-function demo up down check test pictures reference faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint sbom format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -84,6 +84,15 @@ lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	.venv/bin/cfn-lint serving/endpoint.yaml
 	.venv-checkov/bin/checkov --file template.yaml functions/worklist/template.yaml functions/publish/template.yaml functions/drift/template.yaml serving/endpoint.yaml serving/Dockerfile delivery/Dockerfile --skip-download --compact --quiet
 
+# The serial numbers and times are left out, so that the same lock makes the same file.
+LOCKS = $(wildcard requirements/*.lock) functions/requirements.txt functions/render/requirements.txt
+sbom: build/.sbom ## write a bill of materials (CycloneDX) for each lock file into build/sbom
+	@for lock in $(LOCKS); do \
+		out=build/sbom/$$(echo $${lock%.*} | tr / -).cdx.json; mkdir -p build/sbom; \
+		.venv-sbom/bin/python -W ignore::UserWarning -m cyclonedx_py requirements $$lock --pyproject pyproject.toml --output-reproducible -o $$out \
+			&& echo $$out || exit 1; \
+	done
+
 format: build/.dev ## put the code in form
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
@@ -91,7 +100,7 @@ format: build/.dev ## put the code in form
 # uv finds no CPU build of PyTorch on its own; point UV_FIND_LINKS at one before locking. What a lock
 # pins already stays, unless UPGRADE=1 is given or the .in file no longer allows it. job.lock has no
 # hashes: the image of the job installs packages' dependencies too, one of which is kept out of it.
-HASHED = serving app dev emulator sam checkov mxnet cloud
+HASHED = serving app dev emulator sam checkov mxnet cloud sbom
 lock: $(HASHED:%=lock-%) lock-function ## pin what the .in files ask for (needs uv); UPGRADE=1: the newest
 	uv pip compile -q $(LOCK) --generate-hashes --no-emit-package torch -c requirements/dev.lock requirements/training.in -o requirements/training.lock
 	uv pip compile -q $(LOCK) -c requirements/dev.lock -c requirements/training.lock requirements/job.in -o requirements/job.lock
@@ -135,4 +144,4 @@ build/.%: requirements/%.lock
 	@mkdir -p build && touch $@
 
 clean: ## remove everything that the other commands made
-	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov .venv-cloud .venv-mxnet
+	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov .venv-cloud .venv-mxnet .venv-sbom
