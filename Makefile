@@ -27,6 +27,8 @@ check: build/.dev ## within a minute: form, style, types, imports and the quick 
 	.venv/bin/ruff check --quiet .
 	.venv/bin/mypy
 	.venv/bin/lint-imports > /dev/null
+	$(APP) -m tests.docs.check
+	$(APP) -m tests.docs.reference --check
 	$(APP) -m pytest -q -n 2 tests/unit -m "not slow and not thorough"
 
 test: build/.dev build/.emulator build/.sam build/.cloud lint ## style, types and every test

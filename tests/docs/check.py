@@ -20,6 +20,7 @@ HISTORY = Path("CHANGELOG.md")
 _COMMAND = re.compile(r"(?:^\s*|/|[|;&$(]\s*)cxr-alert +([a-z][a-z-]*)(?![\w.=])([^|;&#>)]*)")
 _OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]*")
 _TARGET = re.compile(r"(?:^|[|;&]\s*)make +([a-z]+)(?![\w/.-])")
+_MODULE = re.compile(r"\bpython[\d.]* -m +([a-z_]+(?:\.[a-z_]+)*)")
 # Parameters of a template are apart by spaces; what is apart by commas is an option's of AWS.
 _SETTING = re.compile(r"(?<![\w,=?-])((?:[A-Z][a-z]+){2,})=(?![^\s,]*,[A-Z]\w+=)")
 _NAME = re.compile(r"(?:[A-Z][a-z]+){2,}")
@@ -155,6 +156,11 @@ def unknown_commands(code: Code, repository: Repository) -> Mistakes:
     for target in _TARGET.findall(code.text):
         if target not in repository.targets:
             yield code.line, f"the Makefile has no target {target}"
+    for module in _MODULE.findall(code.text):
+        path = module.replace(".", "/")
+        ours = path.partition("/")[0] in repository.folders
+        if ours and not {f"{path}.py", f"{path}/__main__.py"} & repository.files:
+            yield code.line, f"there is no module {module} to run"
 
 
 def unknown_parameters(code: Code, repository: Repository) -> Mistakes:

@@ -304,7 +304,9 @@ class Cloud:
             "Messages"
         ):
             for message in found:
-                envelopes.append(json.loads(message["Body"]))
-                valid("alert", json.loads(envelopes[-1]["Message"]))
+                envelope = json.loads(message["Body"])
+                if "finding" in envelope.get("MessageAttributes", {}):  # else for who operates it
+                    valid("alert", json.loads(envelope["Message"]))
+                envelopes.append(envelope)
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return envelopes

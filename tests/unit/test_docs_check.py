@@ -6,6 +6,7 @@ import pytest
 
 from tests.docs.check import Repository, check
 from tests.docs.pages import Page, anchor_of
+from tests.unit.templates import ROOT
 
 REPOSITORY = Repository(
     files=frozenset({"README.md", "docs/a.md", "docs/figures/b.png", "functions/classify/app.py"}),
@@ -37,6 +38,7 @@ def found(text: str, path: str = "docs/a.md") -> list[str]:
         ("`cxr-alert status --jsn`", "cxr-alert status has no option --jsn"),
         ("```sh\ncxr-alert status \\\n  --gone x\n```", "cxr-alert status has no option --gone"),
         ("`make tea`", "the Makefile has no target tea"),
+        ("`python -m functions.classify.gone`", "there is no module functions.classify.gone"),
         ("`sam deploy` with `FilmsPerBatch=3`", "no template has the parameter FilmsPerBatch"),
         ("the parameter `FilmsPerBatch`", "no template has the parameter FilmsPerBatch"),
         (
@@ -60,6 +62,7 @@ def test_each_kind_of_mistake_is_found_and_named(text: str, sentence: str) -> No
         "`cxr-alert status --json --stack x | jq --arg y` and the stack `cxr-alert`",
         "`aws ecr create-repository --repository-name cxr-alert --gone`",
         "`make demo`, `make build/.dev`",
+        "`.venv/bin/python -m functions.classify.app`, `python3 -m http.server`",
         "`FilmsInBatch=3` and the parameter `FilmsInBatch`",
         "`aws s3api put --configuration BlockPublicAcls=true,IgnorePublicAcls=true`",
     ],
@@ -79,3 +82,9 @@ def test_the_changelog_may_name_what_is_gone() -> None:
 
 def test_anchors_are_named_as_github_names_them() -> None:
     assert anchor_of("What it costs, a month (in $)") == "what-it-costs-a-month-in-"
+
+
+def test_the_readme_is_read_in_a_minute_and_its_pictures_are_small() -> None:
+    assert len((ROOT / "README.md").read_text().split()) < 1_200
+    pictures = {path.name: path.stat().st_size for path in (ROOT / "docs" / "figures").iterdir()}
+    assert {name: size for name, size in pictures.items() if size > 200_000} == {}
