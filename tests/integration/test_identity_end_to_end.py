@@ -303,6 +303,7 @@ def _deploy(site: Site) -> None:
         "RenditionsBucketName": site.cloud.renditions_bucket,
         "ScreeningsTableName": site.cloud.table,
         "UploadsQueueUrl": site.cloud.queue,
+        "UploadsBackfillQueueUrl": site.cloud.queue,
         "LogGroupName": "functions",
     }
     tables = {"WorklistTableName": site.entries.table, "ReviewsTableName": site.reviews.table}
