@@ -40,6 +40,12 @@ def test_every_command_option_and_parameter_is_there() -> None:
         assert re.findall(r"^\| `(\w+)`", section, re.MULTILINE) == list(read(path).parameters)
 
 
+def test_every_argument_has_a_meaning() -> None:
+    rows = re.findall(r"^\| (`.*`) \| (.*) \|$", reference.pages()["commands.md"], re.MULTILINE)
+    assert rows
+    assert [argument for argument, meaning in rows if re.match(r"$|\(default", meaning)] == []
+
+
 def test_every_metric_in_the_code_has_a_meaning_and_no_other_has() -> None:
     assert set(reference.METRICS) == reference.metrics_written()
 
