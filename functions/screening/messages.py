@@ -15,7 +15,7 @@ from screening.refusals import Code
 from screening.upload import is_backfill_key
 
 # How the alert itself fares, and what was thought before, is nothing to tell.
-_OURS = {"alert", "alerted", "claimed_by", "claimed_until", "digest", "earlier", "expires"}
+WITHHELD = {"alert", "alerted", "claimed_by", "claimed_until", "digest", "earlier", "expires"}
 
 NOT_A_DIAGNOSIS = (
     "A computer screened these X-rays. This is not a diagnosis: a doctor has to look at them."
@@ -92,5 +92,5 @@ def _facts(record: Record) -> dict[str, Any]:
     return told | {
         name: float(value) if isinstance(value, Decimal) else value
         for name, value in flat(record).items()
-        if name not in _OURS and name not in told
+        if name not in WITHHELD and name not in told
     }
