@@ -1,4 +1,4 @@
-"""How fast the worklist answers with many films: `python -m benchmarks.worklist --films 100000`.
+"""The speed of the worklist with many films: `python -m benchmarks.worklist --films 100000`.
 
 With `--page`, a real browser measures what a reader does, from the key to what the screen shows.
 
@@ -38,7 +38,7 @@ from worklist.rules.review import Reading
 from worklist.tables.worklist_table import item
 
 CUTOFF = Decimal("0.1")
-REVIEWED = 0.98  # the share of what was asked that is done: the last few days' is open
+REVIEWED = 0.98  # share of reviewed films among the requested ones; those of the last days are open
 BATCH, AT_ONCE, ASKED = 25, 4, 21
 READ = 5  # times that a reader does each thing
 
@@ -46,7 +46,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def films(count: int) -> Iterator[Entry]:
-    """Entries of a clinic that drops a film every ten minutes; most positives are reviewed."""
+    """Return entries of a clinic with a film every ten minutes; most positives are reviewed."""
     random = Random(1)  # noqa: S311 - the same list each time
     began = datetime.now(UTC) - timedelta(minutes=10 * count)
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Why a file can't be read as a film."""
+"""Reasons why a file can't be read as a film."""
 
 from screening.facts import Facts
 from screening.refusals import Code
@@ -17,12 +17,12 @@ class NotReadable(Exception):
 
 
 class UnsupportedFormat(NotReadable):
-    """A file of another format than those that are read."""
+    """The file has a format that is not read."""
 
     code = Code.FORMAT
 
 
 class TooLarge(NotReadable):
-    """More pixels, or more work, than an X-ray has."""
+    """The image has more pixels, or takes more work, than an X-ray."""
 
     code = Code.TOO_LARGE

@@ -1,4 +1,4 @@
-"""What rendering a film gives; apart from what renders, so that the type alone imports no codec."""
+"""The result of rendering a film; a module of its own, so that the type imports no codec."""
 
 from dataclasses import dataclass
 

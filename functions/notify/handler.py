@@ -1,9 +1,9 @@
-"""The handler: alerts of single films in, the failed ones out; digests go to people in between.
+"""The handler of `notify`: takes alerts of films, sends digests, returns the failed messages.
 
-How the bound of two messages a second is held, whatever comes: the queue starts at most two of
-these at a time (`MaximumConcurrency` in template.yaml), and each holds its place for
-`digest_seconds`, one at least, after every message that it sends. A message is sent by one call
-that is never repeated by the SDK. While a place is held, what arrives gathers for the next digest.
+People get at most two messages per second in any case: the queue starts at most two invocations at
+a time (`MaximumConcurrency` in template.yaml), and each waits for `digest_seconds`, at least one
+second, after every message that it sends. Each message is sent by one call that the SDK never
+repeats. Alerts that arrive during the wait are collected for the next digest.
 """
 
 import time
@@ -45,7 +45,7 @@ class Config:
 
 
 def make_handler(config: Config, clients: NotifyClients) -> Handler:
-    """Return the function that Lambda calls with each batch of messages."""
+    """Return the Lambda handler for batches of messages."""
     topic = Topic(clients.sns, config.notifications_topic_arn)
     consumer = Consumer(
         queues=[Queue(clients.make_sqs, config.people_queue_url)],

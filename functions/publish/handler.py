@@ -1,8 +1,8 @@
-"""The handler that follows the screening records: each new judgement is a message for `send`.
+"""The handler of `publish`: puts each new judgement on the results queue, for `send`.
 
-The table's stream calls it, in the order of the changes of each record. A change that fails is
-tried again with all behind it, so a message may be sent twice: what is built of it is the same. A
-change that can never be published is tried some times; then the stream sets its place aside.
+The table's stream calls it, in the order of the changes of each record. A failed change is retried
+together with those after it, so a message may be sent twice; both lead to the same result. A change
+that always fails is retried some times; then the stream sets its position aside.
 """
 
 from dataclasses import dataclass, replace
@@ -35,12 +35,12 @@ class Config:
 
 
 def make_handler(config: Config, clients: PublishClients) -> Handler:
-    """Return the function that the stream calls with the changes of records."""
+    """Return the Lambda handler for the changes of records in the stream."""
     queue = Queue(lambda: clients.sqs, config.results_queue_url)
     worklist = WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters)
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
-        """Return the first change that failed; the stream goes on from there."""
+        """Return the first change that failed; the stream resumes there."""
         return follow_changes(
             event,
             lambda change: _publish(queue, worklist, change),
@@ -53,11 +53,11 @@ def make_handler(config: Config, clients: PublishClients) -> Handler:
 
 def _publish(queue: Queue, worklist: WorklistParameters, change: dict[str, Any]) -> None:
     image = change["dynamodb"].get("NewImage")
-    if image is None:  # the record ended
+    if image is None:  # the record was removed
         return
     record = record_from(plain(image))
-    # The stream has no image from before a change. Of a record with one judgement, that was told
-    # of when it was new: what changed is its alert.
+    # The stream has no image from before a change. If a record with one judgement changes, only its
+    # alert has changed: the judgement was published when it was new.
     if change["eventName"] == "MODIFY" and not record.earlier:
         return
     told = judgement_to_tell(record)

@@ -1,4 +1,4 @@
-"""What people are told: alerts of single films in, digests out. Pure.
+"""Digests for people, made of alerts of single films. Pure.
 
 SNS suspends an address that gets more than about ten mails a second. So people never get the
 messages for programs: what has gathered becomes one message for the positives, one for the films to
@@ -65,9 +65,7 @@ def read_alert(body: str) -> Alert:
         if finding is Finding.PNEUMONIA:
             known["probability"] = Decimal(facts["probability"])
     except (ArithmeticError, KeyError, TypeError, ValueError):
-        raise MalformedMessage(
-            "The alert's finding or numbers are not what they should be."
-        ) from None
+        raise MalformedMessage("The alert has a wrong finding, or a number out of range.") from None
     return Alert(**known | {"finding": finding, "cutoff": cutoff})
 
 
@@ -90,7 +88,7 @@ def kind(alert: Alert) -> str:
 
 
 def digests(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
-    """Sort what has gathered into digests: positives first, the most probable of them first.
+    """Sort alerts into digests: positives, most probable first, and rejects.
 
     Films to be read without their score, and rejects, are apart from the positives. A film that
     came twice is told of once.
@@ -147,7 +145,7 @@ def digest_message(
         listing = "positives"
     else:
         subject = f"Not screened: {films}"
-        summary = f"{films} could not be screened; somebody has to look at what was dropped."
+        summary = f"{films} could not be screened; somebody has to look at them."
         listing = "rejects"
     lines = [summary, ""]
     for alert in digest[:LISTED]:

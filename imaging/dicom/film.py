@@ -1,4 +1,4 @@
-"""From the bytes of a DICOM file to its film and facts."""
+"""Turn the bytes of a DICOM file into a film and its facts."""
 
 from dataclasses import dataclass
 
@@ -103,9 +103,9 @@ def _toned(header: Header) -> tuple[Grey, tuple[str, ...], Deep]:
 
 
 def _with_square_pixels(grey: Grey, ratio: float) -> Grey:
-    """Stretch a film whose pixels are `ratio` times as high as wide."""
+    """Stretch a film with pixels that are `ratio` times as high as wide."""
     height, width = grey.shape
-    # The longer way, so that no detail is lost.
+    # Along the longer side, so that no detail is lost.
     size = (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)
     check_size(*size)
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))

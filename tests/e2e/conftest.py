@@ -69,6 +69,6 @@ def page(chromium: "Browser") -> "Iterator[Page]":
 
 
 def _be_a_user(patch: pytest.MonkeyPatch) -> None:
-    """Have an AWS account of one's own set up, which the stack must leave alone."""
+    """Configure an AWS account of the user's, which the stack must not use."""
     for name, value in USERS_OWN.items():
         patch.setenv(name, value)

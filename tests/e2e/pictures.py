@@ -37,7 +37,7 @@ MAIL = "<pre style='font: 15px/1.45 monospace; padding: 12px; white-space: pre-w
 
 
 def main() -> int:
-    """Start the application, drop samples, have them partly reviewed, and take the pictures."""
+    """Start the application, upload samples, review some of them, and take the pictures."""
     with tempfile.TemporaryDirectory() as folder:
         parameters = {"NotificationEmail": mail.ADDRESS, "DigestSeconds": "1"}
         settings = stack.Settings(

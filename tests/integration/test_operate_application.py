@@ -1,4 +1,4 @@
-"""Finding the application's stacks, as AWS lets an operator see them."""
+"""Finding the application's stacks with an operator's permissions."""
 
 import threading
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ DENIED = (
 
 
 class CloudFormation(BaseHTTPRequestHandler):
-    """It lets see one stack. IAM asks for rights before anybody looks whether a stack exists."""
+    """It allows one stack; IAM checks permissions before the stack's existence is known."""
 
     def do_POST(self) -> None:
         asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())

@@ -1,4 +1,4 @@
-"""`cxr-alert drift`: what it shows and says against moto."""
+"""`cxr-alert drift`: its output against moto."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What people are told of: alerts in, as their queue hands them over, digests out, counted."""
+"""Messages for people: from alerts in their queue to digests, and their number."""
 
 import json
 import threading
@@ -43,7 +43,7 @@ def body(key: str, probability: str | None = "0.93") -> str:
 
 @dataclass
 class Topic:
-    """Takes what is published, and notes when; fails while it is told to."""
+    """Records published messages with their times; fails on request."""
 
     sent: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     broken: bool = False
@@ -175,7 +175,7 @@ def test_what_is_no_alert_is_set_aside(notify: Handler, topic: Topic, cloud: Clo
 def test_never_more_than_two_messages_a_second_however_many_come(
     notify: Handler, topic: Topic, batch: int
 ) -> None:
-    """As SQS calls it: batch after batch, two at a time."""
+    """Invoke it like SQS: batch after batch, two at a time."""
     batches = [
         [message(body(f"{number}-{film}.jpeg")) for film in range(batch)] for number in range(7)
     ]

@@ -1,4 +1,4 @@
-"""Every judgement is told to the results queue: negatives, rejects and rescreenings too."""
+"""Every judgement is sent to the results queue: negatives, rejects and rescreenings too."""
 
 import json
 from collections.abc import Iterator

@@ -93,7 +93,7 @@ def rejected(key: str = "b.pdf") -> Record:
 
 
 def alert_of(record: Record) -> Alert:
-    """What people's queue makes of the message about a record."""
+    """Return what the people queue makes of the message about a record."""
     return read_alert(alert_message(record).texts["default"])
 
 
@@ -193,7 +193,7 @@ def test_a_message_that_tells_nonsense_of_a_rendition_is_malformed(rendered: Any
 
 
 def test_a_view_or_body_part_that_is_no_term_of_the_standard_is_in_no_message() -> None:
-    """People and machines write names there, and dates."""
+    """People and machines write names and dates there."""
     told = replace(FACTS, view="AP", body_part="CHEST")
     wrong = replace(FACTS, view="Mustermann", body_part="MUSTERMANN 01.01.1970")
     for facts, kept in ((told, told), (wrong, FACTS)):
@@ -365,7 +365,7 @@ def test_whatever_an_event_holds_it_is_an_upload_or_malformed(part: str, value: 
 
 
 def test_no_hash_of_a_key_alone_is_in_the_log() -> None:
-    """A name and a date of birth are guessed in a second; a version, drawn by S3, is not."""
+    """A name and a birth date can be guessed in a second; a version, drawn by S3, can't."""
     again = replace(UPLOAD, version="v2")
     assert UPLOAD.log_id == film_name("ward-7/a.jpeg", "v1")
     assert again.log_id != UPLOAD.log_id
