@@ -21,7 +21,7 @@ FILMS_A_MONTH = (100, 10_000, 1_000_000)
 MONTHS_BEFORE = {"first month": 0, "after a year": 12}
 
 # Numbers of the templates; a test counts them there.
-ALARM_METRICS = 72  # in the alarms of application, worklist and results' stack
+ALARM_METRICS = 73  # in the alarms of application, worklist and results' stack
 POLLED_QUEUES = 5
 HOURLY_METRICS = 5  # of `watch` and `reconcile`
 FILM_METRICS = 9  # written in the hours in which films come

@@ -106,7 +106,9 @@ def simulate(films: int) -> Found:
     fails.update({each.film: 2 for each in entries[7::FAILS_TWICE]})
     table, mails = Table({each.film: item(each) for each in entries}, fails=dict(fails)), Mails()
     client: Any = table
-    clients = WorklistClients(dynamodb=client, s3=client, sns=mails, ssm=None)  # type: ignore[arg-type]
+    told_by: Any = mails
+    nobody: Any = None
+    clients = WorklistClients(client, client, told_by, ssm=nobody, make_sqs=nobody)
     config = remind.Config("worklist", "https://worklist.example.org", "topic", 4)
     run: Any = remind.make_handler(config, clients)
     before = remind.logger.log_level

@@ -77,7 +77,7 @@ def add_cutoff(command: argparse.ArgumentParser) -> None:
         type=share,
         default=float(DEFAULT_CUTOFF),
         metavar="SHARE",
-        help="(default: %(default)s)",
+        help="probability from which a film is positive (default: %(default)s)",
     )
 
 

@@ -1,12 +1,19 @@
 """Reasons why a file can't be read as a film."""
 
+from screening.facts import Facts
 from screening.refusals import Code
 
 
 class NotReadable(Exception):
-    """The bytes are not a film; the message tells the sender what is wrong and what to do."""
+    """Bytes that are no film; the message tells whoever sent them what is wrong and what to do.
+
+    Of a DICOM file whose header could be read, `facts` say what it is, and `picture`, a PNG, shows
+    to readers what a network should not be asked about.
+    """
 
     code: str = Code.UNREADABLE
+    facts: Facts | None = None
+    picture: bytes | None = None
 
 
 class UnsupportedFormat(NotReadable):

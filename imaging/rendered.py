@@ -9,3 +9,4 @@ from screening.facts import Facts
 class Rendition:
     png: bytes
     facts: Facts | None  # of a DICOM file
+    picture: bytes | None = None  # of a DICOM file: in its full depth, for readers

@@ -21,8 +21,8 @@ _COMPRESSION = 1  # a tenth larger than the default, and three times as fast
 def render(data: bytes) -> Rendition:
     """Return the rendition of a film in any readable format; raise NotReadable."""
     if format_of(data) is Format.DICOM:
-        film = read_film(data)
-        return Rendition(_png(film.grey), film.facts)
+        film = read_film(data, pictured=True)
+        return Rendition(_png(film.grey), film.facts, film.picture)
     return Rendition(_png(read_grey(data, SHORT_SIDE)), None)
 
 

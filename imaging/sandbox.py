@@ -10,9 +10,10 @@ no process. The processes are connected by pipes only: Lambda has no /dev/shm fo
 queues.
 
 Run as a program, this module is the supervisor. Each message on the pipes is its length in eight
-bytes and that many bytes. The input is a film; the output is a JSON line about it, followed by the
-PNG. A film to be split is preceded by a JSON line, and the answer's JSON line is followed by the
-two files.
+bytes and that many bytes: in, a film; out, a JSON line about it, and after that the rendition and
+the picture for readers, either of which may be missing.
+
+A film to be taken apart comes after a JSON line, and its answer's line before the two files.
 
 System calls are not filtered: libseccomp and its bindings are LGPL, Lambda's kernel has no
 Landlock, and a filter of our own could be wrong.
@@ -38,7 +39,7 @@ from typing import IO
 
 from imaging.refusals import NotReadable
 from imaging.rendered import Rendition
-from screening.facts import facts_from, plain
+from screening.facts import Facts, facts_from, plain
 from screening.refusals import Code
 
 MEMORY_BYTES = 768 * 1024 * 1024  # beyond the supervisor's own: three times what 40 megapixels take
@@ -58,11 +59,11 @@ class Task(StrEnum):
 
 
 class RefusedInSandbox(NotReadable):
-    """The worker's refusal of the film: a code and a sentence."""
+    """What the worker answered about the film: a code, a sentence, and what can be shown of it."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, facts: Facts | None, picture: bytes | None) -> None:
         super().__init__(reason)
-        self.code = code
+        self.code, self.facts, self.picture = code, facts, picture
 
 
 class NotTakenApart(NotReadable):
@@ -166,13 +167,16 @@ def _environment() -> dict[str, str]:
 
 
 def _understood(answer: bytes) -> Rendition:
-    line, _, png = answer.partition(b"\n")
+    line, _, pictures = answer.partition(b"\n")
     said = json.loads(line)
     if "failure" in said:
         raise SandboxBroke(f"The decoder failed: {said['failure']}.")
+    facts = facts_from(said["facts"]) if said["facts"] else None
+    size = said["rendition"]
+    png, picture = pictures[:size], pictures[size:] or None
     if "reason" in said:
-        raise RefusedInSandbox(said["code"], said["reason"])
-    return Rendition(png, facts_from(said["facts"]) if said["facts"] else None)
+        raise RefusedInSandbox(said["code"], said["reason"], facts, picture)
+    return Rendition(png, facts, picture)
 
 
 def _understood_apart(answer: bytes) -> Apart:
@@ -219,7 +223,7 @@ def _answer_to(data: bytes) -> bytes:
     try:
         rendition = render(data)
     except NotReadable as refusal:
-        return _refusal(refusal.code, str(refusal))
+        return _refusal(refusal.code, str(refusal), refusal.facts, refusal.picture)
     except MemoryError:
         return _too_large()
     except OSError as error:
@@ -227,8 +231,7 @@ def _answer_to(data: bytes) -> bytes:
             raise
         # A library tried to open a file, to import a part of itself: not the film's fault.
         return json.dumps({"failure": "it may open no file"}).encode() + b"\n"
-    facts = plain(rendition.facts) if rendition.facts else None
-    return json.dumps({"facts": facts}).encode() + b"\n" + rendition.png
+    return _answer({}, rendition.facts, rendition.png, rendition.picture)
 
 
 def _apart(data: bytes) -> bytes:
@@ -253,8 +256,15 @@ def _too_large() -> bytes:
     )
 
 
-def _refusal(code: str, reason: str) -> bytes:
-    return json.dumps({"code": code, "reason": reason}).encode() + b"\n"
+def _refusal(
+    code: str, reason: str, facts: Facts | None = None, picture: bytes | None = None
+) -> bytes:
+    return _answer({"code": code, "reason": reason}, facts, b"", picture)
+
+
+def _answer(said: dict[str, str], facts: Facts | None, png: bytes, picture: bytes | None) -> bytes:
+    line = {**said, "facts": plain(facts) if facts else None, "rendition": len(png)}
+    return json.dumps(line).encode() + b"\n" + png + (picture or b"")
 
 
 def _supervised(data: bytes, limits: Limits, answer_to: Callable[[bytes], bytes]) -> bytes:

@@ -31,7 +31,7 @@ def add_to(commands: Commands) -> None:
         "--recipe",
         type=Path,
         metavar="FILE",
-        help="(default: model/recipe.json; with --from-scratch, a longer one)",
+        help="training recipe (default: model/recipe.json; with --from-scratch, a longer one)",
     )
     start = command.add_mutually_exclusive_group()
     start.add_argument(
@@ -50,7 +50,10 @@ def add_to(commands: Commands) -> None:
     )
     add_patients(command)
     command.add_argument(
-        "--on", choices=["here", "sagemaker"], default="here", help="(default: %(default)s)"
+        "--on",
+        choices=["here", "sagemaker"],
+        default="here",
+        help="where to train (default: %(default)s)",
     )
     _add_sagemaker(command.add_argument_group("with --on sagemaker"))
 
@@ -67,12 +70,14 @@ def _add_sagemaker(group: argparse._ArgumentGroup) -> None:
         "--role", metavar="ROLE", help="IAM role of the SageMaker job, by name or ARN"
     )
     group.add_argument(
-        "--output", metavar="S3URL", help="(default: s3://BUCKET/output in the bucket of --data)"
+        "--output",
+        metavar="S3URL",
+        help="folder for the network (default: s3://BUCKET/output in the bucket of --data)",
     )
     group.add_argument(
         "--instance-type",
         metavar="TYPE",
-        help="(default: ml.g4dn.xlarge for resnet, ml.p2.xlarge for builtin)",
+        help="instance to train on (default: ml.g4dn.xlarge for resnet, ml.p2.xlarge for builtin)",
     )
     group.add_argument(
         "--max-seconds",

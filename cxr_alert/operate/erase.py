@@ -238,6 +238,7 @@ def elsewhere(application: Application, *, on_site: bool) -> list[tuple[str, str
         ("mails, text messages", "as their readers keep them; key, time, probability"),
         ("alerts' subscribers", "as they keep them; key, time, probability"),
         ("results", "as PACS, FHIR server and engine keep them"),
+        ("drift, if deployed", "until 30 newer films came; backups 35 days; the key"),
         ("exports", "as you keep them: `export`, networks trained on them"),
     ]
     if "ReviewsTableName" in application.outputs:

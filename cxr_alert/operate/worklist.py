@@ -28,7 +28,7 @@ from worklist.rules.entry import Entry
 from worklist.rules.overdue import overdue_since
 from worklist.rules.performance import Case
 from worklist.rules.performance_tables import Table, tables
-from worklist.rules.review import Reading
+from worklist.rules.review import Reading, majority
 from worklist.tables.reviewed import read_cases
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable, read_entry
@@ -135,7 +135,7 @@ def export(application: Application, out: Path) -> Exported:
         if entry.finding == Finding.REJECTED or Reading.SET_ASIDE in entry.readings.values():
             left_out.append((entry.key, "it was not screened, or a reader set it aside"))
             continue
-        truth = _truth(entry)
+        truth = majority(entry.readings)
         if truth is None:
             left_out.append((entry.key, "readers were unsure or disagreed"))
             continue
@@ -154,20 +154,6 @@ def export(application: Application, out: Path) -> Exported:
     writer.writerows([_cell(value) for value in row] for row in sorted(rows, key=_first))
     write_private(out / "reviews.csv", table.getvalue().encode(errors="backslashreplace"))
     return Exported(len(rows), left_out)
-
-
-def _truth(entry: Entry) -> Reading | None:
-    case = Case(
-        uploaded=entry.uploaded,
-        group=entry.group,
-        model=entry.model or "unknown",
-        positive=entry.finding == Reading.PNEUMONIA,
-        probability=float(entry.probability or 0),
-        cutoff=float(entry.cutoff),
-        chance=None,
-        readings=entry.readings,
-    )
-    return case.truth
 
 
 def _first(row: tuple[Any, ...]) -> str:

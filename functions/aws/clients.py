@@ -99,6 +99,7 @@ class WorklistClients:
     s3: "S3Client"
     sns: "SNSClient"
     ssm: Any
+    make_sqs: Callable[[], "SQSClient"]
 
 
 # botocore builds its own user agent twice for every call: a tenth of the CPU time of a film.
@@ -198,6 +199,7 @@ def make_worklist_clients() -> WorklistClients:
         s3=_client("s3", **waited_for),
         sns=_client("sns"),
         ssm=_client("ssm"),
+        make_sqs=lambda: _client("sqs"),
     )
 
 

@@ -12,7 +12,7 @@ from aws.errors import AWS_ERRORS, name_of
 from aws.unreadable import reason_in
 from screening.clock import stamp
 from screening.refusals import Code, Rejected, TryAgain
-from screening.rendition import Rendered, is_whole, rendition_key
+from screening.rendition import Rendered, is_whole, picture_key, rendition_key
 from screening.upload import Upload
 
 if TYPE_CHECKING:
@@ -137,10 +137,17 @@ class Films:
         return png if is_whole(png) else None
 
     def put_rendition(self, upload: Upload, png: bytes) -> None:
+        self._put(rendition_key(upload.key, upload.version), png)
+
+    def put_picture(self, upload: Upload, png: bytes) -> None:
+        """Keep the picture for readers beside the rendition."""
+        self._put(picture_key(upload.key, upload.version), png)
+
+    def _put(self, key: str, png: bytes) -> None:
         try:
             self.client.put_object(
                 Bucket=self.renditions_bucket,
-                Key=rendition_key(upload.key, upload.version),
+                Key=key,
                 Body=png,
                 ContentType="image/png",
             )

@@ -12,9 +12,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 from aws.clients import PublishClients
-from aws.local_precision import LocalPrecisions
 from aws.queue import Queue
 from aws.stream import Failures, Handler, follow_changes, plain
+from aws.worklist import WorklistParameters
 from screening.config import PARAMETER, URL, Variable
 from screening.judgement import Finding
 from screening.record import record_from
@@ -29,21 +29,21 @@ logger = Logger(service="publish")
 @dataclass(frozen=True)
 class Config:
     results_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
-    local_precision_parameter: Annotated[str, Variable(PARAMETER, "the name of a parameter in SSM")]
+    worklist_parameters: Annotated[
+        str, Variable(PARAMETER, "what the names of parameters in SSM begin with")
+    ]
 
 
 def make_handler(config: Config, clients: PublishClients) -> Handler:
     """Return the Lambda handler for the changes of records in the stream."""
     queue = Queue(lambda: clients.sqs, config.results_queue_url)
-    precisions = LocalPrecisions(
-        SSMProvider(boto3_client=clients.ssm), config.local_precision_parameter
-    )
+    worklist = WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters)
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
         """Return the first change that failed; the stream resumes there."""
         return follow_changes(
             event,
-            lambda change: _publish(queue, precisions, change),
+            lambda change: _publish(queue, worklist, change),
             logger,
             "A judgement was not published",
         )
@@ -51,7 +51,7 @@ def make_handler(config: Config, clients: PublishClients) -> Handler:
     return handler
 
 
-def _publish(queue: Queue, precisions: LocalPrecisions, change: dict[str, Any]) -> None:
+def _publish(queue: Queue, worklist: WorklistParameters, change: dict[str, Any]) -> None:
     image = change["dynamodb"].get("NewImage")
     if image is None:  # the record was removed
         return
@@ -64,5 +64,5 @@ def _publish(queue: Queue, precisions: LocalPrecisions, change: dict[str, Any]) 
     if told is None:
         return
     if record.judgement.finding is Finding.PNEUMONIA:
-        told = replace(told, precision=precisions.of(record.judgement.model))
+        told = replace(told, precision=worklist.precision(record.judgement.model))
     queue.send([written(told)])

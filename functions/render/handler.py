@@ -96,9 +96,14 @@ def _render(upload: Upload, films: Films, sandbox: Sandbox) -> Upload:
     except Rejected as rejection:
         return replace(upload, rendered=NotRendered(rejection.code, str(rejection)))
     except NotReadable as refusal:
-        return replace(upload, rendered=NotRendered(refusal.code, str(refusal)))
+        if refusal.picture is not None:
+            films.put_picture(upload, refusal.picture)
+        refused = NotRendered(refusal.code, str(refusal), refusal.facts)
+        return replace(upload, rendered=refused)
     except SandboxBroke as broken:
         raise TryAgain(str(broken)) from None
+    if rendition.picture is not None:
+        films.put_picture(upload, rendition.picture)
     films.put_rendition(upload, rendition.png)
     return replace(upload, rendered=Rendered(rendition.facts))
 

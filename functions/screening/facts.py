@@ -21,10 +21,11 @@ OLDER_CHILD_NOTE = (
     "children of one to five years."
 )
 
-_LONGEST = 160  # for `rendering` with all its steps; other texts have at most 64 characters
+REFUSED = "refused"  # the `rendering` of a film that no network was asked about
+_LONGEST = 160  # of `rendering`, all steps named; the other texts have at most 64 characters
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _IN_A_YEAR = {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}
-_UNTOLD = frozenset({"study_uid", "series_uid", "instance_uid", "accession_number"})
+UNTOLD = frozenset({"study_uid", "series_uid", "instance_uid", "accession_number"})
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Facts:
 
     @property
     def told(self) -> dict[str, str]:
-        """Return the facts that an alert may contain."""
-        return {name: value for name, value in plain(self).items() if name not in _UNTOLD}
+        """The facts that an alert may hold."""
+        return {name: value for name, value in plain(self).items() if name not in UNTOLD}
 
 
 def plain(facts: Facts) -> dict[str, str]:

@@ -14,8 +14,8 @@ from screening.record import attributes as flat
 from screening.refusals import Code
 from screening.upload import is_backfill_key
 
-# Alert state and earlier judgements are not part of the message.
-_OURS = {"alert", "alerted", "claimed_by", "claimed_until", "digest", "earlier", "expires"}
+# How the alert itself fares, and what was thought before, is nothing to tell.
+WITHHELD = {"alert", "alerted", "claimed_by", "claimed_until", "digest", "earlier", "expires"}
 
 NOT_A_DIAGNOSIS = (
     "A computer screened these X-rays. This is not a diagnosis: a doctor has to look at them."
@@ -58,9 +58,14 @@ def alert_message(record: Record) -> Message:
     words = f"{words}: {printable(record.key)}"
     return Message(
         subject=subject,
-        texts={"default": json.dumps(_facts(record)), "email": words, "sms": words},
+        texts={"default": alert_body(record), "email": words, "sms": words},
         attributes=attributes,
     )
+
+
+def alert_body(record: Record) -> str:
+    """Return the record as an alert tells of it, as JSON."""
+    return json.dumps(_facts(record))
 
 
 def odds(judged: _Judged) -> str:
@@ -88,5 +93,5 @@ def _facts(record: Record) -> dict[str, Any]:
     return told | {
         name: float(value) if isinstance(value, Decimal) else value
         for name, value in flat(record).items()
-        if name not in _OURS and name not in told
+        if name not in WITHHELD and name not in told
     }

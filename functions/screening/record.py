@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any
 
 from screening.clock import stamp
-from screening.facts import Facts, facts_from, plain
+from screening.facts import REFUSED, Facts, facts_from, plain
 from screening.judgement import Finding, Judgement
 from screening.rendition import Rendered
 from screening.upload import Upload
@@ -94,8 +94,9 @@ class Record:
             size=self.size,
             uploaded=self.uploaded,
         )
-        # The original rendition is requested with the size and tag of then.
-        rendered = Rendered(self.facts, self.same_as) if self.facts else None
+        # Its rendition, where it had one, is asked for as it was then.
+        has_one = self.facts is not None and self.facts.rendering != REFUSED
+        rendered = Rendered(self.facts, self.same_as) if has_one else None
         return replace(upload, rendered=rendered, digest=self.digest)
 
 
@@ -115,7 +116,7 @@ def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
         judgement=judgement,
         alert=AlertState.PENDING if told else AlertState.NOT_NEEDED,
         claim=claim if told else None,
-        facts=upload.rendered.facts if isinstance(upload.rendered, Rendered) else None,
+        facts=upload.rendered.facts if upload.rendered else None,
         digest=upload.digest,
     )
 

@@ -42,15 +42,21 @@ class Rendered:
 
 @dataclass(frozen=True)
 class NotRendered:
-    """The film itself is at fault; final."""
+    """The film itself is at fault: final. `facts` are those of a DICOM file, where it has any."""
 
     code: str
     reason: str
+    facts: Facts | None = None
 
 
 def rendition_key(key: str, version: str) -> str:
     """Return the key of an upload's rendition, a hash: keys may contain a patient's name."""
     return hashlib.sha256(f"{key}\n{version}".encode()).hexdigest() + ".png"
+
+
+def picture_key(key: str, version: str) -> str:
+    """Name the picture of a DICOM film in its full depth, for readers; refused films have one."""
+    return rendition_key(key, version).removesuffix(".png") + "-deep.png"
 
 
 def is_whole(png: bytes) -> bool:
@@ -69,24 +75,26 @@ def is_whole(png: bytes) -> bool:
 
 
 def told(rendered: Rendered | NotRendered) -> dict[str, Any]:
-    """Return the message form."""
+    """Return it as the message tells it."""
+    facts = plain(standard(rendered.facts)) if rendered.facts else None
     if isinstance(rendered, NotRendered):
-        return {"refused": {"code": rendered.code, "reason": rendered.reason}}
-    return {"facts": plain(standard(rendered.facts)) if rendered.facts else None}
+        refused = {"code": rendered.code, "reason": rendered.reason}
+        return {"refused": refused} | ({"facts": facts} if facts else {})
+    return {"facts": facts}
 
 
 def rendered_from(message: Any) -> Rendered | NotRendered:  # noqa: ANN401
-    """Return the result from its message form.
-
-    Raise TypeError, KeyError or AttributeError if wrong.
-    """
+    """Return what `told` told; raise TypeError, KeyError or AttributeError for anything else."""
+    facts = message.get("facts")
+    known = standard(facts_from(facts)) if facts is not None else None
     if "refused" in message:
         code, reason = message["refused"]["code"], message["refused"]["reason"]
         if not isinstance(code, str) or not isinstance(reason, str):
             raise TypeError
-        return NotRendered(code, reason[:_LONGEST_REASON])
-    facts = message["facts"]
-    return Rendered(standard(facts_from(facts)) if facts is not None else None)
+        return NotRendered(code, reason[:_LONGEST_REASON], known)
+    if "facts" not in message:
+        raise KeyError("facts")
+    return Rendered(known)
 
 
 def standard(facts: Facts) -> Facts:

@@ -136,6 +136,8 @@ class Header:
     signed: bool
     overlay_bits: bool
     pixel_ratio: float | None  # the height of a pixel by its width
+    pixel_mm: tuple[float, float] | None  # its height and width
+    calibrated: bool  # whether that is in the patient, not on the detector
     padding: tuple[int, int] | None
     windows: tuple[tuple[float, float], ...]  # center and width
     function: str
@@ -240,6 +242,8 @@ def header_of(tags: Tags) -> Header:
         signed=_integer(dataset, "PixelRepresentation") == 1,
         overlay_bits=bool(_integer(dataset, _OVERLAY_BIT)),
         pixel_ratio=_pixel_ratio(dataset),
+        pixel_mm=_spacing(dataset, "PixelSpacing") or _spacing(dataset, "ImagerPixelSpacing"),
+        calibrated=_calibrated(dataset),
         padding=_padding(dataset),
         windows=tuple(
             zip(_numbers(dataset, "WindowCenter"), _numbers(dataset, "WindowWidth"), strict=False)
@@ -358,9 +362,22 @@ def _padding(dataset: Dataset) -> tuple[int, int] | None:
 
 def _pixel_ratio(dataset: Dataset) -> float | None:
     for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
-        values = _numbers(dataset, keyword)
-        if len(values) == 2 and min(values) > 0 and max(values) <= _HIGHEST_PIXEL * min(values):
-            return values[0] / values[1]
+        if sides := _spacing(dataset, keyword):
+            return sides[0] / sides[1]
+    return None
+
+
+def _calibrated(dataset: Dataset) -> bool:
+    on_detector, found = (
+        _spacing(dataset, keyword) for keyword in ("ImagerPixelSpacing", "PixelSpacing")
+    )
+    return None not in (on_detector, found) and on_detector != found
+
+
+def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    values = _numbers(dataset, keyword)
+    if len(values) == 2 and min(values) > 0 and max(values) <= _HIGHEST_PIXEL * min(values):
+        return values[0], values[1]
     return None
 
 

@@ -21,12 +21,22 @@ from imaging.tones import Floats, Histogram, between_percentiles, fits
 MOST_PADDED = 0.02  # of the central pixels: padding lies around a film
 _FEWEST_ENTRIES = 2
 _LEAST_WIDTH = 1e-6
+_BLACK, _WHITE = 0.5, 254.5
 
 
 @dataclass(frozen=True)
 class Toned:
+    """Grey levels, and what a reader's own window needs.
+
+    `values` are those of each bit pattern, not a number for padding. `black` and `white` are those
+    that the grey levels show so, as far as one line shows them.
+    """
+
     grey: Grey
-    steps: tuple[str, ...]  # the steps taken, for the record
+    steps: tuple[str, ...]  # what was done, for the record
+    values: Floats
+    black: float
+    white: float
 
 
 def to_grey(samples: Samples, header: Header, layout: Layout, seen: Histogram) -> Toned:
@@ -44,7 +54,23 @@ def to_grey(samples: Samples, header: Header, layout: Layout, seen: Histogram) -
         steps.append("INVERSE ignored")
     levels = np.rint(table).astype(np.uint8)
     levels[padding] = 0
-    return Toned(levels[samples], tuple(steps))
+    values = _modality_values(header, stored.astype(np.float64))
+    present = np.flatnonzero(unpadded.film)
+    black, white = _window(values[present], table[present])
+    values[padding] = np.nan
+    return Toned(levels[samples], tuple(steps), values, black, white)
+
+
+def _window(values: Floats, shown: Floats) -> tuple[float, float]:
+    """Return the values that are just black and just white, by a line through those between."""
+    between = (shown > _BLACK) & (shown < _WHITE)
+    if not between.any():
+        return float(values.min(initial=0)), float(values.max(initial=1))
+    dark, bright = np.argmin(np.where(between, shown, 255)), np.argmax(np.where(between, shown, 0))
+    width = float(shown[bright] - shown[dark])
+    slope = float(values[bright] - values[dark]) / width if width else 1.0
+    black = float(values[dark]) - slope * float(shown[dark])
+    return black, black + 255 * slope
 
 
 def _padding(

@@ -9,7 +9,8 @@ from cxr_alert.local import mail, watch
 from cxr_alert.local.dicom_samples import as_dicom
 from cxr_alert.local.processes import ROOT
 from cxr_alert.local.stack import Stack
-from screening.record import Record
+from screening.record import Record, attributes
+from tests.docs.valid import valid
 
 T = TypeVar("T")
 
@@ -45,7 +46,10 @@ class Application:
         return version
 
     def records(self, key: str) -> list[Record]:
-        return watch.screenings(self.stack).of_key(key)
+        records = watch.screenings(self.stack).of_key(key)
+        for record in records:
+            valid("record", attributes(record))
+        return records
 
     def record(self, key: str, alert: str | None = None) -> Record:
         """Wait for the one record of a key (with an alert in that state)."""
@@ -59,7 +63,7 @@ class Application:
     def alerts(self, key: str) -> list[dict[str, Any]]:
         """Return the alerts for programs so far."""
         while arrived := watch.receive(self.stack, self._queue):
-            self._alerts += [json.loads(alert.message) for alert in arrived]
+            self._alerts += [valid("alert", json.loads(alert.message)) for alert in arrived]
         return [alert for alert in self._alerts if alert["key"] == key]
 
     def mails(self, key: str) -> list[str]:

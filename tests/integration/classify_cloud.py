@@ -20,6 +20,7 @@ import boto3
 from aws.consumer import Handler
 from classify.batch import Services
 from screening.upload import Upload, event_of
+from tests.docs.valid import valid
 
 REGION = "us-east-1"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0b5c8e1a-own"
@@ -296,7 +297,7 @@ class Cloud:
         return [message["Body"] for message in found.get("Messages", [])]
 
     def records(self) -> list[dict[str, Any]]:
-        return list(self.screenings.scan()["Items"])
+        return [valid("record", item) for item in self.screenings.scan()["Items"]]
 
     def alerts(self) -> list[dict[str, Any]]:
         """Receive what a subscriber got: SNS's envelopes, parsed."""
@@ -306,6 +307,9 @@ class Cloud:
             "Messages"
         ):
             for message in found:
-                envelopes.append(json.loads(message["Body"]))
+                envelope = json.loads(message["Body"])
+                if "finding" in envelope.get("MessageAttributes", {}):  # else for who operates it
+                    valid("alert", json.loads(envelope["Message"]))
+                envelopes.append(envelope)
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return envelopes

@@ -119,7 +119,7 @@ def site(
     with mock_aws():
         dynamodb, sns, sqs = boto3.client("dynamodb"), boto3.client("sns"), boto3.client("sqs")
         create_screenings_table(dynamodb, "screenings")
-        _create(dynamodb, "reviews", ["film", "review"], "by-time", ["month", "time"])
+        _create(dynamodb, "reviews", ["film", "review"], {"by-time": ["month", "time"]})
         dynamodb.create_table(
             TableName="cxr-alert-drift",
             BillingMode="PAY_PER_REQUEST",

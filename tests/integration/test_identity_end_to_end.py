@@ -303,6 +303,7 @@ def _deploy(site: Site) -> None:
         "RenditionsBucketName": site.cloud.renditions_bucket,
         "ScreeningsTableName": site.cloud.table,
         "UploadsQueueUrl": site.cloud.queue,
+        "UploadsBackfillQueueUrl": site.cloud.queue,
         "LogGroupName": "functions",
     }
     tables = {"WorklistTableName": site.entries.table, "ReviewsTableName": site.reviews.table}
@@ -443,7 +444,7 @@ def _mails(site: Site, alerts: list[str]) -> list[str]:
         assert site.notify({"Records": records}, Context()) == {"batchItemFailures": []}
     overdue = RemindConfig(site.entries.table, "https://worklist.example", topic, 1)
     ssm: Any = boto3.client("ssm", region_name=REGION)
-    clients = WorklistClients(site.entries.client, site.cloud.s3, sns, ssm)
+    clients = WorklistClients(site.entries.client, site.cloud.s3, sns, ssm, lambda: site.cloud.sqs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("worklist.remind.overdue_since", lambda *_: "9999")
         assert make_remind(overdue, clients)({}, None)["told"]

@@ -14,6 +14,8 @@ STACK = """<DescribeStacksResponse><DescribeStacksResult><Stacks><member>
 <StackName>cxr-alert</StackName><CreationTime>2026-11-27T00:00:00Z</CreationTime>
 <StackStatus>CREATE_COMPLETE</StackStatus><Outputs><member>
 <OutputKey>UploadsQueueUrl</OutputKey><OutputValue>https://sqs.test/uploads</OutputValue>
+</member><member>
+<OutputKey>UploadsBackfillQueueUrl</OutputKey><OutputValue>https://sqs.test/old</OutputValue>
 </member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
 DENIED = (
     "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
@@ -50,7 +52,7 @@ def test_without_permission_for_the_results_stack_commands_work_without_it(
     cloudformation: None,
 ) -> None:
     with open_application("cxr-alert", results=True) as found:
-        assert set(found.outputs) == {"UploadsQueueUrl"}
+        assert set(found.outputs) == {"UploadsQueueUrl", "UploadsBackfillQueueUrl"}
 
 
 def test_missing_permission_for_the_application_is_reported(cloudformation: None) -> None:

@@ -71,7 +71,8 @@ def application(aws_environment: None) -> Iterator[dict[str, str]]:
         ]
         logs.put_log_events(logGroupName=GROUP, logStreamName="one", logEvents=events)
         formation: Any = boto3.client("cloudformation", region_name=REGION)
-        stacks.deploy(formation, "cxr-alert", {"UploadsQueueUrl": "x"})
+        outputs = {"UploadsQueueUrl": "x", "UploadsBackfillQueueUrl": "x"}
+        stacks.deploy(formation, "cxr-alert", outputs)
         outputs = {
             "WorklistTableName": entries.table,
             "ReviewsTableName": reviews.table,

@@ -39,7 +39,10 @@ SHOWN = {
 def dynamodb(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_REGION", REGION)
     with mock_aws():
-        outputs = {"UploadsQueueUrl": {"Value": "https://queue"}}
+        outputs = {
+            name: {"Value": "https://queue"}
+            for name in ("UploadsQueueUrl", "UploadsBackfillQueueUrl")
+        }
         boto3.client("cloudformation").create_stack(
             StackName="cxr-alert", TemplateBody=json.dumps({"Resources": {}, "Outputs": outputs})
         )

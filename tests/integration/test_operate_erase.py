@@ -76,6 +76,7 @@ def site(
         "RenditionsBucketName": cloud.renditions_bucket,
         "ScreeningsTableName": cloud.table,
         "UploadsQueueUrl": cloud.queue,
+        "UploadsBackfillQueueUrl": cloud.queue,
         "LogGroupName": "functions",
         "KeyArn": KEY,
     }

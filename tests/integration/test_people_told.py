@@ -88,16 +88,24 @@ def config(cloud: Cloud) -> Config:
 
 @dataclass
 class Parameters:
-    """SSM as the worklist's stack leaves it: with its address, without, or not answering."""
+    """SSM as the worklist's stack leaves it, without a worklist, or not answering."""
 
     address: str = ""
+    share: str = "0"
+    broken: bool = False
     asked: int = 0
 
     def get_parameter(self, Name: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         self.asked += 1
+        if self.broken:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
         if not self.address:
             raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
-        return {"Parameter": {"Name": Name, "Value": self.address}}
+        known = {
+            "/cxr-alert/worklist-address": self.address,
+            "/cxr-alert/worklist-sample-share": self.share,
+        }
+        return {"Parameter": {"Name": Name, "Value": known[Name]}}
 
 
 def clients(cloud: Cloud, topic: Topic, parameters: Parameters | None = None) -> NotifyClients:
@@ -201,4 +209,4 @@ def test_mails_link_to_the_worklist_from_the_moment_it_is_deployed(
     run(notify, message(body("later.jpeg")))
     texts = [json.loads(entry["Message"])["email"] for _, entry in topic.sent]
     assert ["https://worklist.example.org/#film/" in text for text in texts] == [False, True, True]
-    assert parameters.asked == 2, "a known address is not asked for again at once"
+    assert parameters.asked == 4, "what is known is not asked for again at once"

@@ -113,7 +113,15 @@ def people_get(alerts: list[dict[str, Any]]) -> str:
 
 def renditions(cloud: Cloud) -> list[str]:
     listed = cloud.s3.list_objects_v2(Bucket=cloud.renditions_bucket)
-    return [each["Key"] for each in listed.get("Contents", [])]
+    return [each["Key"] for each in listed.get("Contents", []) if "-deep" not in each["Key"]]
+
+
+def pictures(cloud: Cloud) -> list[bytes]:
+    """The pictures for readers."""
+    listed = cloud.s3.list_objects_v2(Bucket=cloud.renditions_bucket).get("Contents", [])
+    keys = [each["Key"] for each in listed if each["Key"].endswith("-deep.png")]
+    bucket = cloud.renditions_bucket
+    return [cloud.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
 
 
 def test_a_dicom_film_is_screened_as_its_rendition(
@@ -205,6 +213,28 @@ def test_an_older_child_is_screened_and_record_and_alerts_say_so(
     told = json.loads(alert["Message"])
     assert (told["note"], told["facts"]["age"]) == (OLDER_CHILD_NOTE, "011Y")
     assert OLDER_CHILD_NOTE in people_get([alert])
+
+
+def test_a_refused_film_has_facts_and_a_picture_for_readers_and_no_rendition(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    application.settle(cloud.drop("a.dcm", dicom(film(), tags={"ViewPosition": "LL"})))
+    record = application.record
+    assert (record["code"], record["facts"]["rendering"]) == (Code.LATERAL, "refused")
+    assert record["facts"]["accession_number"] == SECRETS["AccessionNumber"]
+    assert record["facts"]["view"] == "LL"
+    assert renditions(cloud) == []
+    (picture,) = pictures(cloud)
+    assert Image.open(io.BytesIO(picture)).size == film().shape[::-1]
+    assert endpoint.requests == []
+
+
+def test_what_shows_no_film_has_facts_and_no_picture(
+    application: Application, cloud: Cloud
+) -> None:
+    application.settle(cloud.drop("a.dcm", dicom(film(), tags={"Rows": 0})))
+    assert application.record["facts"]["study_uid"] == SECRETS["StudyInstanceUID"]
+    assert pictures(cloud) == []
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,13 @@ def test_an_alarm_on_growth_sends_no_ok_while_what_grew_is_still_there(
         assert ("OKActions" in alarm) == ("DIFF(FILL" not in expressions(alarm)), name
 
 
+def test_days_without_a_film_are_noticed() -> None:
+    alarm = TEMPLATES["template.yaml"].properties("NoFilmsAlarm")
+    assert (alarm["MetricName"], alarm["TreatMissingData"]) == ("FilmsScreened", "breaching")
+    days = alarm["Period"] * alarm["EvaluationPeriods"] / 86400
+    assert 2 < days <= 7, "a weekend passes in silence; CloudWatch looks back a week at most"
+
+
 def test_an_alarms_math_has_no_more_metrics_than_cloudwatch_takes(template: Template) -> None:
     for alarm in alarms(template).values():
         assert len(alarm.get("Metrics", [])) <= MOST_METRICS
