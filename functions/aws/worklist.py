@@ -1,4 +1,4 @@
-"""What the worklist's stack leaves in SSM when it is deployed, after this one."""
+"""The parameters in SSM that the worklist's stack writes when it is deployed."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,22 @@ KNOWN_SECONDS = 300
 
 @dataclass(frozen=True)
 class WorklistParameters:
-    """The parameters' names begin with `prefix`."""
+    """The parameters of the worklist; their names begin with `prefix`."""
 
     parameters: SSMProvider
     prefix: str
 
     def address(self) -> str:
-        """Return the address, or "" where there is none: a message without a link still counts."""
+        """Return the address, or "" if there is none; messages are then sent without a link."""
         try:
             return str(self.parameters.get(f"{self.prefix}-address", max_age=KNOWN_SECONDS))
         except GetParameterError:
             return ""
 
     def hides_scores(self) -> bool:
-        """Return whether some films are to be read without their score.
+        """Return whether some films are for blinded reading.
 
-        They are where SSM does not answer: a score that was mailed can't be taken back.
+        The answer is yes if SSM does not answer: a score that was mailed can't be taken back.
         """
         try:
             share = self.parameters.get(f"{self.prefix}-sample-share", max_age=KNOWN_SECONDS)
@@ -37,7 +37,7 @@ class WorklistParameters:
         return float(str(share)) > 0
 
     def precision(self, network: str | None) -> LocalPrecision | None:
-        """Return what readers confirmed of a network's alerts; None where too few were reviewed."""
+        """Return a network's local precision, or None with too few reviews."""
         if network is None:
             return None
         try:

@@ -1,8 +1,8 @@
-"""A DICOM film in its full depth, for readers who choose its window themselves.
+"""A DICOM film in its full depth, for readers who choose the window themselves.
 
-Browsers show 8 bits of a PNG, even of one that has 16. So the value of each pixel lies in two
-channels, the higher byte in the red one and the lower in the green one, and the page puts them
-together; a text in the PNG tells it what the values mean.
+Browsers show 8 bits of a PNG, even of a 16-bit one. So each value is split into two channels, the
+higher byte in the red one and the lower byte in the green one, and the page combines them; a text
+in the PNG tells the page what the values mean.
 """
 
 import io
@@ -26,9 +26,9 @@ _MOST = 2**16 - 1
 
 @dataclass(frozen=True)
 class Deep:
-    """Samples, the value of each of their bit patterns, and those that are black and white.
+    """Samples, the value of each bit pattern, and the values of black and white.
 
-    Of a film that is stored inverted, black is the higher of the two.
+    In a film that is stored inverted, black is the higher one.
     """
 
     samples: Samples
@@ -38,7 +38,7 @@ class Deep:
 
 
 def picture_of(deep: Deep, header: Header) -> bytes:
-    """Return the film as a PNG, its pixels square, its short side at most SHORT_SIDE."""
+    """Return the film as a PNG with square pixels and a short side of at most SHORT_SIDE."""
     levels, low, step = _levels(deep)
     film = levels[deep.samples]
     height, width = film.shape
@@ -69,7 +69,7 @@ def picture_of(deep: Deep, header: Header) -> bytes:
 
 
 def _levels(deep: Deep) -> tuple[NDArray[np.uint16], float, float]:
-    """Return a level of 16 bits for each bit pattern, the value of level 0, and that of a step."""
+    """Return a 16-bit level for each bit pattern, the value of level 0, and that of a step."""
     present = np.zeros(len(deep.values), np.bool_)
     present[deep.samples] = True
     number = np.isfinite(deep.values)
@@ -83,7 +83,7 @@ def _levels(deep: Deep) -> tuple[NDArray[np.uint16], float, float]:
 
 
 def _square(ratio: float | None) -> tuple[float, float]:
-    """Return by how much to stretch height and width, the longer way, for square pixels."""
+    """Return the factors that stretch height or width to square pixels."""
     if ratio is None:
         return 1.0, 1.0
     return (ratio, 1.0) if ratio > 1 else (1.0, 1 / ratio)

@@ -15,13 +15,13 @@ from cxr_alert.program import parser
 from tests.docs.pages import Code, Page
 from tests.unit.templates import ROOT, read
 
-# The changelog names what is gone: of it, links alone are checked.
+# The changelog names removed things, so only its links are checked.
 HISTORY = Path("CHANGELOG.md")
 _COMMAND = re.compile(r"(?:^\s*|/|[|;&$(]\s*)cxr-alert +([a-z][a-z-]*)(?![\w.=])([^|;&#>)]*)")
 _OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]*")
 _TARGET = re.compile(r"(?:^|[|;&]\s*)make +([a-z]+)(?![\w/.-])")
 _MODULE = re.compile(r"\bpython[\d.]* -m +([a-z_]+(?:\.[a-z_]+)*)")
-# Parameters of a template are apart by spaces; what is apart by commas is an option's of AWS.
+# Parameters of a template are separated by spaces; commas separate values of an AWS option.
 _SETTING = re.compile(r"(?<![\w,=?-])((?:[A-Z][a-z]+){2,})=(?![^\s,]*,[A-Z]\w+=)")
 _NAME = re.compile(r"(?:[A-Z][a-z]+){2,}")
 _PATH = re.compile(
@@ -32,7 +32,10 @@ _OTHERS = ("build", ".venv", ".aws-sam")  # made on the machine, not in the repo
 
 @dataclass(frozen=True)
 class Repository:
-    """What the documentation may name; paths are relative to the root of the repository."""
+    """The names that the documentation may use.
+
+    Paths are relative to the root of the repository.
+    """
 
     files: frozenset[str]
     options: Mapping[str, frozenset[str]]  # by command
@@ -47,7 +50,7 @@ class Repository:
 
 
 def main() -> int:
-    """Print every mistake; the exit status is 1 if there is any."""
+    """Print every error; the exit status is 1 if there is any."""
     repository = this_repository()
     pages = {
         name: Page(Path(name), (ROOT / name).read_text())
@@ -99,7 +102,7 @@ def commands() -> Mapping[str, argparse.ArgumentParser]:
 
 
 def check(page: Page, pages: Mapping[str, Page], repository: Repository) -> Iterator[str]:
-    """Yield a sentence for each mistake of a page."""
+    """Yield a sentence for each error of a page."""
     found = list(broken_links(page, pages, repository))
     if page.path != HISTORY:
         for code in page.code():
@@ -164,7 +167,7 @@ def unknown_commands(code: Code, repository: Repository) -> Mistakes:
 
 
 def unknown_parameters(code: Code, repository: Repository) -> Mistakes:
-    """Find what is set as a parameter, and what the text before it calls one."""
+    """Find names that are set as parameters, or that the text before them calls parameters."""
     names = set(_SETTING.findall(code.text))
     if not code.block and re.search(r"\bparameters?\s*$", code.before):
         names |= {code.text} if _NAME.fullmatch(code.text) else set()

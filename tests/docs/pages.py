@@ -1,4 +1,4 @@
-"""A page of the documentation as its checks see it: links, headings, code and tables."""
+"""A page of the documentation, parsed for its checks: links, headings, code and tables."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Page:
 
     @cached_property
     def anchors(self) -> set[str]:
-        """The headings as GitHub names them in addresses."""
+        """Return the headings in the form of GitHub's anchors."""
         found: set[str] = set()
         for opening, content in pairwise(self.tokens):
             if opening.type == "heading_open":

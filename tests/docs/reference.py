@@ -1,6 +1,7 @@
-"""`python -m tests.docs.reference`: write docs/reference/; with `--check`, say what is stale.
+"""`python -m tests.docs.reference`: write docs/reference/; with `--check`, report stale pages.
 
-It is made of the parser, the templates and the types, so nobody has to keep it.
+The pages are generated from the parser, the templates and the types, so nobody has to maintain
+them.
 """
 
 import argparse

@@ -19,7 +19,7 @@ _STAMP = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 _TIMES = {"uploaded", "classified", "alerted", "claimed_until", "judged"}
 _SHARES = {"probability", "cutoff", "low", "high"}
 
-# One sentence for each name, here only: a name that has none can't be published.
+# One sentence for each name; a name without one can't be published.
 MEANINGS = {
     "key": "Object key of the film in the uploads bucket.",
     "version": "Version of the object; key and version name one upload.",
@@ -69,7 +69,7 @@ def record() -> Schema:
     """Return the schema of the flat record: the table's item, and `look-up --json`."""
     judgement, facts = _properties(Judgement), _object(_properties(Facts))
     own = _properties(Record, without=("judgement", "claim", "earlier", "facts"))
-    # Time to live is in epoch seconds in the table, and a time everywhere else.
+    # In the table, the time to live is in epoch seconds; elsewhere it is a time.
     own["expires"] = _described("expires", {"type": ["integer", "string"]})
     more = {
         "note": _described("note", {"type": "string"}),
@@ -105,7 +105,7 @@ def _judgement(properties: Schema) -> Schema:
 
 
 def _by_finding(properties: Schema, needed: list[str]) -> Schema:
-    """Return an object in which a reject has a reason and code, and all else a probability."""
+    """Return an object that requires reason and code for a reject, and a probability otherwise."""
     return _object(properties, needed) | {
         "if": {"properties": {"finding": {"const": Finding.REJECTED.value}}},
         "then": {"required": ["reason", "code"], "properties": {"probability": False}},

@@ -1,4 +1,4 @@
-"""Check what the code really writes against the JSON Schemas of docs/reference/."""
+"""Check the code's real output against the JSON Schemas of docs/reference/."""
 
 import json
 from functools import cache
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def valid(name: str, value: T) -> T:
-    """Return the value; fail the test that wrote it if it breaks the schema of that name."""
+    """Return the value; fail the calling test if it violates the schema of that name."""
     plain: Any = json.loads(json.dumps(value, default=float))  # DynamoDB's numbers are Decimals
     errors = [f"{error.json_path}: {error.message}" for error in _schema(name).iter_errors(plain)]
     assert errors == [], f"docs/reference/{name}.schema.json does not describe {plain}"
