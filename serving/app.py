@@ -116,7 +116,7 @@ async def _read(request: Request, grow: Grow) -> bytes:
     if size > MAX_BODY:
         most = f"{MAX_BODY // 2**20} MB"
         raise _Unanswered(
-            413, f"The file is larger than the limit of {most}. Export the X-ray smaller."
+            413, f"The file is larger than the {most} that are accepted. Export the X-ray smaller."
         )
     return bytes(body)
 

@@ -99,8 +99,8 @@ class Receiving:
     port: int = 0
 
     def listens(self) -> None:
-        self.wait_for(r"listens at \S*:(\d+)")
-        self.port = int(re.findall(r"listens at \S*:(\d+)", self.said)[-1])
+        self.wait_for(r"listens on \S*:(\d+)")
+        self.port = int(re.findall(r"listens on \S*:(\d+)", self.said)[-1])
 
     def wait_for(self, pattern: str) -> None:
         """Read its output until it contains the text."""

@@ -99,7 +99,7 @@ def test_a_dry_run_needs_no_account_and_makes_nothing(aws: Account) -> None:
         (["--model", str(MODEL)], "--bucket is missing"),
         (["--model", str(MODEL), "--bucket", BUCKET], "--image is missing"),
         (["--model", str(MODEL), "--bucket", BUCKET, "--image", "cxr:1"], "--image must be a cont"),
-        (["--model", "README.md", "--bucket", BUCKET], "README.md is no ONNX network"),
+        (["--model", "README.md", "--bucket", BUCKET], "README.md is not an ONNX network"),
         (["--artefact", f"s3://{BUCKET}/nothing.tar.gz"], "Not Found"),
         (["--artefact", "model.tar.gz"], "--artefact must be of the form s3://"),
         (["--job", "no-such-job"], "no-such-job"),

@@ -439,7 +439,7 @@ def test_a_cutoff_is_never_chosen_on_test_films(data: Path, network: Path) -> No
     ("arguments", "complaint"),
     [
         (["--data", "nowhere", "--model", "{network}"], "nowhere is not a folder"),
-        (["--data", "{data}", "--model", "README.md"], "README.md is no ONNX network"),
+        (["--data", "{data}", "--model", "README.md"], "README.md is not an ONNX network"),
         (["--data", "{data}", "--model", "x", "--endpoint", "y"], "not allowed with argument"),
         (
             ["--data", "{data}", "--model", "{network}", "--cutoff", "10"],
