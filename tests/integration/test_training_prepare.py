@@ -172,7 +172,7 @@ def test_all_that_is_wrong_with_the_films_is_told_at_once(
     ]
     with (out / "duplicates.csv").open() as file:
         assert {row["kind"] for row in csv.DictReader(file)} == {"exact", "near"}
-    assert "1 patient(s) have films in train and in test, person105" in result.stdout
+    assert "1 patient(s) have films in train and in test, e.g. person105" in result.stdout
 
 
 def test_patients_kept_out_are_not_trained_on(prepare: Run, data: Path, tmp_path: Path) -> None:

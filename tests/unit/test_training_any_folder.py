@@ -280,7 +280,7 @@ def test_a_table_adds_to_what_is_kept_out(tmp_path: Path) -> None:
     put(apart, "NORMAL/elsewhere.jpeg", "NORMAL/NORMAL0.jpeg")
     expected = {f"{name}{n}.jpeg" for name in CLASSES for n in (0, 2, 3)}
     assert kept_out_of(data, apart, f"{table}elsewhere.jpeg,p3\n") == expected
-    with pytest.raises(BadDataset, match=r"Whose film NORMAL/elsewhere.jpeg of --keep-out is"):
+    with pytest.raises(BadDataset, match=r"The patient of NORMAL/elsewhere.jpeg of --keep-out is"):
         kept_out_of(data, apart, table)
 
 
@@ -290,7 +290,7 @@ def test_films_without_a_known_patient_are_reported(
     nameless(tmp_path / "data", 3)
     put(tmp_path / "apart", "NORMAL/elsewhere.jpeg")
     assert kept_out_of(tmp_path / "data", tmp_path / "apart") == set()
-    assert "Whose 1 films of --keep-out are can't be told" in capsys.readouterr().err
+    assert "The patients of 1 films of --keep-out are unknown" in capsys.readouterr().err
 
 
 def test_a_table_and_a_tag_mean_the_same_number(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_names_without_a_patient_are_reported(data: Path) -> None:
     assert "--patients CSV" in sentence
     (data / "NORMAL" / "IM-0117-0001.jpeg").touch()
     (sentence,) = tell_nameless(find_films(data))
-    assert sentence.startswith("The names of 3 of 4 films do not tell their patients")
+    assert sentence.startswith("The names of 3 of 4 films do not identify their patients")
 
 
 def test_copies_are_left_out_but_not_those_that_contradict() -> None:

@@ -169,7 +169,7 @@ def test_a_recipe_survives_its_file(tmp_path: Path) -> None:
         (json.dumps({"epoch": 3}), "with fields among seed"),
         (json.dumps({"epochs": "many"}), "epochs must be a number"),
         (json.dumps({"epochs": 2.5}), "epochs must be a number"),
-        (json.dumps({"mixup": 0.2, "consistency": 1.0}), "mixup or consistency"),
+        (json.dumps({"mixup": 0.2, "consistency": 1.0}), "mixup and consistency"),
     ],
 )
 def test_a_recipe_that_makes_no_sense_is_refused(
@@ -184,11 +184,11 @@ def test_a_recipe_that_makes_no_sense_is_refused(
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"epochs": 0}, "epochs above 0"),
-        ({"batch_size": 0}, "batch_size above 0"),
-        ({"learning_rate": -0.1}, "learning_rate above 0"),
-        ({"erased": 7.0}, "erased from 0 to 1; it is 7"),
-        ({"fold": 10}, "fold from 0 to 9"),
+        ({"epochs": 0}, "epochs must be above 0"),
+        ({"batch_size": 0}, "batch_size must be above 0"),
+        ({"learning_rate": -0.1}, "learning_rate must be above 0"),
+        ({"erased": 7.0}, "erased must be 0 to 1; it is 7"),
+        ({"fold": 10}, "fold must be 0 to 9"),
     ],
 )
 def test_a_recipe_that_cannot_be_trained_by_is_refused(
