@@ -1,0 +1,70 @@
+"""The SAM command line: build and deploy a template, asking nothing."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from screening.errors import Failure, Mistake
+
+# Of the templates' PythonRuntime, the default first.
+RUNTIMES = ("python3.13", "python3.12", "python3.14")
+_LINES_SHOWN = 25
+
+
+@dataclass(frozen=True)
+class Tool:
+    """The program, and the samconfig.toml with the profile `unattended`."""
+
+    program: Path
+    config: Path
+
+
+def python_runtime() -> str:
+    """Return the first of the functions' Pythons that this machine has: `sam build` needs it."""
+    found = next((each for each in RUNTIMES if shutil.which(each)), None)
+    if found is None:
+        raise Mistake(
+            f"`sam build` needs one of {', '.join(RUNTIMES)}: install it, e.g. by "
+            "`uv python install 3.13`."
+        )
+    return found
+
+
+def build(tool: Tool, profile: str, runtime: str, root: Path) -> None:
+    """Build the template of a profile of samconfig.toml, into the folder that it names."""
+    command = [str(tool.program), "build", "--config-file", str(tool.config)]
+    command += ["--config-env", profile, "--parameter-overrides", f"PythonRuntime={runtime}"]
+    _run(command, root, {"PYTHON_RUNTIME": runtime})
+
+
+def deploy(tool: Tool, template: Path, stack: str, parameters: Sequence[str]) -> None:
+    """Deploy a built template; one that is deployed already, unchanged, is left as it is."""
+    command = [str(tool.program), "deploy", "--template-file", str(template)]
+    command += ["--config-file", str(tool.config), "--config-env", "unattended"]
+    command += ["--stack-name", stack, "--parameter-overrides", *parameters]
+    _run(command)
+
+
+def _run(
+    command: Sequence[str], folder: Path | None = None, more: Mapping[str, str] | None = None
+) -> None:
+    """Raise Failure with the last lines that the program printed, if it failed."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "SAM_CLI_TELEMETRY": "0", **(more or {})},
+            check=False,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    except FileNotFoundError:
+        raise Mistake(
+            f"There is no SAM command line at {command[0]}: `make build/.sam` installs it."
+        ) from None
+    if done.returncode:
+        raise Failure("\n".join(done.stdout.strip().splitlines()[-_LINES_SHOWN:]))

@@ -1,0 +1,29 @@
+"""Run the steps of an installation, one after another."""
+
+from collections.abc import Callable, Sequence
+
+from cxr_alert.installation.site import Site
+from cxr_alert.installation.steps import Step
+from cxr_alert.operate.application import aws_in_sentences
+from screening.errors import Failure, Mistake
+
+
+def install(site: Site, steps: Sequence[Step], command: str, say: Callable[[str], None]) -> None:
+    """Run each step; one that fails ends this with a sentence that says what to type.
+
+    `command` is what the user typed. Typed again, it goes on where it ended, since every step asks
+    AWS what is there.
+    """
+    for number, step in enumerate(steps, 1):
+        try:
+            with aws_in_sentences():
+                did = step.run(site)
+        except (Failure, Mistake) as error:
+            *before, reason = str(error).strip().splitlines()
+            for line in before:
+                say(f"  {line}")
+            raise Failure(
+                f"Step {step.name} failed: {reason.rstrip('.')}. What was made stays; to go on, "
+                f"type again: {command}"
+            ) from error
+        say(f"{number}/{len(steps)} {step.name}: {did}.")
