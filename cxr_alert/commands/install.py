@@ -147,14 +147,13 @@ def _run(options: argparse.Namespace) -> None:
     if not options.destroy:
         _refuse_what_is_missing(options)
     settings = _settings(options)
-    planned = steps(settings.endpoint is None)
+    planned = steps(makes_endpoint=settings.endpoint is None)
     if options.dry_run:
         _show(settings, planned)
         say("Nothing was done.")
         return
-    session = sign_in()
     with _progress() as report, aws_in_sentences():
-        site = Site(settings, session, report)
+        site = Site(settings, sign_in(), report)
         say(f"Account {site.account}, region {site.region}.")
     if options.destroy:
         _destroy(site, options)
@@ -166,11 +165,14 @@ def _install(site: "Site", planned: "Sequence[Step]", options: argparse.Namespac
     from cxr_alert.installation.run import install
     from cxr_alert.installation.steps import unconfirmed
     from cxr_alert.operate.application import aws_in_sentences
+    from serving.network import Network
 
+    if site.settings.endpoint is None:
+        Network(site.settings.model, threads=1)  # rather fail here than after the image
     _show(site.settings, planned)
     _ask("Install it?", options)
     with _progress() as site.report:
-        install(site, planned, _typed(), say)
+        install(site, planned, _typed())
         with aws_in_sentences():
             outputs = site.application.outputs
             waiting = unconfirmed(site)
@@ -191,18 +193,19 @@ def _destroy(site: "Site", options: argparse.Namespace) -> None:
 
     with aws_in_sentences():
         removal = plan(site)
-        goes = [f"stack {each}" for each in removal.goes]
-        goes += [f"repository {site.repository}"] if removal.repository else []
-        if not goes:
-            raise Mistake(f"Nothing is installed as {site.settings.stack} in {site.region}.")
-        table(("removed", ""), [(each, "") for each in goes])
-        table(("stays", "why"), removal.stays.items())
-        _ask("Remove it?", options)
-        try:
-            with _progress() as site.report:
-                remove(site, removal, say)
-        except (Failure, Mistake) as error:
-            raise Failure(f"{error} To go on, type again: {_typed()}") from error
+    goes = [f"stack {each}" for each in removal.goes]
+    goes += [f"repository {site.repository}"] if removal.repository else []
+    if not goes:
+        raise Mistake(f"Nothing is installed as {site.settings.stack} in {site.region}.")
+    for each in goes:
+        say(f"Goes: {each}")
+    table(("stays", "why"), removal.stays.items())
+    _ask("Remove it?", options)
+    try:
+        with _progress() as site.report, aws_in_sentences():
+            remove(site, removal, say)
+    except (Failure, Mistake) as error:
+        raise Failure(f"{error} To go on, type again: {_typed()}") from error
     say("What stays is listed above; docs/deploy.md says how to delete it.")
 
 

@@ -22,9 +22,10 @@ class Tool:
     config: Path
 
 
-def python_runtime() -> str:
+def python_runtime(preferred: str | None = None) -> str:
     """Return the first of the functions' Pythons that this machine has: `sam build` needs it."""
-    found = next((each for each in RUNTIMES if shutil.which(each)), None)
+    wanted = [preferred, *RUNTIMES] if preferred else RUNTIMES
+    found = next((each for each in wanted if shutil.which(each)), None)
     if found is None:
         raise Mistake(
             f"`sam build` needs one of {', '.join(RUNTIMES)}: install it, e.g. by "
@@ -33,11 +34,12 @@ def python_runtime() -> str:
     return found
 
 
-def build(tool: Tool, profile: str, runtime: str, root: Path) -> None:
+def build(tool: Tool, profile: str, root: Path, runtime: str, architecture: str) -> None:
     """Build the template of a profile of samconfig.toml, into the folder that it names."""
     command = [str(tool.program), "build", "--config-file", str(tool.config)]
     command += ["--config-env", profile, "--parameter-overrides", f"PythonRuntime={runtime}"]
-    _run(command, root, {"PYTHON_RUNTIME": runtime})
+    # functions/render/Makefile fetches compiled libraries for these.
+    _run(command, root, {"PYTHON_RUNTIME": runtime, "ARCHITECTURE": architecture})
 
 
 def deploy(tool: Tool, template: Path, stack: str, parameters: Sequence[str]) -> None:

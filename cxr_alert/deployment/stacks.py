@@ -14,14 +14,24 @@ _PAUSE_SECONDS = 2
 
 def state(stack: str) -> str | None:
     """Return the state that CloudFormation names, None for a stack that is not there."""
+    found = _describe(stack)
+    return None if found is None else str(found["StackStatus"])
+
+
+def parameters(stack: str) -> dict[str, str]:
+    """Return the parameters that a stack was deployed with; none for one that is not there."""
+    found = _describe(stack) or {}
+    return {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
+
+
+def _describe(stack: str) -> dict[str, Any] | None:
     try:
         (found,) = _cloudformation().describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
             return None
         raise
-    status: str = found["StackStatus"]
-    return None if status == "DELETE_COMPLETE" else status
+    return None if found["StackStatus"] == "DELETE_COMPLETE" else dict(found)
 
 
 def exists(stack: str) -> bool:
@@ -53,7 +63,7 @@ def delete(stack: str) -> None:
 
 
 def resources(stack: str) -> list[tuple[str, str, str]]:
-    """Return the logical name, the type and the physical name of all that a stack has made."""
+    """Return the logical name, the type and the physical name of all that a stack has."""
     if not exists(stack):
         return []
     pages = _cloudformation().get_paginator("list_stack_resources").paginate(StackName=stack)
@@ -61,7 +71,7 @@ def resources(stack: str) -> list[tuple[str, str, str]]:
         (each["LogicalResourceId"], each["ResourceType"], each["PhysicalResourceId"])
         for page in pages
         for each in page["StackResourceSummaries"]
-        if each.get("PhysicalResourceId")
+        if each.get("PhysicalResourceId") and each["ResourceStatus"] != "DELETE_COMPLETE"
     ]
 
 

@@ -22,7 +22,7 @@ from cxr_alert.installation.site import Site
 from screening.errors import Failure
 
 # All that serving/Dockerfile copies, and itself.
-_SOURCES = (
+SOURCES = (
     "functions/screening",
     "imaging",
     "requirements/serving.lock",
@@ -44,7 +44,7 @@ def tag(root: Path) -> str:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    for source in _SOURCES:
+    for source in SOURCES:
         place = root / source
         for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if file.is_file() and "__pycache__" not in file.parts:
@@ -126,9 +126,7 @@ def build_in_account(site: Site) -> None:
             if build["buildStatus"] != "IN_PROGRESS" or time.monotonic() > deadline:
                 log = build.get("logs", {}).get("deepLink", "in the CodeBuild console")
                 raise Failure(
-                    f"CodeBuild ended with {build['buildStatus']}; its log: {log}"
-                    if build["buildStatus"] != "IN_PROGRESS"
-                    else f"CodeBuild was not done after {_BUILD_SECONDS // 60} minutes."
+                    f"The build of CodeBuild is {build['buildStatus']}; its log is {log}."
                 )
             time.sleep(_PAUSE_SECONDS)
     finally:
@@ -256,7 +254,9 @@ def _must(command: list[str], folder: Path | None = None, stdin: str | None = No
     done = _runs(command, folder, stdin)
     if done.returncode:
         shown = "\n".join(done.stdout.strip().splitlines()[-_LINES_SHOWN:])
-        raise Failure(f"{' '.join(command[:2])} failed: {shown}")
+        raise Failure(
+            f"{shown}\n{' '.join(command[:2])} failed; with --codebuild AWS builds the image."
+        )
 
 
 def _runs(

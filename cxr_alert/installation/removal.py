@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cxr_alert.deployment import stacks
 from cxr_alert.installation.kept import left_by
+from cxr_alert.installation.ours import refuse_if_not_ours
 from cxr_alert.installation.site import Site
 from training.sagemaker import endpoint
 
@@ -22,6 +23,8 @@ def plan(site: Site) -> Removal:
     """Return what there is: stacks that take others' outputs go first."""
     stack = site.settings.stack
     ours = [f"{stack}-drift", f"{stack}-results", site.worklist, stack, endpoint.stack_of(stack)]
+    for each in ours[:-1]:  # the endpoint's has a tag, which its deletion looks at
+        refuse_if_not_ours(each, stack)
     goes = [each for each in ours if stacks.exists(each)]
     stays = {what: why for each in goes for what, why in left_by(each).items()}
     if any(each["Name"] == site.bucket for each in site.client("s3").list_buckets()["Buckets"]):

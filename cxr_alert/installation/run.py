@@ -1,14 +1,15 @@
 """Run the steps of an installation, one after another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from cxr_alert.installation.site import Site
 from cxr_alert.installation.steps import Step
 from cxr_alert.operate.application import aws_in_sentences
+from cxr_alert.output import say
 from screening.errors import Failure, Mistake
 
 
-def install(site: Site, steps: Sequence[Step], command: str, say: Callable[[str], None]) -> None:
+def install(site: Site, steps: Sequence[Step], command: str) -> None:
     """Run each step; one that fails ends this with a sentence that says what to type.
 
     `command` is what the user typed. Typed again, it goes on where it ended, since every step asks
@@ -26,4 +27,7 @@ def install(site: Site, steps: Sequence[Step], command: str, say: Callable[[str]
                 f"Step {step.name} failed: {reason.rstrip('.')}. What was made stays; to go on, "
                 f"type again: {command}"
             ) from error
+        except KeyboardInterrupt:
+            say(f"What AWS has begun goes on. To go on here, type again: {command}", error=True)
+            raise
         say(f"{number}/{len(steps)} {step.name}: {did}.")

@@ -10,15 +10,17 @@ from botocore.exceptions import ClientError
 from cxr_alert.deployment import sam, stacks
 from cxr_alert.installation import costs, image
 from cxr_alert.installation.kept import left_by
+from cxr_alert.installation.ours import refuse_if_not_ours
 from cxr_alert.installation.site import Site
 from cxr_alert.operate import readers
 from cxr_alert.operate.check import check
 from screening.errors import Failure
 from screening.judgement import Finding
 from training.sagemaker import endpoint
+from training.sagemaker.cloud import aws_in_a_sentence
 
 _FAILED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
-_ISSUED = "PendingConfirmation"
+_UNCONFIRMED = "PendingConfirmation"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Step:
     run: Callable[[Site], str]
 
 
-def steps(site_makes_endpoint: bool) -> list[Step]:
+def steps(*, makes_endpoint: bool) -> list[Step]:
     """Return all steps in their order; an endpoint in service needs no network and no image."""
     ours = [
         Step("networks", "a private bucket for the networks", "", _networks),
@@ -46,7 +48,7 @@ def steps(site_makes_endpoint: bool) -> list[Step]:
         Step("mail", "subscribe people's mail and the operators'", "", _mail),
         Step("check", "wait for S3's events; see a test film through", "", _check),
     ]
-    return [*(ours if site_makes_endpoint else []), *rest]
+    return [*(ours if makes_endpoint else []), *rest]
 
 
 def _networks(site: Site) -> str:
@@ -94,13 +96,10 @@ def _endpoint(site: Site) -> str:
     settings = site.settings
     stacks.settled(endpoint.stack_of(settings.serves))  # an interrupted run left AWS to go on
     artefact = endpoint.uploaded_to(site.bucket, settings.serves, settings.model)
-    plan = endpoint.Plan(
-        settings.serves,
-        endpoint.Served(image.uri(site), artefact),
-        settings.runs_on,
-        settings.model,
-    )
-    _, became = endpoint.bring_about(site.session, plan, site.report)
+    serves = endpoint.Served(image.uri(site), artefact)
+    plan = endpoint.Plan(settings.serves, serves, settings.runs_on, settings.model)
+    with aws_in_a_sentence():
+        _, became = endpoint.bring_about(site.session, plan, site.report)
     return f"endpoint {settings.serves} is {became}"
 
 
@@ -145,6 +144,7 @@ def _deploy(
     A parameter that is not given keeps the value that the stack has.
     """
     profile, built, default = source
+    refuse_if_not_ours(stack, site.settings.stack)
     state = stacks.settled(stack)
     remains = ""
     if state in _FAILED:
@@ -155,10 +155,17 @@ def _deploy(
         state = None
     parameters = {**({} if state else first), **given}
     if built is None:
-        runtime = sam.python_runtime()
-        parameters.setdefault("PythonRuntime", runtime)
+        has = stacks.parameters(stack)
+        parameters.setdefault("PythonRuntime", sam.python_runtime(has.get("PythonRuntime")))
+        architecture = {"Architecture": "arm64", **has, **parameters}["Architecture"]
         site.report(f"SAM builds {stack}")
-        sam.build(site.settings.sam, profile, parameters["PythonRuntime"], site.settings.root)
+        sam.build(
+            site.settings.sam,
+            profile,
+            site.settings.root,
+            parameters["PythonRuntime"],
+            architecture,
+        )
     site.report(f"SAM deploys {stack}")
     assigned = [f'{name}="{value}"' for name, value in parameters.items()]
     sam.deploy(site.settings.sam, built or default, stack, assigned)
@@ -216,7 +223,9 @@ def unconfirmed(site: Site) -> list[str]:
         (outputs["NotificationsTopicArn"], settings.email),
         (outputs["OperationsTopicArn"], settings.operations_email),
     }
-    found = {address for topic, address in wanted if _subscription(site, topic, address) == _ISSUED}
+    found = {
+        address for topic, address in wanted if _subscription(site, topic, address) == _UNCONFIRMED
+    }
     return sorted(found)
 
 
