@@ -162,6 +162,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _install(site: "Site", planned: "Sequence[Step]", options: argparse.Namespace) -> None:
+    from cxr_alert.deployment.sam import python_runtime
     from cxr_alert.installation.run import install
     from cxr_alert.installation.steps import unconfirmed
     from cxr_alert.operate.application import aws_in_sentences
@@ -169,6 +170,8 @@ def _install(site: "Site", planned: "Sequence[Step]", options: argparse.Namespac
 
     if site.settings.endpoint is None:
         Network(site.settings.model, threads=1)  # rather fail here than after the image
+    if not (site.settings.template and site.settings.worklist_template):
+        python_runtime()
     _show(site.settings, planned)
     _ask("Install it?", options)
     with _progress() as site.report:

@@ -25,13 +25,23 @@ class Tool:
 def python_runtime(preferred: str | None = None) -> str:
     """Return the first of the functions' Pythons that this machine has: `sam build` needs it."""
     wanted = [preferred, *RUNTIMES] if preferred else RUNTIMES
-    found = next((each for each in wanted if shutil.which(each)), None)
+    found = next((each for each in wanted if _works(each)), None)
     if found is None:
         raise Mistake(
             f"`sam build` needs one of {', '.join(RUNTIMES)}: install it, e.g. by "
-            "`uv python install 3.13`."
+            "`uv python install 3.13`, and have it in PATH."
         )
     return found
+
+
+def _works(python: str) -> bool:
+    """Return whether a Python runs; pyenv has one by each name, of which few do."""
+    if not shutil.which(python):
+        return False
+    tried = subprocess.run(
+        [python, "-c", ""], check=False, capture_output=True, stdin=subprocess.DEVNULL
+    )
+    return tried.returncode == 0
 
 
 def build(tool: Tool, profile: str, root: Path, runtime: str, architecture: str) -> None:

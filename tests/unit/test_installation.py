@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from benchmarks import bill
-from cxr_alert.deployment.sam import RUNTIMES
+from cxr_alert.deployment.sam import RUNTIMES, python_runtime
 from cxr_alert.installation import image
 from cxr_alert.installation.costs import standing
 from cxr_alert.installation.kept import KEPT
+from screening.errors import Mistake
 from tests.unit.templates import ROOT, read
 from training.sagemaker.prices import read_prices
 
@@ -34,6 +37,19 @@ def test_the_pythons_that_are_looked_for_are_the_ones_that_all_templates_allow()
         parameter = read(path).parameters["PythonRuntime"]
         assert set(RUNTIMES) <= set(parameter["AllowedValues"])
         assert parameter["Default"] == RUNTIMES[0]
+
+
+def test_a_python_that_does_not_run_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Mistake, match="needs one of python3"):
+        python_runtime()
+    for name, status in (("python3.13", 127), ("python3.12", 0), ("python3.14", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (tmp_path / name).chmod(0o755)
+    assert python_runtime() == "python3.12"
+    assert python_runtime("python3.14") == "python3.14", "the one that the stack has"
 
 
 def test_the_images_tag_and_archive_hold_all_that_the_dockerfile_copies() -> None:
