@@ -224,7 +224,7 @@ def _show(settings: "Settings", planned: "Sequence[Step]") -> None:
         "docs/performance.md shows the bill by films a month."
     )
     if settings.endpoint is None:
-        explain(f"The endpoint: {costs.of_endpoint(settings.runs_on)}")
+        explain(f"Endpoint: {costs.of_endpoint(settings.runs_on)}")
         program = None if settings.codebuild else builder()
         explain(
             f"{program} of this machine builds the image."
