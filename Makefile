@@ -8,7 +8,7 @@ CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help lock-function demo up down check test pictures faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint format lock clean
+.PHONY: help lock-function demo up down check test pictures reference faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint sbom format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +27,8 @@ check: build/.dev ## within a minute: form, style, types, imports and the quick 
 	.venv/bin/ruff check --quiet .
 	.venv/bin/mypy
 	.venv/bin/lint-imports > /dev/null
+	$(APP) -m tests.docs.check
+	$(APP) -m tests.docs.reference --check
 	$(APP) -m pytest -q -n 2 tests/unit -m "not slow and not thorough"
 
 test: build/.dev build/.emulator build/.sam build/.cloud lint ## style, types and every test
@@ -50,8 +52,11 @@ fuzz: build/.dev ## mutated films against the container: make fuzz INPUTS=200000
 fuzzdicom: build/.dev ## mutated DICOM files: make fuzzdicom INPUTS=50000
 	@$(APP) -m tests.faults.fuzz_dicom --inputs $(INPUTS)
 
-pictures: build/.dev build/.emulator build/.sam ## take the pictures of docs/worklist.md
+pictures: build/.dev build/.emulator build/.sam ## take the pictures of README.md and docs/worklist.md
 	@$(APP) -m tests.e2e.pictures
+
+reference: build/.dev ## write docs/reference/ from the parser, the templates and the types
+	@$(APP) -m tests.docs.reference
 
 prepare: build/.dev ## check, split and draw films: make prepare DATA=folder OUT=folder
 	@$(if $(and $(DATA),$(OUT)),,echo "Say which: make prepare DATA=folder OUT=folder"; exit 2;) $(CXR) prepare --data $(DATA) --out $(OUT) --keep-out samples
@@ -72,12 +77,23 @@ lint: build/.dev build/.sam build/.checkov ## style, types, template, security
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	$(APP) -m tests.docs.check
+	$(APP) -m tests.docs.reference --check
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env worklist
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env results
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env drift
 	.venv/bin/cfn-lint serving/endpoint.yaml
 	.venv-checkov/bin/checkov --file template.yaml functions/worklist/template.yaml functions/publish/template.yaml functions/drift/template.yaml serving/endpoint.yaml serving/Dockerfile delivery/Dockerfile --skip-download --compact --quiet
+
+# The serial numbers and times are left out, so that the same lock makes the same file.
+LOCKS = $(wildcard requirements/*.lock) functions/requirements.txt functions/render/requirements.txt
+sbom: build/.sbom ## write a bill of materials (CycloneDX) for each lock file into build/sbom
+	@for lock in $(LOCKS); do \
+		out=build/sbom/$$(echo $${lock%.*} | tr / -).cdx.json; mkdir -p build/sbom; \
+		.venv-sbom/bin/python -W ignore::UserWarning -m cyclonedx_py requirements $$lock --pyproject pyproject.toml --output-reproducible -o $$out \
+			&& echo $$out || exit 1; \
+	done
 
 format: build/.dev ## put the code in form
 	.venv/bin/ruff check --fix .
@@ -86,7 +102,7 @@ format: build/.dev ## put the code in form
 # uv finds no CPU build of PyTorch on its own; point UV_FIND_LINKS at one before locking. What a lock
 # pins already stays, unless UPGRADE=1 is given or the .in file no longer allows it. job.lock has no
 # hashes: the image of the job installs packages' dependencies too, one of which is kept out of it.
-HASHED = serving app dev emulator sam checkov mxnet cloud
+HASHED = serving app dev emulator sam checkov mxnet cloud sbom
 lock: $(HASHED:%=lock-%) lock-function ## pin what the .in files ask for (needs uv); UPGRADE=1: the newest
 	uv pip compile -q $(LOCK) --generate-hashes --no-emit-package torch -c requirements/dev.lock requirements/training.in -o requirements/training.lock
 	uv pip compile -q $(LOCK) -c requirements/dev.lock -c requirements/training.lock requirements/job.in -o requirements/job.lock
@@ -130,4 +146,4 @@ build/.%: requirements/%.lock
 	@mkdir -p build && touch $@
 
 clean: ## remove everything that the other commands made
-	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov .venv-cloud .venv-mxnet
+	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov .venv-cloud .venv-mxnet .venv-sbom

@@ -1,5 +1,5 @@
-"""How fast the application is, what it costs, and how that compares: `python -m benchmarks`.
+"""Benchmarks of speed and cost, with comparisons: `python -m benchmarks`.
 
-Whatever is compared runs on the same cores and the same films, in turn, for several rounds; what is
-told is the median. `engines.py` holds the alternatives as a user would write them.
+Compared programs run in turn on the same cores and films, for several rounds; the median is
+reported. `engines.py` has the alternatives as a user would write them.
 """

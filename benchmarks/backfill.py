@@ -1,9 +1,9 @@
 """A simulation of a backfill beside the films of today; `benchmarks.simulations` runs it.
 
-Simulated are the two queues and their limits as template.yaml sets them, and an endpoint that
-answers its requests in their order; nothing is measured. Films of today come by the hour, the
-busiest one with 15 % of the day's, and fifty at once each hour. The delay of a film of today is the
-time to its record beside the backfill less the time without it.
+It simulates the two queues with the limits of template.yaml, and an endpoint that answers requests
+in order; nothing is measured. Films of today arrive by the hour, with 15 % of the day's in the
+busiest one, and fifty at once each hour. The delay of a film of today is its time to the record
+with the backfill, less its time without.
 """
 
 import heapq
@@ -21,7 +21,7 @@ FILMS = 1_000_000
 TODAY_A_DAY = 3000
 AT_ONCE = 50  # each hour: a modality that sends its films together
 
-# Of template.yaml: MaximumConcurrency x FilmsInBatch, and the backfill's two films.
+# Limits of template.yaml: MaximumConcurrency x FilmsInBatch, and the backfill's two films.
 TODAY_SLOTS = 50
 BACKFILL_SLOTS = 2
 RENDER_SLOTS = 2
@@ -36,7 +36,7 @@ _DAY, _HOUR = 86_400, 3600
 
 @dataclass
 class Lane:
-    """A queue with as many films in work as its trigger allows."""
+    """A queue with as many concurrent films as its trigger allows."""
 
     slots: int
     waiting: deque[int] = field(default_factory=deque)
@@ -45,7 +45,10 @@ class Lane:
 
 @dataclass
 class Simulation:
-    """`arrivals` are the films of today; `old` films lie in the backfill's queue from the start."""
+    """A simulation.
+
+    `arrivals` are the films of today, `old` films are in the backfill's queue from the start.
+    """
 
     arrivals: Sequence[float]
     old: int
@@ -56,7 +59,7 @@ class Simulation:
     ended: float = 0.0
 
     def run(self) -> None:
-        """Play all events in the order of their times.
+        """Process all events in order of time.
 
         A film is a number: that of its arrival, or a negative one for each of the backfill.
         """
@@ -88,7 +91,7 @@ class Simulation:
                 busy += 1
                 usual = ENDPOINT_AT_ONCE / ENDPOINT_FILMS_SECOND
                 film = asked.popleft()
-                # A film of today takes as long in both runs.
+                # A film of today takes equally long in both runs.
                 draw = random.Random(film) if film >= 0 else self.draw  # noqa: S311
                 put(at + usual * draw.uniform(0.5, 1.5), "answered", film)
 
@@ -114,7 +117,7 @@ class Simulation:
 
 
 def arrivals(seconds: float, draw: random.Random) -> list[float]:
-    """Return when films of today come."""
+    """Return the arrival times of films of today."""
     found = []
     for hour in range(int(seconds // _HOUR) + 1):
         films = TODAY_A_DAY * (0.15 if hour % 24 == 10 else 0.85 / 23)
@@ -125,7 +128,7 @@ def arrivals(seconds: float, draw: random.Random) -> list[float]:
 
 @dataclass(frozen=True)
 class Found:
-    """`delays` are those of the films of today, in seconds; so are all times."""
+    """The result; `delays` are those of the films of today, in seconds, like all times."""
 
     delays: list[float]
     alone: list[float]
@@ -152,7 +155,7 @@ def simulate(films: int, seed: int = 1) -> Found:
 def rows(films: int) -> list[tuple[str, str]]:
     found = simulate(films)
     prices = read_prices()
-    mails = prices["load"]["positives"] * prices["around"]["sns_mail"]  # nobody is mailed
+    mails = prices["load"]["positives"] * prices["around"]["sns_mail"]  # no mails are sent
     dollars = films * (bill.per_film(prices) - mails)
     month = bill.Case(films, 0)
     kept = films * prices["load"]["film_mb"] / 1000 * prices["around"]["s3_gb_month"]

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.bill`: what a month costs in AWS, line by line, by list prices.
+"""`python -m benchmarks.bill`: the cost of a month in AWS, line by line, by list prices.
 
-Everything that the stacks use is in it: the application, the worklist, the results' stack and the
-endpoint; free tiers are left out. Prices and what is assumed of films and functions are in
-training/sagemaker/prices.toml. `--report` writes the table into docs/performance.md.
+It covers everything that the stacks use: the application, the worklist, the results' stack and the
+endpoint, without free tiers. Prices and assumptions about films and functions are in
+training/sagemaker/prices.toml. `--report` writes the table to docs/performance.md.
 """
 
 import argparse
@@ -37,14 +37,14 @@ _GB = 1e-6  # of a kB
 
 @dataclass(frozen=True)
 class Case:
-    """So many films a month, for so many months before this one."""
+    """Films a month, for a number of months before this one."""
 
     films: int
     months: int
 
     @property
     def kept(self) -> float:
-        """Films that lie in the bucket, on the month's average."""
+        """Return the films in the bucket, on the month's average."""
         return self.films * (self.months + 0.5)
 
 
@@ -59,7 +59,7 @@ class Line:
 
 
 def lines(prices: Prices) -> list[Line]:
-    """Return all but the endpoint."""
+    """Return all lines except the endpoint's."""
     p, load = prices["around"], prices["load"]
     positives, batch = load["positives"], 1 / load["films_a_batch"]
 
@@ -68,7 +68,7 @@ def lines(prices: Prices) -> list[Line]:
         return float(times * each)
 
     def table(kept: float, kilobytes: float) -> float:
-        """Items, their index and their backup."""
+        """Return the lines of a table: items, index and backup."""
         month = 2 * p["dynamodb_gb_month"] + p["dynamodb_backup_gb_month"]
         return float(kept * kilobytes * _GB * month)
 
@@ -211,7 +211,7 @@ def lines(prices: Prices) -> list[Line]:
 
 
 def endpoints(prices: Prices) -> list[Line]:
-    """Return what the two kinds of endpoint cost; an application has one of them."""
+    """Return the costs of the two kinds of endpoint; an application has one of them."""
     price, load = prices["endpoint"], prices["load"]
     speed = costs.Speed(0, price["serverless_film_seconds"])
     hour = prices["instance_hour"][price["instance"]]
@@ -239,7 +239,7 @@ def endpoints(prices: Prices) -> list[Line]:
 
 
 def dicom(prices: Prices) -> Line:
-    """Return what comes on top where every film is a large one in DICOM."""
+    """Return the extra costs if every film is a large DICOM film."""
     p, load = prices["around"], prices["load"]
     rendered = (
         2 * p["lambda_request"]
@@ -258,7 +258,7 @@ def dicom(prices: Prices) -> Line:
 
 
 def per_film(prices: Prices) -> float:
-    """Return the dollars that one more film costs in its month, storage and endpoint included."""
+    """Return the dollars that one more film costs in its month, with storage and endpoint."""
     by_use = [*lines(prices), endpoints(prices)[0]]
     none, many = Case(0, 0), Case(FILMS_A_MONTH[-1], 0)
     return sum(line.dollars(many) - line.dollars(none) for line in by_use) / many.films
@@ -283,7 +283,7 @@ def reconciled(films_a_day: float, kept: float) -> tuple[float, float]:
     runs_a_pass = max(1, math.ceil(kept / SLICE))
     passes = 24 / runs_a_pass
     thorough = min(1.0, passes)
-    # A pass that takes long looks back further: to a day before the last one began.
+    # A long pass looks back further: to a day before the last one began.
     short_days = max(SHORT_DAYS, 1 + runs_a_pass / 24)
     days = thorough * max(THOROUGH_DAYS, short_days) + (passes - thorough) * short_days
     return passes * math.ceil(kept / 1000), min(days * films_a_day, passes * kept)
@@ -337,7 +337,7 @@ def _row(cells: list[str]) -> str:
 
 
 def parts(document: str, begin: str = BEGIN, end: str = END) -> Iterator[str]:
-    """Yield what stands before the table in the page, the table, and what stands behind it."""
+    """Return the page's text before the table, the table, and the text after it."""
     before, begun, rest = document.partition(begin)
     shown, ended, after = rest.partition(end)
     if not (begun and ended):

@@ -1,4 +1,4 @@
-"""What `python -m benchmarks` does: measure, or write what was measured into the docs."""
+"""The commands of `python -m benchmarks`: measure, or write the results to the docs."""
 
 import json
 import os
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 OUT = ROOT / "build" / "bench.json"
 DOCUMENT = ROOT / "docs" / "performance.md"
-WIDTH = 170  # of the table where no terminal says how wide it is
+WIDTH = 170  # width of the table without a terminal
 
 
 def run(parts: Sequence[str], rounds: int, *, long: bool) -> None:
-    """Measure, print the table and leave it in build/bench.json."""
+    """Measure, print the table and write it to build/bench.json."""
     if not SHIPPED_NETWORK.exists():
         raise Mistake(f"There is no network at {SHIPPED_NETWORK}.")
     console = _console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also ends the started programs
     OUT.parent.mkdir(exist_ok=True)
     rows: list[Row] = []
     with console.status("Starting") as status:
         for part in _measure(parts, rounds, long, status.update):
             rows += part
-            # After each part: an interrupted run leaves what it has.
+            # After each part, so that an interrupted run keeps its results.
             OUT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
     console.print(report.table(rows))
     console.print(f"Results: {OUT.relative_to(ROOT)}")
 
 
 def write_report() -> None:
-    """Put the last run's table into docs/performance.md."""
+    """Write the last run's table to docs/performance.md."""
     if not OUT.exists():
         raise Mistake(f"There is no {OUT} to report; measure first with `make bench`.")
     measured = [row_of(facts) for facts in json.loads(OUT.read_text())]
@@ -56,7 +56,7 @@ def _console() -> Console:
 def _measure(
     parts: Sequence[str], rounds: int, long: bool, say: Callable[[str], None]
 ) -> Iterator[list[Row]]:
-    """The rows of one part after another; each imports what it measures when its turn comes."""
+    """Yield the rows of one part after another; each part is imported in its turn."""
     speeds: list[Row] = []
     yield report.circumstances(os.getloadavg()[0])
     if "endpoint" in parts:
@@ -84,7 +84,7 @@ def _measure(
 
 
 def _speed(measured: Sequence[Row]) -> "costs.Speed | None":
-    """The speeds that money depends on; None where their parts were not measured."""
+    """Return the speeds that costs depend on; None for parts that were not measured."""
     from benchmarks import costs, endpoint
     from benchmarks.contestants import CORES
 
@@ -107,7 +107,7 @@ def _on_a_stack(
     say("Starting the local stack")
     with stack.running(stack.Settings(WORK / "stack")) as running:
         if "flow" in parts:
-            yield dicom_flow.measure(running, say)  # while no function has run yet
+            yield dicom_flow.measure(running, say)  # before any function has run
         if "function" in parts:
             yield function.measure_warm(running, rounds, say)
         if "flow" in parts:

@@ -1,4 +1,4 @@
-"""The engines as contestants: processes that are asked in turn, and rest while others are."""
+"""The engines as processes that are measured in turn, while the others rest."""
 
 import contextlib
 import json
@@ -23,23 +23,23 @@ class EngineFailed(Exception):
 
 @dataclass(frozen=True)
 class Contestant:
-    """An engine, alone and saturated.
+    """An engine, for one film at a time and saturated.
 
-    Ours is one process as it serves, a core for each film. The others have all cores for one film,
-    and a process for each core when they are saturated, which is their best.
+    Ours is one process as it serves, with a core for each film. The others use all cores for one
+    film, and a process per core when saturated, which is their best.
     """
 
     alone: "_Worker"
     saturated: "list[_Worker]"
 
     def latency(self) -> float:
-        """The median film's seconds, one film at a time."""
+        """Return the median seconds of a film, one film at a time."""
         self.alone.ask("each")
         seconds: list[float] = self.alone.answer()
         return statistics.median(seconds)
 
     def throughput(self, seconds: float) -> float:
-        """Films a second, for about `seconds` or one pass over the films."""
+        """Return films a second, over about `seconds` or one pass over the films."""
         for worker in self.saturated:
             worker.ask(f"saturate {seconds}")
         return sum(float(worker.answer()) for worker in self.saturated)

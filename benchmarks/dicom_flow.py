@@ -25,11 +25,11 @@ from testbed.dicom_films import dicom
 SECTION = "DICOM: drop to record, the local stack"
 STARTS = 5
 FILMS = 10
-FIRST_SECONDS = 1.5  # what the first film after a start may take
+FIRST_SECONDS = 1.5  # time limit of the first film after a start
 
 
 def measure(running: stack.Stack, say: Callable[[str], None]) -> list[Row]:
-    """Drop films into a stack that has screened none yet; its functions start anew in between."""
+    """Upload films to a stack that has screened none yet; its functions restart in between."""
     observer = Observer(running)
     jpeg = SAMPLE.read_bytes()
     grey = np.asarray(Image.fromarray(read_grey(jpeg)).resize((WIDTH, HEIGHT)))
@@ -74,7 +74,7 @@ def measure(running: stack.Stack, say: Callable[[str], None]) -> list[Row]:
 
 
 def _restart_functions(running: stack.Stack, number: int) -> None:
-    """Have both functions start anew: another size of memory ends what runs."""
+    """Restart both functions: a new memory size ends their processes."""
     functions = running.client("lambda")
     for output in ("ClassifyFunctionName", "RenderFunctionName"):
         functions.update_function_configuration(  # type: ignore[attr-defined]

@@ -1,8 +1,8 @@
-"""How soon drift is noticed: `python -m benchmarks.drift` prints the table of docs/reliability.md.
+"""`python -m benchmarks.drift`: the delay until drift is detected, for docs/reliability.md.
 
-A year of sites of 20, 50 and 500 films a day, unchanged and with six changes, is counted by the
-function's own rules. Films are drawn from what the shipped network answers about films held out
-from its training (`benchmarks/drift_films.json`), mixed to its own prevalence.
+It simulates a year at sites of 20, 50 and 500 films a day, unchanged and with six changes, with the
+function's own rules. Films are drawn from the shipped network's answers for held-out films
+(`benchmarks/drift_films.json`), mixed to its own prevalence.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from drift.state import State
 PREVALENCE = 0.19
 CUTOFF, NETWORK = "0.1", "shipped"
 MACHINES = ("room 1", "room 2", "room 3")
-OTHER_PICTURES = 0.01  # of the films, refused as not_chest: every site sends some
-READ = 0.5  # of the positives, by readers who are right
+OTHER_PICTURES = 0.01  # share of films rejected as not_chest, which every site sends
+READ = 0.5  # share of positives, confirmed by readers who are right
 WEEKEND = 0.5  # films of a Saturday or Sunday, by those of a weekday
 SITES = (20, 50, 500)
 DAYS, CHANGED_ON, WATCHED = 365, 120, 90
@@ -31,7 +31,7 @@ BEGIN = date(2026, 1, 5)  # a Monday
 
 @dataclass(frozen=True)
 class Change:
-    """What is different from the day of the change on: for the films of `machines`, or for all."""
+    """What differs from the day of the change on: for the films of `machines`, or for all."""
 
     name: str
     rendering: str = UNCHANGED
@@ -90,7 +90,7 @@ _made: dict[str, list[tuple[list[Film], list[Film]]]] = {}
 
 
 def _films(rendering: str) -> list[tuple[list[Film], list[Film]]]:
-    """Return the films of each machine, those of healthy patients and those of ill ones."""
+    """Return the films of each machine, with and without pneumonia."""
     if rendering not in _made:
         pool = pools()[rendering]
         _made[rendering] = [
@@ -107,7 +107,7 @@ def _film(machine: str, answer: Answer) -> Film:
 
 
 def _poisson(draw: Random, mean: float) -> int:
-    """Return how many events of a Poisson process fall into one day."""
+    """Return the number of events of a Poisson process in one day."""
     count, at = 0, draw.expovariate(mean)
     while at < 1:
         count, at = count + 1, at + draw.expovariate(mean)
@@ -115,7 +115,7 @@ def _poisson(draw: Random, mean: float) -> int:
 
 
 def unchanged_year(films_a_day: int, seed: int) -> list[str]:
-    """Return the signals that sounded in a year, each as often as it began to."""
+    """Return the signals of an unchanged year, each as often as it was raised."""
     return [
         name
         for _, names in _began(Site(films_a_day, NOTHING, f"year {seed}").states(DAYS))

@@ -23,12 +23,12 @@ FILE = Path(__file__).parent / "drift_films.json"
 NETWORK = ROOT / "model" / "cxr-resnet18.onnx"
 UNCHANGED, ADULT = "as it is", "adult"
 CHANGES = ("inverted", "cut all around", "ends of the greys clipped")
-ADULTS = 657  # as many as the children's films held out
+ADULTS = 657  # as many as the held-out children's films
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The probability of pneumonia, or the code of the gate's refusal."""
+    """The probability of pneumonia, or the code of the gate's rejection."""
 
     probability: float
     code: str = ""
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Pool:
-    """The answers about one kind of film: those of healthy patients and those of ill ones."""
+    """The answers for one kind of film, with and without pneumonia."""
 
     healthy: Sequence[Answer]
     ill: Sequence[Answer]
@@ -44,7 +44,7 @@ class Pool:
 
 @cache
 def pools() -> Mapping[str, Pool]:
-    """Return the stored answers, by what was done to the films."""
+    """Return the stored answers, by the change made to the films."""
     stored = json.loads(FILE.read_text())
     return {
         name: Pool(*([Answer(*each) for each in found[label]] for label in ("healthy", "ill")))

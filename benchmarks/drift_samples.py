@@ -1,7 +1,7 @@
 """Make the sample films that `functions/drift` asks about: `python -m benchmarks.drift_samples`.
 
-Six films of `samples/`, small enough for a function's package, and what the shipped network answers
-about them. Three lie in the middle of its scale, where an answer moves most when anything changes.
+They are six films of `samples/`, small enough for a function's package, with the shipped network's
+answers. Three have probabilities near one half, where any change has most effect.
 """
 
 import io

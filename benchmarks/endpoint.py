@@ -13,8 +13,8 @@ from benchmarks.rows import Row, compare
 from cxr_alert.local import container, processes
 from serving.shipped import SHIPPED_NETWORK
 
-SIDE = 160  # what the shipped network takes
-REPORT_SIDE = 224  # what the report's network takes
+SIDE = 160  # the shipped network's input
+REPORT_SIDE = 224  # the input of the report's network
 CLIENTS = 16
 SECONDS = 1.0
 
@@ -32,7 +32,7 @@ OPENVINO = f"OpenVINO fp32 at {SIDE} px, our decoder"
 OURS_224 = f"ours at {REPORT_SIDE} px"
 PYTORCH_224 = f"PyTorch eager at {REPORT_SIDE} px"
 ORT_224 = f"ONNX Runtime fp32 at {REPORT_SIDE} px"
-# The report's engine, and what one would write first: these are to be left well behind.
+# The report's engine and a naive one; both should be much slower.
 WANTED = (MXNET, PYTORCH, PYTORCH_224)
 
 OTHERS = (MXNET, PYTORCH_224, PYTORCH, ORT, ORT_INT8, OPENVINO)
@@ -85,14 +85,14 @@ def _start_all(stack: contextlib.ExitStack) -> dict[str, Contestant]:
         try:
             engines[name] = stack.enter_context(contestant(engine, network))
         except EngineFailed:
-            if engine != "mxnet":  # the only one that a machine may lack
+            if engine != "mxnet":  # the only one that a machine may not have
                 raise
     return engines
 
 
 @contextlib.contextmanager
 def _serving(model: Path) -> Iterator[int]:
-    """The model container as a process; gives its port."""
+    """Run the model container as a process; yields its port."""
     (WORK / "tmp").mkdir(parents=True, exist_ok=True)
     (port,) = processes.free_ports(1)
     process = container.start(model, port, WORK, {})

@@ -1,7 +1,7 @@
-"""Ways to get from an image file's bytes to a probability: ours, and those that others would take.
+"""Engines from an image file's bytes to a probability: ours, and common alternatives.
 
-The others are written as their users write them, with Pillow (or MXNet's own decoder) and a full
-decode. Each imports its own library only, since MXNet lives in an environment of its own.
+The alternatives are written as their users write them, with Pillow (or MXNet's own decoder) and a
+full decode. Each imports its own library only, since MXNet is in an environment of its own.
 """
 
 import io
@@ -12,7 +12,7 @@ Classify = Callable[[bytes], float]
 
 
 def ours(network: Path, threads: int) -> Classify:
-    """The code that serves, with a network file; each call takes one of `threads` cores."""
+    """The serving code with a network file; each call uses one of `threads` cores."""
     from serving.network import Network
 
     served = Network(network, threads)
@@ -20,7 +20,7 @@ def ours(network: Path, threads: int) -> Classify:
 
 
 def onnx_runtime(network: Path, threads: int) -> Classify:
-    """ONNX Runtime and Pillow; each call takes `threads` cores."""
+    """ONNX Runtime and Pillow; each call uses `threads` cores."""
     import numpy as np
     import onnxruntime
     from PIL import Image
@@ -40,7 +40,7 @@ def onnx_runtime(network: Path, threads: int) -> Classify:
 
 
 def pytorch(side: int, threads: int) -> Classify:
-    """PyTorch as one writes it first: eager, full precision, Pillow; `threads` cores a call."""
+    """PyTorch in its simplest form: eager, full precision, Pillow; `threads` cores per call."""
     import numpy as np
     import torch
     from PIL import Image
@@ -62,7 +62,7 @@ def pytorch(side: int, threads: int) -> Classify:
 def mxnet(side: int) -> Classify:
     """MXNet with the ResNet-18 of its model zoo, compiled by its fastest backend.
 
-    The environment says how many cores a call takes: OMP_NUM_THREADS.
+    OMP_NUM_THREADS sets the cores of a call.
     """
     import mxnet as mx
     from mxnet.gluon.model_zoo import vision
@@ -84,7 +84,10 @@ def mxnet(side: int) -> Classify:
 
 
 def load(engine: str, network: str, threads: int) -> Classify:
-    """An engine by name; `network` is an ONNX file, or a side in pixels for random weights."""
+    """Return an engine by name.
+
+    `network` is an ONNX file, or a side in pixels for random weights.
+    """
     if engine == "ours":
         return ours(Path(network), threads)
     if engine == "onnx-runtime":

@@ -1,4 +1,4 @@
-"""From the drop of a film to its alert, on the whole local stack."""
+"""From the upload of a film to its alert, on the whole local stack."""
 
 import json
 import threading
@@ -31,7 +31,7 @@ PATIENCE = 120
 
 
 class Flow:
-    """Drops films into a stack and sees the alerts arrive."""
+    """Uploads films to a stack and observes the alerts."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -51,7 +51,7 @@ class Flow:
             ]
 
     def drop(self, films: Sequence[bytes]) -> tuple[float, dict[str, str]]:
-        """Upload films under new keys; returns when that began, and the versions by key."""
+        """Upload films under new keys; return the start time, and the versions by key."""
         keys = [f"{uuid4().hex}.jpeg" for _ in films]
 
         def put(key: str, film: bytes) -> str:
@@ -62,24 +62,24 @@ class Flow:
         return began, dict(zip(keys, versions, strict=True))
 
     def alert_seconds(self, at_once: int) -> list[float]:
-        """Drop positives at once; returns the seconds from the drop of all to each one's alert."""
+        """Upload positives at once; return the seconds until each one's alert."""
         began, keys = self.drop(list(islice(cycle(self._positive), at_once)))
         _wait(lambda: keys.keys() <= self._alert_times.keys(), "alerts")
         return [self._alert_times[key] - began for key in keys]
 
     def screen(self, count: int) -> tuple[float, dict[str, str]]:
-        """Drop films of all kinds at once; returns the seconds until the queue is done with all."""
+        """Upload films of all kinds at once; return the seconds until the queue is empty."""
         began, keys = self.drop(list(islice(cycle(self._films), count)))
         _wait(self._queue_is_empty, "an empty queue")
         return time.monotonic() - began, keys
 
     def delete(self, keys: dict[str, str]) -> None:
-        """Remove films: the emulator holds them in memory."""
+        """Delete films, since the emulator keeps them in memory."""
         objects = [{"Key": key, "VersionId": version} for key, version in keys.items()]
         self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects})  # type: ignore[typeddict-item]
 
     def container_rate(self) -> float:
-        """Films a second that the stack's container answers to 16 clients of its own."""
+        """Return films a second that the stack's container answers to 16 clients of its own."""
         return films_a_second(self._stack.container_port, self._films * 10, UPLOADERS)
 
     def _queue_is_empty(self) -> bool:
@@ -91,7 +91,7 @@ class Flow:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Note when alerts arrive, for the length of the block."""
+        """Record the arrival times of alerts for the length of the block."""
         done = threading.Event()
         with watch.subscribed(self._stack, "benchmark", '{"finding": ["PNEUMONIA"]}') as queue:
 
@@ -111,14 +111,14 @@ class Flow:
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds and megabytes of the stack's programs, by what they do."""
+    """CPU seconds and megabytes of the stack's programs, by function."""
 
     cpu: dict[str, float]
     memory: dict[str, float]
 
 
 def usage(stack: Stack) -> Usage:
-    """What the emulator, the function in it, the container and we who upload have used so far."""
+    """Return the usage so far of emulator, function, container and uploader."""
     gateway = psutil.Process(stack.children[emulator.NAME].pid)
     programs = {
         "emulator": [gateway],
@@ -199,7 +199,7 @@ def _sustained(flow: Flow, stack: Stack, rounds: int, say: Callable[[str], None]
 
 
 def measure_long(stack: Stack, say: Callable[[str], None]) -> list[Row]:
-    """5,000 uploads in waves: whether the last ones take longer or more memory than the first."""
+    """Make 5,000 uploads in waves, to see whether the last ones take more time or memory."""
     flow = Flow(stack)
     per_film, memory, cpu = [], [], []
     for wave in range(LONG // WAVE):
@@ -211,7 +211,7 @@ def measure_long(stack: Stack, say: Callable[[str], None]) -> list[Row]:
         cpu.append({name: 1000 * (after.cpu[name] - before[name]) / WAVE for name in before})
         memory.append(after.memory)
         flow.delete(keys)
-    early, late = slice(2, 8), slice(-6, None)  # around upload 500, and up to the last
+    early, late = slice(2, 8), slice(-6, None)  # around upload 500, and at the end
 
     def row(name: str, unit: str, waves: list[float], at_most: float | None = None) -> Row:
         return compare(

@@ -1,4 +1,4 @@
-"""The classify function: what its start costs, and what a film costs it once it is warm."""
+"""The classify function: the cost of a start, and of a film afterwards."""
 
 import json
 import os
@@ -65,7 +65,7 @@ _IMPORT = re.compile(r"import time: +(\d+) \| +\d+ \| +([\w.]+)")
 
 
 def measure_start(rounds: int, say: Callable[[str], None]) -> list[Row]:
-    """Import and clients in fresh processes, against boto3 with the same clients."""
+    """Measure import and clients in fresh processes, against boto3 with the same clients."""
     for work in (OURS, BOTO3):  # compiles, and fills the disk cache
         _seconds(work)
     ours, boto3 = [], []
@@ -91,13 +91,13 @@ def measure_start(rounds: int, say: Callable[[str], None]) -> list[Row]:
 
 
 def _seconds(work: str) -> float:
-    """What `work` takes in a process of its own, without the interpreter's start."""
+    """Return the time of `work` in a process of its own, without the interpreter's start."""
     done = _python("-c", TIMED.format(work=work))
     return float(done.stdout)
 
 
 def _imports() -> dict[str, float]:
-    """The milliseconds of its own that each package takes to import."""
+    """Return the milliseconds that each package itself takes to import."""
     packages: dict[str, float] = defaultdict(float)
     for microseconds, module in _IMPORT.findall(_python("-X", "importtime", "-c", OURS).stderr):
         packages[module.partition(".")[0]] += int(microseconds) / 1000
@@ -111,7 +111,7 @@ def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def measure_warm(stack: Stack, rounds: int, say: Callable[[str], None]) -> list[Row]:
-    """The handler in a process of its own, with the stack's services and container to talk to."""
+    """Measure the handler in a process of its own, with the stack's services and container."""
     bucket = "cxr-alert-benchmark-films"
     stack.s3.create_bucket(Bucket=bucket)
     films = []

@@ -1,4 +1,4 @@
-"""The films to measure with, and where the measurements leave what they need."""
+"""The films for measurements, and the folder for their data."""
 
 from itertools import chain
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "bench"
 
-# The labels take turns: the films of one are much larger than those of the other.
+# The labels alternate: films of one label are much larger than those of the other.
 SAMPLES = list(
     chain.from_iterable(
         zip(

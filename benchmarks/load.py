@@ -1,6 +1,6 @@
-"""Films posted to a container over connections that stay open, by as many clients as asked.
+"""Clients that post films to a container over persistent connections.
 
-The clients share the machine with what they measure, so they do the least that HTTP needs.
+They share the machine with what they measure, so they do the minimum that HTTP needs.
 """
 
 import socket
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def seconds_each(port: int, films: Sequence[bytes]) -> list[float]:
-    """The seconds of each film, one at a time."""
+    """Return the seconds of each film, one at a time."""
     taken = []
     with connect(port) as connection:
         for film in films:
@@ -21,7 +21,7 @@ def seconds_each(port: int, films: Sequence[bytes]) -> list[float]:
 
 
 def films_a_second(port: int, films: Sequence[bytes], clients: int) -> float:
-    """The rate at which `clients` at once get their answers; each takes the next film."""
+    """Return the rate at which `clients` at once get answers; each takes the next film."""
     rest = iter(films)
 
     def client(connection: socket.socket) -> None:
@@ -41,7 +41,7 @@ def films_a_second(port: int, films: Sequence[bytes], clients: int) -> float:
 
 
 def post(connection: socket.socket, film: bytes) -> bytes:
-    """The body of the answer about one film; an answer other than 200 is a RuntimeError."""
+    """Return the body of the answer for one film; any status other than 200 is a RuntimeError."""
     head = (
         "POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
         f"Content-Length: {len(film)}\r\n\r\n"

@@ -1,4 +1,4 @@
-"""How near we are to what this machine can do: its multipliers, and its JPEG decoder."""
+"""How close the network is to the limits of this machine: its multipliers, and its JPEG decoder."""
 
 import time
 from collections.abc import Callable
@@ -99,7 +99,7 @@ def measure(rounds: int, say: Callable[[str], None]) -> list[Row]:
 
 
 def multiplications(model: onnx.ModelProto) -> int:
-    """Those in the convolutions for one film, which are all but all there are."""
+    """Return the multiplications in the convolutions for one film, which are nearly all."""
     inferred = onnx.shape_inference.infer_shapes(model)
     shapes = {
         value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
@@ -122,7 +122,7 @@ def multiplications(model: onnx.ModelProto) -> int:
 
 
 class _Peak:
-    """Convolutions in eight bits that are nothing but multiplications, on all cores."""
+    """Eight-bit convolutions without any other work, on all cores."""
 
     def __init__(self) -> None:
         model = openvino.Core().read_model(_large_convolutions().SerializeToString())
@@ -134,7 +134,7 @@ class _Peak:
         self.rate()
 
     def rate(self, times: int = 30) -> float:
-        """Billions of multiplications a second."""
+        """Return billions of multiplications a second."""
 
         def work(request: openvino.InferRequest) -> None:
             for _ in range(times):

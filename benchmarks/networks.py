@@ -1,4 +1,4 @@
-"""Networks to measure with: the shipped architecture with random weights, which run no faster."""
+"""Networks for measurements: the shipped architecture with random weights, at the same speed."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from training.learning.scale import Scale
 
 
 def twin() -> Classifier:
-    """The shipped network's like in full precision, which is not shipped; the same each time."""
+    """Return a copy of the shipped network's architecture in full precision, always the same."""
     torch.manual_seed(1)
     network = ResNet18()
     for module in network.modules():
@@ -26,7 +26,7 @@ def twin() -> Classifier:
 
 
 def twin_files(side: int) -> tuple[Path, Path]:
-    """The twin for films of that side as ONNX, in full precision and in eight bits."""
+    """Return ONNX files of the copy for films of that side, in full precision and in eight bits."""
     WORK.mkdir(parents=True, exist_ok=True)
     full, eight_bits = WORK / f"twin-{side}.onnx", WORK / f"twin-{side}-int8.onnx"
     if not eight_bits.exists():

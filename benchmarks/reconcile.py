@@ -1,7 +1,7 @@
-"""A simulation of `reconcile` in a large bucket: the function itself, with clients made up here.
+"""A simulation of `reconcile` in a large bucket: the real function with simulated clients.
 
-S3 and DynamoDB are stood in for, page by page; the clock goes by what a call is taken to last. So
-nothing is measured, but how many calls the function makes and when a run ends is its own doing.
+S3 and DynamoDB are simulated page by page, and the clock advances by the assumed duration of a
+call. So nothing is measured, but the number of calls and the end of a run are the function's own.
 """
 
 import contextlib
@@ -22,20 +22,20 @@ from training.sagemaker.prices import read_prices
 VERSIONS = 10_000_000
 FILMS_A_DAY = 33_000
 PAGE = 1000
-LIST_SECONDS, READ_SECONDS = 0.15, 0.015  # of a page, of a call of 100 reads
+LIST_SECONDS, READ_SECONDS = 0.15, 0.015  # seconds of a page, and of a call of 100 reads
 FUNCTION_SECONDS = 900
 _BEGAN = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 @dataclass
 class Bucket:
-    """So many versions; the key says nothing of when a film was uploaded, as in a hospital.
+    """A number of versions with keys independent of their upload time, as in a hospital.
 
-    All have a record but one, of the last hour: its key is the last one of the bucket.
+    All have a record except one of the last hour: its key is the last one of the bucket.
     """
 
     versions: int
-    days: int  # over which they came
+    days: int  # over which they were uploaded
     at: datetime = _BEGAN
     note: str | None = None
     pages: int = 0
@@ -116,7 +116,7 @@ class _Context:
 
 @dataclass(frozen=True)
 class Found:
-    """What the runs of some hours took; `lost_hours` is until the lost film was announced."""
+    """The result of the runs of some hours; `lost_hours` is until the lost film was enqueued."""
 
     hours: int
     pages: int
@@ -164,7 +164,7 @@ def simulate(versions: int, films_a_day: int, hours: int) -> Found:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep the function's log lines and metrics from the terminal."""
+    """Keep the function's log lines and metrics off the terminal."""
     before = reconcile.logger.log_level
     reconcile.logger.setLevel(logging.CRITICAL)
     with contextlib.redirect_stdout(io.StringIO()):

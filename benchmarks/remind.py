@@ -1,8 +1,7 @@
-"""A simulation of `remind` with many unreviewed films: the function itself, with clients made up.
+"""A simulation of `remind` with many unreviewed films: the real function with simulated clients.
 
-The worklist's table is stood in for by a list in memory whose pages and writes take what they are
-taken to last; some writes fail once, some twice. Counted are the runs, the mails, and the films
-that two mails count.
+A list in memory simulates the worklist's table, with assumed durations of pages and writes; some
+writes fail once, some twice. It counts the runs, the mails, and the films that two mails contain.
 """
 
 import logging
@@ -23,13 +22,13 @@ from worklist.tables.worklist_table import item
 FILMS = 100_000
 PAGE = 1500  # films in a page of 1 MB
 PAGE_SECONDS, WRITE_SECONDS = 0.1, 0.01
-FAILS_ONCE, FAILS_TWICE = 1000, 10_000  # of so many writes one
+FAILS_ONCE, FAILS_TWICE = 1000, 10_000  # one in so many writes
 RUNS_A_DAY = 96
 
 
 @dataclass
 class Table:
-    """The entries in the order of the index, and what was asked of them."""
+    """The entries in the order of the index, and the requests."""
 
     items: dict[str, dict[str, Any]]
     seconds: float = 0.0
@@ -67,7 +66,7 @@ class Table:
 
 @dataclass
 class Mails:
-    """`films` counts those of each mail, which its subject says."""
+    """The mails; `films` are the numbers of films in their subjects."""
 
     films: list[int] = field(default_factory=list)
 
@@ -107,7 +106,9 @@ def simulate(films: int) -> Found:
     fails.update({each.film: 2 for each in entries[7::FAILS_TWICE]})
     table, mails = Table({each.film: item(each) for each in entries}, fails=dict(fails)), Mails()
     client: Any = table
-    clients = WorklistClients(dynamodb=client, s3=client, sns=mails, ssm=None)  # type: ignore[arg-type]
+    told_by: Any = mails
+    nobody: Any = None
+    clients = WorklistClients(client, client, told_by, ssm=nobody, make_sqs=nobody)
     config = remind.Config("worklist", "https://worklist.example.org", "topic", 4)
     run: Any = remind.make_handler(config, clients)
     before = remind.logger.log_level

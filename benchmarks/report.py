@@ -16,7 +16,7 @@ CIRCUMSTANCES = "Machine"
 
 
 def circumstances(load: float) -> list[Row]:
-    """What the figures depend on besides the code; a machine at rest has a load near 0."""
+    """Return the conditions of the figures besides the code; an idle machine has a load near 0."""
     cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [
@@ -35,7 +35,7 @@ def processor() -> str:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """All rows in one table, a heading for each section."""
+    """Return all rows in one table, with a heading for each section."""
     shown = Table(*HEADINGS)
     for section, group in groupby(rows, lambda row: row.section):
         shown.add_section()
@@ -54,7 +54,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def replaced(document: str, rows: Sequence[Row]) -> str:
-    """The document with the table between its two marks made anew."""
+    """Return the document with a new table between its two marks."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -87,7 +87,7 @@ def _wanted(row: Row) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, or all those before the point."""
+    """Return three significant digits, or all those before the point."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""What a benchmark says: rows of one table, each of which compares two numbers or tells one."""
+"""The output of a benchmark: rows of one table, each with one number or a comparison of two."""
 
 import math
 import statistics
@@ -11,8 +11,8 @@ from typing import Any
 class Row:
     """One line of the table.
 
-    `noise` is half the range of the rounds as a share of their median, of the noisier side.
-    `at_most` or `at_least` is what is wanted of the ratio or, without `other`, of `ours`.
+    `noise` is half the range of the rounds as a share of their median, on the noisier side.
+    `at_most` or `at_least` is the target for the ratio or, without `other`, for `ours`.
     """
 
     section: str
@@ -31,7 +31,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the limit is kept; None where there is none, or nothing to hold against it."""
+        """Return whether the target is met; None without a target or without a value."""
         value = self.ratio if self.other_name else self.ours
         if value is None or (self.at_most is None and self.at_least is None):
             return None
@@ -44,7 +44,7 @@ class Row:
 
 
 def row_of(facts: dict[str, Any]) -> Row:
-    """The row that `Row.as_json` gave."""
+    """Return the row from the output of `Row.as_json`."""
     return Row(**{name: value for name, value in facts.items() if name not in ("ratio", "met")})
 
 
@@ -59,7 +59,7 @@ def compare(
     at_most: float | None = None,
     at_least: float | None = None,
 ) -> Row:
-    """The row for values that were measured over several rounds; no `other` could not be had."""
+    """Return the row for values of several rounds; without `other` if it could not be measured."""
     return Row(
         section,
         name,
@@ -74,11 +74,11 @@ def compare(
 
 
 def noise(values: Sequence[float]) -> float:
-    """Half the range of the values as a share of their median."""
+    """Return half the range of the values as a share of their median."""
     return (max(values) - min(values)) / 2 / abs(statistics.median(values) or 1)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of the values do not exceed (nearest rank)."""
+    """Return the value that `share` of the values do not exceed (nearest rank)."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(round(share * len(ordered), 9)) - 1)]

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.simulations`: what no machine here can hold, simulated.
+"""`python -m benchmarks.simulations`: simulations of loads that do not fit on one machine.
 
-A backfill of a million films, `reconcile` over ten million versions, `remind` with a hundred
-thousand unreviewed films; some minutes in all. `--report` writes the tables into
+They are a backfill of a million films, `reconcile` over ten million versions, and `remind` with a
+hundred thousand unreviewed films; some minutes in all. `--report` writes the tables to
 docs/reliability.md.
 """
 
@@ -31,7 +31,7 @@ def table(rows: Rows) -> str:
 
 
 def marks(part: str) -> tuple[str, str]:
-    """Return what stands before and behind a part's table in the page."""
+    """Return the texts before and after a part's table in the page."""
     return f"<!-- simulated: {part} -->", f"<!-- end of {part} -->"
 
 

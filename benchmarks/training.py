@@ -1,4 +1,4 @@
-"""Training: images a second of the project's loop, against the loop that one writes first."""
+"""Training: images a second of the project's loop, against the simplest loop."""
 
 import tempfile
 import time
@@ -48,7 +48,7 @@ def measure(rounds: int, say: Callable[[str], None]) -> list[Row]:
 
 
 def _films(folder: Path) -> list[Film]:
-    """JPEG files of the size that the published set comes in."""
+    """Return JPEG files of the size of the published films."""
     for number in range(FILMS):
         film = SAMPLES[number % len(SAMPLES)]
         small = folder / film.parent.name / f"{number}.jpeg"

@@ -1,7 +1,7 @@
-"""The handler, warm: `python -m benchmarks.warm_function TASK BATCH FILMS`, told in JSON.
+"""The warm handler: `python -m benchmarks.warm_function TASK BATCH FILMS`, output in JSON.
 
-Runs batches of events about the films in TASK and tells the process's CPU time per film, in all and
-without that in the SDK's calls, and the memory it holds then.
+Runs batches of events about the films in TASK and reports the process's CPU time per film, in total
+and without that in the SDK's calls, and its memory.
 """
 
 import json
@@ -22,7 +22,7 @@ from screening.upload import Upload, event_of
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda tells a function of its invocation."""
+    """What Lambda tells a function about its invocation."""
 
     aws_request_id: str
     function_name: str = "classify"
@@ -34,7 +34,7 @@ class Context:
 
 
 class _Calls:
-    """The CPU seconds that go into the SDK's calls of AWS, on all threads."""
+    """The CPU seconds in the SDK's calls of AWS, on all threads."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def _message(bucket: str, film: dict[str, Any]) -> dict[str, Any]:
-    """The message of a new upload, which has no record yet."""
+    """Return the message of a new upload, without a record."""
     upload = Upload.of(
         key=film["key"],
         version=f"{film['etag']}#{uuid4().hex}",

@@ -1,4 +1,4 @@
-"""What a command asks about films: a network file or a live endpoint."""
+"""The options for what a command asks about films: a network file or a live endpoint."""
 
 import argparse
 from pathlib import Path
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def add_asked(command: argparse.ArgumentParser) -> None:
-    """Add what is asked about films: a network file or a live endpoint."""
+    """Add the options for a network file or a live endpoint."""
     asked = command.add_mutually_exclusive_group()
     add_model(asked, "a network, an ONNX file (default: the shipped network)")
     asked.add_argument("--endpoint", metavar="NAME", help="a live SageMaker endpoint")
 
 
 def asked_file(options: argparse.Namespace) -> Path | None:
-    """Return the network's file, beside which it says whose films it knows; None: an endpoint."""
+    """Return the network's file, which has a list of its films beside it; None for an endpoint."""
     return None if options.endpoint else options.model or SHIPPED_NETWORK
 
 
@@ -27,7 +27,7 @@ def asked(options: argparse.Namespace) -> "ParallelPredictor":
     from training.evaluation.predictor import load_network
 
     if options.endpoint:
-        from training.evaluation.live_endpoint import connect  # it imports AWS's SDK
+        from training.evaluation.live_endpoint import connect  # imports AWS's SDK
 
         return connect(options.endpoint)
     return load_network(options.model or SHIPPED_NETWORK)

@@ -1,9 +1,9 @@
-"""The one place where errors of the system become a sentence: what was wrong, where, what to do."""
+"""Turn errors of the system into a sentence: what was wrong, where, and what to do."""
 
 import errno
 import importlib.util
 
-# What each kind of error is met by, for those whose words alone do not say what to do.
+# Remedies for errors with a text that does not say what to do.
 _REMEDIES = {
     errno.ENOSPC: "free some space there, or choose another place for the result",
     errno.EDQUOT: "free some space there, or choose another place for the result",
@@ -27,15 +27,15 @@ _OURS = (
     "screening",
     "laboratory",
 )
-# What installs the packages that `make up` leaves out.
+# Commands that install the packages that `make up` leaves out.
 _INSTALLED_BY = {"sagemaker": "make cloud"}
 
 
 def sentence_of(error: Exception) -> str | None:
-    """A sentence for an error that the user's machine or files are to blame for; None for others.
+    """Return a sentence for an error that the user can correct, or None for other errors.
 
     These are missing packages, files that can't be read or written, text in another encoding, and
-    memory that ran out.
+    lack of memory.
     """
     if isinstance(error, ImportError):
         return _missing(error)

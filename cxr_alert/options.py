@@ -1,4 +1,4 @@
-"""Options that several commands have, so that one name means one thing in all of them."""
+"""Options that several commands share, so that a name means the same in all of them."""
 
 import argparse
 import tempfile
@@ -24,7 +24,7 @@ def add_command(commands: Commands, name: str, purpose: str, run: Run) -> argpar
 def add_stack_command(
     commands: Commands, name: str, purpose: str, run: Run, *, as_json: bool = True
 ) -> argparse.ArgumentParser:
-    """Add a command on a deployed application."""
+    """Add a command that works on a deployed application."""
     command = add_command(commands, name, purpose, run)
     command.add_argument(
         "--stack",
@@ -61,7 +61,7 @@ def add_patients(command: argparse.ArgumentParser) -> None:
         "--patients",
         type=Path,
         metavar="CSV",
-        help="the films' patients, where file names do not tell: columns film and patient",
+        help="CSV file with columns film and patient, if file names do not show the patient",
     )
 
 
@@ -77,7 +77,7 @@ def add_cutoff(command: argparse.ArgumentParser) -> None:
         type=share,
         default=float(DEFAULT_CUTOFF),
         metavar="SHARE",
-        help="(default: %(default)s)",
+        help="probability from which a film is positive (default: %(default)s)",
     )
 
 
@@ -96,7 +96,7 @@ def folder(text: str) -> Path:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        # Found out before the work, not after it.
+        # Checked before the work, not after it.
         raise argparse.ArgumentTypeError(
             f"{text} can't be written: {there}: {error.strerror}"
         ) from None
@@ -120,7 +120,7 @@ def whole_number(text: str) -> int:
 
 
 def some_text(text: str) -> str:
-    """Return the text; AWS refuses an empty one in words of its own."""
+    """Return the text; AWS's own error for an empty one would be unclear."""
     if not text.strip():
         raise argparse.ArgumentTypeError("must not be empty")
     return text

@@ -1,8 +1,8 @@
-"""What commands print: lines, tables and JSON in which other people's names can do no harm.
+"""Output of commands: lines, tables and JSON, in which foreign text can do no harm.
 
-Object keys, file names, folder names and what AWS answers are other people's words. On a terminal
-their control characters could move the cursor or hide lines, and rich would read square brackets
-as markup.
+Object keys, file names, folder names and AWS's answers are foreign text. On a terminal their
+control characters could move the cursor or hide lines, and rich would interpret square brackets as
+markup.
 """
 
 import json
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 def _shown(value: object) -> str:
-    from screening.messages import printable  # it brings the records, which `--help` does without
+    from screening.messages import printable  # imports the records, which `--help` does not need
 
     return printable(str(value))
 
 
 def say(line: object = "", *, error: bool = False) -> None:
-    """Print one line; control characters in it, line breaks too, are spelt out."""
+    """Print one line; control characters in it, including line breaks, are escaped."""
     print(_shown(line), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def explain(text: str) -> None:
-    """Print sentences, wrapped between words to the terminal's width."""
+    """Print sentences, wrapped at the terminal's width."""
     for line in textwrap.wrap(_shown(text), shutil.get_terminal_size().columns):
         print(line, flush=True)
 
@@ -43,7 +43,7 @@ def facts(pairs: Iterable[tuple[str, object]], width: int = 16) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table, at most as wide as the terminal; cells wrap between words.
 
-    Only words of the first column, where names stand, are broken if there is no room for them.
+    Only the first column, which has the names, may break inside a word.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -60,7 +60,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def console(*, error: bool = False) -> "Console":
-    """Rich's console for tables and progress bars; text in it is taken as it stands."""
+    """Return rich's console for tables and progress bars, without markup."""
     from rich.console import Console
 
     return Console(stderr=error, highlight=False, markup=False)
@@ -71,7 +71,7 @@ def print_json(value: object) -> None:
 
 
 def _plain(value: object) -> int | float | str:
-    """Return what stands for a value that JSON does not know, such as DynamoDB's Decimal."""
+    """Return a substitute for a value that JSON can't represent, e.g. DynamoDB's Decimal."""
     if isinstance(value, Decimal):
         return int(value) if value == int(value) else float(value)
     return str(value)

@@ -52,7 +52,7 @@ from cxr_alert.output import say
 from screening.errors import Failure, Mistake
 
 FAILED = 1
-MISTAKEN = 2  # as argparse ends where an option is wrong
+MISTAKEN = 2  # the exit status of argparse for a wrong option
 INTERRUPTED = 130
 
 
@@ -89,9 +89,9 @@ GROUPS: Mapping[str, tuple[Command, ...]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command; return the exit status."""
     _use_one_region()
-    # Names of files may hold what a terminal can't show.
+    # File names may contain characters that a terminal can't show.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(error, FAILED)
     except KeyboardInterrupt:
         return _end("Interrupted.", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output went away
+    except BrokenPipeError:  # the reader of our output has gone, e.g. `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (ImportError, OSError, UnicodeError, MemoryError) as error:
@@ -114,13 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _use_one_region() -> None:
-    """Let AWS_REGION count for boto3 too, as it does for `sam` and the AWS command line."""
+    """Let AWS_REGION count for boto3 too, as for `sam` and the AWS command line."""
     if region := os.environ.get("AWS_REGION"):
         os.environ["AWS_DEFAULT_REGION"] = region
 
 
 class _Program(argparse.ArgumentParser):
-    """The program's own parser, whose help lists the commands in groups."""
+    """The program's parser, whose help lists the commands in groups."""
 
     listed: Mapping[str, Mapping[str, str]]  # by group: each command with its purpose
 
@@ -138,7 +138,7 @@ class _Program(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands with their options; what a command works with is imported when it is run."""
+    """Return the parser with all commands; a command's dependencies are imported when it runs."""
     program = _Program(
         prog="cxr-alert",
         usage="%(prog)s COMMAND ...",
@@ -164,9 +164,9 @@ def _add(commands: Commands, modules: Sequence[Command]) -> dict[str, str]:
 
 
 def _mistakes() -> tuple[type[Exception], ...]:
-    """Return the errors that are a user's mistake, as far as they were imported.
+    """Return the error classes of user mistakes, as far as they are imported.
 
-    The container's image holds no `cxr_alert`, so its error for a bad network is none of ours.
+    The container's image has no `cxr_alert`, so its error for a bad network has a class of its own.
     """
     network = sys.modules.get("serving.network")
     return (Mistake, network.BadNetwork) if network else (Mistake,)

@@ -1,1 +1,1 @@
-"""`cxr-alert send`: results from the queue into the systems of a hospital."""
+"""`cxr-alert send`: deliver results from the queue to the systems of a hospital."""

@@ -1,7 +1,7 @@
-"""Proof of arrival: which of the PACS' chest films of children have no result there, and why.
+"""Find the chest films of children in the PACS that have no result there, and why.
 
-`reconcile`, carried to the other end: the PACS is asked by QIDO-RS what it holds, never what it
-answered when something was stored.
+This is the counterpart of `reconcile`: it asks the PACS by QIDO-RS what it holds, and does not rely
+on its answers to stored instances.
 """
 
 import re
@@ -25,7 +25,7 @@ from screening.result import Told, judgement_to_tell
 _KINDS = (report.KIND, capture.KIND)
 _MODALITIES = frozenset({"DX", "CR"})
 _CHEST = re.compile("CHEST|THORAX|LUNG|RIB|STERNUM", re.IGNORECASE)
-_MARGIN = timedelta(days=1)  # of the PACS' clock and ours, and its time zone
+_MARGIN = timedelta(days=1)  # tolerance between the PACS's clock and ours, and for its time zone
 
 NO_RECORD = "the film was never screened"
 NOT_THERE = "its result is not in the PACS"
@@ -33,7 +33,7 @@ NOT_THERE = "its result is not in the PACS"
 
 @dataclass(frozen=True)
 class Film:
-    """One film in the PACS; `time` is its study's, as the PACS has it."""
+    """One film in the PACS; `time` is its study's, as stored in the PACS."""
 
     study_uid: str
     instance_uid: str
@@ -43,7 +43,10 @@ class Film:
 
 @dataclass(frozen=True)
 class Missing:
-    """A film without its result, and why; `told` has it delivered anew, where it was screened."""
+    """A film without its result, and why.
+
+    `told` is the message that delivers it again, if it was screened.
+    """
 
     film: Film
     reason: str
@@ -52,7 +55,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Span:
-    """The films of studies since `since`; results found after `until` may be on their way."""
+    """The films of studies since `since`; results found after `until` may still be on their way."""
 
     since: datetime
     until: datetime
@@ -68,9 +71,9 @@ def missing(
     within: Span,
     derived: Callable[[str], str] | None = None,
 ) -> Iterator[Missing]:
-    """Yield each film of the span without its result; raises Away, Refused and AWS's own errors.
+    """Yield each film of the span without its result; raise Away, Refused and AWS's own errors.
 
-    `derived` returns the UID in the bucket of a film whose identity was kept on site.
+    `derived` returns the UID in the bucket of a film with its identity kept on site.
     """
     records = _records(screenings, within.since - _MARGIN)
     films = _films(client, within)
@@ -105,7 +108,7 @@ def _records(screenings: Screenings, since: datetime) -> dict[str, Record]:
 
 
 def _record_of(instance_uid: str, records: Mapping[str, Record]) -> Record | None:
-    by_key = object_key("", instance_uid)  # as `receive` names it
+    by_key = object_key("", instance_uid)  # the key that `receive` writes
     return records.get(instance_uid) or records.get(by_key)
 
 
@@ -114,10 +117,13 @@ def _expected(film: Film, record: Record) -> set[str]:
 
 
 def _films(client: WebClient, within: Span) -> list[Film]:
-    """Return the chest films of children, one for each instance; who is of no known age counts."""
+    """Return the chest films of children, one per instance.
+
+    Patients of unknown age are included.
+    """
     first, last = within.since - _MARGIN, within.until + _MARGIN
     found: dict[str, Film] = {}
-    # By date alone: asked for modalities of a study, Orthanc loses all behind the first page.
+    # By date only: with a query by modality, Orthanc loses all results after the first page.
     query = {
         "StudyDate": f"{first:%Y%m%d}-{last:%Y%m%d}",
         "includefield": "PatientBirthDate,ModalitiesInStudy",

@@ -1,4 +1,4 @@
-"""What every destination is, and the two ways in which it may not take a result."""
+"""The interface of a destination, and the two errors by which it does not take a result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from pydicom.dataset import Dataset
 class Away(Exception):
     """The destination can't be reached, or takes nothing now; the message says why.
 
-    No message of this module's errors quotes what a destination sent: it may name a patient.
+    No error of this module quotes a destination's answer, which may name a patient.
     """
 
 
 class Refused(Exception):
-    """The destination answered, and did not take this one result; the message says how."""
+    """The destination answered, and did not take this one result; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Result:
 
 
 class Session(Protocol):
-    """A connection, or what stands for one, for the results of one batch."""
+    """A connection, or its equivalent, for the results of one batch."""
 
     def deliver(self, result: Result) -> None:
-        """Return once the destination has said that it has the result; else Away or Refused."""
+        """Return once the destination has confirmed the result; else raise Away or Refused."""
 
     def close(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""A PACS by DICOMweb: STOW-RS to store, QIDO-RS to see what it has."""
+"""A PACS by DICOMweb: STOW-RS to store, QIDO-RS to query."""
 
 import io
 import json
@@ -44,10 +44,10 @@ class DicomwebDestination:
         body = b"".join([*parts, f"--{boundary}--\r\n".encode()])
         answer = self.client.ask("POST", "/studies", headers, body)
         if answer.status != 200 and _failed(answer.data):
-            raise Refused(f"it answers HTTP status {answer.status}, and has not stored all")
+            raise Refused(f"it answers HTTP status {answer.status}, and did not store everything")
 
     def close(self) -> None:
-        """Nothing is open between requests."""
+        """Do nothing: no connection stays open between requests."""
 
     def check(self) -> Sequence[str]:
         """Ask for one study."""
@@ -56,14 +56,14 @@ class DicomwebDestination:
 
 
 def encoded(instance: Dataset) -> bytes:
-    """Return the instance as a file of DICOM, Part 10."""
+    """Return the instance as a DICOM Part 10 file."""
     file = io.BytesIO()
     dcmwrite(file, instance, enforce_file_format=True)
     return file.getvalue()
 
 
 def find(client: WebClient, path: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield all that QIDO-RS finds, in pages; raises Away and Refused."""
+    """Yield all results of a QIDO-RS query, page by page; raise Away and Refused."""
     offset = 0
     while True:
         asked = urlencode({**query, "limit": str(_PAGE), "offset": str(offset)})
@@ -79,4 +79,4 @@ def _failed(answer: bytes) -> bool:
     try:
         return bool(json.loads(answer).get(_FAILED))
     except (ValueError, AttributeError):
-        return True  # what can't be read is no yes
+        return True  # an unreadable answer is not a confirmation

@@ -1,4 +1,4 @@
-"""`send --dry-run`: the results that wait now as files, and left in the queue."""
+"""`send --dry-run`: write the waiting results as files, and leave them in the queue."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _HELD_SECONDS = 600
 def write_waiting(
     sqs: "SQSClient", queue: str, build: Callable[[Told], Result], folder: Path
 ) -> tuple[int, int]:
-    """Write each result's four files; return how many results were written, and how many not."""
+    """Write each result's four files; return the numbers of written and of failed results."""
     folder.mkdir(parents=True, exist_ok=True)
     written = failed = 0
     held: list[str] = []

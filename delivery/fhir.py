@@ -27,10 +27,10 @@ class FhirDestination:
         answer = self.client.ask("POST", "", headers, json.dumps(bundle).encode())
         statuses = _statuses(answer.data)
         if not all(status.startswith("2") for status in statuses):
-            raise Refused("it did not take all of the transaction")
+            raise Refused("it did not accept the whole transaction")
 
     def close(self) -> None:
-        """Nothing is open between requests."""
+        """Do nothing: no connection stays open between requests."""
 
     def check(self) -> Sequence[str]:
         """Ask for the capability statement."""
@@ -38,14 +38,14 @@ class FhirDestination:
         try:
             version = str(json.loads(answer.data)["fhirVersion"])
         except (ValueError, KeyError, TypeError):
-            return ["answers, but not with a capability statement: check url"]
+            return ["answers without a capability statement: check url"]
         if not version.startswith("4."):
-            return [f"speaks FHIR {version}, and not R4"]
+            return [f"speaks FHIR {version} instead of R4"]
         return [f"speaks FHIR {version}"]
 
 
 def _statuses(answer: bytes) -> list[str]:
-    """Return the status of each entry, where the answer has them: a server may leave them out."""
+    """Return the status of each entry, if the answer has them: a server may leave them out."""
     try:
         entries = json.loads(answer).get("entry", [])
         return [str(each["response"]["status"]) for each in entries]

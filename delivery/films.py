@@ -1,6 +1,7 @@
-"""A result in all its forms, from the record in the table and the film's header in the bucket.
+"""Build a result in all its forms, from the record and the film's header.
 
-Where a film's identity was kept on site, the header comes from there: the bucket's copy has none.
+The header is in the bucket or, if the film's identity was kept on site, in the identity file: the
+copy in the bucket has none.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from screening.result import Told, as_judged
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_HEADER_BYTES = 256 * 1024  # the pixels of a film begin long before
+_HEADER_BYTES = 256 * 1024  # the pixels of a film begin well before this
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}
 
 
@@ -43,7 +44,7 @@ class NoIdentity(Exception):
 
 @dataclass(frozen=True)
 class _Start:
-    """The first bytes of a film, or all of them, and the digest that `receive` put beside them."""
+    """The first bytes of a film, or all, and the digest that `receive` stored with them."""
 
     data: bytes
     digest: str
@@ -54,21 +55,21 @@ class Films:
     screenings: Screenings
     s3: "S3Client"
     settings: Results
-    renditions: str | None = None  # the bucket with pictures of DICOM films, where it may be read
+    renditions: str | None = None  # the bucket with renditions of DICOM films, if it may be read
     identities: Identities | None = field(default=None, repr=False)
 
     def result(self, told: Told) -> Result:
-        """Build what a message tells of; raises Away (of AWS), NothingToDeliver or NoIdentity."""
+        """Build the result for a message; raise Away (of AWS), NothingToDeliver or NoIdentity."""
         try:
             stored = self.screenings.find(told.key, told.version)
         except TryAgain as error:
             raise Away(str(error)) from None
         record = as_judged(stored, told.judged) if stored else None
         if record is None:
-            raise NothingToDeliver("its record has ended")
+            raise NothingToDeliver("its record has expired")
         header = self._header(record)
         if header is None and not self.settings.without_patient:
-            raise NothingToDeliver("the film is no DICOM file, so it has no patient")
+            raise NothingToDeliver("the film is not a DICOM file, so its patient is unknown")
         return Result(
             name=f"{told.log_id} {record.judgement.finding} {told.judged}",
             instances=instances(
@@ -83,7 +84,10 @@ class Films:
         )
 
     def _picture(self, record: Record) -> bytes | None:
-        """Return the film's rendition; the result goes without where that has ended."""
+        """Return the film's rendition, or None once it has expired.
+
+        The result has no picture then.
+        """
         if self.renditions is None or record.facts is None:
             return None
         key = rendition_key(record.key, record.same_as or record.version)
@@ -99,7 +103,7 @@ class Films:
             raise Away(f"the rendition could not be read: {name_of(error)}") from None
 
     def _header(self, record: Record) -> Dataset | None:
-        """Return the film's header, None where it has none.
+        """Return the film's header, or None if it has none.
 
         Raises NothingToDeliver, NoIdentity, Away.
         """
@@ -129,7 +133,7 @@ class Films:
         kept = self.identities.find(record.key, digest)
         if kept is None:
             raise NoIdentity(
-                "keep_identity's file does not hold its identity; it must be the file that "
+                "the file at keep_identity does not have its identity; name the file that "
                 "`receive` writes"
             )
         return read_header(kept)
@@ -149,7 +153,7 @@ class Films:
                 return _Start(found["Body"].read(), found["Metadata"].get(DIGEST, ""))
         except ClientError as error:
             if name_of(error) in _GONE | {"PreconditionFailed", "412"}:
-                raise NothingToDeliver("the film was deleted, and its patient with it") from None
+                raise NothingToDeliver("the film was deleted, so its patient is unknown") from None
             raise Away(f"S3 refused to hand out the film: {name_of(error)}") from None
         except AWS_ERRORS as error:
             raise Away(f"the film could not be read: {name_of(error)}") from None

@@ -1,4 +1,4 @@
-"""A few counts for CloudWatch, gathered and sent once a minute; without it, results still go."""
+"""Counters for CloudWatch, sent once a minute; results are delivered even without CloudWatch."""
 
 import logging
 import threading
@@ -33,7 +33,10 @@ class Metrics:
             self._counts[name] += count
 
     def send(self, *, now: bool = False) -> None:
-        """Send what has gathered, if it is time; what CloudWatch does not take is dropped."""
+        """Send the collected counts if it is time.
+
+        They are dropped if CloudWatch does not take them.
+        """
         with self._lock:
             if not self._counts or (not now and time.monotonic() - self._sent < _EVERY_SECONDS):
                 return

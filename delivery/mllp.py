@@ -1,4 +1,4 @@
-"""An interface engine that takes HL7 v2 over MLLP: done is what it has answered AA."""
+"""An interface engine that takes HL7 v2 over MLLP; a result is delivered once it answers AA."""
 
 import contextlib
 import socket
@@ -45,7 +45,7 @@ class MllpDestination:
         return MllpSession(connection)
 
     def check(self) -> Sequence[str]:
-        """Connect: a message of any kind would be filed there."""
+        """Connect only: the engine would file a message of any kind."""
         self.open().close()
         return ["takes connections"]
 
@@ -62,8 +62,8 @@ class MllpSession:
         except OSError as error:
             raise Away(f"the connection ended ({type(error).__name__})") from None
         if code == "":
-            raise Away("it answers with something else than an acknowledgement of the message")
-        if code != "AA":  # CA says that it has the message, not that it took it
+            raise Away("its answer is not an acknowledgement of the message")
+        if code != "AA":  # CA means that it received the message, not that it processed it
             raise Refused(f"it answers {code}")
 
     def _answer(self) -> bytes:
@@ -86,7 +86,7 @@ def _control_id(message: bytes) -> str:
 
 
 def _code(answer: bytes, control_id: str) -> str:
-    """Return MSA-1, or nothing where the answer is to no message of that id."""
+    """Return MSA-1, or nothing if the answer is to another message."""
     text = answer.removeprefix(_START).decode("utf-8", "replace")
     for segment in text.split("\r"):
         values = segment.split("|")

@@ -1,4 +1,4 @@
-"""A PACS by C-STORE, over TLS where the configuration says so."""
+"""A PACS by C-STORE, over TLS if configured."""
 
 import logging
 import socket
@@ -21,7 +21,7 @@ from delivery.tls import client_context
 _VERIFICATION = "1.2.840.10008.1.1"
 _STORED = (Comprehensive3DSRStorage, ComprehensiveSRStorage, SecondaryCaptureImageStorage)
 _SECONDS = 30.0
-_WARNINGS = (0xB000, 0xB006, 0xB007)  # stored, and something was changed (PS3.4 B.2.3)
+_WARNINGS = (0xB000, 0xB006, 0xB007)  # stored, with a coercion of values (PS3.4 B.2.3)
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)
 
 
@@ -38,7 +38,7 @@ class PacsDestination:
 
     def open(self) -> "PacsSession":
         """Associate; raises Away."""
-        _config.LOG_HANDLER_LEVEL = "none"  # they format every message, and hold what is sent
+        _config.LOG_HANDLER_LEVEL = "none"  # they format every message, and keep the sent data
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
         entity = AE(ae_title=self.settings.own_title)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _SECONDS
@@ -61,7 +61,7 @@ class PacsDestination:
         return PacsSession(association)
 
     def check(self) -> Sequence[str]:
-        """Send C-ECHO, and see which of our instances it takes."""
+        """Send C-ECHO, and check which of our SOP classes it accepts."""
         session = self.open()
         try:
             answer = session.association.send_c_echo()
@@ -75,10 +75,10 @@ class PacsDestination:
 
 
 def _answer_at_once(event: evt.Event) -> None:
-    """Have TCP neither hold back a short packet of ours nor its acknowledgement of the peer's.
+    """Disable TCP's delay of short packets, and the delay of our acknowledgements.
 
-    DCMTK, and so Orthanc, writes an answer in two parts, and sends the second once the first is
-    acknowledged: 40 ms later, unless we ask for it at once. Linux forgets the wish after a while.
+    DCMTK, and so Orthanc, writes an answer in two parts, and sends the second one once the first is
+    acknowledged: 40 ms later unless acknowledged at once. Linux resets this option after a while.
     """
     connection = event.assoc.dul.socket
     if connection is not None and connection.socket is not None:

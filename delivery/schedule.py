@@ -1,4 +1,4 @@
-"""Asking the PACS on a schedule, beside the deliveries."""
+"""Ask the PACS on a schedule which results have arrived, beside the deliveries."""
 
 import logging
 import threading
@@ -36,7 +36,7 @@ def look(settings: Settings, days: int | None = None) -> list[Missing]:
 
 
 def deliver_anew(settings: Settings, found: Sequence[Missing]) -> int:
-    """Put the results that are missing into the queue again; return how many."""
+    """Put the missing results into the queue again; return their number."""
     again = [written(each.told) for each in found if each.told]
     Queue(lambda: client("sqs"), settings.aws.queue).send(again)
     return len(again)
@@ -53,7 +53,7 @@ class Schedule:
             self._thread.start()
 
     def stop(self) -> None:
-        """Let the question in work be the last, and give it a moment to end."""
+        """End after the current question, and wait a moment for that."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join(_LAST_SECONDS)
@@ -65,11 +65,13 @@ class Schedule:
                 found = look(self.settings)
                 again = deliver_anew(self.settings, found) if asked.deliver_anew else 0
             except (Away, Refused) as error:
-                logger.warning("The PACS could not be asked what has arrived: %s.", error)
+                logger.warning("The PACS could not be asked which results have arrived: %s.", error)
             except AWS_ERRORS as error:
-                logger.warning("What has arrived could not be compared: %s.", name_of(error))
+                logger.warning("The results in the PACS could not be compared: %s.", name_of(error))
             except Exception as error:  # noqa: BLE001 - the next time may go well
-                logger.warning("What has arrived is not known: %s.", type(error).__name__)
+                logger.warning(
+                    "It is unknown which results have arrived: %s.", type(error).__name__
+                )
             else:
-                logger.info("%d results missing in the PACS, %d sent anew.", len(found), again)
+                logger.info("%d results missing in the PACS, %d sent again.", len(found), again)
                 self.metrics.count("ResultsMissing", len(found))

@@ -1,10 +1,11 @@
 """The loop of `send`: take results from the queue, deliver them everywhere, then delete them.
 
-The queue is the only memory. A message is deleted when each destination has said yes; until then
-SQS delivers it again, to whatever process asks. What a process remembers of yes and no spares
-repetitions, and is no loss: whoever gets a result twice gets the same bytes.
+The queue is the only persistent state. A message is deleted once every destination has confirmed
+the result; until then SQS delivers it again, to any process that asks. A process also remembers
+confirmations and refusals, to avoid repetitions; losing that does no harm, since a repeated result
+has the same bytes.
 
-Each destination works on a batch in a thread of its own. One that is away is left alone for a wait
+Each destination works on a batch in a thread of its own. If one is away, it is not asked for a time
 that doubles with each failure, while the others go on.
 """
 
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
 FIRST_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 1800.0
-# Of a destination that connects: one result that it can't bear may be all that is wrong.
+# For a destination that answers: one result that it can't process may be the only problem.
 LONGEST_WAIT_CONNECTED_SECONDS = 60.0
-MOST_REFUSALS = 12  # of one result by one destination: some hours
+MOST_REFUSALS = 12  # refusals of one result by one destination, over some hours
 HELD_SECONDS = 120  # the queue's visibility timeout
 _HOLD_EVERY_SECONDS = 40.0
 _BATCH = 10
@@ -44,9 +45,9 @@ logger = logging.getLogger("delivery")
 
 @dataclass
 class Standing:
-    """How a destination fares: after `failures` in a row it is asked again at `until`.
+    """The state of a destination: after `failures` in a row it is asked again at `until`.
 
-    Two batches may write it at once. The later one counts, which costs a wait at most.
+    Two batches may write it at once. The later one counts, which costs one wait at most.
     """
 
     destination: Destination
@@ -73,7 +74,7 @@ class Progress:
 
     done: set[str] = field(default_factory=set)
     refusals: int = 0
-    failures: int = 0  # of deliveries that were begun: whose were most goes last
+    failures: int = 0  # number of deliveries begun; results with most of them go last
 
 
 @dataclass
@@ -86,7 +87,10 @@ class _Work:
 
 
 class Sender:
-    """`build` makes a message's result, or raises Away, NothingToDeliver or NoIdentity."""
+    """The sender.
+
+    `build` makes a message's result, or raises Away, NothingToDeliver or NoIdentity.
+    """
 
     def __init__(
         self,
@@ -107,7 +111,7 @@ class Sender:
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Work until `end` is called; what AWS does not answer is asked again."""
+        """Work until `end` is called; requests that AWS does not answer are repeated."""
         with ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
             loops = [threads.submit(self._loop) for _ in range(_BATCHES_AT_ONCE)]
         self.metrics.send(now=True)
@@ -124,14 +128,14 @@ class Sender:
                     self._ended.wait(_AWS_WAIT_SECONDS)
                 self.metrics.send()
         finally:
-            self.end()  # what ends one loop ends the program
+            self.end()  # if one loop ends, the whole program ends
 
     def end(self) -> None:
-        """Let the batch in work be the last; callable from a signal's handler."""
+        """End after the current batch; may be called from a signal handler."""
         self._ended.set()
 
     def step(self, wait_seconds: int) -> int:
-        """Take one batch of messages and deal with it; return how many there were."""
+        """Take one batch of messages and process it; return its size."""
         messages = self.sqs.receive_message(
             QueueUrl=self.queue,
             MaxNumberOfMessages=_BATCH,
@@ -167,14 +171,14 @@ class Sender:
                 logger.warning("Result %s waits: %s.", told.log_id, error)
                 self._postpone(message, self.first_wait)
             except NoIdentity as reason:
-                # It stays in the queue: the identity file may be put back.
+                # It stays in the queue: the identity file may be restored.
                 progress = self._progress.setdefault(told, Progress())
                 progress.refusals += 1
                 logger.warning("Result %s waits: %s.", told.log_id, reason)
                 self.metrics.count("ResultsFailed")
                 self._postpone(message, self._wait(progress.refusals))
             except Exception as error:  # noqa: BLE001 - no film may stop the others
-                # No trace: it may quote the header.
+                # No traceback: it may quote the header.
                 self._not_built(message, told, type(error).__name__)
             else:
                 progress = self._progress.setdefault(told, Progress())
@@ -193,7 +197,7 @@ class Sender:
         self._postpone(message, self._wait(progress.refusals))
 
     def _deliver(self, standing: Standing, works: Sequence[_Work]) -> None:
-        """Give one destination what it has not yet; never raises."""
+        """Deliver to one destination what it has not yet; never raises."""
         name = standing.destination.name
         wanted = [work for work in works if name not in work.progress.done]
         if not wanted:
@@ -211,10 +215,14 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - one destination may not stop the others
             standing.failed(longest)
             reason = str(error) if isinstance(error, Away) else type(error).__name__
-            logger.warning("%s is away: %s. It is asked again later.", name, reason)
+            logger.warning(
+                "%s can't be reached or takes nothing now: %s. It will be asked again later.",
+                name,
+                reason,
+            )
 
     def _deliver_one(self, session: Session, name: str, work: _Work) -> None:
-        """Raise Away; anything else that goes wrong is this result's."""
+        """Raise Away; any other error concerns this result only."""
         try:
             session.deliver(work.result)
         except Away:
@@ -263,14 +271,14 @@ class Sender:
         )
 
     def _give_up(self, message: "MessageTypeDef", film: str, reason: str) -> None:
-        logger.error("Result %s set aside among the dead letters: %s.", film, reason)
+        logger.error("Result %s moved to the dead-letter queue: %s.", film, reason)
         self.sqs.send_message(QueueUrl=self.dead_letters, MessageBody=message["Body"])
         self._delete(message)
         self.metrics.count("ResultsGivenUp")
 
     @contextmanager
     def _held(self, messages: Sequence["MessageTypeDef"]) -> Iterator[None]:
-        """Keep the messages hidden from others for as long as they are worked on."""
+        """Keep the messages hidden from other processes while they are worked on."""
         done = threading.Event()
 
         def hold() -> None:
@@ -279,7 +287,7 @@ class Sender:
                     try:
                         self._postpone(message, HELD_SECONDS)
                     except AWS_ERRORS:
-                        continue  # then another may work on it too, and nothing is lost
+                        continue  # another process may then work on it too, which does no harm
 
         holder = threading.Thread(target=hold, daemon=True)
         holder.start()

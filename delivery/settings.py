@@ -1,6 +1,6 @@
 """The configuration of `send`: one TOML file, checked before anything starts.
 
-delivery/send.example.toml explains every key. A key that nothing knows is a mistake, not ignored.
+delivery/send.example.toml explains every key. An unknown key is an error.
 """
 
 import re
@@ -46,7 +46,7 @@ class Pacs:
 
 @dataclass(frozen=True)
 class Web:
-    """What any web address is asked with."""
+    """The settings of any web address."""
 
     url: str
     authentication: Literal["none", "basic", "bearer", "sigv4"] = "none"
@@ -98,13 +98,13 @@ class Settings:
 
 
 def read_settings(file: Path) -> Settings:
-    """Read the file; raise Mistake with one sentence about what can't be."""
+    """Read the file; raise Mistake with one sentence about the first error."""
     try:
         found = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise Mistake(f"--config {file} can't be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Mistake(f"--config {file} is no TOML: {error}.") from None
+        raise Mistake(f"--config {file} is not valid TOML: {error}.") from None
     settings: Settings = _table(Settings, found, str(file))
     stores = settings.dicomweb is not None and settings.dicomweb.store
     if not (settings.pacs or stores or settings.fhir or settings.hl7):
@@ -119,7 +119,9 @@ def read_settings(file: Path) -> Settings:
 def _table(kind: Any, found: dict[str, Any], where: str) -> Any:  # noqa: ANN401
     hints = get_type_hints(kind)
     if unknown := sorted(set(found) - set(hints)):
-        raise Mistake(f"{where}: {unknown[0]} is no key here; known are {', '.join(hints)}.")
+        raise Mistake(
+            f"{where}: {unknown[0]} is not a key here; known keys are {', '.join(hints)}."
+        )
     values: dict[str, Any] = {}
     for each in fields(kind):
         if each.name in found:
@@ -153,13 +155,14 @@ def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
 
 
 def _check(made: object, where: str) -> None:
-    """Check what types don't say."""
+    """Check what the types do not express."""
     match made:
         case Pacs():
             for title in (made.title, made.own_title):
                 if not re.fullmatch(_TITLE, title.strip(" ")):
                     raise Mistake(
-                        f"{where}: {title!r} is no AE title: 1 to 16 ASCII characters, without "
+                        f"{where}: {title!r} is not an AE title: it has 1 to 16 ASCII "
+                        "characters, without "
                         "backslash."
                     )
         case Web():
@@ -174,7 +177,7 @@ def _check(made: object, where: str) -> None:
                 raise Mistake(f"{where}: identity_key is the key of keep_identity's file.")
         case Arrivals():
             if not (1 <= made.days <= 29 and made.every_minutes > 0 and made.grace_minutes >= 0):
-                raise Mistake(f"{where}: days go from 1 to 29, minutes are not negative.")
+                raise Mistake(f"{where}: days must be from 1 to 29, minutes at least 0.")
     port = getattr(made, "port", 1)
     if not 0 < port < 65536:
         raise Mistake(f"{where}: port must be from 1 to 65535.")

@@ -1,4 +1,4 @@
-"""What `send` and `arrivals` are made of, from the configuration."""
+"""Build the parts of `send` and `arrivals` from the configuration."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def client(service: Any) -> Any:  # noqa: ANN401 - of any service
 
 
 def destinations(settings: Settings) -> list[Destination]:
-    """Return those of the configuration; raises Mistake for files that can't be used."""
+    """Return the configured destinations; raise Mistake for files that can't be used."""
     found: list[Destination] = []
     if settings.pacs:
         found.append(PacsDestination(settings.pacs))
@@ -42,7 +42,7 @@ def destinations(settings: Settings) -> list[Destination]:
 
 
 def films(settings: Settings) -> Films:
-    """Return what builds results; raises Mistake where identities can't be read."""
+    """Return the builder of results; raise Mistake if identities can't be read."""
     screenings = Screenings(client("dynamodb"), settings.aws.table)
     return Films(
         screenings, client("s3"), settings.results, settings.aws.renditions, identities(settings)
@@ -50,7 +50,7 @@ def films(settings: Settings) -> Films:
 
 
 def identities(settings: Settings) -> Identities | None:
-    """Return the identities that were kept on site, if there are any; raises Mistake."""
+    """Return the identities kept on site, if there are any; raises Mistake."""
     kept = settings.results
     if kept.keep_identity is None:
         return None

@@ -1,4 +1,4 @@
-"""HTTP to a hospital's system: TLS, authentication, and which answers mean what."""
+"""HTTP with a hospital's system: TLS, authentication, and the meaning of answers."""
 
 import base64
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from delivery.tls import client_context
 from screening.errors import Mistake
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
-_LATER = {401, 403, 404, 408, 425, 429}  # the address, our rights or its load: not this one result
+_LATER = {401, 403, 404, 408, 425, 429}  # due to address, permissions or load, not to this result
 
 
 class WebClient:
@@ -33,7 +33,10 @@ class WebClient:
     def ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
     ) -> urllib3.BaseHTTPResponse:
-        """Return an answer of success; `path` begins with a slash or is empty. Away, Refused."""
+        """Return a successful answer, or raise Away or Refused.
+
+        `path` begins with a slash or is empty.
+        """
         url = self.settings.url.rstrip("/") + path
         try:
             answer = self._pool.request(
@@ -68,7 +71,7 @@ class WebClient:
         return dict(headers)
 
     def _secret(self) -> str:
-        """Read the secret each time: tokens are renewed while `send` runs."""
+        """Read the secret each time, since tokens are renewed while `send` runs."""
         if self.settings.secret_file is None:
             return ""
         try:

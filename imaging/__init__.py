@@ -1,4 +1,5 @@
-"""From the bytes of an image file to grey levels and to the input of the network.
+"""Turn the bytes of an image file into grey levels and into the network's input.
 
-The formats and their signatures are a rule of screening, so the functions' folder is on the path.
+The formats and their signatures belong to the rules of screening, so the functions' folder is on
+the path.
 """

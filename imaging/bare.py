@@ -1,4 +1,4 @@
-"""Pixels without metadata: what training sets and exports carry."""
+"""Pixels without metadata, for training sets and exports."""
 
 import io
 import struct
@@ -13,17 +13,18 @@ from screening.formats import Format, format_of
 _ORIENTATION = 0x0112  # the EXIF tag
 # JPEG markers: 0xD8 and 0xD9 begin and end an image, 0xDA begins its data.
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
-_JFIF, _ADOBE = b"JFIF\0", b"Adobe"  # which tell how colours are meant
+_JFIF, _ADOBE = b"JFIF\0", b"Adobe"  # tags that define the colours
 _JFIF_BYTES = 16  # without a thumbnail
 _PNG_SIGNATURE_BYTES = 8
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"sBIT", b"gAMA"})
 
 
 def bare(data: bytes) -> bytes:
-    """The film in an image file without anything that tells whose it is: no tags, texts, comments.
+    """Return the film in an image file without anything that identifies the patient.
 
-    JPEG and PNG keep their pixels bit for bit, but for one that EXIF turns: it becomes a PNG that
-    is upright, as does a DICOM film, in the grey levels that are screened. Raises NotReadable.
+    Tags, texts and comments are removed. JPEG and PNG keep their pixels bit for bit, except a film
+    that EXIF rotates: it becomes an upright PNG, as does a DICOM film, in the grey levels that are
+    screened. Raises NotReadable.
     """
     as_it_is = format_of(data) in (Format.JPEG, Format.PNG) and _upright(data)
     if as_it_is and (kept := stripped(data)):
@@ -34,7 +35,7 @@ def bare(data: bytes) -> bytes:
 
 
 def stripped(data: bytes) -> bytes:
-    """A JPEG or PNG file with the segments that its pixels need; nothing if they do not add up."""
+    """Return a JPEG or PNG file with only the segments that pixels need; empty if malformed."""
     return b"".join(_jpeg(data) if format_of(data) is Format.JPEG else _png(data))
 
 
@@ -42,12 +43,12 @@ def _upright(data: bytes) -> bool:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             return bool(image.getexif().get(_ORIENTATION, 1) == 1)
-    except Exception as error:  # Pillow raises whatever a damaged file makes of it
+    except Exception as error:  # Pillow raises many kinds of errors for a damaged file
         raise NotReadable("The file is damaged or incomplete. Export the film again.") from error
 
 
 def _jpeg(data: bytes) -> Iterator[bytes]:
-    """The segments that pixels need; nothing of a file whose segments do not add up."""
+    """Return the segments that pixels need; nothing if the file is malformed."""
     kept, at = [data[:2]], 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -81,7 +82,7 @@ def _is_needed(marker: int, segment: bytes) -> bool:
 
 
 def _end_of_scan(data: bytes, at: int) -> int:
-    """Where the next marker stands that is no part of the scan's data."""
+    """Return the position of the next marker that is not part of the scan's data."""
     while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
         following = data[at + 1]
         if following != 0 and not 0xD0 <= following <= 0xD7 and following != 0xFF:
@@ -91,7 +92,7 @@ def _end_of_scan(data: bytes, at: int) -> int:
 
 
 def _png(data: bytes) -> Iterator[bytes]:
-    """The chunks that pixels need; nothing of a file that is cut off."""
+    """Return the chunks that pixels need; nothing if the file is truncated."""
     kept, at = [data[:_PNG_SIGNATURE_BYTES]], _PNG_SIGNATURE_BYTES
     while at + 12 <= len(data):
         (length,) = struct.unpack(">I", data[at : at + 4])

@@ -1,17 +1,17 @@
-"""UIDs that stand for a hospital's own where those must not leave it."""
+"""Derived UIDs, which replace a hospital's own UIDs where those must not leave it."""
 
 import hashlib
 import hmac
 from uuid import UUID
 
-METHOD = "CXR Alert: allow list"  # DeidentificationMethod of the copies that have such UIDs
+METHOD = "CXR Alert: allow list"  # DeidentificationMethod of copies with such UIDs
 _UUID_BYTES = 16
 
 
 def derived_uid(key: bytes, uid: str) -> str:
-    """Return the UID that stands for one of the hospital's: always the same under one key.
+    """Return the UID that replaces one of the hospital's: always the same under one key.
 
-    Nobody without the key can tell whether a UID that they know is the one it stands for.
+    Without the key, nobody can tell whether it replaces a UID that they know.
     """
     digest = hmac.digest(key, f"uid\0{uid}".encode(), hashlib.sha256)
     return f"2.25.{UUID(bytes=digest[:_UUID_BYTES], version=5).int}"  # PS3.5, B.2

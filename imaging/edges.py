@@ -1,9 +1,9 @@
-"""Padding at a film's edges, found and cut off.
+"""Find and cut off padding at a film's edges.
 
 Exports pad films with white, grey or black to a fixed shape. The network takes white strips at the
-sides for disease and overlooks disease beside white strips above and below, and any wide strip
-moves the lungs to where it has never seen them. Training and serving read films through the same
-readers, so both see films without padding.
+sides for disease, and overlooks disease beside white strips above and below; any wide strip moves
+the lungs to unusual places. Training and serving read films through the same readers, so both see
+films without padding.
 """
 
 import numpy as np
@@ -12,23 +12,23 @@ from numpy.typing import NDArray
 from imaging.grey import Grey
 from imaging.limits import MIN_SIDE
 
-_SAME = 12  # grey levels: how far a pixel of an evenly padded line may be from its median ...
+_SAME = 12  # grey levels: the largest distance of a padding pixel from the median of its line ...
 _NEAR = 24  # ... and in the lines behind the first, where JPEG leaves ripples of the film's edge
-_EVEN = 0.97  # the share of such pixels that makes the first line padding ...
-_STILL_EVEN = 0.9  # ... and each line behind it
+_EVEN = 0.97  # the share of such pixels in the first line of padding ...
+_STILL_EVEN = 0.9  # ... and in each line behind it
 _DARK = 48  # below this level a strip may be the collimated border of a film ...
 _WIDE = 0.08  # ... unless it takes this share of the side: few borders do, most padding does ...
 _BLACK = 3  # ... or has no noise: up to this level,
 _ALL = 0.995  # ... in this share of a line's pixels
-_BRIGHT = 200  # from this level on a strip may be scanned paper, with noise and with writing in it
-_WRITING = 0.06  # of the side: the height of a line of writing
-_LEAST_KEPT = 0.3  # of either side: what leaves less is no film with padding
+_BRIGHT = 200  # from this level on a strip may be scanned paper, with noise and text
+_WRITING = 0.06  # of the side: the height of a line of text
+_LEAST_KEPT = 0.3  # of either side: a smaller rest is not a film with padding
 
 
 def without_padding(grey: Grey) -> Grey:
-    """The film without evenly coloured strips at its edges; a view of `grey`, [height, width].
+    """Return the film without evenly coloured strips at its edges, as a view of `grey`.
 
-    A film that is nearly all one level comes back as it is.
+    `grey` is [height, width]. A film that is nearly all one level is returned as it is.
     """
     film = grey
     while True:
@@ -47,7 +47,7 @@ def without_padding(grey: Grey) -> Grey:
 
 
 def _strip(film: Grey) -> int:
-    """The number of lines from the first one on that are padding."""
+    """Return the number of lines of padding, from the first line on."""
     level = float(np.median(film[0]))
     bright = level >= _BRIGHT
     if _share(film[0], level, _NEAR if bright else _SAME) < _EVEN:

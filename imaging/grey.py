@@ -1,4 +1,4 @@
-"""The type of a film once it is read."""
+"""The type of a decoded film."""
 
 from typing import TypeAlias
 

@@ -1,4 +1,4 @@
-"""Which sizes are read as films, so that no file takes more memory than there is.
+"""Limits of film sizes, so that no file takes more memory than there is.
 
 A reader checks the size before it decodes any pixel, and decodes very large films one at a time.
 """
@@ -38,7 +38,7 @@ def check_size(width: int, height: int) -> None:
 
 @contextmanager
 def large_films_in_turn(width: int, height: int) -> Iterator[None]:
-    """Decode in this block: where the film is large, other large ones wait until it is left."""
+    """Decode inside this block: if the film is large, other large ones wait for its end."""
     if width * height <= LARGE_PIXELS:
         yield
         return

@@ -1,4 +1,4 @@
-"""Grey levels as the network takes them. Training and serving both call this."""
+"""Turn grey levels into the network's input, for training and serving alike."""
 
 import numpy as np
 from PIL import Image
@@ -7,6 +7,6 @@ from imaging.grey import Grey
 
 
 def network_input(grey: Grey, size: int) -> Grey:
-    """Grey levels uint8 [height, width] -> uint8 [size, size]: stretched, antialiased bilinear."""
+    """Resize uint8 [height, width] to uint8 [size, size]: stretched, antialiased bilinear."""
     film = Image.fromarray(grey).resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(film)

@@ -1,4 +1,4 @@
-"""What the readers that use Pillow share: from an opened image to upright grey levels."""
+"""Shared by the readers that use Pillow: from an opened image to upright grey levels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +18,14 @@ _SAMPLE_BITS = (8, 10, 12, 14, 16)
 
 
 def decode(image: Image.Image, full_size: tuple[int, int], name: str) -> Grey:
-    """Decode `image`, whose size has been checked, to upright grey levels.
+    """Decode `image`, with a checked size, to upright grey levels.
 
-    Colour becomes luma (ITU-R 601), what is transparent becomes black, EXIF orientation is applied.
-    16-bit grey is scaled by a depth of 8, 10, 12, 14 or 16 bits: detectors of 12 bits often leave
-    their samples unscaled in 16, with letters burned in at the top of 16.
+    Colour becomes luma (ITU-R 601), transparency becomes black, and EXIF orientation is applied.
+    16-bit grey is scaled by a depth of 8, 10, 12, 14 or 16 bits: 12-bit detectors often store their
+    samples unscaled in 16 bits, with letters burned in at the 16-bit maximum.
 
-    `full_size` is the size in the file, before any draft. `name` is the format's, for the refusal.
+    `full_size` is the size in the file, before any draft. `name` is the format's name for the
+    error.
     """
     with large_films_in_turn(*full_size):
         with blaming_the_file(name):
@@ -35,7 +36,7 @@ def decode(image: Image.Image, full_size: tuple[int, int], name: str) -> Grey:
 
 @contextmanager
 def blaming_the_file(name: str) -> Iterator[None]:
-    """Turn any error of Pillow into NotReadable: there is no list of what a bad file may raise."""
+    """Turn any error of Pillow into NotReadable, since no list of its errors exists."""
     try:
         yield
     except MemoryError:
@@ -63,7 +64,7 @@ def _grey_levels(image: Image.Image, name: str) -> Grey:
 
 
 def _scaled(samples: NDArray[np.uint16]) -> Grey:
-    """16 bits as 8: by the largest depth that shows the film, or else by the film's own range."""
+    """Scale 16 bits to 8, by the largest depth that shows the film, or by the film's own range."""
     seen = histogram(samples)
     values = np.arange(len(seen.film))
     brightest = int(np.flatnonzero(seen.film)[-1]).bit_length()
@@ -101,7 +102,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _upright(grey: Grey, orientation: int) -> Grey:
-    """Undo an EXIF orientation (1 to 8, CIPA DC-008); others count as upright."""
+    """Undo an EXIF orientation (1 to 8, CIPA DC-008); other values mean upright."""
     turned = {
         2: lambda: grey[:, ::-1],
         3: lambda: grey[::-1, ::-1],

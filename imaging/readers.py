@@ -1,4 +1,4 @@
-"""The one way from a file to grey levels: a reader for each format, chosen by the signature.
+"""Read any supported file as grey levels: a reader for each format, chosen by the signature.
 
 A new format is a module with its reader, and one line in READERS.
 """
@@ -12,11 +12,11 @@ from imaging.grey import Grey
 from imaging.refusals import NotReadable, UnsupportedFormat
 from screening.formats import Format, format_of
 
-Reader: TypeAlias = Callable[[bytes, int | None], Grey]  # as `read_grey`, for files of one format
+Reader: TypeAlias = Callable[[bytes, int | None], Grey]  # like `read_grey`, for files of one format
 
 
 def _read_dicom(data: bytes, smallest: int | None) -> Grey:
-    # Imported late: the model container reads no DICOM, and goes without the libraries.
+    # Imported late: the model container reads no DICOM, and does not have these libraries.
     from imaging import dicom
 
     return dicom.read(data, smallest)
@@ -27,7 +27,7 @@ READERS: Mapping[Format, Reader] = {
     Format.PNG: png.read,
     Format.DICOM: _read_dicom,
 }
-# What an endpoint is sent, whichever it is: SageMaker's built-in algorithm reads no others.
+# The formats that any endpoint accepts: SageMaker's built-in algorithm reads no others.
 ENDPOINT_FORMATS = (Format.JPEG, Format.PNG)
 
 
@@ -37,11 +37,11 @@ def read_grey(
     """Read the film in an image file as grey levels 0..255, uint8 [height, width], upright.
 
     With `smallest`, a reader may decode at a fraction of the film's size, as long as both sides
-    keep at least so many pixels: much faster, and enough for a network of that input.
+    keep at least that many pixels. That is much faster, and enough for a network with that input.
 
-    Evenly coloured padding at the edges is cut off.
+    Padding of even colour at the edges is cut off.
 
-    Raises NotReadable, of which UnsupportedFormat and TooLarge are special cases.
+    Raises NotReadable, with its subclasses UnsupportedFormat and TooLarge.
     """
     if not data:
         raise NotReadable("The file is empty. Upload the image again.")

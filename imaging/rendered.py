@@ -1,4 +1,4 @@
-"""What rendering a film gives; apart from what renders, so that the type alone imports no codec."""
+"""The result of rendering a film; a module of its own, so that the type imports no codec."""
 
 from dataclasses import dataclass
 
@@ -9,3 +9,4 @@ from screening.facts import Facts
 class Rendition:
     png: bytes
     facts: Facts | None  # of a DICOM file
+    picture: bytes | None = None  # of a DICOM file: in its full depth, for readers

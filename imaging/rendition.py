@@ -1,4 +1,4 @@
-"""From any film to its rendition: an 8-bit grey PNG that every endpoint takes."""
+"""Turn any film into its rendition: an 8-bit grey PNG that every endpoint accepts."""
 
 import io
 
@@ -19,17 +19,17 @@ _COMPRESSION = 1  # a tenth larger than the default, and three times as fast
 
 
 def render(data: bytes) -> Rendition:
-    """Return the rendition of a film in any format that is read; raise NotReadable."""
+    """Return the rendition of a film in any readable format; raise NotReadable."""
     if format_of(data) is Format.DICOM:
-        film = read_film(data)
-        return Rendition(_png(film.grey), film.facts)
+        film = read_film(data, pictured=True)
+        return Rendition(_png(film.grey), film.facts, film.picture)
     return Rendition(_png(read_grey(data, SHORT_SIDE)), None)
 
 
 def for_an_endpoint(data: bytes) -> bytes:
-    """Return what an endpoint is asked about: the file itself, or a DICOM film's rendition.
+    """Return the bytes for the endpoint: the file itself, or a DICOM film's rendition.
 
-    Raises NotReadable, as the application rejects the film.
+    Raises NotReadable for films that the application rejects.
     """
     if format_of(data) is not Format.DICOM:
         return data

@@ -1,21 +1,22 @@
-"""Reads films in worker processes, so that a hostile file costs one try and nothing else.
+"""Read films in worker processes, so that a hostile file harms nothing but its own try.
 
-What is done with a film is a task: it is rendered, or taken apart into a copy without identity and
-the identity.
+The work on a film is a task: to render it, or to split it into a de-identified copy and the
+identity.
 
-A supervisor process starts once and has everything imported. For each film it forks a worker with
-limits on memory and time, which reads the one film, answers and ends. The supervisor's environment
-holds nothing of the function's, such as its credentials, and a worker opens no file and no
-connection, and starts no process. Nothing but pipes joins them: Lambda has no /dev/shm for
-multiprocessing's queues.
+A supervisor process starts once and imports everything. For each film it forks a worker with limits
+on memory and time, which reads the one film, answers and ends. The supervisor's environment has
+nothing of the function's, e.g. no credentials. A worker opens no file and no connection, and starts
+no process. The processes are connected by pipes only: Lambda has no /dev/shm for multiprocessing's
+queues.
 
 Run as a program, this module is the supervisor. Each message on the pipes is its length in eight
-bytes and that many bytes: in, a film; out, a JSON line about it, and the PNG after that.
+bytes and that many bytes: in, a film; out, a JSON line about it, and after that the rendition and
+the picture for readers, either of which may be missing.
 
 A film to be taken apart comes after a JSON line, and its answer's line before the two files.
 
 System calls are not filtered: libseccomp and its bindings are LGPL, Lambda's kernel has no
-Landlock, and a filter of our own would be one more thing to get wrong.
+Landlock, and a filter of our own could be wrong.
 """
 
 import codecs
@@ -38,18 +39,18 @@ from typing import IO
 
 from imaging.refusals import NotReadable
 from imaging.rendered import Rendition
-from screening.facts import facts_from, plain
+from screening.facts import Facts, facts_from, plain
 from screening.refusals import Code
 
-MEMORY_BYTES = 768 * 1024 * 1024  # beyond the supervisor's: three times what 40 megapixels take
+MEMORY_BYTES = 768 * 1024 * 1024  # beyond the supervisor's own: three times what 40 megapixels take
 SECONDS = 20.0
 START_SECONDS = 30.0
 
 _LENGTH = struct.Struct(">Q")
 _ROOT = Path(__file__).parents[1]
-# What Python and its libraries need to start; all else may be the function's secrets.
+# Variables that Python and its libraries need to start; others may be the function's secrets.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
-_TRIES = 2  # of a worker that is killed from outside, as where memory is short
+_TRIES = 2  # of a worker that is killed from outside, e.g. for lack of memory
 
 
 class Task(StrEnum):
@@ -58,15 +59,15 @@ class Task(StrEnum):
 
 
 class RefusedInSandbox(NotReadable):
-    """What the worker answered about the film: a code and a sentence."""
+    """What the worker answered about the film: a code, a sentence, and what can be shown of it."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, facts: Facts | None, picture: bytes | None) -> None:
         super().__init__(reason)
-        self.code = code
+        self.code, self.facts, self.picture = code, facts, picture
 
 
 class NotTakenApart(NotReadable):
-    """Why a film can't be taken apart: a code and a sentence."""
+    """Why a film can't be split: a code and a sentence."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -74,7 +75,7 @@ class NotTakenApart(NotReadable):
 
 
 class SandboxBroke(Exception):
-    """The supervisor is gone or silent, or a worker failed: it is not known why, so try again."""
+    """The supervisor does not answer, or a worker failed for an unknown reason: retry."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Apart:
-    """A film's copy without identity, and the identity, both DICOM files.
+    """A film's copy without identity, and the identity, both as DICOM files.
 
     `study_uid` is the one in the copy.
     """
@@ -96,7 +97,7 @@ class Apart:
 
 
 class Sandbox:
-    """A supervisor and the pipes to it; for one thread at a time. Starts it when first needed."""
+    """A supervisor and the pipes to it, for one thread at a time; starts it at the first use."""
 
     def __init__(self, limits: Limits | None = None, task: Task = Task.RENDER) -> None:
         self.limits = limits or Limits()
@@ -104,7 +105,7 @@ class Sandbox:
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the supervisor, unless it runs, and go on without waiting for it."""
+        """Start the supervisor unless it runs; do not wait for it."""
         if self._supervisor is not None and self._supervisor.poll() is None:
             return
         self.close()
@@ -112,17 +113,23 @@ class Sandbox:
             [sys.executable, "-m", "imaging.sandbox", self.task, json.dumps(vars(self.limits))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # where libraries would quote the patient
+            stderr=subprocess.DEVNULL,  # libraries would quote the patient there
             cwd=_ROOT,
             env=_environment(),
         )
 
     def render(self, data: bytes) -> Rendition:
-        """Return the film's rendition; raise NotReadable, or SandboxBroke where to try again."""
+        """Return the film's rendition.
+
+        Raise NotReadable, or SandboxBroke if it should be retried.
+        """
         return _understood(self._ask(data))
 
     def deidentify(self, data: bytes, key: bytes, instance_uid: str) -> Apart:
-        """Take a film apart as imaging/dicom/deidentified.py does; raises as `render` does."""
+        """Split a film as imaging/dicom/deidentified.py does.
+
+        Raises the same errors as `render`.
+        """
         line = json.dumps({"key": key.hex(), "instance_uid": instance_uid})
         return _understood_apart(self._ask(line.encode() + b"\n" + data))
 
@@ -137,7 +144,7 @@ class Sandbox:
             return _receive(supervisor.stdout, deadline)
         except (OSError, EOFError, TimeoutError):
             self.close()
-            raise SandboxBroke("The decoder broke down; it is started anew.") from None
+            raise SandboxBroke("The decoder failed; it will be started again.") from None
 
     def close(self) -> None:
         """End the supervisor, and with it any worker."""
@@ -154,19 +161,22 @@ class Sandbox:
 
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    # One thread: whoever forks should have no other.
+    # One thread only, since this process forks.
     path = os.pathsep.join(map(str, sys.path))
     return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _understood(answer: bytes) -> Rendition:
-    line, _, png = answer.partition(b"\n")
+    line, _, pictures = answer.partition(b"\n")
     said = json.loads(line)
     if "failure" in said:
         raise SandboxBroke(f"The decoder failed: {said['failure']}.")
+    facts = facts_from(said["facts"]) if said["facts"] else None
+    size = said["rendition"]
+    png, picture = pictures[:size], pictures[size:] or None
     if "reason" in said:
-        raise RefusedInSandbox(said["code"], said["reason"])
-    return Rendition(png, facts_from(said["facts"]) if said["facts"] else None)
+        raise RefusedInSandbox(said["code"], said["reason"], facts, picture)
+    return Rendition(png, facts, picture)
 
 
 def _understood_apart(answer: bytes) -> Apart:
@@ -213,20 +223,19 @@ def _answer_to(data: bytes) -> bytes:
     try:
         rendition = render(data)
     except NotReadable as refusal:
-        return _refusal(refusal.code, str(refusal))
+        return _refusal(refusal.code, str(refusal), refusal.facts, refusal.picture)
     except MemoryError:
         return _too_large()
     except OSError as error:
         if error.errno != errno.EMFILE:
             raise
-        # A library wanted to open a file, to import a part of itself: not the film's fault.
+        # A library tried to open a file, to import a part of itself: not the film's fault.
         return json.dumps({"failure": "it may open no file"}).encode() + b"\n"
-    facts = plain(rendition.facts) if rendition.facts else None
-    return json.dumps({"facts": facts}).encode() + b"\n" + rendition.png
+    return _answer({}, rendition.facts, rendition.png, rendition.picture)
 
 
 def _apart(data: bytes) -> bytes:
-    """Return a worker's answer about a film that is to be taken apart."""
+    """Return a worker's answer about a film to be split."""
     from imaging.dicom.deidentified import deidentify
 
     line, _, film = data.partition(b"\n")
@@ -247,14 +256,21 @@ def _too_large() -> bytes:
     )
 
 
-def _refusal(code: str, reason: str) -> bytes:
-    return json.dumps({"code": code, "reason": reason}).encode() + b"\n"
+def _refusal(
+    code: str, reason: str, facts: Facts | None = None, picture: bytes | None = None
+) -> bytes:
+    return _answer({"code": code, "reason": reason}, facts, b"", picture)
+
+
+def _answer(said: dict[str, str], facts: Facts | None, png: bytes, picture: bytes | None) -> bytes:
+    line = {**said, "facts": plain(facts) if facts else None, "rendition": len(png)}
+    return json.dumps(line).encode() + b"\n" + png + (picture or b"")
 
 
 def _supervised(data: bytes, limits: Limits, answer_to: Callable[[bytes], bytes]) -> bytes:
-    """Return a worker's answer; one that dies or takes too long is the file's fault.
+    """Return a worker's answer; if the worker dies or takes too long, the film is at fault.
 
-    It is not where the worker is killed from outside: then it is tried once more.
+    It is not at fault if the worker is killed from outside: then it is tried once more.
     """
     for _ in range(_TRIES):
         answer = _in_a_worker(data, limits, answer_to)
@@ -264,7 +280,7 @@ def _supervised(data: bytes, limits: Limits, answer_to: Callable[[bytes], bytes]
 
 
 def _in_a_worker(data: bytes, limits: Limits, answer_to: Callable[[bytes], bytes]) -> bytes | None:
-    """Fork, and return the worker's answer; None where somebody else killed it."""
+    """Fork, and return the worker's answer; None if it was killed from outside."""
     reading, writing = os.pipe()
     worker = os.fork()
     if worker == 0:
@@ -294,7 +310,7 @@ def _in_a_worker(data: bytes, limits: Limits, answer_to: Callable[[bytes], bytes
 
 
 def _exit_status(worker: int) -> int | None:
-    """Return how a worker ended that has closed its pipe; None where it goes on all the same."""
+    """Return the exit status of a worker that closed its pipe; None if it still runs."""
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
         ended, status = os.waitpid(worker, os.WNOHANG)
@@ -309,19 +325,19 @@ def _confine(limits: Limits) -> None:
     most = pages * resource.getpagesize() + limits.memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Past the first it is ended by SIGXCPU: SIGKILL would look like somebody else's.
+    # Past the soft limit SIGXCPU ends it: SIGKILL would look like a kill from outside.
     seconds = int(limits.seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    for inherited in (sys.stdin, sys.stdout):  # the way to the function
+    for inherited in (sys.stdin, sys.stdout):  # the pipe to the function
         os.close(inherited.fileno())
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE):
         resource.setrlimit(limit, (0, 0))
 
 
 def _import_all(task: Task) -> None:
-    """Import what renders, and what libraries would import at the first film: workers can't.
+    """Import the renderer and the lazy imports of its libraries: workers can't.
 
-    Here only: the process that starts a sandbox does without the codecs.
+    Only the supervisor does so: the process that starts a sandbox runs without the codecs.
     """
     import imagecodecs
     import numpy.ma  # noqa: F401

@@ -1,6 +1,6 @@
-"""Which tones show a film: tests of a table of grey levels against the film's own samples.
+"""Decide which tones show a film: tests of a table of grey levels against the film's samples.
 
-Pure, on histograms: of all pixels, and of those in the middle, where a chest film has its lungs.
+Pure, on histograms: of all pixels, and of the central ones, where a chest film has its lungs.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-PERCENTILES = (0.01, 99.99)  # what is shown where nothing else fits: little is clipped
-MOST_CLIPPED = 0.08  # of the pixels in the middle: black or white by a tone that fits
-FEWEST_LEVELS = 48  # of 255, between the darkest and the brightest 5 % of the middle
-MOST_OF_ONE_LEVEL = 0.9  # of all pixels; what has more of one level shows nothing
-LEAST_LEVELS = 12  # that make up a thousandth of the pixels each
+PERCENTILES = (0.01, 99.99)  # the fallback if nothing else fits: little is clipped
+MOST_CLIPPED = 0.08  # of the central pixels: the share of black or white in fitting tones
+FEWEST_LEVELS = 48  # of 255, between the darkest and the brightest 5 % of the centre
+MOST_OF_ONE_LEVEL = 0.9  # of all pixels; if one level has more, the film shows nothing
+LEAST_LEVELS = 12  # levels that make up a thousandth of the pixels each
 
 _MIDDLE = 0.2  # from each edge
-_MOST = (5.0, 95.0)  # percentiles: a burned-in letter may reach into the middle
-# Where to take a film's range from, and how much room to leave on either side of it.
+_MOST = (5.0, 95.0)  # percentiles: a burned-in letter may reach into the centre
+# Percentiles for a film's range, and the margin on either side of it.
 _RANGES = (("film", PERCENTILES, 0.0), ("middle", (0.1, 99.9), 0.25), ("middle", _MOST, 0.5))
 _LOWEST_WIDTH = 1e-6
 _ROWS_AT_A_TIME = 512
@@ -28,14 +28,14 @@ _MOST_COUNTED = 1_000_000  # pixels: enough for shares of a thousandth, and a fe
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many pixels have each bit pattern: of the whole film, and of its middle."""
+    """Number of pixels with each bit pattern, in the whole film and in its centre."""
 
     film: Counts
     middle: Counts
 
     @property
     def lungs(self) -> Counts:
-        """Of the middle; of the whole film where all of the middle is left out."""
+        """Return the centre's; the whole film's if all of the centre is left out."""
         return self.middle if self.middle.any() else self.film
 
     def without(self, patterns: NDArray[np.bool_]) -> "Histogram":
@@ -46,7 +46,7 @@ class Histogram:
 
 
 def histogram(samples: NDArray[np.unsignedinteger]) -> Histogram:
-    """Count the bit patterns of samples of 8 or 16 bits, [rows, columns]; of some rows of many."""
+    """Count the bit patterns of 8-bit or 16-bit samples, [rows, columns], in some of the rows."""
     patterns = 2 ** (8 * samples.itemsize)
     samples = _some_rows(samples)
     rows, columns = samples.shape
@@ -63,7 +63,7 @@ def histogram(samples: NDArray[np.unsignedinteger]) -> Histogram:
 
 
 def fits(shown: Floats, seen: Histogram) -> bool:
-    """Whether the grey levels `shown` for each bit pattern show the middle of the film."""
+    """Return whether the grey levels `shown` for each bit pattern show the centre of the film."""
     if not seen.lungs.any():
         return False
     clipped = seen.lungs[(shown <= 0.5) | (shown >= 254.5)].sum() / seen.lungs.sum()
@@ -71,9 +71,10 @@ def fits(shown: Floats, seen: Histogram) -> bool:
 
 
 def between_percentiles(values: Floats, seen: Histogram) -> Floats:
-    """Grey levels 0..255 for each bit pattern, from the film's own range.
+    """Return grey levels 0..255 for each bit pattern, from the film's own range.
 
-    Where a bright letter or border leaves too little of that for the lungs, from the middle's.
+    If a bright letter or border leaves too few of them for the lungs, the range of the centre is
+    used.
     """
     shown = np.zeros(len(values))
     for part, percents, room in _RANGES:
@@ -91,7 +92,7 @@ def between_percentiles(values: Floats, seen: Histogram) -> Floats:
 
 
 def shows_nothing(grey: NDArray[np.uint8]) -> bool:
-    """Whether a film of grey levels is nearly all one level, or has next to no levels."""
+    """Return whether a film is nearly all one level, or has almost no levels."""
     counts = np.bincount(_some_rows(grey).ravel(), minlength=256)
     total = counts.sum()
     common = np.count_nonzero(counts >= total / 1000)
@@ -119,7 +120,7 @@ def _some_rows(pixels: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedintege
 
 def _count(samples: NDArray[np.unsignedinteger], patterns: int) -> Counts:
     counts = np.zeros(patterns, np.int64)
-    # In strips: counting turns what it counts into 64 bits.
+    # In strips: counting converts its input to 64 bits.
     for top in range(0, len(samples), _ROWS_AT_A_TIME):
         strip = samples[top : top + _ROWS_AT_A_TIME]
         counts += np.bincount(strip.ravel(), minlength=patterns)

@@ -1,1 +1,1 @@
-"""Films from a hospital's network into the uploads bucket."""
+"""Receive films from a hospital's network and upload them to the uploads bucket."""

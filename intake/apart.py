@@ -1,4 +1,4 @@
-"""What the receiver does with a film whose identity stays on site."""
+"""De-identify a received film and keep its identity on site."""
 
 import threading
 from pathlib import Path
@@ -13,7 +13,7 @@ _REFUSALS = {"burned_in": Refusal.BURNED_IN, "overlay": Refusal.OVERLAY}
 
 
 class NotKept(Exception):
-    """The film is refused: its copy might identify the patient, or none can be made."""
+    """The film is refused: its copy might identify the patient, or can't be made."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
@@ -21,7 +21,7 @@ class NotKept(Exception):
 
 
 class Apart:
-    """One confined process for all senders: making a copy takes it a fraction of a second."""
+    """One sandbox for all senders, since making a copy takes a fraction of a second."""
 
     def __init__(self, identities: Identities, prefix: str) -> None:
         self.identities = identities
@@ -33,10 +33,10 @@ class Apart:
         return object_key(self.prefix, self.identities.derived(instance_uid))
 
     def keep(self, film: IncomingFilm, file: Path, instance_uid: str) -> str:
-        """Keep the film's identity, and put its copy in its place; return the derived digest.
+        """Keep the film's identity, and replace the film by its copy; return the derived digest.
 
-        The identity is kept before the bucket has the film: no result may come back without one.
-        Raises NotKept, or what shows that the receiver failed.
+        The identity is stored before the bucket has the film, so that no result arrives without
+        one. Raises NotKept, or the error of a failure of the receiver.
         """
         try:
             with self._one_at_a_time:

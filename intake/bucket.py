@@ -1,4 +1,4 @@
-"""Films into the bucket: the same one once, a corrected one as a new version."""
+"""Upload films: a repeated film once, a corrected film as a new version."""
 
 import hashlib
 import time
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SUFFIX = ".dcm"
 FIRST_WAIT_SECONDS = 0.5
 DIGEST = "sha256"  # in the object's metadata
-# There is an object, or it was written or deleted at the same moment.
+# The object exists, or was written or deleted at the same moment.
 _CHANGED = {
     "PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404",
 }  # fmt: skip
@@ -42,22 +42,22 @@ _LOGIN = "Log in with AWS (AWS_PROFILE), or for the local application say `. bui
 
 
 class BucketRefused(Exception):
-    """The bucket can't be used as it is asked for; the message says what to do."""
+    """The bucket can't be used as requested; the message says what to do."""
 
 
 class BucketAway(Exception):
-    """S3 did not answer; the message holds no address."""
+    """S3 did not answer; the message contains no address."""
 
 
 def object_key(prefix: str, instance_uid: str) -> str:
-    """Name a film by a hash of its SOP instance: no key of ours holds a UID."""
+    """Return the key of a film, a hash of its SOP instance: no key contains a UID."""
     return f"{prefix}{hashlib.sha256(instance_uid.encode()).hexdigest()[:32]}{SUFFIX}"
 
 
 def make_client(patience: float) -> "S3Client":
-    """S3, with one try a call that ends well within `patience` seconds.
+    """Return a client of S3 with one try per call, which ends well within `patience` seconds.
 
-    A name can stand for eight addresses, each of which has the whole time to connect.
+    A name can have eight addresses, and each of them may take the whole connect timeout.
     """
     return boto3.client(
         "s3",
@@ -80,7 +80,7 @@ def _read_seconds(patience: float) -> float:
 
 @dataclass(frozen=True)
 class Film:
-    """A film in the spool; its digest says whether another is the same."""
+    """A film in the spool; equal digests mean the same film."""
 
     file: Path
     key: str
@@ -92,12 +92,14 @@ class Bucket:
     s3: "S3Client"
     name: str
     patience: float  # seconds
-    _look_first: bool = False  # where S3's like has no conditional writes
+    _look_first: bool = False  # S3-compatible stores without conditional writes
 
     def check(self, prefix: str) -> None:
-        """Ask whether films may be put; raise BucketRefused, or BucketAway where nobody answers.
+        """Check whether films can be uploaded.
 
-        What is asked writes nothing: it would replace an object that is not there, and its checksum
+        Raise BucketRefused, or BucketAway without an answer.
+
+        The request writes nothing: it would replace an object that does not exist, and its checksum
         is wrong.
         """
         asked = f"{self.name}/{prefix}*"
@@ -136,9 +138,9 @@ class Bucket:
         self._look_first = code in _IGNORES_CONDITIONS
 
     def store(self, film: Film) -> bool:
-        """Put the film unless the bucket has it; tell whether it was put.
+        """Upload the film unless the bucket has it; return whether it was uploaded.
 
-        Tries again for as long as there is patience; raises BucketAway after that.
+        Retries until the time limit; raises BucketAway after that.
         """
         longest_try = _connect_seconds(self.patience) + _read_seconds(self.patience)
         deadline, wait = time.monotonic() + self.patience, FIRST_WAIT_SECONDS
@@ -170,13 +172,13 @@ class Bucket:
         raise BucketAway("the object changed at each try")
 
     def _condition(self, film: Film) -> dict[str, Any] | None:
-        """Return on what condition the film follows what is there; None where it is the same."""
+        """Return the condition of the write, or None if the object is the same film."""
         try:
             there = self.s3.head_object(Bucket=self.name, Key=film.key)
         except ClientError as error:
             code = _code(error)
             if code in _NOT_ALLOWED:
-                return {}  # it can't be compared: better screened twice than never
+                return {}  # it can't be compared, and screening a film twice is better than never
             if code in _CHANGED:
                 return {"IfNoneMatch": "*"}
             raise

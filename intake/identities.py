@@ -1,9 +1,9 @@
-"""The identity file: one encrypted file on site that keeps the patient of each film.
+"""The identity file: one encrypted file on site with the patient of each film.
 
-A SQLite file with a row for each version of a film that was received. A row is found by the
-object's key, a digest and the study's derived UID, which identify nobody without the key. The rest,
-the part of the film's header that names the patient, is encrypted by Fernet. The key lies in a file
-of its own, which only its owner may read.
+It is an SQLite file with a row for each received version of a film. A row is found by the object's
+key, a digest and the study's derived UID, which identify nobody without the key. The rest, the part
+of the film's header that names the patient, is encrypted by Fernet. The key is in a separate file,
+which only its owner may read.
 """
 
 import base64
@@ -31,7 +31,7 @@ _SCHEMA = (
     "PRIMARY KEY (key, digest)) WITHOUT ROWID"
 )
 _BY_STUDY = "CREATE INDEX IF NOT EXISTS by_study ON identities (study)"
-_CHECK = "a key of its own"  # sealed under no film's name, so that a wrong key file is found out
+_CHECK = "a key of its own"  # encrypted under no film's name, to reveal a wrong key file
 
 
 class IdentitiesRefused(Exception):
@@ -40,22 +40,22 @@ class IdentitiesRefused(Exception):
 
 @dataclass(frozen=True)
 class Identities:
-    """`open_identities` makes it. Safe to use from any thread: each call has its own connection."""
+    """The identities; made by `open_identities`. Thread-safe: each call has its own connection."""
 
     file: Path
     uid_key: bytes
     _fernet: Fernet
 
     def derived(self, uid: str) -> str:
-        """Return the UID that stands for one of the hospital's in the bucket."""
+        """Return the UID that replaces one of the hospital's in the bucket."""
         return derived_uid(self.uid_key, uid)
 
     def derived_digest(self, digest: str) -> str:
-        """Return what stands for a film's digest: the digest itself could confirm a guess."""
+        """Return a substitute for a film's digest: the digest itself could confirm a guess."""
         return hmac.digest(self.uid_key, f"digest\0{digest}".encode(), hashlib.sha256).hex()
 
     def put(self, key: str, digest: str, study: str, identity: bytes) -> None:
-        """Keep the identity of a version; `digest` and `study` are the derived ones."""
+        """Store the identity of a version; `digest` and `study` are the derived ones."""
         sealed = self._sealed(key, digest, identity)
         with self._connected() as connection:
             connection.execute(
@@ -64,7 +64,7 @@ class Identities:
             )
 
     def find(self, key: str, digest: str) -> bytes | None:
-        """Return the identity of a version; None where none is kept, or it was tampered with."""
+        """Return the identity of a version, or None if there is none or it was tampered with."""
         with self._connected() as connection:
             row = connection.execute(
                 "SELECT sealed FROM identities WHERE key = ? AND digest = ?", (key, digest)
@@ -72,7 +72,7 @@ class Identities:
         return self._opened(key, digest, row[0]) if row else None
 
     def of_film(self, key: str) -> list[bytes]:
-        """Return the identities of a film's versions, each once."""
+        """Return the identities of a film's versions, without duplicates."""
         with self._connected() as connection:
             rows = connection.execute(
                 "SELECT digest, sealed FROM identities WHERE key = ?", (key,)
@@ -81,7 +81,7 @@ class Identities:
         return sorted({each for each in opened if each is not None})
 
     def keys_of_study(self, uid: str) -> list[str]:
-        """Return the object keys of the films of a study, by the hospital's own UID of it."""
+        """Return the object keys of the films of a study, by the hospital's study UID."""
         with self._connected() as connection:
             rows = connection.execute(
                 "SELECT DISTINCT key FROM identities WHERE study = ? ORDER BY key",
@@ -98,12 +98,12 @@ class Identities:
         return int(count)
 
     def erase(self, key: str) -> None:
-        """Erase the identities of a film, and overwrite where they stood in the file."""
+        """Erase the identities of a film, and overwrite their place in the file."""
         with self._connected() as connection:
             connection.execute("DELETE FROM identities WHERE key = ?", (key,))
 
     def _sealed(self, key: str, digest: str, identity: bytes) -> bytes:
-        # With its name inside, so that no row can be put in the place of another.
+        # The name is inside, so that no row can replace another one.
         whole = json.dumps([key, digest]).encode() + b"\n" + identity
         return self._fernet.encrypt(whole)
 
@@ -125,7 +125,7 @@ class Identities:
             connection.close()
 
     def _check(self) -> None:
-        """Make the table in a new file; raise IdentitiesRefused for a file of another key."""
+        """Create the table in a new file; raise IdentitiesRefused for a file of another key."""
         with self._connected() as connection:
             connection.execute(_SCHEMA)
             connection.execute(_BY_STUDY)
@@ -142,12 +142,12 @@ class Identities:
 
 
 def key_file_of(file: Path, key_file: Path | None) -> Path:
-    """Return where the key lies unless it is said."""
+    """Return the default path of the key."""
     return key_file or file.with_name(f"{file.name}.key")
 
 
 def open_identities(file: Path, key_file: Path | None, *, make: bool) -> Identities:
-    """Open the file of identities; `make` makes it and its key where there is neither.
+    """Open the identity file; with `make`, create file and key if neither exists.
 
     Raises IdentitiesRefused.
     """
@@ -169,7 +169,7 @@ def open_identities(file: Path, key_file: Path | None, *, make: bool) -> Identit
     try:
         made._check()
     except sqlite3.Error as error:
-        raise IdentitiesRefused(f"{file} can't be used as a file of identities: {error}.") from None
+        raise IdentitiesRefused(f"{file} can't be used as an identity file: {error}.") from None
     return made
 
 
@@ -191,7 +191,7 @@ def _read_key(where: Path, file: Path) -> bytes:
         secret = b""
     if len(secret) != _KEY_BYTES:
         raise IdentitiesRefused(
-            f"{where} is no key: it must hold {_KEY_BYTES} random bytes in base64, as `receive` "
+            f"{where} is not a key: it must hold {_KEY_BYTES} random bytes in base64, as `receive` "
             "makes it."
         )
     return secret

@@ -1,8 +1,8 @@
-"""How many connections the receiver keeps, and which it ends when there are too many.
+"""Bounds on the receiver's connections: which ones it keeps, and which it ends.
 
-A peer that has not been let in yet waits, and costs at most a place among those who wait: the
-newest always gets in, and the oldest of the peer that has the most is ended instead. An association
-that was let in has a place of its own, and keeps it while a film is on its way; an idle one is
+A new connection waits until it is admitted, and costs only a waiting place. A new one is always
+accepted; if too many wait, the oldest one of the peer with the most connections is ended. An
+admitted association has a place of its own, and keeps it while a film is being sent; an idle one is
 ended when its place is needed.
 """
 
@@ -33,11 +33,11 @@ class Connection:
 
     peer: str
     socket: socket.socket
-    sender: str = ""  # the AE title, once it is known to be one of ours
+    sender: str = ""  # the AE title, once it is known to be allowed
     deadline: float = math.inf
     idle_since: float = field(default_factory=time.monotonic)
     said: bool = False
-    gone: bool = False  # nothing more will come, or be read
+    gone: bool = False  # nothing more will arrive or be read
     entered: float = field(default_factory=time.monotonic)
 
     def begin_film(self) -> None:
@@ -51,17 +51,17 @@ class Connection:
         self.deadline = self.idle_since + IDLE_SECONDS
 
     def say(self, reason: str) -> None:
-        """Log once why the peer is turned away; reasons hold nothing that it sent."""
+        """Log once why the peer is refused; reasons contain nothing that it sent."""
         if not self.said:
             self.said = True
             who = f"{self.peer} ({self.sender})" if self.sender else self.peer
-            logger.warning("Turned away %s: %s.", who, reason)
+            logger.warning("Refused %s: %s.", who, reason)
 
     def end(self, reason: str) -> None:
         """Close the connection; log why."""
         self.say(reason)
         self.gone = True
-        # The plain socket's method: that of TLS takes away what its other threads work with.
+        # The plain socket's method: the TLS socket's would discard state that other threads use.
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
@@ -76,7 +76,7 @@ class Places:
         self._lock = threading.Lock()
 
     def enter(self, connection: Connection) -> None:
-        """Let a new connection wait to be let in; end the oldest where too many wait."""
+        """Let a new connection wait for admission; end the oldest one if too many wait."""
         with self._lock:
             self._waiting.append(connection)
             per_peer = Counter(each.peer for each in self._waiting)
@@ -90,12 +90,15 @@ class Places:
                 self._waiting.remove(oldest)
             closed = self._closed
         if oldest:
-            oldest.end("too many of its connections had asked for nothing yet")
+            oldest.end("too many of its connections had sent no request yet")
         if closed:
             connection.end("the receiver is stopping")
 
     def admit(self, connection: Connection) -> bool:
-        """Give the connection a place, if need be that of an idle one; tell whether it has one."""
+        """Give the connection a place, ending an idle one if necessary.
+
+        Return whether it has one.
+        """
         with self._lock:
             of_peer = [each for each in self._admitted if each.peer == connection.peer]
             longest_idle = None
@@ -120,7 +123,7 @@ class Places:
                     places.remove(connection)
 
     def close(self) -> None:
-        """End all connections, and each that comes from now on."""
+        """End all connections, and every later one."""
         with self._lock:
             self._closed = True
             left = [*self._waiting, *self._admitted]

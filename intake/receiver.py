@@ -1,10 +1,10 @@
-"""A DICOM storage receiver that puts what it gets into the uploads bucket.
+"""A DICOM storage receiver that uploads films to the uploads bucket.
 
-Success is answered only once S3 has the film. Until then the sender still has it, is told so, and
-sends it again. The object's key follows from the SOP instance, so the same film sent twice is one
-version, and a corrected one the next. Films are never parsed here: that is for `render`, whose
-decoder is confined. With `identities`, a confined process makes the copy that the bucket gets, and
-the identity stays in an encrypted file.
+It answers success only once S3 has the film. Until then the sender still has it, gets a failure
+status, and sends it again. The object's key follows from the SOP instance, so the same film sent
+twice is one version, and a corrected one is the next version. Films are never parsed here: `render`
+does that in a sandbox. With `identities`, a sandbox makes the copy for the bucket, and the identity
+stays in an encrypted file.
 """
 
 import logging
@@ -40,7 +40,10 @@ logger = logging.getLogger("intake")
 
 @dataclass(frozen=True)
 class Settings:
-    """`senders` are the AE titles that may send; `patience` the seconds that S3 is waited for."""
+    """Settings.
+
+    `senders` are the allowed AE titles, `patience` the time limit for S3 in seconds.
+    """
 
     bucket: str
     title: str
@@ -52,7 +55,7 @@ class Settings:
 
 
 class Receiver:
-    """With `identities`, patient identity is kept there and the bucket gets copies without it."""
+    """The receiver; with `identities`, the bucket gets copies without the patient's identity."""
 
     def __init__(
         self, settings: Settings, s3: "S3Client", identities: Identities | None = None
@@ -75,7 +78,7 @@ class Receiver:
         return int(self._server.server_address[1])
 
     def stop(self) -> None:
-        """Listen no more, and let go of the senders; what has no answer they send again."""
+        """Stop listening and end all associations; senders repeat what has no answer."""
         if self._server is not None:
             self._server.shutdown()
             self._server = None
@@ -84,7 +87,7 @@ class Receiver:
             self.apart.close()
 
     def _store(self, film: IncomingFilm, instance_uid: str, sender: str) -> Refusal | None:
-        """Put a film into the bucket, with one line in the log, or say why not."""
+        """Upload a film and log one line, or return why not."""
         key = (
             self.apart.key_of(instance_uid)
             if self.apart

@@ -1,8 +1,8 @@
-"""pynetdicom's server with bounds: on connections, on what they send, and on how long they take.
+"""pynetdicom's server with bounds on connections, on received bytes and on time.
 
-Each connection has a thread of its own from its first byte on, in which TLS shakes hands, so that
-none can hold up another. pynetdicom hands each fragment of a message to its DIMSE provider: that
-is where films are written to the spool instead of into memory.
+Each connection has its own thread from the first byte on, which also does the TLS handshake, so
+that no connection can delay another. pynetdicom passes each fragment of a message to its DIMSE
+provider: there, films are written to the spool instead of into memory.
 """
 
 import logging
@@ -26,10 +26,10 @@ from intake.places import IDLE_SECONDS, Connection, Places
 from intake.spool import Header, IncomingFilm, Refusal, Spool
 
 HANDSHAKE_SECONDS = 10.0
-REQUEST_SECONDS = 10.0  # from the connection to the whole association request
+REQUEST_SECONDS = 10.0  # from the connection to the end of the association request
 PDU_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
-LARGEST_PDU = 2**20  # bytes; senders are told pynetdicom's 16 kB
+LARGEST_PDU = 2**20  # bytes; pynetdicom announces 16 kB to senders
 _PDU_HEADER = 6  # bytes
 _PDU_TYPES = range(1, 8)
 _LARGEST_COMMAND = 2**16
@@ -39,7 +39,8 @@ _UNKNOWN_SENDER, _UNKNOWN_TITLE, _NO_PLACE = (1, 3), (1, 7), (3, 2)  # source, r
 _INVALID_PDU = "Evt19"
 _SUCCESS = 0x0000
 
-# The film, its SOP instance UID and the sender's AE title; None where the bucket has the film.
+# The film, its SOP instance UID and the sender's AE title; returns None once the bucket has the
+# film.
 Store: TypeAlias = Callable[[IncomingFilm, str, str], Refusal | None]
 
 logger = logging.getLogger("intake")
@@ -47,7 +48,7 @@ logger = logging.getLogger("intake")
 
 @dataclass(frozen=True)
 class Bounds:
-    """Who may associate, and how long `patience` lets an answer take, in seconds."""
+    """Who may associate, and the longest time of an answer, `patience`, in seconds."""
 
     title: str
     senders: Sequence[str]
@@ -55,7 +56,10 @@ class Bounds:
 
 
 class BoundedServer(ThreadedAssociationServer):
-    """Made by `AE.make_server`; `tls` is not given to pynetdicom, which shakes hands too early."""
+    """The server, made by `AE.make_server`.
+
+    It does TLS itself, since pynetdicom would do it too early.
+    """
 
     request_queue_size = 128
 
@@ -84,7 +88,7 @@ class BoundedServer(ThreadedAssociationServer):
         super().__init__(*arguments, **more)
 
     def shutdown(self) -> None:
-        """Listen no more, end all connections and wait for their threads."""
+        """Stop listening, end all connections and wait for their threads."""
         self.ae._servers.append(self)  # from which pynetdicom removes it
         super().shutdown()
 
@@ -93,7 +97,7 @@ class BoundedServer(ThreadedAssociationServer):
         super().server_close()
 
     def _let_in(self, event: evt.Event) -> None:
-        """Answer an association request that may not be, or has no place."""
+        """Refuse an association request that is not allowed, or for which there is no place."""
         association = event.assoc
         connection = cast(_Dimse, association.dimse).connection
         request = cast(A_ASSOCIATE, association.requestor.primitive)
@@ -101,7 +105,7 @@ class BoundedServer(ThreadedAssociationServer):
             reason = "it called an AE title that is not ours"
             self._reject(association, (_PERMANENT, *_UNKNOWN_TITLE), reason)
         elif request.calling_ae_title not in [each.strip() for each in self.bounds.senders]:
-            # Which one is not said: anybody can write a name there.
+            # The title is not logged: anyone can write a name there.
             reason = "its AE title is not among those after --from"
             self._reject(association, (_PERMANENT, *_UNKNOWN_SENDER), reason)
         else:
@@ -112,7 +116,7 @@ class BoundedServer(ThreadedAssociationServer):
 
     def _store(self, event: evt.Event) -> Dataset:
         request = cast(C_STORE, event.request)
-        request._dataset_file = None  # or pynetdicom would remove a file of that name
+        request._dataset_file = None  # otherwise pynetdicom would remove a file of that name
         film = cast(IncomingFilm, event.dataset_path)
         connection = cast(_Dimse, event.assoc.dimse).connection
         try:
@@ -141,13 +145,14 @@ def make_server(
     spool: Spool,
     store: Store,
 ) -> BoundedServer:
-    """Return a server that listens; `store` is called with each film that came in whole."""
-    _config.LOG_HANDLER_LEVEL = "none"  # they format every message, and hold what senders send
+    """Return a server that listens; `store` is called with each complete film."""
+    _config.LOG_HANDLER_LEVEL = "none"  # they format every message, and keep what senders send
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
-    # `_let_in` decides, and logs why; were it to fail, pynetdicom would still know no stranger.
+    # `_let_in` decides and logs the reason; if it failed, pynetdicom would still check the AE
+    # titles.
     entity.require_called_aet = True
     entity.require_calling_aet = list(bounds.senders)
-    entity.maximum_associations = 2**31  # `Places` counts those that were let in
+    entity.maximum_associations = 2**31  # `Places` counts the admitted ones
     entity.acse_timeout = REQUEST_SECONDS
     entity.network_timeout = IDLE_SECONDS + bounds.patience
     return cast(
@@ -177,12 +182,12 @@ class _Handler(RequestHandler):
             while association.is_alive():
                 association.join(_LOOK_SECONDS)
                 if time.monotonic() > connection.deadline:
-                    connection.end("it brought no whole film in time")
+                    connection.end("it sent no complete film in time")
                 if connection.gone:
                     _stop_waiting(association)
             dimse.end()
             if not connection.sender:
-                connection.say("it asked for no association")
+                connection.say("it requested no association")
         except OSError as error:  # ssl.SSLError is one
             connection.say(f"no TLS handshake ({_cause(error)})")
         finally:
@@ -201,7 +206,7 @@ class _Handler(RequestHandler):
 
 
 def _cause(error: OSError) -> str:
-    """Say why, in words that are OpenSSL's or ours: never what the peer sent."""
+    """Return the cause in OpenSSL's or our own words, never in the peer's."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate: {error.verify_message}"
     if isinstance(error, TimeoutError):
@@ -210,7 +215,7 @@ def _cause(error: OSError) -> str:
 
 
 def _stop_waiting(association: Association) -> None:
-    """Spare pynetdicom the wait for the request of a peer that left."""
+    """Let pynetdicom stop waiting for the request of a peer that has gone."""
     if association.requestor.primitive is None and association.dul.to_user_queue.empty():
         association.dul.to_user_queue.put(cast(Any, None))
 
@@ -218,10 +223,10 @@ def _stop_waiting(association: Association) -> None:
 def _bounded_reader(
     transport: AssociationSocket, connection: Connection
 ) -> Callable[[int], bytearray]:
-    """Return what reads from a socket in pynetdicom's place.
+    """Return the function that reads from a socket instead of pynetdicom's.
 
-    It reads as many bytes as asked for, or those before the peer's end. Where there are more than
-    a PDU has, or they take too long, it ends the connection and reads nothing any more.
+    It reads as many bytes as requested, or fewer at the end of the stream. If a PDU is too long or
+    takes too long, it ends the connection and reads nothing more.
     """
 
     def read(nr_bytes: int) -> bytearray:
@@ -229,7 +234,7 @@ def _bounded_reader(
         if connection.gone:
             return data
         if nr_bytes > LARGEST_PDU:
-            connection.end("it announced more than a PDU has")
+            connection.end("it announced a PDU that is too long")
             return data
         until = time.monotonic() + PDU_SECONDS
         if not connection.sender:
@@ -240,7 +245,7 @@ def _bounded_reader(
             connection.end("it sent nothing more")
         connection.gone |= len(data) < nr_bytes
         if nr_bytes == _PDU_HEADER and data and data[0] not in _PDU_TYPES:
-            connection.end("what it sent is no DICOM")
+            connection.end("it sent data that is not DICOM")
             return bytearray()
         return data
 
@@ -260,7 +265,7 @@ def _read(transport: AssociationSocket, nr_bytes: int, until: float) -> bytearra
             except TimeoutError:
                 raise
             except OSError:
-                break  # reset
+                break  # connection reset
             if not count:
                 break
             missing -= count
@@ -269,7 +274,7 @@ def _read(transport: AssociationSocket, nr_bytes: int, until: float) -> bytearra
 
 
 class _Dimse(DIMSEServiceProvider):
-    """Writes the films of one association into the spool, fragment by fragment."""
+    """Write the films of one association to the spool, fragment by fragment."""
 
     def __init__(self, association: Association, spool: Spool, connection: Connection) -> None:
         super().__init__(association)
@@ -278,11 +283,11 @@ class _Dimse(DIMSEServiceProvider):
         self._films: list[IncomingFilm] = []
 
     def receive_primitive(self, primitive: P_DATA) -> None:
-        """Take a P-DATA primitive; what can't be, or is too much, ends the association."""
+        """Take a P-DATA primitive; end the association if it is invalid or too large."""
         try:
             self._receive(primitive)
         except Exception as error:  # noqa: BLE001 - in pynetdicom's thread, which it would end
-            self.connection.say(f"what it sent is no message ({type(error).__name__})")
+            self.connection.say(f"it sent an invalid message ({type(error).__name__})")
             self.dul.event_queue.put(_INVALID_PDU)
 
     def _receive(self, primitive: P_DATA) -> None:
@@ -318,12 +323,12 @@ class _Dimse(DIMSEServiceProvider):
         film = IncomingFilm(self._spool, header)
         self._films = [each for each in self._films if not each.settled]
         self._films.append(film)
-        # What pynetdicom takes for a temporary file of its own, and hands to the event.
+        # pynetdicom takes this for its own temporary file, and passes it to the event.
         message._data_set_file = message._data_set_path = cast(Any, film)
         return message
 
     def end(self) -> None:
-        """Let go of films that were never answered; their sender still has them."""
+        """Discard films that were never answered; their sender still has them."""
         for film in self._films:
             if film.size:
                 logger.warning("A film of %s was cut off.", self.connection.sender)

@@ -1,4 +1,4 @@
-"""Films on their way from a sender to the bucket: bounded on the disk, never in memory."""
+"""Films between sender and bucket: on disk with a bound, never in memory."""
 
 import fcntl
 import hashlib
@@ -11,17 +11,17 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
-LARGEST_FILM = 64 * 2**20  # bytes, as the application takes them
+LARGEST_FILM = 64 * 2**20  # bytes, the application's own limit
 FOLDER = "cxr-alert-receive"
 _SUFFIX = ".dcm"
 _BUFFER_BYTES = 2**18
 
 OUT_OF_RESOURCES = 0xA700  # DICOM status; the sender tries again later
-CANNOT_UNDERSTAND = 0xC000  # DICOM status; to send the same again is no use
+CANNOT_UNDERSTAND = 0xC000  # DICOM status; sending the same again will not help
 
 
 class Refusal(Enum):
-    """Why a film is not taken: the status and, in at most 64 characters, the reason."""
+    """Why a film is not taken: the status, and the reason in at most 64 characters."""
 
     TOO_LARGE = (CANNOT_UNDERSTAND, f"The film is larger than {LARGEST_FILM // 2**20} MB.")
     EMPTY = (CANNOT_UNDERSTAND, "The request has no film in it.")
@@ -51,7 +51,7 @@ class Header:
 
 
 class Spool:
-    """A folder of the receiver's own below `parent`, which other people's files may share."""
+    """The receiver's own folder below `parent`, which may hold other people's files."""
 
     def __init__(self, parent: Path, most_bytes: int) -> None:
         self.folder = parent / FOLDER
@@ -60,12 +60,15 @@ class Spool:
         self._in_use: int | None = None
 
     def open(self) -> None:
-        """Make and lock the folder, and remove what an earlier run left: senders still have it."""
+        """Create and lock the folder, and remove what an earlier run left.
+
+        Senders have it still.
+        """
         parent = self.folder.parent
         try:
             parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            # O_NOFOLLOW: what lies behind a link is not ours to remove.
+            # O_NOFOLLOW: files behind a symbolic link are not ours to remove.
             self._in_use = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             os.fchmod(self._in_use, 0o700)
             fcntl.flock(self._in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,10 +101,10 @@ class Spool:
 
 
 class IncomingFilm:
-    """One data set, written as its fragments come in; past a bound, the rest is thrown away.
+    """One data set, written fragment by fragment; beyond the bound, the rest is discarded.
 
-    It stands in for the temporary file that pynetdicom would write, so it has `file` and `flush`.
-    `header` is asked for when the first fragment comes, which is when it is known.
+    It replaces the temporary file of pynetdicom, so it has `file` and `flush`. `header` is called
+    with the first fragment, when the header is known.
     """
 
     def __init__(self, spool: Spool, header: Callable[[], Header]) -> None:
@@ -118,7 +121,7 @@ class IncomingFilm:
         return self
 
     def flush(self) -> None:
-        """Leave it to the buffer: only the whole film is read."""
+        """Do nothing: only complete films are read."""
 
     def write(self, data: bytes) -> None:
         if self.refusal:
@@ -127,7 +130,7 @@ class IncomingFilm:
             if self._file is None:
                 header = self._header()
                 self._file = _new_file(self._spool.folder)
-                # Not the header, which names the version of a library.
+                # Without the header, which names the version of a library.
                 self._digest.update(header.transfer_syntax.encode() + b"\n")
                 self._append(header.data)
             self._digest.update(data)
@@ -136,7 +139,7 @@ class IncomingFilm:
             self._refuse(Refusal.SPOOL_BROKEN)
 
     def whole(self) -> Path | None:
-        """Return the file once all fragments are in; None, with a refusal, where there is none."""
+        """Return the complete file, or None with a refusal."""
         if self._file is None:
             self.refusal = self.refusal or Refusal.EMPTY
             return None
@@ -148,7 +151,7 @@ class IncomingFilm:
         return Path(self._file.name)
 
     def replace(self, data: bytes) -> Path:
-        """Put other bytes in the film's place, which are not written where there is no room."""
+        """Replace the film by other bytes, unless there is no room for them."""
         file = self.whole()
         if file is None or self._file is None:
             raise OSError
@@ -163,11 +166,11 @@ class IncomingFilm:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of transfer syntax and data set: equal for the same film sent twice."""
+        """Return the SHA-256 of transfer syntax and data set, equal for a repeated film."""
         return self._digest.hexdigest()
 
     def discard(self) -> None:
-        """Remove the file; to do so twice does no harm."""
+        """Remove the file; doing so twice does no harm."""
         self.settled = True
         file, self._file = self._file, None
         if file is None:
@@ -175,7 +178,7 @@ class IncomingFilm:
         try:
             file.close()
         except OSError:
-            pass  # the disk is full: nothing of it is needed any more
+            pass  # the disk is full, and nothing of it is needed any more
         finally:
             Path(file.name).unlink(missing_ok=True)
             self._spool.release(self.size)

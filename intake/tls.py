@@ -1,4 +1,4 @@
-"""TLS for the receiver, with errors that name the file and say what is wrong with it."""
+"""TLS for the receiver, with errors that name the file and the fault."""
 
 import ssl
 from pathlib import Path
@@ -9,7 +9,7 @@ class TlsRefused(Exception):
 
 
 def tls_context(certificate: Path, key: Path, senders_ca: Path | None) -> ssl.SSLContext:
-    """TLS for the receiver; with `senders_ca`, only senders with a certificate of it may come."""
+    """Return the TLS settings; with `senders_ca`, senders need a certificate of that CA."""
     for file, option in (
         (certificate, "--certificate"),
         (key, "--key"),
@@ -24,7 +24,7 @@ def tls_context(certificate: Path, key: Path, senders_ca: Path | None) -> ssl.SS
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(certificate, key, password="")  # never ask at the terminal
+        context.load_cert_chain(certificate, key, password="")  # never prompt at the terminal
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise TlsRefused(

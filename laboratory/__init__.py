@@ -1,4 +1,4 @@
-"""The laboratory: the one pipeline that makes the shipped network from films.
+"""The laboratory: the pipeline that makes the shipped network from films.
 
-`python -m laboratory` runs it. Nothing of the product imports this package.
+`python -m laboratory` runs it. No other room imports this package.
 """

@@ -1,6 +1,6 @@
 """The laboratory's command line: `python -m laboratory`.
 
-It makes the network that ships, and measures what the makers of a network need to know.
+It makes the shipped network, and measures it.
 """
 
 import argparse
@@ -31,32 +31,32 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m laboratory", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    make = commands.add_parser("make", help="train the network that ships; resumes")
+    make = commands.add_parser("make", help="train the shipped network; resumes an interrupted run")
     _add_folders(make)
     make.set_defaults(run=_make)
 
-    replace = commands.add_parser("replace-gate", help="give a served file another gate")
+    replace = commands.add_parser("replace-gate", help="replace the gate of a served file")
     _add_folders(replace)
     replace.add_argument("--model", type=Path, default=SHIPPED_NETWORK, help="(%(default)s)")
     replace.add_argument("--gate", type=Path, required=True, help="gate folder of a run")
     replace.set_defaults(run=_replace_gate)
 
-    left = commands.add_parser("leave-one-out", help="evaluate the gate on kinds it never saw")
+    left = commands.add_parser("leave-one-out", help="evaluate the gate by leaving one class out")
     _add_folders(left)
     left.set_defaults(run=_leave_one_out)
 
-    choose = commands.add_parser("yardstick", help="compare networks by what chooses among them")
+    choose = commands.add_parser("yardstick", help="compare networks by the selection metric")
     _add_films(choose)
     choose.add_argument("--model", type=Path, nargs="+", required=True, help="network files")
     choose.set_defaults(run=_yardstick)
 
-    cross = commands.add_parser("cross-validate", help="evaluate calibration on other patients")
+    cross = commands.add_parser("cross-validate", help="cross-validate the calibration")
     _add_films(cross)
     cross.add_argument("--model", type=Path, default=SHIPPED_NETWORK, help="(%(default)s)")
     cross.set_defaults(run=_cross_validate)
 
     reject = commands.add_parser("rejection", help="measure what share of images the gate rejects")
-    reject.add_argument("folder", type=Path, help="holds a folder for each kind of image")
+    reject.add_argument("folder", type=Path, help="folder with a folder for each kind of image")
     reject.add_argument("--model", type=Path, default=SHIPPED_NETWORK, help="(%(default)s)")
     reject.add_argument("--out", type=Path, required=True, help="folder for the figures")
     reject.set_defaults(run=_rejection)
@@ -74,7 +74,7 @@ def _add_folders(command: argparse.ArgumentParser) -> None:
 
 def _add_films(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", type=Path, required=True, help="labelled films")
-    command.add_argument("--only", type=Path, help="list of the films to use, one path a line")
+    command.add_argument("--only", type=Path, help="list of the films to use, one path per line")
     command.add_argument("--out", type=Path, required=True, help="folder for the figures")
 
 

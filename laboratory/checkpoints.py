@@ -1,4 +1,4 @@
-"""What the training stages share: resumable checkpoints and learning curves."""
+"""Shared by the training stages: resumable checkpoints and learning curves."""
 
 import csv
 from pathlib import Path
@@ -56,6 +56,6 @@ def report(folder: Path, epoch: int, epochs: int, figures: dict[str, float]) -> 
 
 
 def auc_of(network: nn.Module, films: Tensor, labels: Tensor) -> float:
-    """The AUC on films uint8 [N, 1, S, S]."""
+    """Return the AUC on films uint8 [N, 1, S, S]."""
     normal, pneumonia = predict_logits(network.eval(), films).double().T.numpy()
     return float(measure(labels.numpy(), expit(pneumonia - normal))["auc"])

@@ -1,6 +1,6 @@
 """Cross-validation of the calibration: each block of patients is measured with that of the others.
 
-The films are shown as they are and in the renderings that no augmentation uses.
+The films are used as they are, and in the renderings that no augmentation uses.
 """
 
 import json
@@ -30,9 +30,9 @@ def cross_validate(
 ) -> Json:
     """Measure the network in `model` on films; each block is calibrated on the others.
 
-    The calibration is fitted on films as they are alone. Returns for each rendering the figures of
-    `metrics.measure` and `refused`, the share that the gate rejects, and leaves them as
-    `cross-validation.json` in `out`. `only` as in `chosen_films`.
+    The calibration is fitted on unchanged films only. Returns, for each rendering, the figures of
+    `metrics.measure` and `refused`, the share that the gate rejects, and writes them to
+    `cross-validation.json` in `out`. `only` is as in `chosen_films`.
     """
     films = chosen_films(data, only)
     labels, block = labels_of(films), blocks_of(films)

@@ -11,17 +11,17 @@ from training.dataset.folder import BadDataset, Film, find_films, patients_below
 from training.dataset.pixels import load_films, load_images
 from training.learning.fit import Labelled, without_copies
 
-STORED = 224  # the side at which films are kept; views are cut out of it
-HELD_OUT_ADULTS = 5  # every fifth adult's film is never trained on
+STORED = 224  # the side of stored films; views are cut out of them
+HELD_OUT_ADULTS = 5  # every fifth adult's film is held out
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the images are.
+    """The folders of images.
 
-    `data` holds the labelled films; patients below `kept_out` are held out. `adults` holds frontal
-    chest films of adults, `others` one folder for each kind of image that is no chest film. The
-    last two carry no label about pneumonia.
+    `data` has the labelled films; patients in `kept_out` are held out. `adults` has frontal chest
+    films of adults, `others` one folder for each kind of other image. The last two have no labels
+    about pneumonia.
     """
 
     data: Path
@@ -47,7 +47,7 @@ def split(folders: Folders, recipe: LaboratoryRecipe) -> tuple[list[Film], list[
 
 
 def load(folders: Folders, recipe: LaboratoryRecipe) -> Films:
-    """Read all films; those held out at the size that is served, the others at STORED.
+    """Read all films: held-out ones at the served size, the others at STORED.
 
     Raises BadDataset.
     """
@@ -64,15 +64,15 @@ def load(folders: Folders, recipe: LaboratoryRecipe) -> Films:
 
 
 def adults_to_train_on(folder: Path) -> list[Path]:
-    """The adults' films less every HELD_OUT_ADULTS-th."""
+    """Return the adults' films except every HELD_OUT_ADULTS-th."""
     return [path for index, path in enumerate(images_in(folder)) if index % HELD_OUT_ADULTS]
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The JPEG and PNG files below `folder`, sorted; BadDataset if there are none."""
+    """Return the sorted JPEG and PNG files below `folder`; BadDataset if there are none."""
     found = sorted(
         path for path in folder.rglob("*") if path.suffix.lower() in {".jpeg", ".jpg", ".png"}
     )
     if not found:
-        raise BadDataset(f"No JPEG or PNG lies below {folder}: name a folder of images.")
+        raise BadDataset(f"There is no JPEG or PNG below {folder}: name a folder of images.")
     return found

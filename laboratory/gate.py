@@ -1,4 +1,4 @@
-"""The gate's training, and what share of images it rejects."""
+"""Training of the gate, and the share of images that it rejects."""
 
 from pathlib import Path
 
@@ -20,11 +20,13 @@ from training.learning.gate import Gate
 
 
 def sources_of(folders: Folders, recipe: LaboratoryRecipe) -> Sources:
-    """The files that the gate learns from; raises BadDataset where a folder is empty."""
+    """Return the files that the gate learns from; raise BadDataset if a folder is empty."""
     training, _ = split(folders, recipe)
     kinds = sorted(path.name for path in folders.others.glob("*") if path.is_dir())
     if not kinds:
-        raise BadDataset(f"No folder lies in {folders.others}: put a folder for each kind there.")
+        raise BadDataset(
+            f"There is no folder in {folders.others}: put a folder for each kind there."
+        )
     return Sources(
         normal=[film.path for film in training if film.label == 0],
         pneumonia=[film.path for film in training if film.label == 1],
@@ -34,7 +36,7 @@ def sources_of(folders: Folders, recipe: LaboratoryRecipe) -> Sources:
 
 
 def train_gate(folders: Folders, recipe: LaboratoryRecipe, size: int, folder: Path) -> None:
-    """Train the gate for films of side `size`; leave `weights.pt` in `folder`. It can resume."""
+    """Train the gate for films of side `size`; write `weights.pt` to `folder`. It can resume."""
     if (folder / WEIGHTS).exists():
         return
     made = folder / "images.pt"
@@ -51,7 +53,7 @@ def train_gate(folders: Folders, recipe: LaboratoryRecipe, size: int, folder: Pa
 
 
 def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
-    """Train on `images`; each kind has the same influence, however many images it has."""
+    """Train on `images`; each kind has the same weight, however many images it has."""
     device = fastest_device()
     pool, kinds = images.small.to(device), images.kinds.to(device)
     torch.manual_seed(plan.seed)
@@ -98,6 +100,6 @@ def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
 
 @torch.inference_mode()
 def gate_logits(gate: Gate, small: Tensor) -> NDArray[np.float64]:
-    """Logits [N, KINDS] of `shrunk` films uint8 [N, 1, SIDE, SIDE]."""
+    """Return logits [N, KINDS] of `shrunk` films uint8 [N, 1, SIDE, SIDE]."""
     found = torch.cat([gate(part.float()) for part in small.split(64)])
     return np.asarray(found.double().numpy())

@@ -1,4 +1,4 @@
-"""The images that the gate learns from: chest films, whole and spoilt, and other things."""
+"""The images that the gate learns from: chest films, suitable and spoilt, and other images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from training.dataset.pixels import load_images
 from training.learning.gate import shrunk
 
 CHILD, ADULT, DRAWN = "child", "adult", "drawn"
-_STORED = 224  # the side that images are varied at
+_STORED = 224  # the side of images when they are varied
 
 
 @dataclass(frozen=True)
 class GateImages:
-    """Films as `shrunk` gives them, uint8 [N, 1, SIDE, SIDE], with kind and source of each.
+    """Outputs of `shrunk`, uint8 [N, 1, SIDE, SIDE], with kind and source of each.
 
     `kinds` are indices of KINDS, int64 [N].
     """
@@ -48,10 +48,10 @@ class Sources:
 
 
 def make_images(sources: Sources, size: int, counts: Counts, seed: int) -> GateImages:
-    """Varied images of all kinds, as a network of side `size` sees them.
+    """Return varied images of all kinds, as a network of side `size` sees them.
 
     The same seed gives the same images. Half of the children's films are healthy ones, and half of
-    the adults' films get opacities, so that disease does not tell a child from an adult.
+    the adults' films get opacities, so that disease does not distinguish a child from an adult.
     """
     random = np.random.default_rng(seed)
     children = [_read(sources.normal), _read(sources.pneumonia)]
@@ -77,7 +77,7 @@ def _draw(
     counts: Counts,
     random: np.random.Generator,
 ) -> Iterator[tuple[Grey, str, str]]:
-    """Each image with its kind and source."""
+    """Yield each image with its kind and source."""
 
     def any_of(films: NDArray[np.uint8]) -> Grey:
         return np.asarray(films[random.integers(len(films))])
@@ -90,7 +90,7 @@ def _draw(
         return outliers.clouded(film, random) if random.random() < 0.5 else film
 
     def chest() -> tuple[Grey, str]:
-        # Adults' films are spoilt as well: whose chest it is must not tell whether it is spoilt.
+        # Adults' films are spoilt as well, so that age does not show whether a film is spoilt.
         return (child(), CHILD) if random.random() < 0.75 else (adult(), ADULT)
 
     def perhaps_varied(film: Grey) -> Grey:

@@ -1,4 +1,4 @@
-"""Leave-one-class-out evaluation of the gate: kinds of images that it has not learned from."""
+"""Leave-one-class-out evaluation of the gate: on kinds of images that it did not learn from."""
 
 import json
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ _CHEST = KINDS.index("chest")
 def leave_one_out(folders: Folders, recipe: LaboratoryRecipe, out: Path, at_once: int = 2) -> Json:
     """Train gates by `recipe`, each without `at_once` kinds of other images, in turn.
 
-    The limits are settled on the children's films held out, as those of a served gate are. Returns
-    for each kind the number of images and the share rejected by the gate that has seen none of
-    them, and leaves it as `leave-one-out.json` in `out`. It can resume.
+    The limits are set on the held-out children's films, like those of a served gate. Returns, for
+    each kind, the number of images and the share rejected by the gate that did not learn from them,
+    and writes it to `leave-one-out.json` in `out`. It can resume.
     """
     size = recipe.student.sizes.last
     sources = sources_of(folders, recipe)

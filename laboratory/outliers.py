@@ -1,6 +1,6 @@
-"""Pictures that are no upright frontal chest film of a child, for the gate to learn from.
+"""Images that are not an upright frontal chest film of a child, for the gate to learn from.
 
-Some are films of chests, spoilt (inverted, turned, cut to a part, laid out otherwise); others are
+Some are spoilt films of chests (inverted, turned, cropped to a part, in another layout); others are
 drawn: text, noise, shapes. All are grey levels, uint8 [S, S], varied by a seeded generator.
 """
 
@@ -16,7 +16,7 @@ Spoil = Callable[[Grey, Random], Grey]
 
 
 def varied(film: Grey, random: Random) -> Grey:
-    """The same picture as another machine or hand might give it; still upright and whole."""
+    """Return the image as another machine or person might produce it; still upright and whole."""
     picture = Image.fromarray(film)
     if random.random() < 0.5:
         picture = ImageOps.mirror(picture)
@@ -45,7 +45,7 @@ def varied(film: Grey, random: Random) -> Grey:
 
 
 def clouded(film: Grey, random: Random) -> Grey:
-    """The film with one to four soft opacities, as disease leaves them in the lungs."""
+    """Return the film with one to four soft opacities, as disease leaves them in the lungs."""
     rows, columns = film.shape
     down, across = np.mgrid[0:rows, 0:columns] / np.array([rows, columns])[:, None, None]
     light = np.zeros(film.shape)
@@ -59,18 +59,18 @@ def clouded(film: Grey, random: Random) -> Grey:
 
 
 def inverted(film: Grey, random: Random) -> Grey:
-    """A negative."""
+    """Return an inverted film."""
     return varied(np.asarray(255 - film, dtype=np.uint8), random)
 
 
 def turned(film: Grey, random: Random) -> Grey:
-    """By 90, 180 or 270 degrees, or upside down."""
+    """Rotate by 90, 180 or 270 degrees, or flip upside down."""
     spoilt = [film[::-1], *(np.rot90(film, quarter) for quarter in (1, 2, 3))]
     return varied(np.ascontiguousarray(spoilt[random.integers(4)]), random)
 
 
 def part(film: Grey, random: Random) -> Grey:
-    """A corner, or less, of the film."""
+    """Return a corner of the film, or less."""
     side = film.shape[0]
     length = int(side * random.uniform(0.25, 0.52))
     if random.random() < 0.6:
@@ -82,7 +82,7 @@ def part(film: Grey, random: Random) -> Grey:
 
 
 def laid_out(film: Grey, other: Grey, random: Random) -> Grey:
-    """Two films in one picture, a viewer's screenshot, or a film with much around it."""
+    """Return two films in one image, a viewer's screenshot, or a film with much around it."""
     side = film.shape[0]
     page = Image.new("L", (side, side), int(random.choice([0, 0, 30, 60, 235, 255])))
     draw = ImageDraw.Draw(page)
@@ -115,7 +115,7 @@ def laid_out(film: Grey, other: Grey, random: Random) -> Grey:
 
 
 def framed(picture: Grey, random: Random) -> Grey:
-    """The picture within a wide frame of one grey level, anywhere in it."""
+    """Return the image within a wide frame of one grey level, anywhere in it."""
     side = picture.shape[0]
     page = Image.new("L", (side, side), int(random.choice([0, 0, 0, 30, 235, 255])))
     width, height = (int(side * share) for share in random.uniform(0.35, 0.75, 2))
@@ -125,7 +125,7 @@ def framed(picture: Grey, random: Random) -> Grey:
 
 
 def drawn(side: int, random: Random) -> Grey:
-    """Blank, noise, gradients, shapes, stripes or text."""
+    """Draw a blank image, noise, gradients, shapes, stripes or text."""
     kind = random.integers(7)
     if kind == 0:
         return np.full((side, side), random.integers(256), dtype=np.uint8)
@@ -160,7 +160,7 @@ def drawn(side: int, random: Random) -> Grey:
 
 
 def shuffled(film: Grey, random: Random) -> Grey:
-    """The tiles of a film in another order."""
+    """Return the tiles of a film in another order."""
     tiles = int(random.integers(2, 6))
     side = film.shape[0] // tiles
     cut = [
@@ -175,9 +175,9 @@ def shuffled(film: Grey, random: Random) -> Grey:
 
 
 def another_thing(picture: Grey, random: Random) -> Grey:
-    """An image of something else, in any position, whole or a part of it, inverted or framed.
+    """Return an image of something else, in any position, whole or in part, inverted or framed.
 
-    Framed as well, so that a frame by itself does not tell a chest film in a frame (`laid_out`).
+    It may be framed, so that a frame alone does not indicate a chest film in a frame (`laid_out`).
     """
     spoilt: list[Spoil] = [varied, varied, inverted, turned, part, framed]
     return spoilt[random.integers(len(spoilt))](picture, random)

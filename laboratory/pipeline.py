@@ -14,11 +14,11 @@ from training.learning.recipe import BadRecipe
 
 
 def make_network(folders: Folders, recipe_file: Path, out: Path) -> None:
-    """Run every stage that is not finished yet, each in a folder of its own below `out`.
+    """Run every unfinished stage, each in a folder of its own below `out`.
 
-    The served file and its figures are left in `out/network-SEED` for each student. An interrupted
-    run continues with the same command. Raises BadDataset, and BadRecipe where `out` holds a run of
-    another recipe.
+    The served file and its figures are written to `out/network-SEED` for each student. An
+    interrupted run continues with the same command. Raises BadDataset, and BadRecipe if `out` has a
+    run of another recipe.
     """
     recipe = load_recipe(recipe_file)
     _claim(recipe_file, out)
@@ -34,14 +34,14 @@ def make_network(folders: Folders, recipe_file: Path, out: Path) -> None:
         network = out / f"network-{seed}"
         if not (network / "metrics.json").exists():
             assemble(folders, recipe, student, out / "gate", network)
-        console.print(f"{network} holds the served file and its figures.")
+        console.print(f"{network} has the served file and its figures.")
 
 
 def _claim(recipe_file: Path, out: Path) -> None:
     kept = out / "recipe.toml"
     if kept.exists() and load_recipe(kept) != load_recipe(recipe_file):
         raise BadRecipe(
-            f"{out} holds a run of another recipe: choose another --out, "
+            f"{out} has a run of another recipe: choose another --out, "
             f"or continue that run with --recipe {kept}."
         )
     out.mkdir(parents=True, exist_ok=True)

@@ -13,12 +13,12 @@ SHIPPED_RECIPE = Path(__file__).with_name("recipe.toml")
 
 @dataclass(frozen=True)
 class Sizes:
-    """The side of the views, in pixels, by the share of the run that is done."""
+    """The side of the views, in pixels, by the completed share of the run."""
 
     steps: tuple[tuple[float, int], ...]
 
     def at(self, epoch: int, epochs: int) -> int:
-        """The side of the views in `epoch`, which counts from 0."""
+        """Return the side of the views in `epoch`, which counts from 0."""
         done = epoch / epochs
         return next(size for start, size in reversed(self.steps) if done >= start)
 
@@ -29,7 +29,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class TeacherRecipe:
-    """How the teachers train: one for each seed, with AdamW and one learning-rate cycle."""
+    """Training of the teachers: one for each seed, with AdamW and one learning-rate cycle."""
 
     seeds: tuple[int, ...]
     epochs: int
@@ -44,7 +44,7 @@ class TeacherRecipe:
 
 @dataclass(frozen=True)
 class StudentRecipe:
-    """How the students train: one for each seed, with SGD.
+    """Training of the students: one for each seed, with SGD.
 
     The learning rate rises in the first epochs, stays, and falls from `decay_from` on.
     """
@@ -64,7 +64,7 @@ class StudentRecipe:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many images of each sort are made for training."""
+    """The number of training images of each sort."""
 
     whole: int  # of children
     adults: int
@@ -75,7 +75,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class GateRecipe:
-    """How the gate trains, with AdamW and one learning-rate cycle."""
+    """Training of the gate, with AdamW and one learning-rate cycle."""
 
     seed: int
     epochs: int
@@ -84,7 +84,7 @@ class GateRecipe:
     label_smoothing: float
     averaging: float
     counts: Counts
-    views: Recipe  # variations beside those of `laboratory/outliers.py`
+    views: Recipe  # variations in addition to those of `laboratory/outliers.py`
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,15 @@ class LaboratoryRecipe:
 
     fold: int
     folds: int
-    prevalence: float  # that probabilities are calibrated for
-    views: Recipe  # only its variations of a film are used
+    prevalence: float  # the prevalence that probabilities are calibrated for
+    views: Recipe  # only its augmentations are used
     teacher: TeacherRecipe
     student: StudentRecipe
     gate: GateRecipe
 
 
 def load_recipe(path: Path) -> LaboratoryRecipe:
-    """Read a recipe file; raise BadRecipe with a sentence for one that can't be used."""
+    """Read a recipe file; raise BadRecipe with a sentence if it can't be used."""
     try:
         values = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:

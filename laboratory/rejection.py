@@ -1,4 +1,4 @@
-"""What share of other images the gate rejects, and as what."""
+"""The shares of other images that the gate rejects, by kind."""
 
 import json
 import os
@@ -20,17 +20,17 @@ from training.evaluation.renderings import ask
 
 
 def rejection(folder: Path, model: Path, out: Path, cutoff: float) -> Json:
-    """Show the network in `model` the images in each folder below `folder`.
+    """Classify the images in each folder below `folder` with the network in `model`.
 
-    For each folder: the number of images, the share that the gate rejects, as what, and the share
-    that would raise an alert at `cutoff`. Leaves `rejection.json` in `out`, and returns what that
-    holds.
+    For each folder: the number of images, the share that the gate rejects, as which kinds, and the
+    share that would raise an alert at `cutoff`. Writes `rejection.json` to `out`, and returns its
+    contents.
     """
     threads = os.cpu_count() or 1
     network = Network(model, threads)
     kinds = sorted(path for path in folder.iterdir() if path.is_dir())
     if not kinds:
-        raise BadDataset(f"No folder lies in {folder}: put a folder for each kind there.")
+        raise BadDataset(f"There is no folder in {folder}: put a folder for each kind there.")
     result = {each.name: _measured(network, images_in(each), cutoff, threads) for each in kinds}
     out.mkdir(parents=True, exist_ok=True)
     (out / "rejection.json").write_text(json.dumps(result, indent=2) + "\n")
@@ -50,7 +50,7 @@ def show(result: Json, cutoff: float) -> None:
 
 
 def rejected(number: int, images: int) -> Json:
-    """The number of images, and the share of them that is rejected, with its interval."""
+    """Return the number of images, and the share of rejected ones with its interval."""
     rate = wilson(number, images)
     return {
         "images": images,
@@ -60,7 +60,7 @@ def rejected(number: int, images: int) -> Json:
 
 
 def rejected_cells(row: Json) -> tuple[str, str]:
-    """The number and the share of `rejected`, for a table."""
+    """Return number and share of `rejected` as table cells."""
     low, high = row["rejected_interval"]
     return f"{row['images']:,}", f"{row['rejected']:.3f} ({low:.3f}-{high:.3f})"
 

@@ -1,4 +1,4 @@
-"""The last stage: student and gate become the file that is served, with its figures."""
+"""The last stage: combine student and gate into the served file, with its figures."""
 
 import shutil
 from pathlib import Path
@@ -29,9 +29,9 @@ def assemble(
 ) -> None:
     """Calibrate, quantise and measure the student of the run folder `student` with the gate.
 
-    Calibration and the gate's limits are fitted on the films held out, on the file as it is served.
-    Leaves `cxr-resnet18.onnx`, `full-precision.onnx`, `validation.txt`, `patients.txt`,
-    `metrics.json`, `predictions.csv` and `curve.csv` in `out`.
+    Calibration and the gate's limits are fitted on the held-out films, with the file as it is
+    served. Writes `cxr-resnet18.onnx`, `full-precision.onnx`, `validation.txt`, `patients.txt`,
+    `metrics.json`, `predictions.csv` and `curve.csv` to `out`.
     """
     network = ResNet18()
     network.load_state_dict(_averaged(student))
@@ -42,9 +42,9 @@ def assemble(
 def replace_gate(
     folders: Folders, recipe: LaboratoryRecipe, model: Path, gate: Path, out: Path
 ) -> None:
-    """Give the network in the served file `model` the gate of the run folder `gate`.
+    """Replace the gate of the served file `model` by that of the run folder `gate`.
 
-    Leaves in `out` what `assemble` leaves, but for the curve.
+    Writes to `out` the files of `assemble` except the curve.
     """
     _serve(folders, recipe, weights_of(model), gate, out, settle=False)
 
@@ -58,7 +58,7 @@ def _serve(
     *,
     settle: bool,
 ) -> None:
-    """Serve `network`, whose norms are settled first on films as they are served, or stay."""
+    """Export `network`; with films, its norms are first computed on films as they are served."""
     out.mkdir(parents=True, exist_ok=True)
     training, validation = split(folders, recipe)
     size = recipe.student.sizes.last

@@ -1,4 +1,4 @@
-"""The student: the ResNet-18 that ships learns from the teachers' answers, not from labels.
+"""The student: the shipped ResNet-18 learns from the teachers' answers, not from labels.
 
 "A patient and consistent teacher" (Beyer et al., 2022, arXiv:2106.05237): teachers and student see
 exactly the same views, cropped hard and mixed, for many epochs.
@@ -26,9 +26,9 @@ _FLOOR = 0.005  # of the learning rate, at the end
 def train_student(
     films: Films, teachers: Teachers, recipe: LaboratoryRecipe, seed: int, folder: Path
 ) -> None:
-    """Train one student; leave `weights.pt`, `curve.csv` and `checkpoint.pt` in `folder`.
+    """Train one student; write `weights.pt`, `curve.csv` and `checkpoint.pt` to `folder`.
 
-    A finished or interrupted run continues, to the result of an uninterrupted one.
+    An interrupted run continues, with the same result as an uninterrupted one.
     """
     if (folder / WEIGHTS).exists():
         return
@@ -90,7 +90,7 @@ def _shuffled(count: int, random: torch.Generator) -> Tensor:
 
 
 def learning_rate_share(done: float, decay_from: float) -> float:
-    """The share of the highest learning rate after the share `done` of the run."""
+    """Return the share of the highest learning rate after the share `done` of the run."""
     if done < _WARM_UP:
         return (done + 1e-3) / (_WARM_UP + 1e-3)
     if done < decay_from:
@@ -106,7 +106,10 @@ def _step(
     views: Tensor,
     temperature: float,
 ) -> Tensor:
-    """One step of SGD on the Kullback-Leibler divergence from the teachers; its value."""
+    """Make one step of SGD on the Kullback-Leibler divergence from the teachers.
+
+    Return its value.
+    """
     views = views.contiguous(memory_format=torch.channels_last)
     with mixed_precision(views.device):
         with torch.no_grad():

@@ -36,14 +36,14 @@ class Teacher(nn.Module):
         )
 
     def forward(self, films: Tensor) -> Tensor:
-        """Films [N, 1, S, S] of grey levels 0..255 -> logits [N, 2] (normal, pneumonia)."""
+        """Turn films [N, 1, S, S] of grey levels 0..255 into logits [N, 2] (normal, pneumonia)."""
         colours = (standardise(films) * _SOFTENED).expand(-1, 3, -1, -1)
         logits: Tensor = self.body(colours.contiguous(memory_format=torch.channels_last))
         return logits
 
 
 def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Path) -> None:
-    """Train one teacher; leave `weights.pt`, `curve.csv` and `checkpoint.pt` in `folder`.
+    """Train one teacher; write `weights.pt`, `curve.csv` and `checkpoint.pt` to `folder`.
 
     The loss is adjusted for the classes' shares (Menon et al., 2021, arXiv:2007.07314), so the
     logits are those of balanced classes. A finished or interrupted run continues.
@@ -105,7 +105,7 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
 
 
 class Teachers(nn.Module):
-    """Several teachers as one: the mean of their logits."""
+    """An ensemble of teachers: the mean of their logits."""
 
     def __init__(self, folders: list[Path]) -> None:
         super().__init__()
@@ -119,5 +119,5 @@ class Teachers(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, films: Tensor) -> Tensor:
-        """Films [N, 1, S, S] of grey levels 0..255 -> logits [N, 2] (normal, pneumonia)."""
+        """Turn films [N, 1, S, S] of grey levels 0..255 into logits [N, 2] (normal, pneumonia)."""
         return torch.stack([teacher(films).float() for teacher in self.each]).mean(dim=0)

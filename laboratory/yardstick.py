@@ -1,8 +1,8 @@
-"""The yardstick that chooses between networks.
+"""The selection metric, which chooses between networks.
 
-On all films held out, the AUC is the same for every network. The yardstick is the mean of two AUCs
-that tell them apart: of the worst block of patient numbers, and of vignetted and framed films. Why
-these two, docs/model.md says; the other figures are shown beside it.
+On all held-out films, the AUC is the same for every network. The metric is the mean of two AUCs
+that differ: of the worst block of patient numbers, and of vignetted and framed films. docs/model.md
+gives the reasons; the other figures are reported beside it.
 """
 
 import json
@@ -26,7 +26,7 @@ from training.evaluation.renderings import answers
 from training.evaluation.rerender import RENDERINGS, UNSEEN
 
 RECALL = 0.97
-BLOCKS = 3  # of consecutive patient numbers in each series
+BLOCKS = 3  # blocks of consecutive patient numbers in each series
 WORST = 0.25  # share of the cells
 DRAWS = 500
 YARDSTICK = "yardstick"
@@ -35,9 +35,9 @@ YARDSTICK = "yardstick"
 def yardstick(data: Path, only: Path | None, models: Sequence[Path], out: Path) -> Json:
     """Measure the networks in `models` on the films below `data`; `only` as in `chosen_films`.
 
-    For each network every figure of `figures`, and its difference from that of the first network,
-    with the 95 % interval of a bootstrap that draws the same patients for both. Leaves
-    `yardstick.json` in `out`, and returns what that holds.
+    Returns, for each network, every figure of `figures`, and its difference from that of the first
+    network, with the 95 % interval of a paired bootstrap over patients. Writes it to
+    `yardstick.json` in `out`.
     """
     films = chosen_films(data, only)
     labels, blocks = labels_of(films), blocks_of(films)
@@ -66,7 +66,7 @@ def figures(
     renderings: Sequence[str],
     weights: Floats,
 ) -> dict[str, float]:
-    """Figures of one network, from labels, blocks and weights [N] and probabilities [N, R]."""
+    """Return one network's figures from labels, blocks and weights [N] and probabilities [N, R]."""
     cells = np.array(
         [
             weighted_auc(labels[here], column[here], weights[here])
@@ -96,7 +96,7 @@ def figures(
 
 
 def blocks_of(films: Sequence[Film]) -> NDArray[np.int64]:
-    """For each film a block from 0 to BLOCKS - 1: a range of patient numbers in its series."""
+    """Return each film's block from 0 to BLOCKS - 1: a range of patient numbers in its series."""
     series: dict[tuple[int, str], set[Hashable]] = defaultdict(set)
     for film in films:
         series[film.label, film.patient.series].add(film.patient)
@@ -109,9 +109,9 @@ def blocks_of(films: Sequence[Film]) -> NDArray[np.int64]:
 
 
 def draw_patients(labels: Floats, patients: Sequence[Hashable], draws: int) -> Floats:
-    """Weights of the films [1 + draws, N]: all 1 first, then the counts of bootstrap draws.
+    """Return weights of the films [1 + draws, N]: all 1 first, then counts of bootstrap draws.
 
-    Patients are drawn with replacement within each class, all films of one together.
+    Patients are drawn with replacement within each class, with all their films.
     """
     random = np.random.default_rng(SEED)
     weights = np.ones((1 + draws, len(labels)))
@@ -126,7 +126,7 @@ def draw_patients(labels: Floats, patients: Sequence[Hashable], draws: int) -> F
 
 
 def specificity_at_recall(labels: Floats, probabilities: Floats, weights: Floats) -> float:
-    """The specificity at the highest cutoff whose recall is at least RECALL."""
+    """Return the specificity at the highest cutoff with a recall of at least RECALL."""
     ill, weight = probabilities[labels == 1], weights[labels == 1]
     order = np.argsort(-ill, kind="stable")
     found = np.cumsum(weight[order]) / weight.sum()
@@ -136,7 +136,10 @@ def specificity_at_recall(labels: Floats, probabilities: Floats, weights: Floats
 
 
 def weighted_auc(labels: Floats, probabilities: Floats, weights: Floats) -> float:
-    """The share of pairs in which the ill film is above the healthy one; ties count half."""
+    """Return the share of pairs with the film with pneumonia above the normal one.
+
+    Ties count half.
+    """
     levels, level = np.unique(probabilities, return_inverse=True)
     ill = np.bincount(level, weights * (labels == 1), len(levels))
     well = np.bincount(level, weights * (labels == 0), len(levels))

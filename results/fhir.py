@@ -1,9 +1,8 @@
-"""The result as a FHIR R4 transaction, which can be sent more than once.
+"""The result as a FHIR R4 transaction, which may be sent repeatedly.
 
-Each resource is updated if its identifier is known to the server, and created if not. The patient
-is referenced by number and never created. A study that the server already has is not changed.
-
-A server that knows no conditional requests gets the same resources under ids of ours (`with_ids`).
+Each resource is updated if the server knows its identifier, and created otherwise. The patient is
+referenced by number and never created. A study that the server already has is not changed. A server
+without conditional requests gets the same resources under ids of ours (`with_ids`).
 """
 
 from collections.abc import Mapping
@@ -70,8 +69,8 @@ def bundle(
 def with_ids(transaction: Resource) -> Resource:
     """Return the same transaction with each resource put under the id of its `fullUrl`.
 
-    Amazon HealthLake creates what is put under an id that it does not have yet, and documents no
-    conditional create. The study is then one of ours, even if the server has one of its own.
+    Amazon HealthLake creates a resource that is put under a new id, and documents no conditional
+    create. The study is then one of ours, even if the server has one of its own.
     """
     kinds = {each["fullUrl"]: each["resource"]["resourceType"] for each in transaction["entry"]}
     addresses = {urn: f"{kind}/{_id(urn)}" for urn, kind in kinds.items()}
@@ -91,7 +90,7 @@ def _id(urn: str) -> str:
 
 
 def _readdressed(node: Any, addresses: Mapping[str, str]) -> Any:  # noqa: ANN401 - any part of JSON
-    """Return a copy whose references lead to the addresses instead of the bundle's own names."""
+    """Return a copy with references to the addresses instead of the bundle's own names."""
     if isinstance(node, list):
         return [_readdressed(each, addresses) for each in node]
     if isinstance(node, dict):
@@ -293,7 +292,7 @@ def _order(film: Film) -> list[Resource]:
 
 
 def _study_date(film: Film) -> str | None:
-    """Return the study's day: its time would need a time zone, which few films name."""
+    """Return the study's day only: a time would need a time zone, which few films have."""
     day = film.text("StudyDate")
     return f"{day[:4]}-{day[4:6]}-{day[6:]}" if day else None
 
@@ -306,7 +305,7 @@ def _lasting(identifier: UUID) -> str:
     """Return the stable identifier of a resource.
 
     It is not a `urn:uuid` like the full URLs of the transaction: servers replace these by their own
-    addresses, and some do so wherever the text occurs.
+    addresses, some of them wherever the text occurs.
     """
     return _urn(uid(identifier))
 

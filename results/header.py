@@ -1,7 +1,7 @@
 """The header of a film, made safe for a result: missing values are empty, text is Unicode.
 
-Real films break the standard, and each of them still needs a result. So values that can't be read
-or written count as missing here, and the builders don't have to check them again.
+Real films violate the standard, and each of them still needs a result. So values that can't be read
+or written count as missing here, and the builders need no further checks.
 """
 
 import logging
@@ -31,7 +31,7 @@ from screening.film_name import film_name
 from screening.formats import DICOM_PREFIX_BYTES, has_dicom_prefix
 from screening.record import Record
 
-# pydicom quotes broken values in its warnings, and these belong to a patient.
+# pydicom quotes broken values in its warnings, and these may be a patient's.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 warnings.filterwarnings("ignore", module=r"pydicom(\..*)?")
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -39,14 +39,14 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 UNICODE = "ISO_IR 192"
 _META_GROUP = 2
 _PIXEL_GROUP = 0x7FE0
-_MOST_INFLATED_BYTES = 16 * 1024 * 1024  # the tags before the pixels; a deflated file may be a bomb
+_MOST_INFLATED_BYTES = 16 * 1024 * 1024  # the tags before the pixels; limits a deflated file
 
-# Type 2 of the patient and study modules: there, though they may be empty.
+# Type 2 of the patient and study modules: required, though they may be empty.
 _REQUIRED = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate",
     "StudyTime", "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
-# Copied where they are there, so that a PACS files the result with its film.
+# Copied if present, so that a PACS files the result with its film.
 _OPTIONAL = (
     "IssuerOfPatientID",
     "StudyDescription",
@@ -55,7 +55,7 @@ _OPTIONAL = (
     "Modality",
 )
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-_METHOD = "DeidentificationMethod"  # set in copies whose identity was kept on site
+_METHOD = "DeidentificationMethod"  # set in copies with their identity kept on site
 _FORMS = {
     "StudyTime": r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?",
     "Modality": r"[A-Z]{2,16}",
@@ -71,7 +71,7 @@ _TAGS = [
 
 
 class UnreadableHeader(Exception):
-    """The film's bytes have no DICOM header that could be read; the message is one sentence."""
+    """The file has no readable DICOM header; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Film:
     """The part of a film's header that results use.
 
     `dataset` has every attribute of type 2 that a result needs, as text, and a study UID. `name` is
-    the film's SOP Instance UID or, without one, another stable name. `referable` tells whether the
+    the film's SOP Instance UID or, without one, another stable name. `referable` says whether the
     film is an image in a PACS that a result can reference. `dicom` is false for JPEG and PNG.
     """
 
@@ -89,7 +89,7 @@ class Film:
     dicom: bool
 
     def text(self, keyword: str) -> str:
-        """Return an attribute as text, its values joined; empty where the film has none."""
+        """Return an attribute as text, its values joined; empty if the film has none."""
         return _text(self.dataset, keyword)
 
 
@@ -137,7 +137,7 @@ def _read(data: bytes) -> Dataset:
 
 
 def film_of(record: Record, header: Dataset | None) -> Film:
-    """Return the film of a record; `header` is None where it is a JPEG or PNG file."""
+    """Return the film of a record; `header` is None for a JPEG or PNG file."""
     read = header if header is not None else Dataset()
     dataset = Dataset()
     dataset.SpecificCharacterSet = UNICODE
@@ -151,7 +151,7 @@ def film_of(record: Record, header: Dataset | None) -> Film:
     uids = {keyword: text if _UID.fullmatch(text) else "" for keyword, text in uids.items()}
     name = uids["SOPInstanceUID"] or record.digest or film_name(record.key, record.version)
     referable = all(uids.values()) and _IMAGES in UID(uids["SOPClassUID"]).name
-    # The results of a film without a study UID form a study of their own.
+    # Results of a film without a study UID form a study of their own.
     dataset.StudyInstanceUID = uids["StudyInstanceUID"] or uid(derived("study", name))
     for keyword in _UIDS[1:]:
         if uids[keyword]:
@@ -169,7 +169,7 @@ def _is_of_its_form(keyword: str, text: str) -> bool:
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
-    """The printable text of a tag, without control characters; empty where it can't be read."""
+    """Return the printable text of a tag, without control characters; empty if unreadable."""
     if keyword not in dataset:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""The result as an HL7 v2.5.1 message, ORU^R01, as IHE's Results Distribution (RAD-128) has it."""
+"""The result as an HL7 v2.5.1 message, ORU^R01, by IHE's Results Distribution (RAD-128)."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from screening.precision import LocalPrecision
 from screening.record import Record
 
 KIND = "hl7"
-_CONTROL_CHARACTERS = 20  # the most that MSH-10 holds
+_CONTROL_CHARACTERS = 20  # limit of MSH-10
 _PROCEDURE = "36554-4^XR Chest Single view^LN"
 _VALUES = {
     Finding.PNEUMONIA: "10828004^Positive^SCT",
@@ -29,9 +29,9 @@ _REPRESENTATIONS = "AIP"  # alphabetic, ideographic, phonetic: HL7 table 4000, i
 def message(
     record: Record, header: Dataset | None, precision: LocalPrecision | None = None
 ) -> bytes:
-    """Return the message in UTF-8, its segments ended by carriage returns, without MLLP's frame.
+    """Return the message in UTF-8, with segments ended by carriage returns, without MLLP's frame.
 
-    Its control id is the same whenever it is built again, so that an engine can tell a repetition.
+    Its control id is the same each time it is built, so that an engine can detect a repetition.
     """
     film = film_of(record, header)
     judgement = record.judgement
@@ -69,7 +69,7 @@ def _name(name: str) -> str:
     found = []
     for kind, parts in zip(_REPRESENTATIONS, representations, strict=False):
         family, given, middle, prefix, suffix = [*map(_escaped, parts), *[""] * 5][:5]
-        # HL7 has suffix and prefix in turn.
+        # HL7 has suffix and prefix in the opposite order.
         if any(parts):
             code = f"^^^{kind}" if len(representations) > 1 else ""
             found.append(f"{'^'.join((family, given, middle, suffix, prefix))}{code}".rstrip("^"))
@@ -138,6 +138,6 @@ def _escaped(text: str) -> str:
 
 
 def _time(stamp: str) -> str:
-    """Return such as 20261127043015.123+0000."""
+    """Return the time as HL7 writes it, e.g. 20261127043015.123+0000."""
     at = time_of(stamp)
     return f"{at:%Y%m%d%H%M%S}.{at.microsecond // 1000:03}+0000"

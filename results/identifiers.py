@@ -8,7 +8,7 @@ _NAMESPACE = UUID("7b0f7a0e-6f0c-5a5f-9d1c-3f1a9c0f5d42")
 
 
 def result_id(kind: str, film: str, judgement: Judgement) -> UUID:
-    """Return the id of one result, of a kind such as `sr`, for a judgement of a film.
+    """Return the id of one result of a kind, e.g. `sr`, for a judgement of a film.
 
     `film` is the SOP Instance UID or, without one, another stable name of the film.
     """

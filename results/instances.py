@@ -19,10 +19,10 @@ def instances(
 ) -> tuple[Dataset, Dataset]:
     """Return the structured report and the Secondary Capture, both ready for `dcmwrite`.
 
-    `header` is what `read_header` gives, None for JPEG and PNG films: their results make a study of
-    their own, of no known patient. `picture` is the film as PNG or JPEG, to be shown beside the
-    finding. `flavour` is the report's SOP class: `3d` is Comprehensive 3D SR, `comprehensive` is
-    Comprehensive SR, for a PACS that does not take the former.
+    `header` is the output of `read_header`, or None for JPEG and PNG films: their results form a
+    study of their own, without a known patient. `picture` is the film as PNG or JPEG, to be shown
+    beside the finding. `flavour` is the report's SOP class: `3d` is Comprehensive 3D SR,
+    `comprehensive` is Comprehensive SR, for a PACS that does not accept the former.
     """
     film = film_of(record, header)
     return report(record, film, precision, flavour), capture(record, film, precision, picture)

@@ -1,4 +1,4 @@
-"""The picture of a result: legible at 512 pixels, the film small beside the words."""
+"""The picture of a result: legible at 512 pixels, with the film small beside the text."""
 
 import io
 from collections.abc import Iterable
@@ -10,13 +10,13 @@ from screening.judgement import Finding
 from screening.precision import LocalPrecision
 from screening.record import Record
 
-SIDE = 1024  # pixels; every size below is twice what it is at 512
+SIDE = 1024  # pixels; every size below is twice that at 512
 _MARGIN = 48
 _BANNER = 96
 _FILM = 400
 _HEADLINE, _FIGURES = 66, 44
 _SMALL = range(36, 23, -2)  # the largest in which the sentences fit
-_NETWORK_CHARACTERS = 24  # of its digest; the structured report has all of it
+_NETWORK_CHARACTERS = 24  # of its digest; the structured report has the full digest
 _DARK, _LIGHT = 0, 255
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _HEADLINES = {
@@ -75,7 +75,7 @@ def _wrapped(line: str, font: _Font) -> str:
 
 
 def _paste(picture: Image.Image, film: bytes) -> None:
-    """Put the film beside the text. A film that can't be read is left out."""
+    """Paste the film beside the text; a film that can't be read is left out."""
     try:
         with Image.open(io.BytesIO(film)) as opened:
             small = opened.convert("L")
@@ -86,5 +86,5 @@ def _paste(picture: Image.Image, film: bytes) -> None:
 
 
 def _font(size: int) -> _Font:
-    """Pillow's own font: the same on every machine."""
+    """Return Pillow's own font, which is the same on every machine."""
     return ImageFont.load_default(size)

@@ -136,7 +136,7 @@ def _device(judgement: Judgement) -> ObserverContext:
 
 
 def _algorithm(judgement: Judgement) -> AlgorithmIdentification | None:
-    """Name network and cutoff; a rejected film was judged by none."""
+    """Return network and cutoff of the judgement; a rejected film has neither."""
     if judgement.probability is None:
         return None
     return AlgorithmIdentification(

@@ -23,9 +23,9 @@ def percent(share: Decimal) -> Decimal:
 
 
 def shown(judgement: Judgement) -> tuple[str, str] | None:
-    """Return probability and cutoff for people, such as 87.3 % and 10 %; None for a reject.
+    """Return probability and cutoff for people, e.g. 87.3 % and 10 %; None for a reject.
 
-    The probability is cut, not rounded, to as many places as the cutoff has, and one at least: it
+    The probability is cut, not rounded, to as many decimals as the cutoff has, and one at least: it
     must never appear to be on the other side of the cutoff.
     """
     if judgement.probability is None:
@@ -36,7 +36,7 @@ def shown(judgement: Judgement) -> tuple[str, str] | None:
 
 
 def comments(record: Record, precision: LocalPrecision | None) -> list[str]:
-    """Return the sentences that stand beside a finding, the warning first."""
+    """Return the sentences that accompany a finding, the warning first."""
     judgement, replaced = record.judgement, previous(record)
     found = [NOT_FOR_DIAGNOSIS]
     if judgement.finding is Finding.REJECTED:
@@ -53,7 +53,7 @@ def comments(record: Record, precision: LocalPrecision | None) -> list[str]:
 
 
 def minute(stamp: str) -> str:
-    """Return such as 2026-11-27 04:30 UTC."""
+    """Return the time to the minute, e.g. 2026-11-27 04:30 UTC."""
     return f"{time_of(stamp):%Y-%m-%d %H:%M} UTC"
 
 

@@ -1,1 +1,1 @@
-"""The model container: one chest X-ray in, the probabilities of normal and pneumonia out."""
+"""The model container: takes one chest X-ray, returns the probabilities of normal and pneumonia."""

@@ -8,7 +8,9 @@ from serving import server
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m serving", description=__doc__)
-    parser.add_argument("serve", nargs="?", choices=["serve"], help="what SageMaker calls us with")
+    parser.add_argument(
+        "serve", nargs="?", choices=["serve"], help="the argument that SageMaker passes"
+    )
     server.add_options(parser)
     return server.run(parser.parse_args())
 

@@ -1,4 +1,4 @@
-"""The container over HTTP: `GET /ping` and `POST /invocations`, SageMaker's contract."""
+"""The container's HTTP interface, SageMaker's: `GET /ping` and `POST /invocations`."""
 
 import asyncio
 import json
@@ -15,13 +15,13 @@ from starlette.routing import Route
 from imaging.refusals import NotReadable, TooLarge, UnsupportedFormat
 from serving.attributes import attributes
 from serving.budget import Budget, Grow
-from serving.gate import StrangePicture
+from serving.gate import OutOfDistribution
 from serving.network import Network
 
-MAX_BODY = 25 * 2**20  # what SageMaker passes on
+MAX_BODY = 25 * 2**20  # what SageMaker forwards
 BODIES_TOGETHER = 3 * MAX_BODY
 UPLOAD_SECONDS = 60
-SILENT_SECONDS = 5  # while an upload is on its way
+SILENT_SECONDS = 5  # between parts of an upload
 _CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 _NO_FILM_FOR_US = 422
 
@@ -29,7 +29,7 @@ log = logging.getLogger("serving")
 
 
 class _Unanswered(Exception):
-    """A request that ends with this status and this line."""
+    """The answer to a request, as an error with this status and this line."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -37,7 +37,7 @@ class _Unanswered(Exception):
 
 
 def make_app(network: Network, threads: int) -> Starlette:
-    """The application that serves `network` with `threads` films worked on at once."""
+    """Return the application that serves `network` with `threads` films at once."""
     workers = ThreadPoolExecutor(threads, thread_name_prefix="film")
     bodies = Budget(BODIES_TOGETHER, MAX_BODY)
 
@@ -68,12 +68,12 @@ def make_app(network: Network, threads: int) -> Starlette:
             return JSONResponse(screened.probabilities, headers={_CUSTOM_ATTRIBUTES: said})
         except _Unanswered as error:
             return PlainTextResponse(str(error), error.status)
-        except StrangePicture as refused:
+        except OutOfDistribution as refused:
             return PlainTextResponse(f"{refused.code}: {refused}", _NO_FILM_FOR_US)
         except NotReadable as error:
             return PlainTextResponse(str(error), _status(error))
         except ClientDisconnect:
-            return PlainTextResponse("The client went away.", 400)
+            return PlainTextResponse("The client closed the connection.", 400)
         except Exception:
             log.exception("A film could not be classified.")
             return PlainTextResponse("The container failed; its log says why.", 500)
@@ -87,7 +87,7 @@ def make_app(network: Network, threads: int) -> Starlette:
 
 
 def _asks_for(what: str, request: Request) -> bool:
-    """Whether the request says `gate=off`, since a person has looked, or `map=on`."""
+    """Return whether the request says `gate=off`, because a person has looked, or `map=on`."""
     asked = request.headers.get(_CUSTOM_ATTRIBUTES, "")
     return what in re.split(r"[,;\s]+", asked)
 
@@ -116,7 +116,7 @@ async def _read(request: Request, grow: Grow) -> bytes:
     if size > MAX_BODY:
         most = f"{MAX_BODY // 2**20} MB"
         raise _Unanswered(
-            413, f"The file is larger than the {most} that are read. Export the X-ray smaller."
+            413, f"The file is larger than the limit of {most}. Export the X-ray smaller."
         )
     return bytes(body)
 

@@ -1,4 +1,4 @@
-"""What the container says beside the probabilities, in one header of at most 1,024 characters."""
+"""The container's header beside the probabilities, of at most 1,024 characters."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ _FULL = 99  # the cell that speaks most for pneumonia; 0 speaks for nothing, or 
 
 
 def attributes(model: str, gated: bool, cells: Sequence[float]) -> str:
-    """`model=NAME`, then `gate=off` where a person overruled it, then `map=` if it was asked for.
+    """Return `model=NAME`, then `gate=off` if the gate was overruled, then `map=` if requested.
 
-    The map has two digits for each cell of a square grid, row by row: its share of the largest.
+    The map has two digits for each cell of a square grid, row by row: its share of the maximum.
     """
     said = [f"model={model}"]
     if not gated:
@@ -19,7 +19,7 @@ def attributes(model: str, gated: bool, cells: Sequence[float]) -> str:
 
 
 def packed(cells: Sequence[float]) -> str:
-    """Two digits for each cell: 00 for nothing or less, 99 for the largest."""
+    """Return two digits per cell: 00 for zero or less, 99 for the maximum."""
     most = max(cells)
     scale = _FULL / most if most > 0 else 0.0
     return "".join(f"{round(max(cell, 0.0) * scale):02d}" for cell in cells)

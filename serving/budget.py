@@ -1,4 +1,4 @@
-"""A bound on the memory that requests hold together."""
+"""A limit on the memory that all requests hold together."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,21 +8,24 @@ Grow = Callable[[int], Awaitable[None]]
 
 
 class Budget:
-    """Bytes lent as they arrive, so that a client holds up others only by what it has sent.
+    """Bytes lent as they arrive, so that a client blocks others only by bytes that it has sent.
 
-    A part is kept in reserve and lent, when the rest is out, to one holder at a time, who needs
-    no more after that: or holders that wait for each other would wait for ever.
+    A part is reserved. When the rest is lent, the reserve goes to one holder at a time, who needs
+    no more after that; otherwise holders could wait for each other for ever.
     """
 
     def __init__(self, total: int, reserve: int) -> None:
-        """Lend `total`; `reserve` of it is the most that one holder can come to need."""
+        """Lend up to `total`; one holder may need up to `reserve` of it."""
         self._left = total - reserve
         self._reserve_is_lent = False
         self._returned = asyncio.Event()
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Grow]:
-        """Yield what waits until so many bytes more are lent; all return in the end."""
+        """Yield a function that waits until it can lend that many more bytes.
+
+        All are returned at the end.
+        """
         held, from_reserve = 0, False
 
         async def grow(amount: int) -> None:

@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from imaging.grey import Grey
 from imaging.network_input import network_input
 from imaging.readers import ENDPOINT_FORMATS, read_grey
-from serving.gate import KINDS, refuse_strangers
+from serving.gate import KINDS, reject_out_of_distribution
 
 UNGATED = "-without-gate"
 _UNFIT_FOR_A_HEADER = re.compile(r"[^\x21-\x7e]|[,;]")
 
 
 class BadNetwork(Exception):
-    """A file that can't be served; the message says why and what is wanted."""
+    """The file can't be served; the message says why and what is needed."""
 
 
 @dataclass(frozen=True)
 class Screened:
-    """The probabilities (normal, pneumonia), and what each cell of the map adds, if it has one."""
+    """The probabilities (normal, pneumonia), and each cell's part in the map, if there is one."""
 
     probabilities: tuple[float, float]
     cells: list[float]
@@ -38,17 +38,18 @@ class Network:
     """A network file, ready to classify films from `threads` threads at once.
 
     The file is ONNX: input `image`, float32 [N, 1, S, S] of grey levels 0..255; output
-    `probabilities`, float32 [N, 2] (normal, pneumonia). It may have two outputs more: `gate`,
+    `probabilities`, float32 [N, 2] (normal, pneumonia). It may have two more outputs: `gate`,
     float32 [N, K], a probability for each of gate.KINDS; and `map`, float32 [N, C], how much each
-    cell of a square grid speaks for pneumonia. `name` tells which network it is: its metadata
-    property `model_name`, or else the file's name with the start of its SHA-256, and UNGATED where
-    it has no gate, so that every record of its answers says so; `size` is S,
-    `least_decoded_side` the side, in pixels, that a film keeps at least when it is decoded, and
-    `prevalence` the share of ill films that the probabilities are for, if its metadata tell.
+    cell of a square grid speaks for pneumonia.
+
+    `name` identifies the network: its metadata property `model_name`, or else the file's name with
+    the start of its SHA-256. Without a gate, UNGATED is added, so that every record shows
+    it. `size` is S. `least_decoded_side` is the smallest side, in pixels, of a decoded film.
+    `prevalence` is the prevalence that the probabilities are calibrated for, if known.
     """
 
     def __init__(self, path: Path, threads: int) -> None:
-        """Load and try out the network in `path`; raise BadNetwork if it is no such network."""
+        """Load and test the network in `path`; raise BadNetwork if it is not a suitable network."""
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -58,7 +59,7 @@ class Network:
             model = core.read_model(content)
         except RuntimeError as error:
             raise BadNetwork(
-                f"{path} is no ONNX network, or is damaged. Copy it again, "
+                f"{path} is not an ONNX network, or is damaged. Copy it again, "
                 "or export it again with `cxr-alert train`."
             ) from error
         self.size = _checked_input_size(model, path)
@@ -68,12 +69,13 @@ class Network:
         self._outputs = [port.any_name for port in model.outputs]
         self.name = _name(model, path, content) + ("" if self.has_gate else UNGATED)
         model.reshape([1, 1, self.size, self.size])
-        # A copy of the network for each thread. OpenVINO's own way is several streams of one copy,
-        # each pinned to a core; that is slower here, for decoding runs on any core, in their way.
+        # A copy of the network for each thread. OpenVINO's alternative is several streams of one
+        # copy, each pinned to a core; that is slower here, since decoding runs on any core and gets
+        # in their way.
         self._idle: LifoQueue[openvino.InferRequest] = LifoQueue()
         for _ in range(threads):
             self._idle.put(_compile(core, model, cores=1))
-        # For a film that comes alone: it gets all cores.
+        # For a film that arrives alone: it gets all cores.
         self._of_all_cores = _compile(core, model, cores=threads)
         self._films = 0
         self._counting = threading.Lock()
@@ -86,22 +88,22 @@ class Network:
 
     @property
     def has_gate(self) -> bool:
-        """Whether it can reject images; one without a gate gives any image a probability."""
+        """Return whether it has a gate; without one, any image gets a probability."""
         return "gate" in self._outputs
 
     def classify(self, film: bytes, *, gated: bool = False) -> tuple[float, float]:
-        """The probabilities (normal, pneumonia) for the film in a JPEG or PNG file.
+        """Return the probabilities (normal, pneumonia) for the film in a JPEG or PNG file.
 
-        Raises what `screen` raises. Call it from any thread: most of the time the interpreter is
-        free for others.
+        Raises the errors of `screen`. It may be called from any thread: most of the time it does
+        not hold the interpreter's lock.
         """
         return self.screen(film, gated).probabilities
 
     def screen(self, film: bytes, gated: bool) -> Screened:
-        """What the network makes of the film in a JPEG or PNG file.
+        """Return the network's answer for the film in a JPEG or PNG file.
 
-        Raises imaging.refusals.NotReadable for a file that is no film and, where it is `gated`,
-        gate.StrangePicture for one that the gate takes for none that the network knows.
+        Raises imaging.refusals.NotReadable for a file that is not a film and, if it is `gated`,
+        gate.OutOfDistribution for a film that the gate rejects.
         """
         with self._counted():
             grey = network_input(
@@ -112,17 +114,17 @@ class Network:
             alone = self._films == 1
             found = self._infer(self._of_all_cores, grey) if alone else self.answers(grey)
         if gated and self.has_gate:
-            refuse_strangers(found["gate"].tolist())
+            reject_out_of_distribution(found["gate"].tolist())
         normal, pneumonia = found["probabilities"].tolist()
         cells = found["map"].tolist() if "map" in found else []
         return Screened((normal, pneumonia), cells)
 
     def probabilities(self, grey: Grey) -> NDArray[np.float32]:
-        """Grey levels uint8 [S, S] -> float32 [2] (normal, pneumonia), on one core."""
+        """Turn grey levels uint8 [S, S] into float32 [2] (normal, pneumonia), on one core."""
         return self.answers(grey)["probabilities"]
 
     def answers(self, grey: Grey) -> dict[str, NDArray[np.float32]]:
-        """Grey levels uint8 [S, S] -> each of the network's outputs by its name, on one core."""
+        """Turn grey levels uint8 [S, S] into each of the network's outputs by name, on one core."""
         request = self._idle.get()
         try:
             return self._infer(request, grey)
@@ -152,8 +154,8 @@ def _compile(core: openvino.Core, model: openvino.Model, cores: int) -> openvino
         "NUM_STREAMS": "1",
         "INFERENCE_NUM_THREADS": str(cores),
         "ENABLE_CPU_PINNING": "NO",
-        # Where the network isn't quantised: bfloat16, the default on processors that have it,
-        # gives other probabilities on other machines.
+        # For networks without quantisation: bfloat16, the default on processors that have it, gives
+        # other probabilities on other machines.
         "INFERENCE_PRECISION_HINT": "f32",
     }
     return core.compile_model(model, "CPU", settings).create_infer_request()
@@ -179,7 +181,7 @@ def _checked_input_size(model: openvino.Model, path: Path) -> int:
         ):
             return int(image[2].get_length())
     raise BadNetwork(
-        f"{path} is another kind of network: wanted is the input `image`, float32 [N, 1, S, S], "
+        f"{path} is another kind of network: it must have the input `image`, float32 [N, 1, S, S], "
         "and the output `probabilities`, float32 [N, 2]; `gate` and `map` may come with it."
     )
 

@@ -1,4 +1,4 @@
-"""HTTP with bounds on headers, which uvicorn does not have: on their size and on their time."""
+"""HTTP with limits on the size and the time of headers, which uvicorn does not have."""
 
 import asyncio
 from typing import Any
@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_SECONDS = 10
 LARGEST_HEADERS = 64 * 2**10  # bytes; SageMaker's are below 8 kB
-FIRST_BYTE_SECONDS = 90  # as long as an idle connection is kept
+FIRST_BYTE_SECONDS = 90  # the time that an idle connection is kept
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -16,7 +16,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*arguments, **options)
         self._headers_due: asyncio.TimerHandle | None = None
-        self._header_bytes: int | None = None  # None: outside of headers
+        self._header_bytes: int | None = None  # None: not reading headers
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

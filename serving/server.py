@@ -1,4 +1,4 @@
-"""The server process: its options, its network, its port, and how it starts and stops."""
+"""The server process: its options, network and port, and its start and stop."""
 
 import argparse
 import ctypes
@@ -25,32 +25,36 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
 
 class _CannotStart(Exception):
-    """The message says what is wrong and what to do."""
+    """The server can't start; the message says what is wrong and what to do."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `run` wants to know."""
+    """Add the options of `run`."""
     parser.add_argument(
-        "--model", type=Path, required=True, help="the network: an ONNX file, or its folder"
+        "--model", type=Path, required=True, help="the network, an ONNX file or its folder"
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (%(default)s)")
     parser.add_argument(
-        "--user-id", type=int, metavar="N", help="user that it goes on as, where root starts it"
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=8080, help="port; 0 takes a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--user-id", type=int, metavar="N", help="user to continue as, if root starts it"
     )
 
 
 def run(
     options: argparse.Namespace, before: Callable[[ASGIApp], ASGIApp] = lambda container: container
 ) -> int:
-    """Serve until told to stop; what the user can mend is one sentence and exit status 2.
+    """Serve until asked to stop; a user's mistake is one sentence and exit status 2.
 
-    `before` may put an application of its own before the container's.
+    `before` may put an application in front of the container's.
     """
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    # Whether a film's metadata is odd is not the operator's business.
+    # Warnings about a film's metadata do not concern the operator.
     warnings.filterwarnings("ignore", module="PIL")
     _return_freed_memory()
     threads = _cores()
@@ -100,16 +104,16 @@ def _network_file(path: Path) -> Path:
 def _cores() -> int:
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system can confine a process to some of its cores
+    except AttributeError:  # not every system can restrict a process to some of its cores
         return os.cpu_count() or 1
 
 
 def _return_freed_memory() -> None:
-    """Give large blocks back when they are freed: glibc would keep several films per thread."""
+    """Return large freed blocks to the system: glibc would keep several films per thread."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(_M_MMAP_THRESHOLD, 4 * 2**20)
-        libc.mallopt(_M_TRIM_THRESHOLD, 16 * 2**20)  # what the next film needs anyway
+        libc.mallopt(_M_TRIM_THRESHOLD, 16 * 2**20)  # the next film needs this anyway
 
 
 def _bind(host: str, port: int) -> socket.socket:

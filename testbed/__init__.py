@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: DICOM films, and the worklist as a program talks to it."""
+"""Shared by tests and benchmarks: DICOM films, and a client of the worklist."""

@@ -1,4 +1,4 @@
-"""DICOM files made of grey levels, as a detector of 12 bits would have stored the same film."""
+"""DICOM files made from grey levels, as a 12-bit detector would store the same film."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -58,7 +58,7 @@ LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, HTJ2
 SYNTAXES = (*PLAIN, RLELossless, *ENCODERS)
 EIGHT_BITS = (JPEGBaseline8Bit,)
 
-# Values that no log, alert, metric or object key may hold.
+# Values that must not appear in any log, alert, metric or object key.
 SECRETS = {
     "PatientName": "Musterfrau^Xaveria",
     "PatientID": "PID-7749-XQ",
@@ -79,9 +79,9 @@ def dicom(
     tags: Mapping[str, Any] | None = None,
     change: Callable[[Dataset], None] | None = None,
 ) -> bytes:
-    """A DX file of a film given as grey levels; `tags` are set last, None takes one away.
+    """Return a DX file of a film given as grey levels; `tags` are set last, None removes one.
 
-    `change` then does with the data set what tags can't.
+    `change` then edits the data set where tags can't.
     """
     bits = 8 if syntax in EIGHT_BITS else 12
     top = 2**bits - 1
@@ -104,7 +104,7 @@ def dicom(
     dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = bits, bits - 1, 0
     dataset.PixelSpacing = [0.15, 0.15]
     if window:
-        # The second is to be left alone.
+        # The second one must be ignored.
         dataset.WindowCenter, dataset.WindowWidth = [(top + 1) / 2, 60], [top + 1, 100]
     if syntax in ENCODERS:
         dataset.PixelData = encapsulate([ENCODERS[syntax](samples)])
@@ -138,5 +138,5 @@ def written(dataset: Dataset, syntax: UID) -> bytes:
 
 
 def film(width: int = 64, height: int = 48) -> Grey:
-    """A small film whose grey levels differ along both sides."""
+    """Return a small film with grey levels that differ along both sides."""
     return np.add.outer(np.arange(height) * 3, np.arange(width)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The worklist as a program talks to it: log in with PKCE as the page does, call the API."""
+"""A client of the worklist: logs in with PKCE as the page does, and calls the API."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ class Answer:
 
 
 class Api:
-    """One person's access to the worklist; without a token, nobody's."""
+    """One person's access to the worklist, or anonymous access without a token."""
 
     def __init__(self, stack: Stack, token: str | None = None) -> None:
         self.address = stack.outputs["WorklistUrl"]
@@ -49,7 +49,7 @@ class Api:
 
 
 def log_in(stack: Stack, name: str, *groups: str, kind: str = "access") -> Api:
-    """Return the access of a person of those groups, whom it makes if need be."""
+    """Return the access of a person in those groups, created if necessary."""
     password = readers.password(stack, name, groups)
     config = Api(stack).call("GET", "config.json").json()
     verifier = secrets.token_urlsafe(48)

@@ -1,4 +1,4 @@
-"""A hospital's systems: Orthanc as the PACS, a FHIR server that records, an engine for HL7."""
+"""Systems of a hospital: Orthanc as PACS, a FHIR server that records, an HL7 engine."""
 
 import contextlib
 import json
@@ -58,7 +58,7 @@ def free_port() -> int:
 
 @dataclass
 class Orthanc:
-    """`stop` and `start` again: what it holds lies in its folder."""
+    """A PACS with `stop` and `start`; its data stays in its folder."""
 
     folder: Path
     own: Certificate | None = None
@@ -107,7 +107,7 @@ class Orthanc:
             return json.load(answer)
 
     def modalities(self) -> list[str]:
-        """The modality of each instance."""
+        """Return the modality of each instance."""
         found = [self.ask(f"/series/{each}") for each in self.ask("/series")]
         return sorted(
             each["MainDicomTags"]["Modality"] for each in found for _ in each["Instances"]
@@ -128,7 +128,7 @@ def orthanc(
 
 
 class FhirServer:
-    """Answers transactions, and keeps each with its headers; `status` is what it answers."""
+    """Answers transactions, and keeps each with its headers; `status` is its answer."""
 
     def __init__(self) -> None:
         server = self
@@ -176,7 +176,7 @@ class FhirServer:
 
 @contextlib.contextmanager
 def medplum() -> Iterator[str]:
-    """The address of Medplum's FHIR server, in memory."""
+    """Return the address of Medplum's FHIR server, in memory."""
     if shutil.which("node") is None or not (FHIR / "node_modules").is_dir():
         pytest.skip("npm's FHIR packages are missing: npm ci --prefix tests/fhir, with nodejs.")
     server = subprocess.Popen(
@@ -191,7 +191,7 @@ def medplum() -> Iterator[str]:
 
 
 class Engine:
-    """Takes HL7 over MLLP; `code` is its answer, `wrong_id` has it name another message."""
+    """Receives HL7 over MLLP; `code` is its answer, with `wrong_id` it names another message."""
 
     def __init__(self) -> None:
         engine = self
@@ -243,7 +243,7 @@ class Cloud:
     def screen(
         self, number: int = 0, probability: str = "0.93", body: bytes | None = None
     ) -> Record:
-        """Drop a film and record its judgement, without telling the queue of it."""
+        """Upload a film and record its judgement, without a message to the queue."""
         data = dicom(film(), tags=tags(number)) if body is None else body
         key = f"ward/{number}.dcm"
         stored = self.bucket.s3.put_object(Bucket="uploads", Key=key, Body=data)
@@ -274,7 +274,7 @@ class Cloud:
             client("sqs").send_message(QueueUrl=self.queue, MessageBody=written(told))
 
     def waiting(self, queue: str | None = None) -> int:
-        """How many messages a queue holds, hidden ones included."""
+        """Return how many messages a queue holds, including hidden ones."""
         counts = client("sqs").get_queue_attributes(
             QueueUrl=queue or self.queue, AttributeNames=["All"]
         )["Attributes"]
@@ -301,7 +301,7 @@ class Cloud:
 
 
 def tags(number: int) -> dict[str, str]:
-    """One film's own study, series and instance."""
+    """Return one film's own study, series and instance."""
     return {
         "StudyInstanceUID": f"1.2.826.0.1.3680043.8.498.1{number:04}1",
         "SeriesInstanceUID": f"1.2.826.0.1.3680043.8.498.1{number:04}2",

@@ -1,4 +1,4 @@
-"""The receiver as a process before a bucket in moto, and senders for it."""
+"""The receiver as a process in front of a bucket in moto, and senders for it."""
 
 import contextlib
 import gc
@@ -57,7 +57,7 @@ class MotoBucket:
         }
 
     def bodies(self) -> list[bytes]:
-        """Every version's bytes, the oldest first."""
+        """Return every version's bytes, oldest first."""
         pages = self.s3.get_paginator("list_object_versions").paginate(Bucket="uploads")
         versions = [each for page in pages for each in page.get("Versions", [])]
         return [
@@ -92,7 +92,7 @@ def moto_bucket() -> Iterator[MotoBucket]:
 
 @dataclass
 class Receiving:
-    """A process `cxr-alert receive`, and what it printed and logged so far."""
+    """A process `cxr-alert receive`, with its output and log so far."""
 
     process: subprocess.Popen[bytes]
     said: str = ""
@@ -103,7 +103,7 @@ class Receiving:
         self.port = int(re.findall(r"listens at \S*:(\d+)", self.said)[-1])
 
     def wait_for(self, pattern: str) -> None:
-        """Read what it says until that is in it."""
+        """Read its output until it contains the text."""
         deadline = time.monotonic() + _PATIENCE
         assert self.process.stdout
         while not re.search(pattern, self.said):
@@ -115,7 +115,7 @@ class Receiving:
                 self.said += part.decode()
 
     def megabytes(self) -> int:
-        """The peak of its memory."""
+        """Return its peak memory."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
@@ -129,7 +129,7 @@ def command(*options: str) -> list[str]:
 def receiving(
     environment: Mapping[str, str], spool: Path, *options: str, port: int = 0
 ) -> Iterator[Receiving]:
-    """`cxr-alert receive` that listens, ended with SIGTERM or, if need be, killed."""
+    """Run `cxr-alert receive`, once it listens; end it with SIGTERM or, if need be, kill it."""
     given = ("--bucket", "uploads", "--from", SENDER, "--port", str(port), "--spool", str(spool))
     process = subprocess.Popen(
         command(*given, *options),
@@ -154,7 +154,7 @@ def receiving(
 def association(
     port: int, title: str = SENDER, tls: "ssl.SSLContext | None" = None
 ) -> Iterator[Association]:
-    """An association, established or not, released in the end."""
+    """Request an association, established or not, and release it at the end."""
     entity = AE(ae_title=title)
     entity.acse_timeout = entity.dimse_timeout = _PATIENCE
     for syntax in (ExplicitVRLittleEndian, RLELossless):
@@ -179,7 +179,7 @@ def association(
 def send(
     port: int, *files: Path, title: str = SENDER, tls: "ssl.SSLContext | None" = None
 ) -> list[int | None]:
-    """Send the files over one association; the status of each, None where it got none."""
+    """Send the files over one association; return the status of each, None without an answer."""
     with association(port, title, tls) as made:
         if not made.is_established:
             return [None] * len(files)
@@ -196,7 +196,7 @@ def _store(made: Association, file: Path) -> int | None:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate authority's or a host's certificate with its key, as PEM files."""
+    """The certificate of an authority or host, with its key, as PEM files."""
 
     file: Path
     key_file: Path
@@ -205,7 +205,7 @@ class Certificate:
 
 
 def certificate(folder: Path, name: str, by: Certificate | None = None) -> Certificate:
-    """Make a certificate of that name, by an authority or else by itself."""
+    """Make a certificate of that name, signed by an authority or by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Records and headers of films, for tests of the results that are built of them."""
+"""Records and headers of films, for tests of the results built from them."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -39,7 +39,7 @@ _LATER = replace(_POSITIVE, classified="2026-11-28T09:00:00.000Z")
 
 
 def record(finding: Finding = Finding.PNEUMONIA, **changes: Any) -> Record:
-    """The record of a film, with some of its fields changed."""
+    """Return the record of a film, with some of its fields changed."""
     made = Record(
         key="ward/film.dcm",
         version="v1",
@@ -63,12 +63,12 @@ RECORDS = {
 
 
 def header(**tags: Any) -> Dataset:
-    """The header of a DX film; None takes a tag away."""
+    """Return the header of a DX film; None removes a tag."""
     return read_header(dicom(film(), tags=tags))
 
 
 def items(content: Dataset) -> list[Dataset]:
-    """All content items of a report, each before those that it contains."""
+    """Return all content items of a report, each before its children."""
     found = [content]
     for each in content.get("ContentSequence", ()):
         found += items(each)
@@ -76,5 +76,5 @@ def items(content: Dataset) -> list[Dataset]:
 
 
 def named(content: Dataset, code: str) -> list[Dataset]:
-    """The content items of a report whose concept has this code."""
+    """Return the content items of a report with this concept code."""
     return [each for each in items(content) if each.ConceptNameCodeSequence[0].CodeValue == code]

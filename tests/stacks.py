@@ -1,4 +1,4 @@
-"""Stacks in moto that have nothing but outputs and parameters, for commands that ask for them."""
+"""Stacks in moto with only outputs and parameters, for commands that read them."""
 
 import json
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""From a labelled folder of chest X-rays to a network that `serving` loads, and its endpoint."""
+"""Make a network for `serving` from a labelled folder of chest X-rays, and its endpoint."""

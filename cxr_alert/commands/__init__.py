@@ -1,4 +1,4 @@
-"""The commands, one module each: `add_to` declares it, `_run` runs it and prints.
+"""The commands, one module each: `add_to` declares the command, `_run` runs it and prints.
 
-A module imports what its command works with when it is run: PyTorch alone takes seconds to load.
+A module imports its heavy dependencies only when it runs: PyTorch alone takes seconds to load.
 """

@@ -1,4 +1,4 @@
-"""`add-reader`: let somebody log in to the worklist."""
+"""`add-reader`: create a login for the worklist."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from cxr_alert.output import facts, say
 
 def add_to(commands: Commands) -> None:
     command = add_stack_command(
-        commands, "add-reader", "let somebody log in to the worklist", _run, as_json=False
+        commands, "add-reader", "create a login for the worklist", _run, as_json=False
     )
     command.add_argument("name", type=some_text, metavar="NAME", help="the name to log in with")
     command.add_argument(
@@ -18,12 +18,12 @@ def add_to(commands: Commands) -> None:
         help="address that Cognito mails the first password to; without one it is printed",
     )
     command.add_argument(
-        "--administrator", action="store_true", help="let them see the performance page too"
+        "--administrator", action="store_true", help="also allow the performance page"
     )
     command.add_argument(
         "--again",
         action="store_true",
-        help="give a reader who was added before a new first password",
+        help="give an existing reader a new first password",
     )
 
 

@@ -33,4 +33,4 @@ def _run(_: argparse.Namespace) -> None:
                     say(alert.message)
                     say()
         except (ClientError, BotoCoreError):
-            raise Failure("The application went away; start it again with `make up`.") from None
+            raise Failure("The application has stopped; start it again with `make up`.") from None

@@ -9,7 +9,7 @@ from cxr_alert.output import print_json, say
 
 
 def add_to(commands: Commands) -> None:
-    """Add them without a help text, so that `--help` and completion leave them out."""
+    """Add them without a help text, which keeps them out of `--help` and completion."""
     for name, new, run in (
         ("positives", "list positives", _positives),
         ("rejects", "list rejects", _rejects),

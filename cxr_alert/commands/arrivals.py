@@ -1,4 +1,4 @@
-"""`arrivals`: which films in the PACS have no result there."""
+"""`arrivals`: list the films in the PACS without a result."""
 
 import argparse
 from pathlib import Path
@@ -8,14 +8,12 @@ from cxr_alert.output import print_json, say
 
 
 def add_to(commands: Commands) -> None:
-    command = add_command(
-        commands, "arrivals", "list films in the PACS whose results are not there", _run
-    )
+    command = add_command(commands, "arrivals", "list films in the PACS without a result", _run)
     command.add_argument(
-        "--config", type=Path, required=True, metavar="FILE", help="that of `send`"
+        "--config", type=Path, required=True, metavar="FILE", help="configuration file of `send`"
     )
-    command.add_argument("--days", type=whole_number, help="films of the last so many days")
-    command.add_argument("--anew", action="store_true", help="have them delivered anew")
+    command.add_argument("--days", type=whole_number, help="check films of the last N days")
+    command.add_argument("--anew", action="store_true", help="deliver these results again")
     add_json(command)
 
 
@@ -55,5 +53,5 @@ def _run(options: argparse.Namespace) -> int:
         for each in found:
             number = each.film.accession_number or "-"
             say(f"{each.film.time:<14}  {number:<16}  {each.reason}")
-        say(f"{len(found)} films without their result, {again} sent anew.")
+        say(f"{len(found)} films without their result, {again} sent again.")
     return int(bool(found))

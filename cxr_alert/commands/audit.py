@@ -1,4 +1,4 @@
-"""`audit`: who saw or answered which film."""
+"""`audit`: list who viewed or reviewed which film."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 
 
 def add_to(commands: Commands) -> None:
-    command = add_stack_command(commands, "audit", "list who saw or answered which film", _run)
+    command = add_stack_command(commands, "audit", "list who viewed or reviewed which film", _run)
     command.add_argument(
         "--days",
         type=whole_number,
         default=7,
         metavar="N",
-        help="the last so many days, without --since (default: %(default)s)",
+        help="days to list, without --since (default: %(default)s)",
     )
-    command.add_argument("--since", type=_day, metavar="DAY", help="such as 2026-11-01, in UTC")
-    command.add_argument("--until", type=_day, metavar="DAY", help="the last day (default: today)")
-    command.add_argument("--reader", metavar="NAME", help="what this reader did, and no other")
-    command.add_argument("--key", metavar="KEY", help="what was done with this film, and no other")
+    command.add_argument(
+        "--since", type=_day, metavar="DAY", help="first day, e.g. 2026-11-01, in UTC"
+    )
+    command.add_argument("--until", type=_day, metavar="DAY", help="last day (default: today)")
+    command.add_argument("--reader", metavar="NAME", help="only this reader")
+    command.add_argument("--key", metavar="KEY", help="only this film")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -38,7 +40,7 @@ def _run(options: argparse.Namespace) -> None:
         until = min(until, options.until + timedelta(days=1))
     since = options.since or until - timedelta(days=options.days)
     if since >= until:
-        raise Mistake("--since must be a day before --until, and neither lies in the future.")
+        raise Mistake("--since must be before --until, and neither may be in the future.")
     with open_application(options.stack, worklist=True) as found:
         looks = [
             look
@@ -54,7 +56,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _show(looks: Sequence["Look"]) -> None:
     if not looks:
-        say("Nobody saw or answered a film.")
+        say("Nobody viewed or reviewed a film.")
         return
     table(
         ("film", "reader", "saw (UTC)", "answered (UTC)"),
@@ -81,4 +83,4 @@ def _day(text: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no day such as 2026-11-01") from None
+        raise argparse.ArgumentTypeError(f"{text} must be a day, e.g. 2026-11-01") from None

@@ -37,7 +37,7 @@ def add_to(commands: Commands) -> None:
         "--prevalence",
         type=share,
         metavar="SHARE",
-        help="share of films with pneumonia to calibrate for (default: the network's own)",
+        help="prevalence to calibrate for (default: the network's own)",
     )
 
 
@@ -51,7 +51,9 @@ def _run(options: argparse.Namespace) -> None:
     model = options.model or SHIPPED_NETWORK
     before = scale_of(model)
     films = chosen_films(options.data, options.only)
-    consequence = "of others it is less sure than this calibration has it say."
+    consequence = (
+        "on other films its probabilities are less certain than this calibration suggests."
+    )
     tell(warn_of_learned(model, films, consequence))
     made = calibrate(model, films, options.out, options.prevalence or before.prevalence)
     scales = {"before": dataclasses.asdict(before), "now": dataclasses.asdict(made.scale)}
@@ -66,12 +68,12 @@ def _run(options: argparse.Namespace) -> None:
         width=8,
     )
     if made.interval is None:
-        say(f"{len(films)} films are too few to say how sure this is. {_MORE}")
+        say(f"{len(films)} films are too few to estimate the error of this calibration. {_MORE}")
         return
     low, high = made.interval
     say(
-        f"Calibrated on as many other films ({len(films)}), a film that is now given "
+        f"Calibrated on as many other films ({len(films)}), a film that now gets "
         f"{DEFAULT_CUTOFF:.0%} would be given {low:.1%} to {high:.1%} (95 % interval)."
     )
     if high > 2 * low:
-        say(f"That is too vague for a cutoff. {_MORE}")
+        say(f"This is too imprecise for a cutoff. {_MORE}")

@@ -1,4 +1,4 @@
-"""`check`: upload a test film and wait for its record. Nobody is alerted, and nothing counts it."""
+"""`check`: upload a test film and wait for its record; it alerts nobody and is not counted."""
 
 import argparse
 from dataclasses import asdict

@@ -7,9 +7,9 @@ from cxr_alert.options import Commands, add_command
 
 def add_to(commands: Commands) -> None:
     command = add_command(
-        commands, "completion", "print a script that completes commands in your shell", _run
+        commands, "completion", "print a script that completes commands in the shell", _run
     )
-    command.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    command.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="your shell")
 
 
 def _run(options: argparse.Namespace) -> None:

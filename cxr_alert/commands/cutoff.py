@@ -17,7 +17,7 @@ def add_to(commands: Commands) -> None:
         type=share,
         default=0.97,
         metavar="SHARE",
-        help="share of films with pneumonia to find (default: %(default)s)",
+        help="sensitivity to reach (default: %(default)s)",
     )
     command.add_argument(
         "--prevalence",
@@ -25,7 +25,7 @@ def add_to(commands: Commands) -> None:
         nargs="+",
         default=[0.01, 0.05, 0.1, 0.2, 0.5],
         metavar="SHARE",
-        help="shares of films with pneumonia to print the cost for (default: 1 %% to 50 %%)",
+        help="prevalences to print the cost for (default: 1 %% to 50 %%)",
     )
 
 
@@ -38,7 +38,7 @@ def _run(options: argparse.Namespace) -> None:
     films = chosen_films(options.data, options.only)
     refuse_test_films(options.data, films)
     if network := asked_file(options):
-        consequence = "on others this cutoff finds fewer of the ill."
+        consequence = "on other films this cutoff finds fewer of the patients with pneumonia."
         tell(warn_of_learned(network, films, consequence))
     evaluation = evaluate_films(films, asked(options))
     show(evaluation, options.sensitivity, options.prevalence, as_json=options.json)

@@ -1,4 +1,4 @@
-"""`demo`: drop the sample films into the local application, show the findings, stop everything."""
+"""`demo`: upload the sample films to the local application, show the findings, stop everything."""
 
 import argparse
 import dataclasses
@@ -22,7 +22,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Return 1 if a film has no record, or a positive or a reject no message."""
+    """Return 1 if a film has no record, or if a positive or a reject has no message."""
     from cxr_alert.local import demo, hospital, pacs, places, stack, table
 
     end_in_order()
@@ -33,7 +33,7 @@ def _run(options: argparse.Namespace) -> int:
     settings = dataclasses.replace(settings, results=pacs.installed())
     with stack.running(settings, _progress) as running, pacs.beside(running.settings) as archive:
         started = time.monotonic()
-        say(f"Ready after {started - began:.1f} s. Dropping {total} films.")
+        say(f"Ready after {started - began:.1f} s. Uploading {total} films.")
         say()
         observer = demo.Observer(running, archive)
         screened = demo.screen_all(observer, places.SAMPLES, dicom_only=archive is not None)
@@ -80,7 +80,7 @@ def _progress(line: str) -> None:
 
 
 def _show_mails(screenings: list["Screening"], no_film: str) -> bool:
-    """Show the mail about a positive and the one about a reject; return whether the latter came."""
+    """Show the mails about a positive and about a reject; return whether the latter arrived."""
     alerted = [each for each in screenings if each.alert_seconds is not None]
     if alerted:
         film = max(alerted, key=lambda each: each.probability or 0).key

@@ -1,4 +1,4 @@
-"""`cxr-alert deploy`: a network becomes an endpoint, an endpoint turns back or goes."""
+"""`deploy`: make an endpoint of a network, roll it back, or remove it."""
 
 import argparse
 import json
@@ -19,43 +19,53 @@ if TYPE_CHECKING:
 def add_to(commands: Commands) -> None:
     command = add_command(commands, "deploy", "make a SageMaker endpoint of a network", _run)
     add_json(command)
-    command.add_argument("--endpoint", default="cxr-alert", help="its name (default: %(default)s)")
+    command.add_argument(
+        "--endpoint", default="cxr-alert", help="name of the endpoint (default: %(default)s)"
+    )
     network = command.add_mutually_exclusive_group(required=True)
-    add_model(network, "a network of this machine, an ONNX file")
+    add_model(network, "a network on this machine, an ONNX file")
     network.add_argument("--artefact", help="a job's artefact, s3://.../model.tar.gz")
-    network.add_argument("--job", help="a completed training job, by name")
+    network.add_argument("--job", help="name of a completed training job")
     network.add_argument(
-        "--back", action="store_true", help="serve the network before the last change again"
+        "--back", action="store_true", help="return to the network before the last change"
     )
     network.add_argument(
         "--delete", action="store_true", help="remove the endpoint; its networks in S3 stay"
     )
     command.add_argument("--bucket", help="S3 bucket to upload --model to")
     command.add_argument(
-        "--image", help="the container in ECR; for a built-in algorithm's job, the algorithm's"
+        "--image",
+        help="container in ECR; for a job of the built-in algorithm, the algorithm's container",
     )
     command.add_argument(
         "--dry-run", action="store_true", help="print what would be done; make and upload nothing"
     )
-    serverless = command.add_argument_group("on no instance of its own")
+    serverless = command.add_argument_group("serverless, without an instance of its own")
     serverless.add_argument("--serverless", action="store_true", help="pay by the film")
     serverless.add_argument(
         "--memory", type=int, default=2048, choices=range(1024, 7168, 1024), help="MB (%(default)s)"
     )
     serverless.add_argument(
-        "--concurrency", type=int, default=5, help="films at once (%(default)s)"
+        "--concurrency", type=int, default=5, help="films at once (default: %(default)s)"
     )
     instances = command.add_argument_group("on instances")
     instances.add_argument("--instance-type", default="ml.c5.large", help="default: %(default)s")
-    instances.add_argument("--instances", type=int, default=1, help="at least (%(default)s)")
-    instances.add_argument("--max-instances", type=int, default=0, help="scale up to so many")
+    instances.add_argument(
+        "--instances",
+        type=int,
+        default=1,
+        help="number of instances, or the least (default: %(default)s)",
+    )
+    instances.add_argument("--max-instances", type=int, default=0, help="scale up to N instances")
     instances.add_argument(
         "--invocations",
         type=int,
         default=600,
-        help="films a minute per instance to scale by (%(default)s)",
+        help="films a minute per instance to scale by (default: %(default)s)",
     )
-    instances.add_argument("--capture", help="s3://... to keep all films and answers under")
+    instances.add_argument(
+        "--capture", help="s3://BUCKET/PREFIX where all films and answers are kept"
+    )
     instances.add_argument("--kms-key", help="ARN of the KMS key that encrypts what is captured")
 
 
@@ -76,7 +86,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _deploy(options: argparse.Namespace) -> None:
-    """Make or change the endpoint, and say what it costs and how to use it."""
+    """Deploy the endpoint, and print its cost and how to use it."""
     from training.sagemaker import endpoint
     from training.sagemaker.cloud import sign_in
 
@@ -118,7 +128,7 @@ def _deploy(options: argparse.Namespace) -> None:
 
 
 def _back(options: argparse.Namespace) -> None:
-    """Have the endpoint serve the network that it served before; the two change places."""
+    """Return the endpoint to the previous network; the current one becomes the previous one."""
     from training.sagemaker.cloud import CloudError, sign_in
     from training.sagemaker.endpoint import Stack
 
@@ -174,7 +184,7 @@ def _plan(
         if session is not None:
             session.client("s3").head_object(Bucket=artefact.bucket, Key=artefact.key)
     else:
-        # What a job left has to be asked for, in a dry run too.
+        # A job's output has to be looked up even in a dry run.
         artefact, trained_by = endpoint.trained_by(session or sign_in(), options.job)
         image = image or trained_by
     if image is None:
@@ -192,7 +202,8 @@ def _runs_on(options: argparse.Namespace) -> "Serverless | Instances":
 
     if options.capture and not (options.kms_key or "").startswith("arn:"):
         raise Mistake(
-            "Films are patients' data: --capture needs a --kms-key to encrypt them, by its ARN."
+            "Films are patients' data: --capture needs a --kms-key, the ARN of a "
+            "key that encrypts them."
         )
     if options.capture and options.serverless:
         raise Mistake("A serverless endpoint can't capture: leave --capture or --serverless out.")

@@ -1,4 +1,4 @@
-"""`drift`: compare the site's films with its own first ones, on one screen."""
+"""`drift`: show how the site's films compare with its reference, on one screen."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 
 def add_to(commands: Commands) -> None:
     command = add_stack_command(
-        commands, "drift", "compare the site's films with its own first ones", _run
+        commands, "drift", "compare the site's films with its reference", _run
     )
     command.add_argument(
         "--new-reference",
         action="store_true",
-        help="take the next 500 films for the usual ones, because what changed is right",
+        help="begin a new reference with the next 500 films, because the change is intended",
     )
 
 
@@ -47,7 +47,7 @@ def _show(found: dict[str, Any], weeks: "Sequence[Week]") -> None:
     days = found["days"][-_DAYS:]
     facts(
         (
-            ("network", found["network"] or "no film was judged yet"),
+            ("network", found["network"] or "no film was screened yet"),
             ("cutoff", found["cutoff"] or "unknown"),
             ("reference", f"{found['referenceFilms']} of 500 films, from {found['since']}"),
             ("compared", f"{days[0]['day']} to {found['through']}, a character a day"),

@@ -1,4 +1,4 @@
-"""`erase`: a film and all that was made of it."""
+"""`erase`: erase a film and all data derived from it."""
 
 import argparse
 from collections.abc import Sequence
@@ -25,18 +25,24 @@ _WORDS = {
 
 
 def add_to(commands: Commands) -> None:
-    command = add_stack_command(commands, "erase", "erase a film and all that was made of it", _run)
+    command = add_stack_command(
+        commands, "erase", "erase a film and all data derived from it", _run
+    )
     which = command.add_mutually_exclusive_group(required=True)
-    which.add_argument("key", nargs="?", type=some_text, metavar="KEY", help="its object key")
     which.add_argument(
-        "--study", type=some_text, metavar="UID", help="all films of a study, by its UID"
+        "key", nargs="?", type=some_text, metavar="KEY", help="the film's object key"
+    )
+    which.add_argument(
+        "--study", type=some_text, metavar="UID", help="erase all films of a study, by its UID"
     )
     add_identities(
-        command, "identity file of `receive --keep-identity`, to erase the film's entry there, too"
+        command, "identity file of `receive --keep-identity`; the film's entry in it is erased too"
     )
-    command.add_argument("--yes", action="store_true", help="erase what is shown without it")
     command.add_argument(
-        "--unfinished", action="store_true", help="erase a film that is still being screened, too"
+        "--yes", action="store_true", help="really erase; without it, the command only lists"
+    )
+    command.add_argument(
+        "--unfinished", action="store_true", help="also erase films that are still being screened"
     )
 
 
@@ -78,7 +84,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _nothing(options: argparse.Namespace) -> str:
     if options.key:
-        return f"There is no film {options.key}, and nothing that was made of one."
+        return f"There is no film {options.key}, and no data derived from one."
     more = "" if options.keep_identity else " Films without identity need --keep-identity."
     return f"There is no film of the study {options.study}.{more}"
 
@@ -87,7 +93,8 @@ def _check_finished(films: Sequence["Film"], *, unfinished: bool) -> None:
     waiting = sum(film.unfinished for film in films)
     if waiting and not unfinished:
         raise Mistake(
-            f"{waiting} versions are still being screened, or their alert is under way. Wait until "
+            f"{waiting} versions are still being screened, or their alert is being "
+            "sent. Wait until "
             "`cxr-alert look-up` shows a record of each. With --unfinished they are erased all the "
             "same; a reject `deleted` may then appear, which the same command erases."
         )

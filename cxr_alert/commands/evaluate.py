@@ -30,13 +30,13 @@ def add_to(commands: Commands) -> None:
         type=share,
         default=float(DEFAULT_CUTOFF),
         metavar="SHARE",
-        help="measured beside 0.5 and 0.1, and shown in the report (default: %(default)s)",
+        help="cutoff to measure and report, beside 0.5 and 0.1 (default: %(default)s)",
     )
     command.add_argument(
         "--prevalence",
         type=share,
         metavar="SHARE",
-        help="measure calibration for this share of films with pneumonia (default: the "
+        help="measure calibration for this prevalence (default: the "
         "network's, or else the share among these films)",
     )
 
@@ -49,7 +49,7 @@ def _run(options: argparse.Namespace) -> None:
 
     films = chosen_films(options.data, options.only)
     if network := asked_file(options):
-        tell(warn_of_learned(network, films, "every figure flatters it."))
+        tell(warn_of_learned(network, films, "every figure is too good."))
     evaluation = evaluate_films(films, asked(options), [options.cutoff], options.prevalence)
     save(evaluation, options.data, options.out)
     typed = shlex.join(["cxr-alert", *sys.argv[1:]])

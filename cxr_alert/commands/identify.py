@@ -1,4 +1,4 @@
-"""`identify`: the patient of a film, from the identity file on site."""
+"""`identify`: print the patient of a film, from the identity file on site."""
 
 import argparse
 from pathlib import Path
@@ -28,7 +28,7 @@ def add_to(commands: Commands) -> None:
         commands, "identify", "print the patient of a film whose identity stays on site", _run
     )
     command.add_argument(
-        "key", type=some_text, metavar="KEY", help="the film's object key, as an alert names it"
+        "key", type=some_text, metavar="KEY", help="the film's object key, as in the alert"
     )
     add_identities(command, required=True)
     add_json(command)
@@ -40,7 +40,7 @@ def add_identities(
     *,
     required: bool = False,
 ) -> None:
-    """Add the file of identities and its key."""
+    """Add the options for the identity file and its key."""
     command.add_argument(
         "--keep-identity",
         type=Path,
@@ -52,12 +52,12 @@ def add_identities(
         "--identity-key",
         type=Path,
         metavar="FILE",
-        help="key of that file, readable for its owner only (default: FILE.key)",
+        help="key of that file, readable by its owner only (default: FILE.key)",
     )
 
 
 def identities_of(options: argparse.Namespace, *, make: bool = False) -> "Identities | None":
-    """Open the file that the options name, if they name one; raises Mistake."""
+    """Open the identity file that the options name, if any; raises Mistake."""
     if options.keep_identity is None:
         if options.identity_key is not None:
             raise Mistake("--identity-key is the key of the file after --keep-identity.")

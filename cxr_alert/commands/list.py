@@ -13,14 +13,22 @@ def add_to(commands: Commands) -> None:
         commands, "list", "list the latest positives, rejects or negatives", _run
     )
     command.add_argument(
-        "kind", nargs="?", choices=tuple(_KINDS), default="positives", help="(default: %(default)s)"
+        "kind",
+        nargs="?",
+        choices=tuple(_KINDS),
+        default="positives",
+        help="finding of the films (default: %(default)s)",
     )
     add_count(command)
 
 
 def add_count(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--count", type=whole_number, default=20, metavar="N", help="(default: %(default)s)"
+        "--count",
+        type=whole_number,
+        default=20,
+        metavar="N",
+        help="number of films (default: %(default)s)",
     )
 
 

@@ -46,12 +46,13 @@ def _why_none(found: "Application", key: str) -> str:
     depth = found.backfill_waiting() if is_backfill_key(key) else found.films_waiting()
     return (
         f"The film was uploaded at {max(uploads)} and has no record yet: {depth.ready} films wait, "
-        f"{depth.being_tried} are being tried. If this does not change, type `cxr-alert reconcile`."
+        f"{depth.being_tried} are being screened. If this does not change, type "
+        "`cxr-alert reconcile`."
     )
 
 
 def _line(judgement: "Judgement") -> str:
-    """Return in one line what a record said before the film was screened again."""
+    """Return one line about an earlier judgement of a film that was screened again."""
     words = judgement.reason or (
         f"probability {judgement.probability} (cutoff {judgement.cutoff}), "
         f"model {judgement.model or 'unknown'}"

@@ -23,7 +23,7 @@ def add_to(commands: Commands) -> None:
         type=share,
         default=0.95,
         metavar="SHARE",
-        help="sensitivity that the cutoff should have (default: %(default)s)",
+        help="sensitivity to reach by a cutoff (default: %(default)s)",
     )
 
 

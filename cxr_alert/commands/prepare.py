@@ -1,4 +1,4 @@
-"""`cxr-alert prepare`."""
+"""`prepare`: check and split a folder of films, and chart its contents."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from cxr_alert.options import Commands, add_command, add_out, add_patients
 
 def add_to(commands: Commands) -> None:
     command = add_command(
-        commands, "prepare", "check and split a folder of films, and chart what is in it", _run
+        commands, "prepare", "check and split a folder of films, and chart its contents", _run
     )
     command.add_argument(
         "--data",

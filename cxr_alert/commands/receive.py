@@ -1,4 +1,4 @@
-"""`receive`: films from a modality or PACS into the bucket."""
+"""`receive`: receive DICOM films from a modality or PACS and upload them to the bucket."""
 
 import argparse
 import errno
@@ -17,7 +17,10 @@ from screening.errors import Mistake
 
 def add_to(commands: Commands) -> None:
     command = add_command(
-        commands, "receive", "take DICOM films from the network and put them into a bucket", _run
+        commands,
+        "receive",
+        "receive DICOM films from the network and upload them to a bucket",
+        _run,
     )
     command.add_argument("--bucket", type=_bucket, required=True, help="the uploads bucket")
     command.add_argument(
@@ -27,35 +30,51 @@ def add_to(commands: Commands) -> None:
         nargs="+",
         required=True,
         metavar="TITLE",
-        help="AE titles that may send; all others are turned away",
+        help="AE titles that may send; all others are refused",
     )
     command.add_argument(
-        "--title", type=_title, default="CXRALERT", help="its own AE title (%(default)s)"
+        "--title", type=_title, default="CXRALERT", help="own AE title (default: %(default)s)"
     )
-    command.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     command.add_argument(
-        "--port", type=_port, default=11112, help="0 takes a free one (%(default)s)"
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
     )
-    command.add_argument("--prefix", default="", help="of the objects' keys, such as intake/")
+    command.add_argument(
+        "--port",
+        type=_port,
+        default=11112,
+        help="port to listen on; 0 takes a free one (default: %(default)s)",
+    )
+    command.add_argument("--prefix", default="", help="prefix of the object keys, e.g. intake/")
     command.add_argument(
         "--spool",
         type=Path,
         default=Path("build/spool"),
-        help="folder in which it makes one of its own for films on their way (%(default)s)",
+        help="folder for films that are not uploaded yet; a subfolder is made "
+        "(default: %(default)s)",
     )
     command.add_argument(
-        "--spool-megabytes", type=whole_number, default=1024, help="at most (%(default)s)"
+        "--spool-megabytes",
+        type=whole_number,
+        default=1024,
+        help="connections at once, at most (default: %(default)s)",
     )
     command.add_argument(
-        "--patience", type=whole_number, default=20, help="seconds to wait for S3 (%(default)s)"
+        "--patience",
+        type=whole_number,
+        default=20,
+        help="seconds to wait for S3 (default: %(default)s)",
     )
     add_identities(
         command,
-        "encrypted file that keeps the patients' identity; the bucket gets copies without it",
+        "encrypted file for the patients' identity; films in the bucket do not contain it",
     )
     command.add_argument("--certificate", type=Path, help="for TLS, with --key")
-    command.add_argument("--key", type=Path, help="of the certificate")
-    command.add_argument("--senders-ca", type=Path, help="whose certificates senders must have")
+    command.add_argument("--key", type=Path, help="private key of the certificate")
+    command.add_argument(
+        "--senders-ca",
+        type=Path,
+        help="CA certificates; senders must have a certificate of one of them",
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -99,7 +118,10 @@ def _run(options: argparse.Namespace) -> None:
     except SpoolRefused as error:
         raise Mistake(f"--spool: {error}.") from None
     except BucketAway as error:
-        print(f"S3 takes no films now ({error}): until it does, senders are told to try again.")
+        print(
+            f"S3 takes no films now ({error}): until it does, senders get a status "
+            "that asks them to try again."
+        )
     except BotoCoreError as error:
         raise Mistake(f"AWS can't be used: {error} Set AWS_PROFILE and AWS_REGION.") from None
     try:
@@ -114,7 +136,7 @@ def _run(options: argparse.Namespace) -> None:
             f"Patient identity stays in {options.keep_identity}. Keep a copy of its key apart from "
             "it: without the key, no result can be delivered."
         )
-    print(f"{options.title} listens at {options.host}:{port}; Ctrl-C ends it.", flush=True)
+    print(f"{options.title} listens on {options.host}:{port}; Ctrl-C ends it.", flush=True)
     ended.wait()
     receiver.stop()
 
@@ -123,32 +145,32 @@ def _cannot_listen(options: argparse.Namespace, error: OSError) -> str:
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"--host {options.host}: this machine has no such address. Name one that it has."
     advice = {
-        errno.EADDRINUSE: "Another program listens there; choose another with --port.",
+        errno.EADDRINUSE: "Another program uses this port; choose another one with --port.",
         errno.EACCES: "Ports below 1024 need a privilege; choose a higher one with --port.",
     }.get(error.errno or 0, "Choose another with --port.")
-    return f"Port {options.port} can't be listened at: {error.strerror}. {advice}"
+    return f"Port {options.port} can't be opened: {error.strerror}. {advice}"
 
 
 def _bucket(text: str) -> str:
     if not re.fullmatch(BUCKET, text):
         raise argparse.ArgumentTypeError(
-            f"{text} is no name of a bucket: give the name alone, such as uploads, without s3:// "
-            "(3 to 63 small letters, digits, dots and hyphens)"
+            f"{text} is not a bucket's name: give the name alone, e.g. uploads, without s3:// "
+            "(3 to 63 lower-case letters, digits, dots and hyphens)"
         )
     return text
 
 
 def _title(text: str) -> str:
-    """Check an AE title as PS3.5 has it; spaces around it have no meaning."""
+    """Check an AE title by PS3.5; spaces around it have no meaning."""
     title = text.strip(" ")
     if not re.fullmatch(r"[\x20-\x5b\x5d-\x7e]{1,16}", title):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no AE title: 1 to 16 ASCII characters, without backslash"
+            f"{text!r} is not an AE title: it has 1 to 16 ASCII characters, without backslash"
         )
     return title
 
 
 def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port: ports go from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text} is not a port: ports are 1 to 65535")
     return int(text)

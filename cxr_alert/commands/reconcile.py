@@ -1,4 +1,4 @@
-"""`reconcile`: have films without a record screened."""
+"""`reconcile`: find films without a record and send them to be screened."""
 
 import argparse
 from dataclasses import asdict
@@ -10,10 +10,14 @@ from cxr_alert.output import console, print_json, say
 
 def add_to(commands: Commands) -> None:
     command = add_stack_command(
-        commands, "reconcile", "find films without a record and have them screened", _run
+        commands, "reconcile", "find films without a record and send them to be screened", _run
     )
     command.add_argument(
-        "prefix", nargs="?", default="", metavar="PREFIX", help="only films whose keys begin so"
+        "prefix",
+        nargs="?",
+        default="",
+        metavar="PREFIX",
+        help="only films with keys that begin with this",
     )
     command.add_argument(
         "--since", type=_time, metavar="TIME", help="only films uploaded since, e.g. 2026-11-22"

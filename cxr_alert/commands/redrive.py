@@ -1,4 +1,4 @@
-"""`redrive`: move dead letters back to the queues that they came from."""
+"""`redrive`: redrive dead letters to their source queues."""
 
 import argparse
 from dataclasses import asdict
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_to(commands: Commands) -> None:
-    add_stack_command(
-        commands, "redrive", "move dead letters back to the queues that they came from", _run
-    )
+    add_stack_command(commands, "redrive", "redrive dead letters to their source queues", _run)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -48,6 +46,6 @@ def _show(name: str, found: "Redriven") -> None:
     say(f"{name}: {found.moved} messages moved back.")
     if found.left:
         say(
-            f"{name}: {found.left} messages stay, since no function understands them. Look at "
+            f"{name}: {found.left} messages stay, since no function can read them. Look at "
             "them in the SQS console, and delete them there."
         )

@@ -1,4 +1,4 @@
-"""`rehearse`: prove on a throw-away stack what the emulator can't."""
+"""`rehearse`: check on a temporary stack what the emulator can't show."""
 
 import argparse
 import re
@@ -22,7 +22,7 @@ def add_to(commands: Commands) -> None:
     command = add_command(
         commands,
         "rehearse",
-        "deploy a throw-away stack, break it, see each alarm sound, and take it away",
+        "deploy a temporary stack, break it, check that its alarms sound, and remove it",
         _run,
     )
     command.add_argument(
@@ -30,41 +30,51 @@ def add_to(commands: Commands) -> None:
         type=_stack,
         default="cxr-alert-rehearsal",
         metavar="NAME",
-        help="the throw-away stack; its name holds the word rehearsal (default: %(default)s)",
+        help="the temporary stack; its name must contain the word rehearsal (default: %(default)s)",
     )
     command.add_argument(
         "--endpoint",
         type=some_text,
         default="cxr-alert",
         metavar="NAME",
-        help="an endpoint in service; it is asked about some ten films (default: %(default)s)",
+        help="an endpoint in service, which gets about ten films (default: %(default)s)",
     )
     command.add_argument(
         "--template",
         type=Path,
         default=_ROOT / ".aws-sam" / "build" / "template.yaml",
         metavar="FILE",
-        help="the built template (default: what `sam build` makes)",
+        help="the built template (default: the output of `sam build`)",
     )
     command.add_argument(
-        "--parameters", nargs="+", default=[], metavar="NAME=VALUE", help="more of the template's"
+        "--parameters",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="more parameters of the template",
     )
     command.add_argument(
         "--out",
         type=Path,
         default=_ROOT / "build" / "rehearsal",
         metavar="FOLDER",
-        help="where report and journal go (default: build/rehearsal)",
+        help="folder for report and journal (default: build/rehearsal)",
     )
     what = command.add_mutually_exclusive_group()
-    what.add_argument("--yes", action="store_true", help="do it; otherwise it only says what")
-    what.add_argument("--clean", action="store_true", help="take away what was left by another run")
+    what.add_argument(
+        "--yes",
+        action="store_true",
+        help="really run; without it, the command only lists the steps",
+    )
+    what.add_argument("--clean", action="store_true", help="remove what an earlier run left")
 
 
 def _stack(text: str) -> str:
-    """Return the name; one that may be a hospital's own stack is refused."""
+    """Return the stack's name; refuse one that may be a hospital's own stack."""
     if "rehearsal" not in text or not re.fullmatch(r"[a-zA-Z][-a-zA-Z0-9]{0,60}", text):
-        raise argparse.ArgumentTypeError(f"{text}: must be a stack's name with the word rehearsal")
+        raise argparse.ArgumentTypeError(
+            f"{text}: must be a stack name that contains the word rehearsal"
+        )
     return text
 
 
@@ -81,12 +91,12 @@ def _run(options: argparse.Namespace) -> int:
             return _end(clean(options.stack, options.out), options.out)
     if not options.yes:
         table(
-            ("step", "finding", "what is assumed", "minutes"),
+            ("step", "finding", "assumption", "minutes"),
             [(each.name, each.findings, each.assumption, f"{each.minutes}") for each in STEPS],
         )
         minutes = sum(each.minutes for each in STEPS)
-        say(f"{minutes} minutes at most, half an hour to an hour as a rule, about ${_DOLLARS}.")
-        say(f"Nothing was done. With --yes, the stack {options.stack} is deployed and taken away.")
+        say(f"{minutes} minutes at most, usually 30 to 60, about ${_DOLLARS}.")
+        say(f"Nothing was done. With --yes, the stack {options.stack} is deployed and removed.")
         return 0
     if not options.template.exists():
         raise Mistake(f"There is no {options.template}: run `sam build` first.")
@@ -109,7 +119,10 @@ def _end(report: "Report", folder: Path) -> int:
     if report.outcomes:
         say(f"The report is {folder / 'report.md'}, and report.json beside it.")
     if report.leftovers:
-        raise Failure("Not all was taken away: run the command again with --clean.")
+        raise Failure("Something is left over: run the command again with --clean.")
     if report.refuted:
-        raise Failure("AWS did otherwise than assumed: see the report, and please send it back.")
+        raise Failure(
+            "AWS behaved differently than assumed: see the report, and please send "
+            "it to the project."
+        )
     return 0

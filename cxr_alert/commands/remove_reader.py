@@ -1,4 +1,4 @@
-"""`remove-reader`: let somebody log in to the worklist no more."""
+"""`remove-reader`: end a reader's access to the worklist."""
 
 import argparse
 
@@ -10,11 +10,11 @@ def add_to(commands: Commands) -> None:
     command = add_stack_command(
         commands,
         "remove-reader",
-        "end what a reader may see of the worklist",
+        "end a reader's access to the worklist",
         _run,
         as_json=False,
     )
-    command.add_argument("name", type=some_text, metavar="NAME", help="the name they log in with")
+    command.add_argument("name", type=some_text, metavar="NAME", help="the reader's login name")
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -19,7 +19,10 @@ def add_to(commands: Commands) -> None:
         commands, "rescreen", "screen films again with the current network", _run
     )
     command.add_argument(
-        "prefix", type=some_text, metavar="PREFIX", help="films whose keys begin so"
+        "prefix",
+        type=some_text,
+        metavar="PREFIX",
+        help="rescreen films with keys that begin with this",
     )
     command.add_argument(
         "--at-once",
@@ -28,7 +31,7 @@ def add_to(commands: Commands) -> None:
         metavar="N",
         help="films at a time (default: %(default)s)",
     )
-    command.add_argument("--alert", action="store_true", help="alert people to new positives")
+    command.add_argument("--alert", action="store_true", help="alert people about new positives")
     command.add_argument(
         "--without-gate",
         action="store_true",
@@ -50,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
         if not chosen:
             raise Mistake(f"There is no film whose key begins with {options.prefix}.")
         if not gated and [key for key, _ in chosen] != [options.prefix]:
-            raise Mistake("--without-gate is for one film: give its whole key.")
+            raise Mistake("--without-gate is for one film: give its full key.")
         done = []
         with Progress(console=console(error=True)) as progress:
             task = progress.add_task("Films", total=len(chosen))

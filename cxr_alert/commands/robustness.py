@@ -1,4 +1,4 @@
-"""`robustness`: measure a network on films that are rendered differently."""
+"""`robustness`: measure a network on renderings of films."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`send`: results from the queue into a PACS, a FHIR server, an interface engine."""
+"""`send`: deliver results from the queue to a PACS, a FHIR server, an interface engine."""
 
 import argparse
 import logging
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     command = add_command(
-        commands, "send", "deliver results into PACS, FHIR server and interface engine", _run
+        commands, "send", "deliver results to PACS, FHIR server and interface engine", _run
     )
     command.add_argument(
         "--config",
@@ -24,12 +24,12 @@ def add_to(commands: Commands) -> None:
         help="see delivery/send.example.toml",
     )
     only = command.add_mutually_exclusive_group()
-    only.add_argument("--check", action="store_true", help="ask each destination, and end")
+    only.add_argument("--check", action="store_true", help="check each destination, and exit")
     only.add_argument(
         "--dry-run",
         type=folder,
         metavar="DIR",
-        help="write the results that wait as files, which name patients; deliver nothing",
+        help="write the waiting results as files (they name patients); deliver nothing",
     )
 
 
@@ -102,5 +102,7 @@ def _dry_run(settings: "Settings", out: Path) -> int:
     from delivery.setup import client, films
 
     written, failed = write_waiting(client("sqs"), settings.aws.queue, films(settings).result, out)
-    print(f"{written} results written to {out}, {failed} can't be; all stay in the queue.")
+    print(
+        f"{written} results written to {out}, {failed} could not be written; all stay in the queue."
+    )
     return 0

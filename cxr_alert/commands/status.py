@@ -31,7 +31,7 @@ def _run(options: argparse.Namespace) -> int:
     facts(
         (
             ("endpoint", _endpoint(health.endpoint)),
-            ("network", health.endpoint.model or "unknown: the endpoint names none"),
+            ("network", health.endpoint.model or "unknown: the endpoint does not name it"),
             ("cutoff", health.cutoff),
             ("last screening", health.last_screening or "none yet"),
             ("failing", _failing(health.failing)),

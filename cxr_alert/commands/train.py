@@ -1,4 +1,4 @@
-"""`cxr-alert train`."""
+"""`train`: train a network, here or on SageMaker."""
 
 import argparse
 import dataclasses
@@ -22,7 +22,7 @@ def add_to(commands: Commands) -> None:
         "--data",
         required=True,
         help="folder with NORMAL and PNEUMONIA, at any depth; with --on sagemaker the "
-        "s3://BUCKET/PREFIX with what `prepare` left",
+        "s3://BUCKET/PREFIX with the output of `prepare`",
     )
     command.add_argument(
         "--out", type=Path, metavar="FOLDER", help="folder for the network (with --on here)"
@@ -31,7 +31,7 @@ def add_to(commands: Commands) -> None:
         "--recipe",
         type=Path,
         metavar="FILE",
-        help="(default: model/recipe.json; with --from-scratch, a longer one)",
+        help="training recipe (default: model/recipe.json; with --from-scratch, a longer one)",
     )
     start = command.add_mutually_exclusive_group()
     start.add_argument(
@@ -50,7 +50,10 @@ def add_to(commands: Commands) -> None:
     )
     add_patients(command)
     command.add_argument(
-        "--on", choices=["here", "sagemaker"], default="here", help="(default: %(default)s)"
+        "--on",
+        choices=["here", "sagemaker"],
+        default="here",
+        help="where to train (default: %(default)s)",
     )
     _add_sagemaker(command.add_argument_group("with --on sagemaker"))
 
@@ -64,15 +67,17 @@ def _add_sagemaker(group: argparse._ArgumentGroup) -> None:
         "as in the 2020 report (default: %(default)s)",
     )
     group.add_argument(
-        "--role", metavar="ROLE", help="IAM role that SageMaker works under, by name or ARN"
+        "--role", metavar="ROLE", help="IAM role of the SageMaker job, by name or ARN"
     )
     group.add_argument(
-        "--output", metavar="S3URL", help="(default: s3://BUCKET/output in the bucket of --data)"
+        "--output",
+        metavar="S3URL",
+        help="folder for the network (default: s3://BUCKET/output in the bucket of --data)",
     )
     group.add_argument(
         "--instance-type",
         metavar="TYPE",
-        help="(default: ml.g4dn.xlarge for resnet, ml.p2.xlarge for builtin)",
+        help="instance to train on (default: ml.g4dn.xlarge for resnet, ml.p2.xlarge for builtin)",
     )
     group.add_argument(
         "--max-seconds",
@@ -96,9 +101,9 @@ def _add_sagemaker(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--on-demand",
         action="store_true",
-        help="resnet: use no spot instance; costs more, starts at once",
+        help="resnet: use no spot instance; it costs more and starts at once",
     )
-    group.add_argument("--detach", action="store_true", help="do not wait for the job's end")
+    group.add_argument("--detach", action="store_true", help="do not wait for the end of the job")
     group.add_argument(
         "--dry-run", action="store_true", help="print the request; start and upload nothing"
     )
@@ -113,7 +118,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _refuse_what_does_not_fit(options: argparse.Namespace) -> None:
-    """A choice that would go unheeded is better refused than paid for."""
+    """Refuse options that have no effect together: an unused option could cost money."""
     builtin = options.algorithm == "builtin"
     if options.on == "here" and (builtin or options.dry_run or options.detach):
         raise Mistake("--algorithm builtin, --detach and --dry-run go with --on sagemaker.")
@@ -153,7 +158,7 @@ def _train_on_sagemaker(options: argparse.Namespace) -> None:
 
 
 def _sent(options: argparse.Namespace) -> dict[str, str]:
-    """What a job gets beside the films, by the channel that brings it."""
+    """Return the files that a job gets beside the films, by input channel."""
     given = {"keep_out": options.keep_out, "start": _start(options), "patients": options.patients}
     return {channel: str(place) for channel, place in given.items() if place}
 
@@ -174,7 +179,7 @@ def _train_here(options: argparse.Namespace) -> None:
     from training.learning.train import train
 
     if options.out is None:
-        raise Mistake("--out is missing: name the folder where the network is to be left.")
+        raise Mistake("--out is missing: name the folder for the network.")
     kept_out = Path(options.keep_out) if options.keep_out else None
     try:
         train(

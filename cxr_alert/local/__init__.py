@@ -1,5 +1,11 @@
 """The whole application on this machine: a cloud emulator, the model container, the real template.
 
-`with stack.running(Settings(...)) as running:` is the way in for tests and benchmarks,
-`cxr-alert demo|up|down|alerts` the way in for people.
+Tests and benchmarks enter by `with stack.running(Settings(...)) as running:`, people by `cxr-alert
+demo
+
+up
+
+down
+
+alerts`.
 """

@@ -1,7 +1,7 @@
-"""Build the templates with the SAM CLI; what was built of the same files before is used again.
+"""Build the templates with the SAM CLI, and reuse earlier builds of the same files.
 
-`sam build` fetches each function's dependencies from the package index every time. So a second
-start would be slow, and without a network impossible.
+`sam build` fetches each function's dependencies from the package index every time. Without reuse, a
+second start would be slow, and without a network impossible.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ KEPT = processes.ROOT / "build" / "sam"
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 SAM = processes.ROOT / ".venv-sam" / "bin" / "sam"
 
-# What a built template depends on: functions/render/Makefile copies from imaging as well.
+# Inputs of a built template; functions/render/Makefile copies from imaging as well.
 _SOURCES = ("functions", "imaging", "requirements/sam.lock", "template.yaml")
 
 
 @dataclass(frozen=True)
 class Template:
-    """A template of the repository, and the stack that it becomes."""
+    """A template of the repository, and the stack made from it."""
 
     path: Path
     stack_name: str
@@ -42,7 +42,7 @@ RESULTS = Template(processes.ROOT / "functions/publish/template.yaml", "cxr-aler
 
 @dataclass(frozen=True)
 class Build:
-    """`folder` holds the built template once `process` is done; without one it does already."""
+    """A build; `folder` has the built template once `process` has ended, if there is one."""
 
     template: Template
     folder: Path
@@ -54,20 +54,21 @@ class Build:
 
 
 def start(template: Template, state: Path) -> Build:
-    """Start `sam build` where it is needed; it needs no cloud, so the others start meanwhile."""
+    """Start `sam build` if it is needed; other programs can start meanwhile."""
     kept = _kept(template)
     if (kept / "template.yaml").exists():
         return Build(template, kept, None)
     home = state / "sam"
     home.mkdir(exist_ok=True)
-    # SAM asks the package index weekly for news of itself; told it just did, it does not.
+    # SAM asks the package index weekly for a newer version of itself; this tells it that it just
+    # did.
     (home / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}))
     folder = state / f"build-{template.stack_name}"
     options: list[str | Path] = ["--template-file", template.path, "--language-extensions"]
-    # Without SAM's cache: it does not see changes in rooms that a Makefile copies.
+    # Without SAM's cache, which does not notice changes in folders that a Makefile copies.
     options += ["--build-dir", folder, "--parallel"]
     options += ["--parameter-overrides", f"PythonRuntime={emulator.python_runtime()}"]
-    # SAM keeps dependencies below the directory it is called in, and removes those of other builds.
+    # SAM keeps dependencies below its working directory, and removes those of other builds.
     scratch = state / f"sam-{template.stack_name}"
     scratch.mkdir(exist_ok=True)
     name = named("sam build", template)
@@ -78,7 +79,7 @@ def start(template: Template, state: Path) -> Build:
 
 
 def wait(build: Build, state: Path) -> None:
-    """Return once it is built, and keep it for the next start."""
+    """Wait for the end of the build, and keep the result for the next start."""
     if build.process is None:
         return
     processes.wait_until_done(named("sam build", build.template), build.process, state, 300)
@@ -94,10 +95,10 @@ def sam_environment(state: Path) -> dict[str, str]:
     base = environment.base(state)
     return {
         **base,
-        # SAM builds with the interpreter that the runtime names: the emulator's.
+        # SAM builds with the interpreter of the template's runtime, which is the emulator's.
         "PATH": f"{emulator.HOME / 'bin'}:{base.get('PATH', '')}",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        # What functions/render/Makefile fetches compiled libraries for: this machine.
+        # functions/render/Makefile fetches compiled libraries for this machine.
         "PYTHON_RUNTIME": emulator.python_runtime(),
         "ARCHITECTURE": ARCHITECTURE,
         "SAM_CLI_TELEMETRY": "0",
@@ -106,7 +107,7 @@ def sam_environment(state: Path) -> dict[str, str]:
 
 
 def _allowing(template: str, runtime: str) -> str:
-    """Return the built template with the emulator's Python allowed, which AWS may not run."""
+    """Return the built template with the emulator's Python among the allowed runtimes."""
     allowed = "    Default: python3.13\n    AllowedValues:\n"
     if f"    - {runtime}\n" in template:
         return template
@@ -114,9 +115,9 @@ def _allowing(template: str, runtime: str) -> str:
 
 
 def _keep(build: Build) -> None:
-    """Keep what was built, packed: SAM would pack each function anew with every deployment.
+    """Keep the build with zipped functions; otherwise SAM would zip them with every deployment.
 
-    Of two that are built at once, the first to be done stays.
+    If two builds run at once, the first one to finish is kept.
     """
     kept = _kept(build.template)
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +135,7 @@ def _keep(build: Build) -> None:
     (packed / "template.yaml").write_text(template)
     try:
         packed.rename(kept)
-    except OSError:  # the other one is there
+    except OSError:  # the other build is already there
         shutil.rmtree(packed)
 
 
@@ -150,7 +151,7 @@ def _kept(template: Template) -> Path:
 
 @cache
 def _digest() -> str:
-    """Of all that the built templates depend on."""
+    """Return a digest of all inputs of the built templates."""
     digest = hashlib.sha256(f"{emulator.python_runtime()} {ARCHITECTURE}".encode())
     for source in _SOURCES:
         place = processes.ROOT / source

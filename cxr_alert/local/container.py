@@ -8,11 +8,11 @@ from pathlib import Path
 from cxr_alert.local import environment, processes
 
 NAME = "model container"
-ENDPOINT_NAME = "cxr-alert"  # the template's default: a function that asks for another finds none
+ENDPOINT_NAME = "cxr-alert"  # the template's default; no other endpoint exists here
 
 
 def start(model: Path, port: int, state: Path, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start it with a network file."""
+    """Start the container with a network file."""
     return processes.start(
         NAME,
         [

@@ -1,4 +1,4 @@
-"""Drop the sample films into the bucket one after another and see what becomes of each."""
+"""Upload the sample films one after another and follow each of them."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from cxr_alert.local.pacs import Pacs
 from cxr_alert.local.stack import Stack
 from screening.errors import Failure
 
-# The first film without an answer is given time for a slow machine; those after it, little.
+# The first film may take long on a slow machine; later ones should not.
 PATIENCE = 30.0
 LITTLE_PATIENCE = 2.0
 DICOM_FILMS = 2
@@ -24,7 +24,7 @@ _NO_FILM = "discharge-letter.pdf"
 
 @dataclasses.dataclass
 class Screening:
-    """A film that was dropped and what has come of it so far; times in seconds since the drop."""
+    """One uploaded film and its outcome so far; times in seconds since the upload."""
 
     key: str
     label: str
@@ -35,7 +35,7 @@ class Screening:
 
     @property
     def complete(self) -> bool:
-        """Whether it has its record and, if it is positive, its alert."""
+        """Return whether it has its record and, if it is positive, its alert."""
         return self.record_seconds is not None and (
             not self.positive or self.alert_seconds is not None
         )
@@ -46,12 +46,12 @@ class Screening:
 
     @property
     def seconds(self) -> float | None:
-        """From the drop to the alert, or to the record where there is nothing to alert."""
+        """Return the seconds from the upload to the alert, or to the record if no alert is due."""
         return self.alert_seconds if self.positive else self.record_seconds
 
 
 class Observer:
-    """Sees a stack's records and alerts from outside, as its users do."""
+    """Reads a stack's records and alerts from outside, as its users do."""
 
     def __init__(self, stack: Stack, pacs: Pacs | None = None) -> None:
         self._stack = stack
@@ -60,7 +60,7 @@ class Observer:
         self._programs = watch.subscribe(stack, "demo-programs", '{"finding": ["PNEUMONIA"]}')
 
     def screen(self, film: Path, label: str, patience: float, *, dicom: bool) -> Screening:
-        """Drop one film and wait until its screening is complete or patience ends."""
+        """Upload one film and wait until its screening is complete, or until the time limit."""
         key = film.with_suffix(".dcm").name if dicom else film.name
         screening = Screening(key, label)
         stack = self._stack
@@ -72,7 +72,7 @@ class Observer:
         version = stack.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
         while not screening.complete and time.monotonic() < dropped + patience:
             time.sleep(_PAUSE)
-            # The alert first: once it is there, so is the record.
+            # Alert first: once it has arrived, the record exists too.
             alerted = screening.alert_seconds is None and self._has_alert(key)
             record = None if screening.record_seconds else self._records.find(key, version)
             now = time.monotonic() - dropped
@@ -86,7 +86,7 @@ class Observer:
         return screening
 
     def drop_no_film(self) -> str:
-        """Drop a file that is no film, and wait until people were told; returns its key."""
+        """Upload a file that is not a film, wait for its message to people, and return its key."""
         stack = self._stack
         bucket = stack.outputs["UploadsBucketName"]
         stack.s3.put_object(Bucket=bucket, Key=_NO_FILM, Body=b"%PDF-1.7 Dear colleague, ...")
@@ -101,7 +101,7 @@ class Observer:
 
 
 def films(samples: Path) -> list[tuple[Path, str]]:
-    """The sample films with their labels (their folders' names), the labels taking turns."""
+    """Return the sample films with their labels (their folders' names), in alternating order."""
     by_label = [
         [(film, folder.name) for film in sorted(folder.glob("*.jpeg"))]
         for folder in (samples / "NORMAL", samples / "PNEUMONIA")
@@ -113,9 +113,9 @@ def films(samples: Path) -> list[tuple[Path, str]]:
 
 
 def screen_all(observer: Observer, samples: Path, *, dicom_only: bool) -> Iterator[Screening]:
-    """Screen each film alone, so that its seconds are its own.
+    """Screen the films one at a time, so that their times are independent.
 
-    With a PACS all films come as DICOM, as hospitals have them; without one, the last two do.
+    With a PACS all films come as DICOM, as in hospitals; without one, only the last two.
     """
     patience = PATIENCE
     dropped = films(samples)
@@ -144,6 +144,6 @@ def write_json(screenings: list[Screening], path: Path) -> None:
 
 
 def median(values: list[float | None]) -> float | None:
-    """The median of the values that are there."""
+    """Return the median of the values that are not None."""
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None

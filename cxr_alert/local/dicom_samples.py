@@ -1,4 +1,4 @@
-"""Sample films as a hospital's detector would have stored them, for the demo."""
+"""Sample films as a hospital's detector would store them, for the demo."""
 
 import io
 from pathlib import Path
@@ -18,7 +18,7 @@ _LEVELS = 4096
 
 
 def as_dicom(film: Path) -> bytes:
-    """The film as an uncompressed DX image of 12 bits, with a window, of nobody."""
+    """Return the film as an uncompressed 12-bit DX image with a window and without a patient."""
     grey = read_grey(film.read_bytes())
     image = Dataset()
     image.SOPClassUID = DigitalXRayImageStorageForPresentation

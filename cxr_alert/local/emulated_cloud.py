@@ -1,7 +1,7 @@
-"""The emulator's application, made to act as AWS does where ministack 1.5 does not.
+"""Corrections of ministack 1.5, so that the emulator behaves like AWS for this application.
 
-It runs in the emulator's own environment; each difference has its section. Whoever upgrades
-ministack tries them one by one: what it has learnt by itself can go here.
+It runs in the emulator's own environment; each difference has its section. After an upgrade of
+ministack, try them one by one and remove those that are no longer needed.
 """
 
 import json
@@ -28,9 +28,9 @@ from ministack.services import (  # type: ignore[import-not-found]
 )
 from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
-# API Gateway gives an API an address of its own, known once it is deployed. Here the worklist's is
-# known before, so that the login page can be told to lead back to it: whatever is below /worklist/
-# goes to the API of that name.
+# API Gateway gives an API its own address, known only after deployment. Here the worklist's address
+# is fixed beforehand, so that the login page can redirect to it: requests below /worklist/ go to
+# the API of that name.
 
 _WORKLIST = "/worklist/"
 
@@ -49,8 +49,8 @@ def _worklist_api() -> str:
     return next(named, "none")
 
 
-# S3's events for EventBridge name the object's version, as `detail.object.version-id`, and the
-# function reads and records that very version; the emulator leaves it out.
+# S3's events name the object version in `detail.object.version-id`, and the function reads and
+# records that version; the emulator leaves it out.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 
 _version: ContextVar[str | None] = ContextVar("version", default=None)
@@ -77,8 +77,8 @@ def _dispatch_with_version(event: dict[str, Any], *rest: Any) -> None:  # noqa: 
 s3._fire_s3_event = _fire_with_version
 eventbridge._dispatch_event = _dispatch_with_version
 
-# S3 answers a request for a range of bytes with that range, also of a named version; the emulator
-# sends the whole version.
+# S3 answers a range request with that range, also for a named version; the emulator sends the whole
+# version.
 
 _get_object = s3._get_object
 
@@ -96,7 +96,7 @@ def _get_range(
         refused: tuple[int, dict[str, Any], Any] = s3._error("InvalidRange", message, 416, key)
         return refused
     first, last = found
-    # A checksum is the whole film's, and S3 sends none with a part of it.
+    # S3 sends no checksum with a range, since it is that of the whole film.
     answered = {name: answered[name] for name in answered if "checksum" not in name.lower()}
     answered["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
     answered["Content-Length"] = str(last - first + 1)
@@ -105,8 +105,8 @@ def _get_range(
 
 s3._get_object = _get_range
 
-# DynamoDB seeks in an index; the emulator compares every item of a part, and reads the same
-# condition anew for each. Read once, a list of thousands comes in a tenth of the time.
+# DynamoDB seeks in an index; the emulator compares every item of a partition, and parses the same
+# condition again for each. With one parse, a list of thousands takes a tenth of the time.
 
 _tokenize = lru_cache(256)(dynamodb._tokenize)
 dynamodb._tokenize = lambda expression: list(_tokenize(expression))
@@ -128,9 +128,9 @@ def _emit_into_named_stream(func: dict[str, Any], *rest: Any, **options: Any) ->
 
 lambda_svc._emit_lambda_logs = _emit_into_named_stream
 
-# SNS mails; the emulator only takes the subscriptions. Here each mail goes into the Maildir that
-# CXR_ALERT_MAIL names: to those whose filter policy admits it, with the text for e-mail, both as
-# the emulator's own SNS decides them.
+# SNS sends mails; the emulator only accepts the subscriptions. This writes each mail to the Maildir
+# that CXR_ALERT_MAIL names. The emulator's own SNS applies the filter policies and chooses the text
+# for e-mail.
 
 _fanout = sns._fanout
 
@@ -166,9 +166,8 @@ def _mail(topic: dict[str, Any], address: str, subject: str, text: str) -> None:
 
 sns._fanout = _fanout_and_mail
 
-# A batch is allowed by the permission for its single action; the emulator asks for one that a
-# policy can't name.
-# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+# Permission for a single action allows the batch action; the emulator requires one that a policy
+# can't name. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
 
 _SINGLE_ACTIONS = {
     "sns:PublishBatch": "sns:Publish",
@@ -186,8 +185,8 @@ def _single_action(*arguments: Any) -> str | None:  # noqa: ANN401
 
 iam_actions.extract_iam_action = _single_action
 
-# The emulator's CloudFormation knows AWS::IAM::Policy and not AWS::IAM::RolePolicy, its like for
-# one role.
+# The emulator's CloudFormation knows AWS::IAM::Policy but not AWS::IAM::RolePolicy, which does the
+# same for one role.
 
 
 def _as_policy(properties: dict[str, Any]) -> dict[str, Any]:
@@ -203,8 +202,8 @@ provisioners._RESOURCE_HANDLERS["AWS::IAM::RolePolicy"] = {
     ),
 }
 
-# The emulator's alarms know no metric math, and refuse it; without its metrics such an alarm stands
-# and never sounds, as none does here: the emulator counts nothing for AWS's own metrics.
+# The emulator's alarms reject metric math. Without its metrics such an alarm is created and is
+# never raised, which no alarm is here: the emulator has no metrics of AWS's own.
 
 _cw_metric_alarm_put = provisioners._cw_metric_alarm_put
 
@@ -216,8 +215,8 @@ def _put_without_math(name: str, properties: dict[str, Any]) -> Any:  # noqa: AN
 
 provisioners._cw_metric_alarm_put = _put_without_math
 
-# A number that a template takes from a parameter arrives as text, and CloudFormation makes a
-# number of it; an event source mapping with MaximumConcurrency as text stops the emulator's poller.
+# CloudFormation converts a number from a parameter, which arrives as text, to a number. In the
+# emulator, an event source mapping with MaximumConcurrency as text stops the poller.
 
 _sqs_esm_concurrency = lambda_svc._sqs_esm_concurrency
 
@@ -230,8 +229,8 @@ def _concurrency_as_number(mapping: dict[str, Any], *rest: Any) -> int:  # noqa:
 
 lambda_svc._sqs_esm_concurrency = _concurrency_as_number
 
-# AWS checks who reads a log by the log group with `:log-stream:` behind it, which the group's own
-# name does not match and the ARN that CloudFormation gives, `...:*`, does.
+# AWS checks access to a log by the log group's ARN with `:log-stream:` appended. The group's name
+# alone does not match it, and the ARN from CloudFormation, `...:*`, does.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/permissions-reference-cwl.html
 
 _STREAM_ACTIONS = ("FilterLogEvents", "GetLogEvents")
@@ -246,8 +245,8 @@ def _resource_of_logs(service: str, method: str, path: str, headers: Any, *rest:
 
 iam_actions.extract_resource_arn = _resource_of_logs
 
-# The emulator's CloudFormation knows no trails. As in AWS, one is made only if CloudTrail may use
-# the key of its log and write into the bucket.
+# The emulator's CloudFormation has no trails. As in AWS, one is created only if CloudTrail may use
+# the key of its log and write to the bucket.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
 
 _CLOUDTRAIL = "cloudtrail.amazonaws.com"
@@ -284,7 +283,7 @@ def _trail_create(_: str, properties: dict[str, Any], __: str) -> tuple[str, dic
 def _admits(
     policy: str, action: str, resource: str, trail: str, context: dict[str, str] | None = None
 ) -> bool:
-    """Return whether a resource's policy lets CloudTrail do this for a trail."""
+    """Return whether a resource's policy allows this to CloudTrail for a trail."""
     asked = iam_evaluator.EvalContext(
         principal_arn=_CLOUDTRAIL,
         principal_type="Service",
@@ -309,7 +308,7 @@ provisioners._RESOURCE_HANDLERS["AWS::CloudTrail::Trail"] = {
     "delete": lambda physical_id, _: cloudtrail._delete_trail({"Name": physical_id}),
 }
 
-# The template refuses requests without TLS. What never leaves this machine counts as if it had it.
+# The template denies requests without TLS. Requests that never leave this machine count as TLS.
 
 _pin_request_origin = gateway.pin_request_origin
 

@@ -13,13 +13,13 @@ HOME = processes.ROOT / ".venv-emulator"
 def start(
     port: int, container_url: str, state: Path, extra: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start it; functions inherit its environment, so it says where the model container is."""
+    """Start it; functions inherit its environment, which has the address of the model container."""
     settings = {
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": environment.REGION,
         "AUTH": "true",
-        # Listeners on other ports and a Docker daemon: nothing here needs them.
+        # Listeners on other ports and a Docker daemon, which are not needed here.
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "DOCKER_HOST": f"unix://{state}/no-docker",
@@ -34,7 +34,7 @@ def start(
     ]
     return processes.start(
         NAME,
-        # No worker process: one process, one listener.
+        # One process with one listener, and no worker process.
         [*command, "--workers", "0", "--bind", f"127.0.0.1:{port}"],
         {**environment.base(state), **environment.aws(url(port)), **settings, **extra},
         state,
@@ -50,5 +50,5 @@ def url(port: int) -> str:
 
 
 def python_runtime() -> str:
-    """The Lambda runtime that the emulator runs functions in: its own interpreter's."""
+    """Return the Lambda runtime of the emulator: that of its own interpreter."""
     return next((HOME / "lib").glob("python3.*")).name

@@ -1,4 +1,4 @@
-"""What the stack's programs see of this machine: what they need, and none of the user's AWS."""
+"""The environment of the stack's programs: what they need, without the user's AWS settings."""
 
 import os
 from pathlib import Path
@@ -8,24 +8,24 @@ import botocore.session
 from botocore.config import Config
 
 REGION = "us-east-1"
-# The emulator's own root key: it opens nothing but the emulator.
+# The emulator's root key, which is valid in the emulator only.
 KEY = "test"
 LOOPBACK = "127.0.0.1,localhost"
 
 _NEEDED = {"HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TZ", "USER"}
-# pip fetches the function's requirements in `sam build`, perhaps from a mirror or by a proxy.
+# pip fetches the function's requirements in `sam build`, perhaps from a mirror or through a proxy.
 _NEEDED |= {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 _NEEDED |= {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
 
 
 def base(state: Path) -> dict[str, str]:
-    """The environment every program of the stack starts from."""
+    """Return the environment that every program of the stack starts with."""
     kept = {k: v for k, v in os.environ.items() if k in _NEEDED or k.startswith(("LC_", "PIP_"))}
     return {**kept, "TMPDIR": str(state / "tmp"), "NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK}
 
 
 def aws(endpoint_url: str) -> dict[str, str]:
-    """The variables that send an AWS SDK or CLI to the emulator, and nowhere else."""
+    """Return the variables that direct an AWS SDK or CLI to the emulator."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": KEY,
@@ -38,7 +38,7 @@ def aws(endpoint_url: str) -> dict[str, str]:
 
 
 def session() -> boto3.Session:
-    """A boto3 session that reads none of the user's profiles, keys or settings."""
+    """Return a boto3 session that reads none of the user's profiles, keys or settings."""
     core = botocore.session.Session(
         session_vars={
             "profile": (None, None, None, None),
@@ -50,5 +50,5 @@ def session() -> boto3.Session:
 
 
 def client_config() -> Config:
-    """How the emulator is talked to: directly, never by a proxy."""
+    """Return the client settings for the emulator: a direct connection, never through a proxy."""
     return Config(proxies={}, retries={"mode": "standard", "total_max_attempts": 2})

@@ -1,4 +1,4 @@
-"""The results of a local stack's films, delivered into its PACS as `cxr-alert send` does it."""
+"""Deliver the results of a local stack to its PACS, as `cxr-alert send` does."""
 
 import time
 
@@ -13,11 +13,11 @@ from delivery.settings import Pacs as PacsSettings
 from delivery.settings import Results
 
 PATIENCE = 30.0
-INSTANCES = ("SR", "OT")  # of one result: a report, and a picture
+INSTANCES = ("SR", "OT")  # for one result: a report and a picture
 
 
 def deliver(stack: Stack, pacs: Pacs, results: int) -> bool:
-    """Deliver what waits until so many results are in the PACS; return whether they are."""
+    """Deliver waiting results until the PACS has this many; return whether it has."""
     films = Films(
         Screenings(stack.dynamodb, stack.outputs["ScreeningsTableName"]),
         stack.s3,

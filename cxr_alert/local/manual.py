@@ -1,4 +1,4 @@
-"""What to type to use a running stack with the ordinary AWS CLI."""
+"""The commands to use a running stack with the ordinary AWS CLI."""
 
 import os
 import shlex
@@ -14,14 +14,14 @@ READER = "reader"
 
 
 def write(stack: Stack, samples: Path) -> str:
-    """Subscribe a queue and write the CLI's settings, so that what is returned can be typed."""
+    """Subscribe a queue, write the CLI's settings, and return the text with the commands."""
     queue = watch.subscribe(stack, ALERTS_QUEUE, "{}")
     file = stack.settings.state / "aws.env"
     file.write_text(_shell_lines(stack))
     aws = "aws" if shutil.which("aws") else ".venv-sam/bin/aws"
     film = min((samples / "PNEUMONIA").glob("*.jpeg"))
     table = stack.outputs["ScreeningsTableName"]
-    # Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for everything but SQS.
+    # Version 1 of the AWS CLI uses AWS_ENDPOINT_URL for every service except SQS.
     return f"""\
 The application is running on this machine, until `make down`.
   cloud emulator   {stack.endpoint_url}
@@ -67,7 +67,7 @@ Read films in the browser:
 
 
 def settings(stack: Stack) -> dict[str, str]:
-    """The variables that point the AWS CLI, and the operator's commands, at a stack."""
+    """Return the variables that direct the AWS CLI and the operator's commands to a stack."""
     return {
         **environment.aws(stack.endpoint_url),
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": stack.container_url,
@@ -84,5 +84,5 @@ def _shell_lines(stack: Stack) -> str:
 
 
 def _short(path: Path) -> str:
-    """A path as one would type it from the repository's root."""
+    """Return a path as typed from the repository's root."""
     return os.path.relpath(path, processes.ROOT)

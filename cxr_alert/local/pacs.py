@@ -1,4 +1,4 @@
-"""Orthanc as the hospital's PACS, beside a local stack, where it is installed."""
+"""Orthanc as the hospital's PACS beside a local stack, if it is installed."""
 
 import contextlib
 import json
@@ -18,12 +18,12 @@ TITLE = "ORTHANC"
 
 
 def installed() -> bool:
-    """Whether both packages are there: apt-get install orthanc orthanc-dicomweb."""
+    """Return whether both packages are installed: apt-get install orthanc orthanc-dicomweb."""
     return ORTHANC.exists() and DICOMWEB.exists()
 
 
 def configuration(folder: Path, http: int, dicom: int) -> dict[str, Any]:
-    """Return Orthanc's settings: it listens on this machine only and keeps all in `folder`."""
+    """Return Orthanc's settings: it listens on this machine only and stores in `folder`."""
     return {
         "StorageDirectory": str(folder),
         "IndexDirectory": str(folder),
@@ -50,7 +50,7 @@ class Pacs:
         self._ask("/instances", film).close()
 
     def modalities(self) -> Mapping[str, int]:
-        """How many instances there are of each modality: DX are films, SR and OT are results."""
+        """Return the number of instances per modality: DX are films, SR and OT are results."""
         with self._ask("/series?expand") as answer:
             found: dict[str, int] = {}
             for series in json.load(answer):
@@ -59,7 +59,7 @@ class Pacs:
             return found
 
     def picture_of_a_result(self) -> bytes:
-        """One result's picture as PNG, as a viewer shows it."""
+        """Return the picture of one result as PNG, as a viewer shows it."""
         asked = json.dumps({"Level": "Instance", "Query": {"Modality": "OT"}, "Limit": 1})
         with self._ask("/tools/find", asked.encode()) as answer:
             (name,) = json.load(answer)
@@ -74,7 +74,7 @@ class Pacs:
 
 @contextlib.contextmanager
 def beside(settings: Settings) -> Iterator[Pacs | None]:
-    """An empty PACS beside a stack that tells results; None for a stack that tells none."""
+    """Start an empty PACS beside a stack with results; yields None for a stack without."""
     if not settings.results:
         yield None
         return
@@ -88,5 +88,5 @@ def beside(settings: Settings) -> Iterator[Pacs | None]:
         processes.wait_until_serving(NAME, process, pacs.http, "/system", state, 30)
         yield pacs
     finally:
-        process.kill()  # asked to end, it takes seconds
+        process.kill()  # it takes seconds to end when asked to
         process.wait()

@@ -1,4 +1,4 @@
-"""Where the commands on this machine keep their state, and the sample films."""
+"""Folders of the commands' state on this machine, and of the sample films."""
 
 from pathlib import Path
 
@@ -12,5 +12,5 @@ SAMPLES = ROOT / "samples"
 
 
 def short(path: Path) -> Path:
-    """Return a path as one types it from the repository's root, where it lies below."""
+    """Return a path as typed from the repository's root, if it is below it."""
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path

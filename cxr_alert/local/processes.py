@@ -1,8 +1,8 @@
 """Start, find and stop the processes of a local stack.
 
-Each of them carries the stack's state directory in its environment, and their children
-inherit it. That is how they are found again, by a later `down` or after a crash, and why a
-stranger that was given a dead process's id is never touched.
+Each process has the stack's state directory in its environment, and its children inherit it. So a
+later `down`, also after a crash, finds exactly these processes, and never touches another process
+that was given the id of a dead one.
 """
 
 import contextlib
@@ -31,10 +31,11 @@ def start(
     state: Path,
     cwd: Path = ROOT,
 ) -> subprocess.Popen[bytes]:
-    """Start a program of the stack in a session of its own, its output in `<state>/<name>.log`."""
+    """Start a program of the stack in its own session, with its output in `<state>/<name>.log`."""
     with interrupts_held(), log_file(state, name).open("wb") as log:
         try:
-            # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
+            # Its own session, so that Ctrl-C reaches only this process, which stops the others in
+            # order.
             return subprocess.Popen(
                 command,
                 cwd=cwd,
@@ -57,7 +58,7 @@ def log_file(state: Path, name: str) -> Path:
 def wait_until_serving(
     name: str, process: subprocess.Popen[bytes], port: int, path: str, state: Path, seconds: float
 ) -> None:
-    """Return once `GET path` answers 200; a process that ends or stays silent is a `Failure`."""
+    """Return once `GET path` answers 200; raise Failure if the process ends or does not answer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -72,7 +73,7 @@ def wait_until_serving(
 def wait_until_done(
     name: str, process: subprocess.Popen[bytes], state: Path, seconds: float
 ) -> None:
-    """Wait for a command to succeed; raise `Failure` with its last words if it fails."""
+    """Wait for a command to succeed; raise Failure with its last output if it fails."""
     try:
         status = process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -83,7 +84,7 @@ def wait_until_done(
 
 
 def failure(what: str, name: str, status: int, state: Path) -> Failure:
-    """The sentence for a program that ended when it should not have."""
+    """Return the sentence about a program that ended unexpectedly."""
     log = log_file(state, name)
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("Error", "error", "ERROR"))]
@@ -105,7 +106,7 @@ def _answers(port: int, path: str) -> bool:
 
 
 def belonging_to(state: Path) -> list[psutil.Process]:
-    """The processes of the stack in `state` that are alive, whoever started them and when."""
+    """Return the living processes of the stack in `state`, whoever started them."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -115,7 +116,7 @@ def belonging_to(state: Path) -> list[psutil.Process]:
 
 
 def stop(processes: Iterable[psutil.Process], grace: float = 3.0) -> None:
-    """End processes and wait until they have: asked first, forced after `grace` seconds."""
+    """Stop processes and wait for their end; those that run on after `grace` seconds are killed."""
     alive = list(processes)
     for end in (psutil.Process.terminate, psutil.Process.kill):
         for process in alive:
@@ -130,7 +131,7 @@ def stop(processes: Iterable[psutil.Process], grace: float = 3.0) -> None:
 
 
 def _runs(process: psutil.Process) -> bool:
-    """Whether it still runs; one that ended counts as gone though its parent never asked."""
+    """Return whether it still runs; a zombie counts as ended."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -138,7 +139,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """A process and everything that it started; empty if it is gone."""
+    """Return a process and all its descendants; empty if it has ended."""
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
@@ -147,7 +148,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different TCP ports on 127.0.0.1 that nobody listens on."""
+    """Return different free TCP ports on 127.0.0.1."""
     with contextlib.ExitStack() as probes:
         sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
         for probe in sockets:
@@ -157,7 +158,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C and friends wait until the block is done, so that it is done whole."""
+    """Delay Ctrl-C and termination signals until the block is complete."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -9,7 +9,7 @@ from cxr_alert.operate.readers import new_password
 
 
 def password(stack: Stack, name: str, groups: tuple[str, ...]) -> str:
-    """Return the password of a reader, who is made if there is none of that name."""
+    """Return a reader's password; the reader is created if it does not exist."""
     file = _file(stack.settings.state)
     known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     pool = stack.outputs["ReaderPoolId"]

@@ -1,8 +1,8 @@
 """SageMaker's runtime on this machine: `python -m cxr_alert.local.sagemaker_runtime --model FILE`.
 
-boto3's sagemaker-runtime posts a film to `/endpoints/NAME/invocations`. SageMaker passes it on to
-the container's `/invocations`, and puts what the container refuses into errors of its own. Here
-both are one process: the container's application does its work, and this one wraps its answers.
+boto3's sagemaker-runtime posts a film to `/endpoints/NAME/invocations`. SageMaker forwards it to
+the container's `/invocations`, and wraps the container's refusals into errors of its own. Here both
+are one process: it calls the container's application, and wraps the answers.
 """
 
 import argparse
@@ -15,13 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving import server
 
-VARIANT = "AllTraffic"  # what SageMaker calls an endpoint's only variant
+VARIANT = "AllTraffic"  # SageMaker's name for the only variant of an endpoint
 
 
 class InvokeEndpoint:
     """The ASGI application behind `/endpoints/NAME/invocations`.
 
-    `endpoint_name` is the only endpoint that exists; without one, any name will do.
+    `endpoint_name` is the only endpoint that exists; without one, any name is accepted.
     """
 
     def __init__(self, container: ASGIApp, endpoint_name: str | None) -> None:
@@ -35,14 +35,14 @@ class InvokeEndpoint:
             await refusal(scope, receive, send)
             return
         answer = _Answer()
-        # Only the container's path differs: its own router then finds /invocations.
+        # Only the path differs, so that the container's own router finds /invocations.
         inside = {**scope, "path": "/invocations", "raw_path": b"/invocations", "root_path": ""}
         await self._container(inside, receive, answer.take)
         await answer.as_sagemaker_gives_it(scope, receive, send)
 
 
 class _Answer:
-    """The container's answer, held until it is whole: an error is known by its status."""
+    """The container's answer, buffered until it is complete, since an error shows in the status."""
 
     def __init__(self) -> None:
         self._status = 500
@@ -68,7 +68,7 @@ class _Answer:
 
 
 def with_sagemaker(container: ASGIApp, endpoint_name: str | None) -> Starlette:
-    """The container's application, with SageMaker's runtime before it."""
+    """Return the container's application behind SageMaker's runtime."""
     invoke = InvokeEndpoint(container, endpoint_name)
     return Starlette(
         routes=[
@@ -79,7 +79,7 @@ def with_sagemaker(container: ASGIApp, endpoint_name: str | None) -> Starlette:
 
 
 def _model_error(status: int, reason: str) -> JSONResponse:
-    """SageMaker's answer when the container's is no success."""
+    """Return SageMaker's answer for an error status of the container."""
     side = "client" if status < 500 else "server"
     return JSONResponse(
         {
@@ -98,14 +98,12 @@ def _validation_error(message: str) -> JSONResponse:
 
 
 def main() -> int:
-    """Serve until told to stop, as the container does."""
+    """Serve until asked to stop, as the container does."""
     parser = argparse.ArgumentParser(
         prog="python -m cxr_alert.local.sagemaker_runtime", description=__doc__
     )
     server.add_options(parser)
-    parser.add_argument(
-        "--endpoint-name", help="the only endpoint that boto3 finds here (default: any name)"
-    )
+    parser.add_argument("--endpoint-name", help="name of the only endpoint (default: any name)")
     options = parser.parse_args()
     return server.run(options, lambda container: with_sagemaker(container, options.endpoint_name))
 

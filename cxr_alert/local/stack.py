@@ -1,4 +1,4 @@
-"""A local stack as a whole: start it, know it again later, stop it."""
+"""A local stack as a whole: start, attach, stop."""
 
 import contextlib
 import dataclasses
@@ -30,13 +30,13 @@ Children = dict[str, "subprocess.Popen[bytes]"]
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a stack is started with.
+    """Settings of a stack.
 
-    `state` holds its logs, builds and records; one stack at a time lives in a state directory.
-    The environments are added to what the emulator (and so the function) and the container see;
-    `parameters` are template.yaml's, `worklist` those of the worklist, or None to go without one;
-    a checkout without the worklist's room goes without it, too. `results` says whether judgements
-    are told to the results queue, for `cxr-alert send`; `drift` whether days are compared.
+    `state` holds its logs, builds and records; a state directory belongs to one stack at a time.
+    The environments are added to those of the emulator (and so of the function) and of the
+    container. `parameters` are those of template.yaml; `worklist` those of the worklist, or None to
+    start without it, which is also done if its folder is missing. `results` says whether judgements
+    go to the results queue, for `cxr-alert send`; `drift` whether days are compared.
     """
 
     state: Path
@@ -68,13 +68,13 @@ class Stack:
         return f"http://127.0.0.1:{self.container_port}"
 
     def stop_container(self) -> None:
-        """End the model container, as an endpoint that goes away."""
+        """Stop the model container, as if the endpoint failed."""
         child = self.children[container.NAME]
         processes.stop(processes.family(child.pid))
         child.wait()
 
     def start_container(self) -> None:
-        """Bring the model container back at its address."""
+        """Start the model container again at its address."""
         settings = self.settings
         child = container.start(
             settings.model, self.container_port, settings.state, settings.container_environment
@@ -83,7 +83,7 @@ class Stack:
         container.wait(child, self.container_port, settings.state)
 
     def client(self, service: str) -> BaseClient:
-        """A boto3 client of the emulator, with its root key."""
+        """Return a boto3 client of the emulator, with its root key."""
         create: Callable[..., BaseClient] = environment.session().client
         return create(service, endpoint_url=self.endpoint_url, config=environment.client_config())
 
@@ -109,7 +109,7 @@ def _quiet(_: str) -> None:
 
 
 def for_people(state: Path, model: Path | None) -> Settings:
-    """Return the settings of `demo` and `up`: somebody gets mails, and gets them at once."""
+    """Return the settings of `demo` and `up`: mails are sent, and sent at once."""
     return Settings(
         state,
         model.resolve() if model else SHIPPED_NETWORK,
@@ -119,9 +119,9 @@ def for_people(state: Path, model: Path | None) -> Settings:
 
 @contextlib.contextmanager
 def running(settings: Settings, say: Say = _quiet) -> Iterator[Stack]:
-    """A stack for the length of the block; nothing of it is left afterwards, however it ends."""
+    """Run a stack for the length of the block, and remove it afterwards in any case."""
     with _owned(settings.state):
-        _stop(settings.state, {})  # what a run that was killed left behind
+        _stop(settings.state, {})  # remains of a run that was killed
         children: Children = {}
         try:
             yield _start(settings, children, say)
@@ -130,13 +130,13 @@ def running(settings: Settings, say: Say = _quiet) -> Iterator[Stack]:
 
 
 def start(settings: Settings, say: Say = _quiet) -> Stack:
-    """Start a stack that stays when this process ends; one that already runs is returned."""
+    """Start a stack that stays after this process ends; return a running one if there is one."""
     with _owned(settings.state):
         if stack := attach(settings.state) or _revived(settings, say):
             return stack
         if _record(settings.state).exists():
             say("The cloud emulator had ended; its films and records are gone. Starting anew")
-        _stop(settings.state, {})  # what a run that was killed left behind
+        _stop(settings.state, {})  # remains of a run that was killed
         children: Children = {}
         try:
             stack = _start(settings, children, say)
@@ -148,7 +148,7 @@ def start(settings: Settings, say: Say = _quiet) -> Stack:
 
 
 def stop(state: Path) -> bool:
-    """Stop whatever runs in a state directory; returns whether anything did."""
+    """Stop all processes of a state directory; return whether there were any."""
     if not state.exists():
         return False
     with _owned(state):
@@ -158,7 +158,7 @@ def stop(state: Path) -> bool:
 
 
 def attach(state: Path) -> Stack | None:
-    """The stack that another process started in `state`, if it is whole and alive."""
+    """Return the stack that another process started in `state`, if it is complete and alive."""
     known = _known(state)
     if known is None or not _alive(state).issuperset(known["pids"].values()):
         return None
@@ -166,7 +166,7 @@ def attach(state: Path) -> Stack | None:
 
 
 def _revived(settings: Settings, say: Say) -> Stack | None:
-    """The stack whose emulator is alive, with a new model container: it keeps its films."""
+    """Return the stack with a new model container; the living emulator keeps its films."""
     known = _known(settings.state)
     if known is None or known["pids"][emulator.NAME] not in _alive(settings.state):
         return None
@@ -261,13 +261,13 @@ def _start(settings: Settings, children: Children, say: Say) -> Stack:
 def _deploy(
     settings: Settings, builds: Sequence[build.Build], address: str, say: Say
 ) -> dict[str, str]:
-    """Deploy each stack after those whose outputs it needs, others at once; return the outputs."""
+    """Deploy each stack after those that it depends on, others concurrently; return the outputs."""
     drift = [each for each in builds if each.template == build.DRIFT]
     application, *beside = (each for each in builds if each not in drift)
     worklist = {
         "WorklistAddress": f"{address}/worklist",
         "LoginAddress": address,
-        "SecondFactor": "OPTIONAL",  # the emulator's login page has no second step
+        "SecondFactor": "OPTIONAL",  # the emulator's login page has no second factor
         **(settings.worklist or {}),
     }
     given: dict[build.Template, Mapping[str, str]] = {
@@ -301,7 +301,7 @@ def _stop(state: Path, children: Children) -> None:
 
 @contextlib.contextmanager
 def _owned(state: Path) -> Iterator[None]:
-    """Make sure that one process at a time starts or stops things in a state directory."""
+    """Ensure that one process at a time starts or stops programs in a state directory."""
     state.mkdir(parents=True, exist_ok=True)
     with (state / "owner").open("a+") as owner:
         try:
@@ -309,7 +309,7 @@ def _owned(state: Path) -> Iterator[None]:
         except BlockingIOError:
             owner.seek(0)
             raise Failure(
-                f"Process {owner.read()} is at work in {state}; let it end or stop it first."
+                f"Process {owner.read()} is working in {state}; wait for its end, or stop it first."
             ) from None
         owner.truncate(0)
         owner.write(str(os.getpid()))

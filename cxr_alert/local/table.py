@@ -19,7 +19,7 @@ _STYLES = {"PNEUMONIA": "bold red", "NORMAL": "green", "REJECTED": "yellow", "MI
 
 
 def follow(screenings: Iterable[Screening], total: int, console: Console) -> list[Screening]:
-    """Show screenings as they come in; returns them."""
+    """Show screenings as they arrive; return them."""
     done: list[Screening] = []
     if not console.is_terminal:
         console.print(_line(_COLUMNS), highlight=False, soft_wrap=True)
@@ -49,7 +49,7 @@ def _cells(screening: Screening) -> tuple[str, ...]:
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    """One row in columns; numbers stand to the right."""
+    """Return one row; numbers are aligned to the right."""
     parts = [
         cell.rjust(width) if column in _RIGHT else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))
@@ -60,7 +60,7 @@ def _line(cells: tuple[str, ...]) -> str:
 def _table(done: list[Screening], total: int) -> Table:
     table = Table(
         box=SIMPLE_HEAD,
-        padding=0,  # the columns are a space apart all the same
+        padding=0,  # columns are separated by a space even so
         pad_edge=False,
         show_edge=False,
         caption=f"{len(done)} of {total} films screened; {_CAPTION}",
@@ -75,11 +75,11 @@ def _table(done: list[Screening], total: int) -> Table:
 
 
 def summary(screenings: list[Screening], elapsed: float) -> list[str]:
-    """The demo's figures in sentences."""
+    """Return the demo's figures in sentences."""
     recorded = [each for each in screenings if each.record_seconds is not None]
     alerted = [each for each in screenings if each.alert_seconds is not None]
     lines = [
-        f"{len(screenings)} films dropped one after another in {elapsed:.1f} s: "
+        f"{len(screenings)} films uploaded one after another in {elapsed:.1f} s: "
         f"{len(recorded)} records, {len(alerted)} alerts."
     ]
     for label in ("PNEUMONIA", "NORMAL"):
@@ -89,13 +89,14 @@ def summary(screenings: list[Screening], elapsed: float) -> list[str]:
     to_record = median([each.record_seconds for each in screenings])
     to_alert = median([each.alert_seconds for each in screenings])
     lines.append(
-        f"Median from drop to record {seconds(to_record)}, from drop to alert {seconds(to_alert)}."
+        f"Median from upload to record {seconds(to_record)}, from upload to "
+        f"alert {seconds(to_alert)}."
     )
     return lines
 
 
 def shortcomings(screenings: list[Screening]) -> list[str]:
-    """What must not be: an upload without a record, a positive without an alert."""
+    """Return the failures: uploads without a record, positives without an alert."""
     unrecorded = [each.key for each in screenings if each.record_seconds is None]
     unalerted = [each.key for each in screenings if each.positive and each.alert_seconds is None]
     lines = []
@@ -112,7 +113,7 @@ def _listed(keys: list[str]) -> str:
 
 
 def percent(probability: float) -> str:
-    """Never "100.0 %": nothing is certain here."""
+    """Return per cent, never "100.0 %": nothing is certain here."""
     return "> 99.9 %" if probability > 0.9994 else f"{100 * probability:.1f} %"
 
 

@@ -1,4 +1,4 @@
-"""See what a stack does, from outside: its records, and its alerts as a subscriber gets them."""
+"""Observe a stack from outside: its records, and its alerts as a subscriber gets them."""
 
 import contextlib
 import dataclasses
@@ -20,11 +20,14 @@ class PrintedAlert:
     attributes: dict[str, str]
 
 
-ALERTS, FOR_PEOPLE = "AlertsTopicArn", "NotificationsTopicArn"  # the topics, by their outputs
+ALERTS, FOR_PEOPLE = "AlertsTopicArn", "NotificationsTopicArn"  # outputs with the topics
 
 
 def subscribe(stack: Stack, queue_name: str, filter_policy: str, topic: str = ALERTS) -> str:
-    """Create a queue that gets a topic's messages; returns its URL. Twice is the same queue."""
+    """Create a queue that is subscribed to a topic; return its URL.
+
+    A second call returns the same queue.
+    """
     topic_arn = stack.outputs[topic]
     url = stack.sqs.create_queue(QueueName=queue_name)["QueueUrl"]
     known = stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -50,7 +53,7 @@ def subscribe(stack: Stack, queue_name: str, filter_policy: str, topic: str = AL
 def subscribed(
     stack: Stack, queue_name: str, filter_policy: str, topic: str = ALERTS
 ) -> Iterator[str]:
-    """A subscription for the length of the block."""
+    """Subscribe for the length of the block."""
     url = subscribe(stack, queue_name, filter_policy, topic)
     try:
         yield url
@@ -68,7 +71,10 @@ def _unsubscribe(stack: Stack, queue_name: str, url: str, topic: str) -> None:
 
 
 def receive(stack: Stack, queue_url: str, wait: int = 0) -> list[PrintedAlert]:
-    """Take what has arrived; with nothing there, wait up to `wait` seconds (at most 20)."""
+    """Receive the messages that have arrived.
+
+    If there are none, wait up to `wait` seconds (at most 20).
+    """
     answer = stack.sqs.receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait
     )
@@ -89,5 +95,5 @@ def _alert(body: str) -> PrintedAlert:
 
 
 def screenings(stack: Stack) -> Screenings:
-    """The screening records."""
+    """Return the screening records."""
     return Screenings(stack.dynamodb, stack.outputs["ScreeningsTableName"])

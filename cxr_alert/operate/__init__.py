@@ -1,6 +1,6 @@
-"""What the commands on a deployed application share: `look-up`, `redrive`, `rescreen` and others.
+"""Operations on a deployed application, for `look-up`, `redrive`, `rescreen` and other commands.
 
-They go wherever the AWS SDK's own settings point: an account, or the local application after
-`. build/local/aws.env`. They read films, ask the endpoint and write records with the functions' own
+They use the account of the AWS SDK's settings, or the local application after `.
+build/local/aws.env`. They read films, ask the endpoint and write records with the functions' own
 modules.
 """

@@ -1,9 +1,9 @@
-"""`python -m cxr_alert.operate.adopt_worklist`: have a stack adopt the worklist of another.
+"""`python -m cxr_alert.operate.adopt_worklist`: let a new stack adopt an existing worklist.
 
-The worklist's tables and logins outlive its stack, or that of the application, to which they
-belonged until the worklist became a stack of its own. A new stack would make new ones, and what
-readers wrote would be out of sight. CloudFormation imports them instead: nothing is copied.
-docs/deploy.md has the steps before and after.
+The worklist's tables and logins outlive their stack, which is the worklist's or, before the
+worklist had a stack of its own, the application's. A new stack would create empty ones, and the
+readers' reviews would be out of sight. CloudFormation imports the existing ones instead: nothing is
+copied. docs/deploy.md has the steps before and after.
 """
 
 import argparse
@@ -19,15 +19,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from screening.errors import Failure, Mistake
 
 TEMPLATE = Path(__file__).parents[2] / "functions" / "worklist" / "template.yaml"
-# What each resource is called in the worklist's template, and how the names begin of those that a
-# worklist's stack has left, or an application's from before.
+# The name of each resource in the worklist's template, and the prefixes of the physical names that
+# a former stack, the worklist's or the application's, has given it.
 TABLES = {
     "EntriesTable": ("{}-worklist-EntriesTable-", "{}-WorklistTable-"),
     "ReviewsTable": ("{}-worklist-ReviewsTable-", "{}-ReviewsTable-"),
 }
 POOL = "ReaderPool"
 _CHANGES = "adopt"
-# What an import wants none of: it changes nothing but the stack's list of resources.
+# Parts that an import must not contain: it changes nothing but the stack's list of resources.
 _SECTIONS = r"^(Transform|Globals):.*\n(?: .*\n|\n)*"
 
 
@@ -35,7 +35,7 @@ _SECTIONS = r"^(Transform|Globals):.*\n(?: .*\n|\n)*"
 class Resource:
     name: str
     kind: str
-    identifier: str  # the property that names it in AWS
+    identifier: str  # the property with its physical name in AWS
     value: str
 
     @property
@@ -48,7 +48,7 @@ class Resource:
 
 
 def left_behind(stack: str) -> list[Resource]:
-    """Return the tables and the user pool that a stack of before has left."""
+    """Return the tables and the user pool that the former stack has left."""
     names = [
         name
         for page in boto3.client("dynamodb").get_paginator("list_tables").paginate()
@@ -83,7 +83,7 @@ def _only(sought: str, found: list[str]) -> str:
 
 
 def template(names: list[str]) -> str:
-    """Return the worklist's template with those resources alone, as an import wants it."""
+    """Return the worklist's template with only these resources, as an import requires."""
     text = TEMPLATE.read_text()
     head = re.sub(_SECTIONS, "", text.partition("\nResources:\n")[0] + "\n", flags=re.MULTILINE)
     blocks = []
@@ -96,7 +96,7 @@ def template(names: list[str]) -> str:
 
 
 def adopt(stack: str, resources: list[Resource]) -> None:
-    """Make the worklist's stack of what the one of before has left."""
+    """Create the worklist's stack from the resources of the former one."""
     client = boto3.client("cloudformation")
     name = f"{stack}-worklist"
     client.create_change_set(
@@ -117,7 +117,11 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m cxr_alert.operate.adopt_worklist", description=__doc__
     )
     parser.add_argument("--stack", default="cxr-alert", metavar="NAME", help="the application's")
-    parser.add_argument("--yes", action="store_true", help="do it; otherwise it only says what")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="really do it; without it, the command only lists the steps",
+    )
     options = parser.parse_args(arguments)
     try:
         resources = left_behind(options.stack)

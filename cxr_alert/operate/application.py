@@ -1,4 +1,4 @@
-"""The deployed application: the names in its stack's outputs, and clients for its services."""
+"""The deployed application: the outputs of its stack, and clients for its services."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Application:
-    """`parameters` are those that its stacks were deployed with."""
+    """The application; `parameters` are those that its stacks were deployed with."""
 
     outputs: dict[str, str]
     parameters: dict[str, str] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Application:
 
     @cached_property
     def sagemaker(self) -> "SageMakerRuntimeClient":
-        # Adaptive: it slows down of itself when the endpoint throttles.
+        # Adaptive mode slows down when the endpoint throttles.
         retries: Any = {"mode": "adaptive", "total_max_attempts": 5}
         return boto3.client("sagemaker-runtime", config=Config(retries=retries))
 
@@ -79,7 +79,7 @@ class Application:
 
     @property
     def is_local(self) -> bool:
-        """Whether it runs in the emulator, which lacks SageMaker's API and raises no alarm."""
+        """Return whether it runs in the emulator, without SageMaker's API and without alarms."""
         return _is_local(self.sqs.meta.endpoint_url)
 
     @property
@@ -101,14 +101,11 @@ class Application:
         return Lanes(self.queue("UploadsQueueUrl"), self.queue("UploadsBackfillQueueUrl"))
 
     def films_waiting(self) -> Depth:
-        """About how many films are yet to be screened, those to be rendered first among them.
-
-        Those of a backfill are not among them.
-        """
+        """Return about how many films are waiting to be screened or rendered, without backfills."""
         return self.uploads_queues.today.depth() + self.queue("RenditionsQueueUrl").depth()
 
     def backfill_waiting(self) -> Depth:
-        """About how many films of a backfill are yet to be screened."""
+        """Return about how many films of a backfill are waiting to be screened."""
         to_render = self.queue("RenditionsBackfillQueueUrl").depth()
         return self.uploads_queues.backfill.depth() + to_render
 
@@ -117,7 +114,7 @@ class Application:
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """The environment of the function that screens films."""
+        """Return the environment of the function that screens films."""
         function: Any = boto3.client("lambda")
         name = self.outputs["ClassifyFunctionName"]
         found = function.get_function_configuration(FunctionName=name)["Environment"]
@@ -126,7 +123,7 @@ class Application:
 
     @property
     def cutoff(self) -> Decimal:
-        """The cutoff that the function applies."""
+        """Return the cutoff that the function applies."""
         return Decimal(self.settings["CUTOFF"])
 
 
@@ -138,12 +135,12 @@ def open_application(
     worklist_if_deployed: bool = False,
     results: bool = False,
 ) -> Iterator[Application]:
-    """The application of a stack; an error of AWS meanwhile becomes one sentence."""
+    """Open the application of a stack; an AWS error in the block becomes one sentence."""
     with aws_in_sentences():
         found = find_with_worklist(stack) if worklist else find(stack)
         if worklist_if_deployed:
             found = _with(found, _find(f"{stack}-worklist"))
-        if results:  # where its stack is deployed, and the caller has its policy
+        if results:  # if its stack is deployed and the caller's policy allows it
             codes = ("ValidationError", "AccessDenied")
             found = _with(found, _find(f"{stack}-results", or_none=codes))
         yield found
@@ -151,7 +148,7 @@ def open_application(
 
 @contextmanager
 def aws_in_sentences() -> Iterator[None]:
-    """Make one sentence of an error of AWS."""
+    """Turn an AWS error in the block into one sentence."""
     try:
         yield
     except NoRegionError:
@@ -198,7 +195,7 @@ def _is_local(address: str) -> bool:
 
 
 def find(stack_name: str) -> Application:
-    """Return the application that was deployed under that name."""
+    """Return the application deployed under that name."""
     found = _find(stack_name)
     if found is None:
         raise Mistake(
@@ -206,7 +203,9 @@ def find(stack_name: str) -> Application:
             f"another with --stack. {_SETTINGS}"
         )
     if "UploadsQueueUrl" not in found.outputs:
-        raise Mistake(f"The stack {stack_name} is not CXR Alert, or its deployment is not done.")
+        raise Mistake(
+            f"The stack {stack_name} is not CXR Alert, or its deployment is not complete."
+        )
     if "UploadsBackfillQueueUrl" not in found.outputs:
         raise Mistake(
             f"The stack {stack_name} is of an earlier version than this program. Deploy it again: "
@@ -216,7 +215,7 @@ def find(stack_name: str) -> Application:
 
 
 def find_with_worklist(stack_name: str) -> Application:
-    """Return the application of that name, with the outputs of its worklist's stack as well."""
+    """Return the application deployed under that name, with the outputs of its worklist's stack."""
     found = find(stack_name)
     worklist = _find(f"{stack_name}-worklist")
     if worklist is None:
@@ -230,7 +229,7 @@ def find_with_worklist(stack_name: str) -> Application:
 def _with(found: Application, more: Application | None) -> Application:
     if more is None:
         return found
-    # What two stacks have by one name is the application's.
+    # If both stacks have an output of the same name, the application's is used.
     return Application(found.outputs | more.outputs, more.parameters | found.parameters)
 
 

@@ -1,7 +1,7 @@
-"""Who saw or answered which film, from the worklist's access log and the readers' reviews.
+"""Who viewed or reviewed which film, from the worklist's access log and the reviews.
 
-The access log names a film by its hash, as the page's addresses do; the entries know the keys. A
-film that was erased or has ended keeps its hash here, and nothing else.
+The access log names a film by its hash, as the page's addresses do; the entries have the keys. A
+film that was erased or has expired is listed by its hash alone.
 """
 
 import json
@@ -22,16 +22,16 @@ _PATTERN = '"/api/films/"'
 
 @dataclass(frozen=True)
 class Look:
-    """What one reader did with one film in the period.
+    """The actions of one reader on one film in the period.
 
-    `saw` is when they first looked at it, `looks` how often they opened it, `image` whether they
-    got the film itself or its entry alone. `answered` and `reading` are those of the last review.
-    `refused` counts requests that were not answered.
+    `saw` is when they first opened it, `looks` how often; `image` says whether they loaded the film
+    itself or only its entry. `answered` and `reading` are from the last review. `refused` counts
+    denied requests.
     """
 
     reader: str
     film: str
-    key: str | None = None  # None where the film is no longer in the worklist
+    key: str | None = None  # None if the film is no longer in the worklist
     saw: str | None = None
     looks: int = 0
     image: bool = False
@@ -42,18 +42,18 @@ class Look:
 
 @dataclass(frozen=True)
 class Request:
-    """A line of the access log that asks for a film."""
+    """A line of the access log with a request for a film."""
 
     time: str
     reader: str
     film: str
     image: bool
     answered: bool
-    opened: bool  # the film's page, and no piece of its image
+    opened: bool  # the film's page, not a part of its image
 
 
 def audit(application: Application, since: datetime, until: datetime) -> list[Look]:
-    """Return who did what with which film from `since` until `until`, by time."""
+    """Return all actions from `since` until `until`, in order of time."""
     reviews = ReviewsTable(application.dynamodb, application.outputs["ReviewsTableName"])
     months = _months(since, until)
     said = [each for each in reviews.since(months, stamp(since)) if each.time < stamp(until)]
@@ -64,7 +64,7 @@ def audit(application: Application, since: datetime, until: datetime) -> list[Lo
 
 
 def looks(requests: Iterable[Request], reviews: Iterable[Review]) -> list[Look]:
-    """Put together what each reader did with each film; the earliest first."""
+    """Summarise what each reader did with each film, in order of time."""
     found: dict[tuple[str, str], Look] = {}
     for request in requests:
         who = (request.reader, request.film)
@@ -86,7 +86,7 @@ def looks(requests: Iterable[Request], reviews: Iterable[Review]) -> list[Look]:
 
 
 def read_request(at: int, message: str) -> Request | None:
-    """Return the request that a line tells of, at milliseconds; None where it asks for no film."""
+    """Return the request in a line, at that time in milliseconds; None if it is not for a film."""
     try:
         line = json.loads(message)
         asked = _FILM.fullmatch(line["path"])

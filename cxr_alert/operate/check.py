@@ -1,7 +1,7 @@
 """Upload a test film and wait for its record.
 
-Its key has the reserved form of screening/upload.py, so nobody is alerted to it and nothing counts
-it, whatever becomes of it: the endpoint may be down, or the command may be interrupted.
+Its key has the reserved form of screening/upload.py, so nobody is alerted and nothing counts it,
+even if the endpoint is down or the command is interrupted.
 """
 
 import time
@@ -14,7 +14,7 @@ from screening.errors import Failure
 from screening.record import Record
 from screening.upload import CHECK_PREFIX
 
-# S3 begins to send events some five minutes after a deployment.
+# S3 begins to send events about five minutes after a deployment.
 PATIENCE_SECONDS = 600
 _PAUSE_SECONDS = 1
 
@@ -34,8 +34,8 @@ def check(
 ) -> Checked:
     """Return the test film's record; `waiting` is called with the seconds so far.
 
-    The film is removed again, however this ends. It is uploaded again every minute, since the
-    events of the first uploads after a deployment may never be sent.
+    The film is removed in any case. It is uploaded again every minute, since S3 may lose the events
+    of the first uploads after a deployment.
     """
     bucket = application.outputs["UploadsBucketName"]
     began = time.monotonic()
@@ -60,7 +60,7 @@ def check(
 
 
 def _remove(application: Application, bucket: str, key: str) -> None:
-    """Remove every version, also one whose upload was interrupted before S3 answered."""
+    """Remove every version, even if the upload was interrupted before S3 answered."""
     found = application.s3.list_object_versions(Bucket=bucket, Prefix=key)
     for version in found.get("Versions", []):
         application.s3.delete_object(Bucket=bucket, Key=key, VersionId=version["VersionId"])

@@ -1,4 +1,4 @@
-"""How a site's films compare with its own first ones, as the drift function left it."""
+"""The comparison of a site's films with its reference, as the drift function stored it."""
 
 import json
 from collections import Counter
@@ -16,7 +16,7 @@ from screening.interval import Estimate, wilson
 
 @dataclass(frozen=True)
 class Week:
-    """Of the positives that readers were sure about in one week, how many they confirmed."""
+    """How many positives the readers confirmed in one week, of those with a definite review."""
 
     week: str
     confirmed: int
@@ -26,7 +26,7 @@ class Week:
 
 @dataclass(frozen=True)
 class Drift:
-    """`found` is what the function shows: network, cutoff, reference, signals and days."""
+    """The comparison; `found` has network, cutoff, reference, signals and days."""
 
     found: dict[str, Any]
     weeks: list[Week]
@@ -44,7 +44,7 @@ def drift(application: Application, stack: str) -> Drift:
 
 
 def new_reference(application: Application, stack: str) -> None:
-    """Have the next run take the films from then on for the usual ones."""
+    """Request that the next run begins a new reference with the films from then on."""
     drift(application, stack)
     _table(application, stack).ask_for_new_reference(stamp(datetime.now(UTC)))
 

@@ -1,8 +1,8 @@
-"""Erase a film and all that was made of it: what the application holds, and what is kept on site.
+"""Erase a film and all data derived from it, in the application and on site.
 
-Every step can be done again, so whoever is interrupted types the same command once more. The film's
-versions go first: without a film nothing is screened again. Its records go last: as long as there
-is one, what is left is found by it, and when it ends the worklist erases its own once more.
+Every step can be repeated, so after an interruption the same command can be typed again. Versions
+of the film are erased first: without a film nothing is screened again. The records are erased last,
+since they lead to whatever is left; when a record ends, the worklist erases its entry once more.
 """
 
 import json
@@ -25,13 +25,13 @@ from worklist.tables.worklist_table import WorklistTable
 if TYPE_CHECKING:
     from intake.identities import Identities
 
-_AT_ONCE = 1000  # objects in a request, the most that S3 takes
-_FOUND_AGAIN = 3  # passes over versions that come while others are erased
+_AT_ONCE = 1000  # objects in a request, the most that S3 accepts
+_FOUND_AGAIN = 3  # repeated for versions that arrive during the erasure
 
 
 @dataclass(frozen=True)
 class Left:
-    """How much there is of a film, or was of it."""
+    """The amounts of data about a film, before or after the erasure."""
 
     versions: int
     delete_markers: int
@@ -50,12 +50,12 @@ class Left:
 class _Version:
     version_id: str
     marker: bool
-    placeholder: bool  # empty, and another followed: it gets no record
+    placeholder: bool  # an empty version that another followed; it gets no record
 
 
 @dataclass(frozen=True)
 class Film:
-    """What there is under one key."""
+    """All data about one key."""
 
     key: str
     versions: tuple[_Version, ...]
@@ -80,7 +80,7 @@ class Film:
 
     @property
     def unfinished(self) -> int:
-        """How many versions are being screened, or their alert sent."""
+        """Return how many versions are being screened, or have an alert that is being sent."""
         known = {each.version for each in self.records}
         waiting = [
             each
@@ -93,7 +93,7 @@ class Film:
 
     @property
     def names(self) -> list[str]:
-        """Return what the worklist calls its versions."""
+        """Return the names of its versions in the worklist."""
         known = {each.version for each in self.records} | {
             each.version_id for each in self.versions if not each.marker
         }
@@ -102,13 +102,13 @@ class Film:
 
 @dataclass(frozen=True)
 class Eraser:
-    """`identities` is the identity file of this site, where there is one."""
+    """Erases films; `identities` is the identity file of this site, if there is one."""
 
     application: Application
     identities: "Identities | None"
 
     def keys_of_study(self, uid: str) -> list[str]:
-        """Return the keys of a study's films, by the hospital's own UID of it."""
+        """Return the keys of a study's films, by the hospital's study UID."""
         uids, keys = {uid}, set[str]()
         if self.identities:
             keys |= set(self.identities.keys_of_study(uid))
@@ -136,7 +136,7 @@ class Eraser:
         )
 
     def erase(self, film: Film) -> None:
-        """Erase all of it; raises Failure where S3 keeps a version, and then leaves the records."""
+        """Erase everything; raise Failure if S3 keeps a version, and then keep the records."""
         self._erase_versions(film.key)
         self._delete("RenditionsBucketName", [{"Key": each} for each in film.renditions])
         worklist, reviews = self._tables()
@@ -151,7 +151,7 @@ class Eraser:
             self.identities.erase(film.key)
 
     def log(self, message: str, **more: object) -> None:
-        """Write to the functions' log what is done and by whom, and not with which film."""
+        """Log the erasure and its author in the functions' log, without naming the film."""
         sts: Any = boto3.client
         by = sts("sts").get_caller_identity()["Arn"]
         line = {"level": "INFO", "service": "erase", "message": message, "by": by, **more}
@@ -166,7 +166,7 @@ class Eraser:
         )
 
     def _tables(self) -> tuple[WorklistTable | None, ReviewsTable | None]:
-        """Return the worklist's tables, where its stack is deployed."""
+        """Return the worklist's tables, if its stack is deployed."""
         outputs, client = self.application.outputs, self.application.dynamodb
         if "ReviewsTableName" not in outputs:
             return None, None
@@ -189,11 +189,11 @@ class Eraser:
                     yield _Version(marker["VersionId"], marker=True, placeholder=False)
 
     def _renditions(self, film: Film) -> Iterator[str]:
-        """Yield the keys of the renditions that there are."""
+        """Yield the keys of the existing renditions."""
         made_of = {each.version_id for each in film.versions if not each.marker}
         made_of |= {each.same_as or each.version for each in film.records}
         for version in sorted(made_of):
-            # All that is named after it: a film may have more than one rendition.
+            # Every name with this prefix, since a film may have more than one rendition.
             name = rendition_key(film.key, version).removesuffix(".png")
             listed = self.application.s3.list_objects_v2(
                 Bucket=self.application.outputs["RenditionsBucketName"], Prefix=name
@@ -228,7 +228,7 @@ class Eraser:
 
 
 def elsewhere(application: Application, *, on_site: bool) -> list[tuple[str, str]]:
-    """Return where something of an erased film may lie on, and for how long."""
+    """Return where data about an erased film may remain, and for how long."""
     days = application.parameters.get
     found = [
         ("functions' log", f"{days('LogRetentionDays', '?')} days; the film's hash, no key"),
@@ -238,6 +238,7 @@ def elsewhere(application: Application, *, on_site: bool) -> list[tuple[str, str
         ("mails, text messages", "as their readers keep them; key, time, probability"),
         ("alerts' subscribers", "as they keep them; key, time, probability"),
         ("results", "as PACS, FHIR server and engine keep them"),
+        ("drift, if deployed", "until 30 newer films came; backups 35 days; the key"),
         ("exports", "as you keep them: `export`, networks trained on them"),
     ]
     if "ReviewsTableName" in application.outputs:

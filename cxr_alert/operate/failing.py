@@ -1,7 +1,6 @@
-"""Which films fail at present, since when and why, by the lines of the functions' log.
+"""Films that fail at present, since when and why, from the functions' log.
 
-The log knows what no metric does: which films (by a hash), and the reason. The emulator counts no
-metrics at all.
+Only the log says which films fail (by a hash) and why; metrics do not. The emulator has no metrics.
 """
 
 import json
@@ -13,15 +12,15 @@ from typing import Any
 from cxr_alert.operate.application import Application
 from screening.clock import now, stamp
 
-LOOKED_BACK = timedelta(hours=2)  # films are tried again at least every half an hour
-_MOST_LINES = 20_000  # of each log
+LOOKED_BACK = timedelta(hours=2)  # films are retried at least every half an hour
+_MOST_LINES = 20_000  # lines of each log
 
 
 @dataclass(frozen=True)
 class Failing:
-    """Films whose last try failed, since the first failed try of one of them, with the last cause.
+    """Films whose last try failed, with the time of the first failure and the last cause.
 
-    `since` is no earlier than LOOKED_BACK; `tries` is the highest count of tries of one film.
+    `since` is no earlier than LOOKED_BACK; `tries` is the highest number of tries of one film.
     """
 
     films: int
@@ -35,7 +34,7 @@ def failing(application: Application) -> Failing | None:
 
 
 def _failing(lines: Iterable[tuple[int, dict[str, Any]]]) -> Failing | None:
-    """Lines are epoch milliseconds and what was logged, the oldest first."""
+    """Return the failing films; lines are epoch milliseconds and log entries, oldest first."""
     first: dict[str, int] = {}
     tries: dict[str, int] = {}
     cause = ""
@@ -66,7 +65,7 @@ def _lines(application: Application, since: datetime) -> list[tuple[int, dict[st
         for event in page.get("events", []):
             try:
                 line = json.loads(event["message"])
-            except ValueError:  # Lambda's own lines are no JSON
+            except ValueError:  # Lambda's own lines are not JSON
                 continue
             if isinstance(line, dict):
                 found.append((event["timestamp"], line))

@@ -1,4 +1,4 @@
-"""What a command says that is interrupted halfway."""
+"""The message of a command that is interrupted halfway."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,5 +11,5 @@ def done_stays_done() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say("What was done stays done; the same command does the rest.", error=True)
+        say("Completed work is kept; the same command does the rest.", error=True)
         raise

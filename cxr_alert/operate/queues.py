@@ -18,7 +18,7 @@ QUEUES = {
     "PeopleQueueUrl": "alerts to send to people",
     "PeopleDeadLetterQueueUrl": "alerts not sent to people (dead letters)",
 }
-# Those of the results' stack, where it is deployed.
+# Queues of the results' stack, if it is deployed.
 RESULTS = {
     "ResultsQueueUrl": "results to deliver",
     "ResultsDeadLetterQueueUrl": "results not delivered (dead letters)",
@@ -28,11 +28,11 @@ _RECENT = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class QueueDepth:
-    """About how many messages; the age of the oldest in seconds, where CloudWatch has it."""
+    """The approximate number of messages; the oldest one's age in seconds, if CloudWatch has it."""
 
     what: str
     ready: int
-    being_tried: int  # in work, or failed and waiting for the next try
+    being_tried: int  # being processed, or failed and waiting for the next try
     delayed: int
     oldest_seconds: int | None
 
@@ -53,7 +53,7 @@ def depths(application: Application) -> list[QueueDepth]:
 
 
 def _oldest(application: Application, output: str) -> int | None:
-    """SQS itself does not say; CloudWatch does, some minutes late."""
+    """Return the age from CloudWatch, some minutes late; SQS itself does not report it."""
     name = application.outputs[output].rpartition("/")[2]
     points = application.cloudwatch.get_metric_statistics(
         Namespace="AWS/SQS",

@@ -16,9 +16,9 @@ _RANDOM_BYTES = 12
 def add(
     application: Application, name: str, groups: Sequence[str], email: str | None = None
 ) -> str | None:
-    """Let somebody log in, with a first password that they have to change.
+    """Add a reader with a first password, which has to be changed.
 
-    Cognito mails it to `email`; without one it is returned.
+    Cognito mails it to `email`; without an address it is returned.
     """
     pool = application.outputs["ReaderPoolId"]
     client = _cognito()
@@ -40,9 +40,9 @@ def add(
 
 
 def invite_again(application: Application, name: str, email: str | None = None) -> str | None:
-    """Give a reader a new first password: the invitation was lost, or is older than 7 days.
+    """Give a reader a new first password, if the invitation was lost or has expired after 7 days.
 
-    Cognito mails it to `email`; without one it is returned.
+    Cognito mails it to `email`; without an address it is returned.
     """
     pool = application.outputs["ReaderPoolId"]
     client = _cognito()
@@ -67,11 +67,11 @@ def invite_again(application: Application, name: str, email: str | None = None) 
 
 
 def lock_out(application: Application, name: str) -> None:
-    """Let a reader log in no more; the reviews that they wrote stay."""
+    """Remove a reader's login; their reviews stay."""
     pool = application.outputs["ReaderPoolId"]
     client = _cognito()
     try:
-        # First, since a token of somebody who is gone can't be revoked.
+        # First, since a token of a deleted user can't be revoked.
         client.admin_user_global_sign_out(UserPoolId=pool, Username=name)
         client.admin_delete_user(UserPoolId=pool, Username=name)
     except client.exceptions.UserNotFoundException:
@@ -79,7 +79,7 @@ def lock_out(application: Application, name: str) -> None:
 
 
 def _by_mail(email: str) -> dict[str, Any]:
-    """Return how Cognito is asked to mail a password; only a verified address can reset one."""
+    """Return Cognito's options for mailing a password; only a verified address can reset one."""
     return {
         "UserAttributes": [
             {"Name": "email", "Value": email},
@@ -95,5 +95,5 @@ def _cognito() -> Any:  # noqa: ANN401
 
 
 def new_password() -> str:
-    """Return a password with the capital and small letters and digits that the pool asks for."""
+    """Return a password with upper-case and lower-case letters and digits, as the pool requires."""
     return f"Aa1{secrets.token_urlsafe(_RANDOM_BYTES)}"

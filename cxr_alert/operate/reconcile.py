@@ -1,4 +1,4 @@
-"""Find the films without a record, by hand: of any time, and below any prefix."""
+"""Find films without a record by command, for any time and prefix."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ GRACE = timedelta(minutes=15)
 def reconcile(
     application: Application, prefix: str, since: datetime | None, grace: timedelta = GRACE
 ) -> Iterator[Tally]:
-    """Announce films without a record that have been there for a while; yields the tally."""
+    """Send films without a record that are older than a while to the queue; yield the tally."""
     yield from compare(
         Versions(application.s3, application.outputs["UploadsBucketName"]),
         application.screenings,

@@ -1,9 +1,9 @@
-"""Redrive dead letters to the queue that they came from: uploads, films to render, alerts, results.
+"""Redrive dead letters to their source queue: uploads, films to render, alerts, results.
 
-SQS's own StartMessageMoveTask takes only dead letters of queues, and the events that EventBridge
-could not deliver must be redriven too. A message is deleted after it was sent, so it may be sent
-twice; that is harmless, since the function screens an upload once. A message that no function would
-understand stays where it is: there, somebody can look at it.
+SQS's StartMessageMoveTask accepts only dead-letter queues of other queues, and the events that
+EventBridge could not deliver must be redriven too. A message is deleted after it was sent, so it
+may be sent twice; that is harmless, since the function screens an upload once. A message that no
+function can read stays, so that an operator can look at it.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,19 +19,19 @@ from screening.upload import MalformedMessage, read_upload
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-# Each queue of what failed, and the one that it came from.
+# Each dead-letter queue, and its source queue.
 SOURCES = {
     "UploadsDeadLetterQueueUrl": "UploadsQueueUrl",
     "UndeliveredEventsQueueUrl": "UploadsQueueUrl",
     "RenditionsDeadLetterQueueUrl": "RenditionsQueueUrl",
     "PeopleDeadLetterQueueUrl": "PeopleQueueUrl",
 }
-# Films of a backfill go back to the queues of their own.
+# Films of a backfill return to queues of their own.
 _BACKFILLS = {
     "UploadsQueueUrl": "UploadsBackfillQueueUrl",
     "RenditionsQueueUrl": "RenditionsBackfillQueueUrl",
 }
-# That of the results' stack, where it is deployed.
+# The queue of the results' stack, if it is deployed.
 RESULTS = {"ResultsDeadLetterQueueUrl": "ResultsQueueUrl"}
 _TARGETS = {**SOURCES, **RESULTS}
 _READERS: dict[str, Callable[[str], object]] = {
@@ -54,7 +54,7 @@ def waiting(application: Application, source: str) -> int:
 
 @dataclass(frozen=True)
 class Redriven:
-    """How many messages were moved, and how many stay because no function understands them."""
+    """How many messages were moved, and how many stay because no function can read them."""
 
     moved: int = 0
     left: int = 0
@@ -64,10 +64,10 @@ class Redriven:
 
 
 def redrive(application: Application, source: str) -> Iterator[Redriven]:
-    """Move the queue's messages; yields how many at a time.
+    """Move the queue's messages; yield the number moved with each batch.
 
-    It ends when the queue is empty or every message was received once, so that films which fail
-    again do not go round in circles.
+    It ends when the queue is empty or every message was received once, so that films that fail
+    again do not circulate.
     """
     url, target = application.outputs[source], _TARGETS[source]
     seen: set[str] = set()
@@ -90,7 +90,7 @@ def redrive(application: Application, source: str) -> Iterator[Redriven]:
 
 
 def _goal(message: "MessageTypeDef", target: str) -> str:
-    """Return the queue that a message goes back to."""
+    """Return the queue to which a message returns."""
     if target not in _BACKFILLS:
         return target
     upload = read_upload(message["Body"])

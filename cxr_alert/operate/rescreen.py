@@ -1,9 +1,9 @@
-"""Screen films again with the network that the endpoint has now.
+"""Screen films again with the endpoint's current network.
 
-This backfill bypasses the queue, a few films at a time, so that new films do not wait behind it.
-The record keeps the earlier judgement. An alert is sent only if asked for, and never twice: a
-record whose alert went out stays SENT whatever the new finding is. A person who has seen a film may
-have it screened without the gate that rejected it; the judgement then says so.
+It bypasses the queue, a few films at a time, so that new films do not wait behind it. The record
+keeps the earlier judgement. An alert is sent only on request, and never twice: a record with a sent
+alert stays SENT whatever the new finding is. A person who has seen a film may have it screened
+without the gate that rejected it; the judgement then says so.
 """
 
 import time
@@ -26,8 +26,8 @@ _WAITS_SECONDS = (1, 4, 16)
 class Result(StrEnum):
     SAME = "same finding"
     CHANGED = "finding changed"
-    NEWLY_POSITIVE = "possible pneumonia that nobody was alerted to"
-    SKIPPED = "skipped, since not screened yet or its alert is under way"
+    NEWLY_POSITIVE = "possible pneumonia without an alert"
+    SKIPPED = "skipped, since not screened yet or its alert is being sent"
     STILL_REJECTED = "still rejected, since the film never reached the network"
     FAILED = "could not be screened"
 
@@ -41,7 +41,7 @@ class Rescreened:
 
 
 def films(application: Application, prefix: str) -> list[tuple[str, str]]:
-    """Return key and version of each film under a prefix, as it is now."""
+    """Return key and version of the current film under each key with the prefix."""
     pages = application.s3.get_paginator("list_object_versions").paginate(
         Bucket=application.outputs["UploadsBucketName"], Prefix=prefix
     )
@@ -61,7 +61,7 @@ def rescreen(
     alert: bool,
     gated: bool = True,
 ) -> Iterator[Rescreened]:
-    """Screen the chosen films again, `at_once` of them at a time; `alert` the newly positive."""
+    """Screen the chosen films again, `at_once` concurrently; `alert` for new positives."""
     with ThreadPoolExecutor(at_once) as pool:
         yield from pool.map(
             lambda film: _rescreen(application, film[0], film[1], alert=alert, gated=gated), chosen
@@ -85,7 +85,7 @@ def _result(
     if before is None:
         return Result.SKIPPED
     if before.alert is AlertState.PENDING:
-        # An earlier run may have ended before it told the function. Told twice, it alerts once.
+        # An earlier run may have ended before it enqueued this. Enqueued twice, it alerts once.
         if alert:
             application.uploads_queues.announce([before.upload])
         return Result.SKIPPED
@@ -94,9 +94,7 @@ def _result(
     except NeedsRendition:
         if before.judgement.finding is Finding.REJECTED:
             return Result.STILL_REJECTED
-        raise TryAgain(
-            "Its rendition is gone, since renditions are kept for 30 days: upload the film again."
-        ) from None
+        raise TryAgain("Its rendition was removed after 30 days: upload the film again.") from None
     after = rejudged(before, judgement, alert=alert)
     if _differ(before, after) and not application.screenings.rejudge(before, after):
         return Result.SKIPPED
@@ -109,7 +107,7 @@ def _result(
 
 
 def _judge_patiently(application: Application, record: Record, *, gated: bool) -> Judgement:
-    """Examine the film again, and once more after each wait while something else is at fault."""
+    """Examine the film again, with retries after a wait while something else is at fault."""
     for wait in _WAITS_SECONDS:
         try:
             return _examine(application, record, gated=gated)
@@ -129,7 +127,7 @@ def _examine(application: Application, record: Record, *, gated: bool) -> Judgem
 
 
 def _differ(before: Record, after: Record) -> bool:
-    """Whether there is more to write than the time."""
+    """Return whether more than the time has changed."""
     at = before.judgement.classified
     return (replace(after.judgement, classified=at), after.alert) != (
         before.judgement,

@@ -27,12 +27,15 @@ _TO_SCREEN = {
     QUEUES[f"{queue}QueueUrl"]
     for queue in ("Uploads", "UploadsBackfill", "Renditions", "RenditionsBackfill")
 }
-_ANSWER_SECONDS = 15  # a serverless endpoint may have to start
+_ANSWER_SECONDS = 15  # a serverless endpoint may have to start first
 
 
 @dataclass(frozen=True)
 class EndpointHealth:
-    """`state` is SageMaker's, None in the emulator; `failure` says why it does not answer."""
+    """The endpoint's health; `state` is from SageMaker, None in the emulator.
+
+    `failure` says why it does not answer.
+    """
 
     name: str
     state: str | None = None
@@ -43,7 +46,7 @@ class EndpointHealth:
 
 @dataclass(frozen=True)
 class Status:
-    """`alarms` counts all of the stack; None in the emulator, which raises none."""
+    """The health; `alarms` is the number of all alarms, None in the emulator, which has none."""
 
     endpoint: EndpointHealth
     cutoff: str
@@ -78,7 +81,7 @@ def status(application: Application, stack: str, film: Path) -> Status:
         failing=failing(application) if waiting else None,
         queues=queues,
         people=people,
-        # The queue of people's alerts is subscribed to the programs' topic, and is no program.
+        # The people queue is subscribed to the topic for programs, but is not a program.
         programs=Subscriptions(programs.confirmed - 1, programs.unconfirmed),
         operations=operations,
         alarms_on=[alarm for alarm in known if alarm.state == "ALARM"],
@@ -98,7 +101,7 @@ def _endpoint(application: Application, film: Path) -> EndpointHealth:
     body, began = film.read_bytes(), time.monotonic()
     try:
         answer = Endpoint(client, name, busy_seconds=0).ask(body)
-    except Rejected:  # another network than ours may reject the film; it answered all the same
+    except Rejected:  # another network than ours may reject the film; but it has answered
         return replace(health, seconds=time.monotonic() - began)
     except TryAgain as failure:
         return replace(health, failure=str(failure))
@@ -116,7 +119,7 @@ def _endpoint_state(application: Application, name: str) -> str:
 
 
 def troubles(found: Status) -> list[str]:
-    """Return what is wrong, one sentence each."""
+    """Return the problems, one sentence each."""
     endpoint = found.endpoint
     sentences = []
     if endpoint.failure:
@@ -127,11 +130,11 @@ def troubles(found: Status) -> list[str]:
         sentences.append(f"Films fail: {found.failing.cause}")
     sentences += [f"{alarm.name} is on: {alarm.description}" for alarm in found.alarms_on]
     if not found.people.confirmed:
-        sentences.append("Nobody gets the messages for people: subscribe, and confirm the mail.")
-    if found.people.unconfirmed:
         sentences.append(
-            f"{found.people.unconfirmed} subscriptions of people wait to be confirmed."
+            "Nobody gets the messages for people: subscribe an address, and confirm the mail."
         )
+    if found.people.unconfirmed:
+        sentences.append(f"{found.people.unconfirmed} subscriptions of people are not confirmed.")
     if not found.operations.confirmed:
         sentences.append("Nobody gets the alarms: set OperationsEmail, and confirm the mail.")
     sentences += [

@@ -1,4 +1,4 @@
-"""The worklist as its operator sees it: what waits, what it was worth, what it taught."""
+"""The worklist for operators: open reviews, performance, and labelled films."""
 
 import csv
 import io
@@ -28,13 +28,14 @@ from worklist.rules.entry import Entry
 from worklist.rules.overdue import overdue_since
 from worklist.rules.performance import Case
 from worklist.rules.performance_tables import Table, tables
-from worklist.rules.review import Reading
+from worklist.rules.review import Reading, majority
 from worklist.tables.reviewed import read_cases
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable, read_entry
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}
-# The next film would be refused, too; any other refusal may be of this one's key or storage class.
+# The next film would be refused, too; other refusals may be due to this film's key or storage
+# class.
 _OF_EVERY_FILM = {
     "ExpiredToken",
     "InvalidAccessKeyId",
@@ -43,7 +44,7 @@ _OF_EVERY_FILM = {
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 }
-_AT_ONCE = 8  # records entered; boto3's clients have ten connections
+_AT_ONCE = 8  # records entered concurrently; boto3's clients have ten connections
 _PART = 1000  # records in memory
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 WAITING = ("to-review#PNEUMONIA", "to-review#HIDDEN")
@@ -52,7 +53,7 @@ _FOLDERS = {Reading.PNEUMONIA: "PNEUMONIA", Reading.NORMAL: "NORMAL"}
 
 @dataclass(frozen=True)
 class Unreviewed:
-    """Positives that nobody has reviewed: how many, how many too long, and since when."""
+    """Positives without a review: how many, how many overdue, and since when."""
 
     films: int
     overdue: int
@@ -66,7 +67,7 @@ class Exported:
 
 
 def waiting(application: Application) -> Unreviewed:
-    """Return what waits for a review, for `status`."""
+    """Return the positives without a review, for `status`."""
     before = overdue_since(datetime.now(UTC), int(_settings(application, "Remind")["REVIEW_HOURS"]))
     worklist = _worklist(application)
     found = [
@@ -80,7 +81,7 @@ def waiting(application: Application) -> Unreviewed:
 
 
 def performance(application: Application, days: int, wanted: float) -> list[Table]:
-    """Return what the network was worth, on films uploaded in the last `days`."""
+    """Return the network's performance on films uploaded in the last `days`."""
     return tables(_cases(application, days), wanted)
 
 
@@ -93,8 +94,8 @@ def _cases(application: Application, days: int) -> list[Case]:
 def enlist_all(application: Application) -> Iterator[str]:
     """Enter every screening record into the worklist; yield the key of each.
 
-    For records from before the worklist was deployed, or set aside by its stream: those are counted
-    as entered from here on, and one that still fails ends this with its error.
+    This is for records from before the worklist was deployed, or set aside by its stream: those are
+    counted as entered from here on. If a record still fails, its error is raised.
     """
     application.sqs.purge_queue(QueueUrl=application.outputs["NotEnlistedQueueUrl"])
     share = Decimal(_settings(application, "Enlist")["SAMPLE_SHARE"])
@@ -105,21 +106,22 @@ def enlist_all(application: Application) -> Iterator[str]:
             worklist.enlist(each, share, versions)
         return record.key
 
-    # Those that repeat are in the list by their earlier version.
+    # Repeated films are in the list by their earlier version.
     records = (record for record in application.screenings.all() if not record.repeats)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        # In parts, since a pool's map would read the whole table first.
+        # In chunks, since a pool's map would read the whole table first.
         while part := list(islice(records, _PART)):
             yield from pool.map(enter, part)
 
 
 def export(application: Application, out: Path) -> Exported:
-    """Write the reviewed films with readers' labels as a folder that `prepare` takes.
+    """Write the reviewed films with readers' labels as a folder for `prepare`.
 
-    `out` gets NORMAL/, PNEUMONIA/ and reviews.csv, for its owner alone. The films have their pixels
-    and nothing else, under names that tell `prepare` who is the same, not who it is; reviews.csv
-    alone has the keys. Films that were rejected or set aside, films on which readers were unsure or
-    divided, and those that are gone or can't be read, are left out and named.
+    `out` gets NORMAL/, PNEUMONIA/ and reviews.csv, readable by its owner only. The films contain
+    pixels and no metadata; their names let `prepare` group films of a patient without naming the
+    patient. Only reviews.csv has the keys. Films that were rejected or set aside, films on which
+    readers were unsure or disagreed, and films that are gone or can't be read, are left out and
+    listed.
     """
     if out.exists() and any(out.iterdir()):
         raise Mistake(f"{out} is not empty; name a new folder.")
@@ -133,9 +135,9 @@ def export(application: Application, out: Path) -> Exported:
         if entry.finding == Finding.REJECTED or Reading.SET_ASIDE in entry.readings.values():
             left_out.append((entry.key, "it was not screened, or a reader set it aside"))
             continue
-        truth = _truth(entry)
+        truth = majority(entry.readings)
         if truth is None:
-            left_out.append((entry.key, "readers were unsure or divided"))
+            left_out.append((entry.key, "readers were unsure or disagreed"))
             continue
         try:
             film = _film(application, entry)
@@ -154,32 +156,18 @@ def export(application: Application, out: Path) -> Exported:
     return Exported(len(rows), left_out)
 
 
-def _truth(entry: Entry) -> Reading | None:
-    case = Case(
-        uploaded=entry.uploaded,
-        group=entry.group,
-        model=entry.model or "unknown",
-        positive=entry.finding == Reading.PNEUMONIA,
-        probability=float(entry.probability or 0),
-        cutoff=float(entry.cutoff),
-        chance=None,
-        readings=entry.readings,
-    )
-    return case.truth
-
-
 def _first(row: tuple[Any, ...]) -> str:
     return str(row[0])
 
 
 def _cell(value: object) -> str:
-    """The value as text that no spreadsheet takes for a formula."""
+    """Return the value as text that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _file_name(entry: Entry, film: bytes, pixels: bytes) -> str:
-    """A name by which `prepare` knows the patient, and which is unique by the film's hash."""
+    """Return a unique name by the film's hash, from which `prepare` knows films of one patient."""
     own = published(PurePosixPath(entry.key).name)
     patient = patient_in(io.BytesIO(film)) if format_of(film) is Format.DICOM else None
     who = (patient or own or Patient(0, "", 0, entry.film)).file_name
@@ -203,7 +191,7 @@ def _film(application: Application, entry: Entry) -> bytes:
             raise
         gone = "the film was deleted"
         raise _NotExported(
-            gone if code in _GONE else f"S3 does not hand out the film: {code}"
+            gone if code in _GONE else f"S3 refused to return the film: {code}"
         ) from None
     return found["Body"].read()
 
@@ -217,7 +205,7 @@ def _reviews(application: Application) -> ReviewsTable:
 
 
 def _settings(application: Application, function: str) -> dict[str, str]:
-    """What a function of the worklist was deployed with."""
+    """Return the settings that a function of the worklist was deployed with."""
     client: Any = boto3.client("lambda")
     name = application.outputs[f"{function}FunctionName"]
     found: dict[str, str] = client.get_function_configuration(FunctionName=name)["Environment"][

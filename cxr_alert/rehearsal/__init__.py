@@ -1,1 +1,1 @@
-"""The rehearsal: deploy a throw-away stack, use it, break it, take it away, and report."""
+"""The rehearsal: deploy a temporary stack, use it, break it, remove it, and report."""

@@ -1,7 +1,7 @@
-"""What a rehearsal made or broke, in a file, so that another run can take it away.
+"""The journal of a rehearsal: what it made or broke, in a file, so that another run can remove it.
 
-Each thing is written down before it is made: what is in the journal may not be there, but nothing
-is there that is not in the journal.
+Each entry is written before the thing is made. So an entry may be for something that does not
+exist, but nothing exists without an entry.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class Kind(StrEnum):
-    """In the order in which things are taken away: a policy in use can't be deleted, for one."""
+    """Kinds of things, in order of removal: e.g. a policy in use can't be deleted."""
 
     DENIAL = "denied permission"
     SOURCE = "stopped trigger"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Thing:
-    """`name` is what AWS calls it; `of` is the role of a denied permission or a role's policy."""
+    """One thing; `name` is its name in AWS, `of` the role of a denied permission or of a policy."""
 
     kind: Kind
     name: str

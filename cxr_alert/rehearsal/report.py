@@ -1,4 +1,4 @@
-"""The report of a rehearsal: JSON for programs, Markdown for people; neither names the account."""
+"""The report of a rehearsal: JSON for programs, Markdown for people, without the account's id."""
 
 import json
 import re

@@ -18,21 +18,21 @@ from screening.clock import now, stamp
 from screening.errors import Failure, Mistake
 
 ROOT = Path(__file__).parents[2]
-NEEDED = "deploy"  # no step after it makes sense without it
+NEEDED = "deploy"  # no later step makes sense if this one fails
 
 
 def rehearse(
     settings: Settings, folder: Path, say: Callable[[str], None], steps: Sequence[Step] = STEPS
 ) -> Report:
-    """Return the report, which is in the folder as well; what was made is taken away.
+    """Return the report, which is also in the folder; everything that was made is removed.
 
-    Interrupted, it takes away what it made, too. What is left then is in the journal.
+    That holds for an interrupted run, too. Things that can't be removed stay in the journal.
     """
     journal = Journal.read(folder / "journal.json")
     if journal.things:
-        raise Mistake(f"An earlier rehearsal left things: take them away with --clean ({folder}).")
+        raise Mistake(f"An earlier rehearsal left things: remove them with --clean ({folder}).")
     if exists(settings.stack):
-        raise Mistake(f"There is a stack {settings.stack} already: name another one with --stack.")
+        raise Mistake(f"There is already a stack {settings.stack}: name another one with --stack.")
     stage = Stage(settings, journal, say)
     report = _begin(stage)
     try:
@@ -41,14 +41,14 @@ def rehearse(
             say(_line(report.outcomes[-1]))
             report.write(folder)
     finally:
-        say("Taking everything away ...")
+        say("Removing everything ...")
         report.leftovers = take_down(journal, settings.stack)
         report.write(folder)
     return report
 
 
 def clean(stack: str, folder: Path) -> Report:
-    """Take away what an interrupted rehearsal left."""
+    """Remove what an interrupted rehearsal left."""
     journal = Journal.read(folder / "journal.json")
     report = Report(stamp(now()), "", "", _revision())
     report.leftovers = take_down(journal, stack)

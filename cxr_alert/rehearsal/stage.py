@@ -1,4 +1,4 @@
-"""What the steps of a rehearsal work with: the stack, its services, and how long to wait."""
+"""The means of a rehearsal's steps: the stack, its services, and time limits."""
 
 import json
 import time
@@ -20,18 +20,20 @@ _DENIED = "rehearsal-denies"
 
 
 class Refuted(Exception):
-    """An assumption does not hold; the message says what was seen instead."""
+    """An assumption is wrong; the message says what was observed instead."""
 
 
 class NotJudged(Exception):
-    """This cloud can't tell whether an assumption holds; the message says why."""
+    """This cloud can't show whether an assumption is right; the message says why."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`template` is what `sam build` built; `parameters` are given besides the rehearsal's own.
+    """Settings.
 
-    `patience` is how long a film may take, and `alarm_patience` an alarm.
+    `template` is the output of `sam build`, `parameters` are added to the rehearsal's own.
+
+    `patience` is the time limit for a film, `alarm_patience` that for an alarm.
     """
 
     stack: str
@@ -69,7 +71,7 @@ class Stage:
         return self._application
 
     def deploy(self, parameters: Iterable[str]) -> None:
-        """Have the SAM command line deploy the built template."""
+        """Deploy the built template with the SAM command line."""
         settings = self.settings
         sam.deploy(
             sam.Tool(settings.sam, settings.config),
@@ -87,7 +89,7 @@ class Stage:
         return version
 
     def wait(self, found: Callable[[], T], what: str, patience: float | None = None) -> T:
-        """Ask again until the answer is true; what is not there in time refutes the step."""
+        """Poll until the answer is true; raise Refuted after the time limit."""
         seconds = self.settings.patience if patience is None else patience
         deadline = time.monotonic() + seconds
         while not (answer := found()):
@@ -97,7 +99,7 @@ class Stage:
         return answer
 
     def record(self, key: str, version: str, patience: float | None = None) -> Record:
-        """Wait for the record of a film whose alert, if it has one, went out."""
+        """Wait for the record of a film, and for its alert to be sent if it has one."""
 
         def found() -> Record | None:
             record = self.application.screenings.find(key, version)
@@ -109,7 +111,7 @@ class Stage:
         return record
 
     def received(self, topic: str) -> list[dict[str, Any]]:
-        """Return all that a topic (the name of its output) has sent so far."""
+        """Return everything that a topic (the name of its output) has sent so far."""
         sqs = self.application.sqs
         while found := sqs.receive_message(
             QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=1
@@ -121,7 +123,7 @@ class Stage:
         return [each for each in self.messages if each["TopicArn"] == arn]
 
     def alerts(self, key: str) -> int:
-        """Return how many alerts programs got about a film."""
+        """Return the number of alerts about a film for programs."""
         told = [json.loads(each["Message"]) for each in self.received("AlertsTopicArn")]
         return sum(each["key"] == key for each in told)
 
@@ -129,7 +131,7 @@ class Stage:
         return any(key in each["Message"] for each in self.received("NotificationsTopicArn"))
 
     def alarm_mails(self, alarm: str, state: str) -> int:
-        """Return how many messages said that an alarm of the stack went into a state."""
+        """Return the number of messages that reported this state of an alarm of the stack."""
         told = []
         for each in self.received("OperationsTopicArn"):
             try:
@@ -142,7 +144,7 @@ class Stage:
         )
 
     def alarm(self, name: str) -> str:
-        """Wait until an alarm sounds and its message has come; return what was seen."""
+        """Wait until an alarm is raised and its message arrives; return what was observed."""
         if self.is_local:
             raise NotJudged("The emulator raises no alarm.")
         began = time.monotonic()
@@ -151,13 +153,13 @@ class Stage:
         return f"{name} came after {time.monotonic() - began:.0f} s"
 
     def role_of(self, function: str) -> str:
-        """Return the name of the role of a function, which its output names."""
+        """Return the role of a function, named by its output."""
         name = self.application.outputs[function]
         found = self.client("lambda").get_function_configuration(FunctionName=name)["Role"]
         return str(found).rpartition("/")[2]
 
     def deny(self, role: str, *actions: str) -> Thing:
-        """Deny a role some actions, until `undo`."""
+        """Deny actions to a role, until `undo`."""
         thing = Thing(Kind.DENIAL, _DENIED, role)
         self.journal.add(thing)
         deny = {"Effect": "Deny", "Action": [*actions], "Resource": "*"}

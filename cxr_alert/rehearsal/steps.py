@@ -1,7 +1,7 @@
-"""The steps of a rehearsal: each names what it assumes of AWS, and the findings that made it doubt.
+"""The steps of a rehearsal: each names its assumption about AWS, and the findings behind it.
 
-A step returns what it saw. It raises Refuted where the assumption does not hold, and NotJudged
-where the cloud at hand can't tell.
+A step returns what it observed. It raises Refuted if the assumption is wrong, and NotJudged if this
+cloud can't show it.
 """
 
 import json
@@ -28,13 +28,13 @@ _POSITIVE = _SAMPLES / "PNEUMONIA" / "person1923_bacteria_4831.jpeg"
 _NEGATIVE = _SAMPLES / "NORMAL" / "IM-0482-0001.jpeg"
 _LETTER = b"%PDF-1.7 Dear colleague"
 _DEAD = ("Uploads", "Renditions", "People")
-_MOST_A_MONTH = 13.0  # of what is fixed in the application alone: see docs/performance.md
-_MESSAGES_SECONDS = 5  # for a message that must not come
+_MOST_A_MONTH = 13.0  # fixed monthly cost of the application alone: see docs/performance.md
+_MESSAGES_SECONDS = 5  # time to wait for a message that must not arrive
 
 
 @dataclass(frozen=True)
 class Step:
-    """`findings` are those of docs/reliability.md; `minutes` is what it takes in AWS, at most."""
+    """One step; `findings` are those of docs/reliability.md, `minutes` its longest time in AWS."""
 
     name: str
     findings: str
@@ -90,7 +90,7 @@ def _operator(stage: Stage) -> str:
     def assumed() -> Any:  # noqa: ANN401
         try:
             found = sts.assume_role(RoleArn=role, RoleSessionName="rehearsal")["Credentials"]
-        except ClientError:  # a new role is known everywhere some seconds later
+        except ClientError:  # a new role takes some seconds to be known everywhere
             return None
         session: Any = boto3.Session(
             found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
@@ -227,7 +227,7 @@ def _forbidden(stage: Stage) -> str:
     stage.allow(denial)
     if recorded:
         raise Refuted("The film has a record, though the function may write none.")
-    # By now its next try may be half an hour away.
+    # by now its next try may be half an hour away
     stage.record(key, version, 2.5 * stage.settings.patience)
     return f"no record while it was denied, one afterwards; {seen}"
 

@@ -1,4 +1,4 @@
-"""Take away what a rehearsal made, by its journal; what can't be taken away is named."""
+"""Remove what a rehearsal made, by its journal; report what can't be removed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cxr_alert.deployment import stacks
 from cxr_alert.rehearsal.journal import Journal, Kind, Thing
 from screening.errors import Failure
 
-_KEPT = {  # by the stack's deletion, on purpose
+_KEPT = {  # on purpose, by the deletion of the stack
     "AWS::S3::Bucket": Kind.BUCKET,
     "AWS::DynamoDB::Table": Kind.TABLE,
     "AWS::KMS::Key": Kind.KEY,
@@ -23,9 +23,9 @@ _GONE = {
     "ResourceNotFoundException",
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
-    "KMSInvalidStateException",  # its deletion is scheduled already
+    "KMSInvalidStateException",  # its deletion is already scheduled
 }
-_KEY_DAYS = 7  # the least there is
+_KEY_DAYS = 7  # the minimum
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Leftover:
 
 
 class _NotGone(Exception):
-    """It is still there; the message says in which state."""
+    """The thing still exists; the message says in which state."""
 
 
 def take_down(journal: Journal, stack: str) -> list[Leftover]:
-    """Take everything away; return what is left, whether the journal knows it or not."""
+    """Remove everything; return what is left, whether or not it is in the journal."""
     for thing in [each for each in journal.in_order if each.kind is Kind.STACK]:
         note_what_outlives(journal, thing.name)
     left = []
@@ -54,11 +54,11 @@ def take_down(journal: Journal, stack: str) -> list[Leftover]:
             left.append(Leftover(f"{thing.kind} {thing.name}", str(error)))
             continue
         journal.remove(thing)
-    return left + _strangers(stack, {each.what for each in left})
+    return left + _left_over(stack, {each.what for each in left})
 
 
 def note_what_outlives(journal: Journal, stack: str) -> None:
-    """Write down what the stack's deletion will leave, as long as the stack can name it."""
+    """Add to the journal what the stack's deletion leaves, while the stack can still name it."""
     for name, kind in _resources(stack):
         journal.add(Thing(kind, name))
 
@@ -137,8 +137,8 @@ _UNDO: dict[Kind, Callable[[Thing], None]] = {
 }
 
 
-def _strangers(stack: str, known: set[str]) -> list[Leftover]:
-    """Return what AWS still has under the stack's name, though the journal does not know it."""
+def _left_over(stack: str, known: set[str]) -> list[Leftover]:
+    """Return what AWS still has under the stack's name without an entry in the journal."""
     buckets = [each["Name"] for each in boto3.client("s3").list_buckets()["Buckets"]]
     tables = [
         name

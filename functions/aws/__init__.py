@@ -1,1 +1,1 @@
-"""AWS as the functions use it: one module for each service."""
+"""AWS as the functions use it: one module per service."""

@@ -11,13 +11,13 @@ class Alarm:
     description: str
     state: str  # OK, ALARM or INSUFFICIENT_DATA
     since: datetime
-    actions: tuple[str, ...] = ()  # ARNs that are told of it
+    actions: tuple[str, ...] = ()  # ARNs that it notifies
 
 
 def alarms(client: Any, stack_name: str) -> list[Alarm]:  # noqa: ANN401
     """Return the alarms whose names begin with the stack's.
 
-    Those of a stack whose name is longer begin so too; their `actions` are that stack's own.
+    A stack with a longer name that begins the same is included; its alarms have other `actions`.
     """
     pages = client.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=f"{stack_name}-", AlarmTypes=["MetricAlarm"]

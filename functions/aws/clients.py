@@ -1,8 +1,8 @@
-"""The AWS clients, made once: with time limits that end before the function's own does.
+"""The AWS clients, made once; their time limits end before the function's timeout.
 
-Added up, every wait that one batch can meet stays below the function's timeout in template.yaml:
-each call at most `attempts x (connect + read) + back-off`, see `longest_wait`. There is one retry
-here, for a hiccup; waiting out a sick service is the queue's job.
+The sum of all waits of one batch stays below the function's timeout in template.yaml. Each call
+takes at most `attempts x (connect + read) + back-off`, see `longest_wait`. The clients retry once,
+for a transient error; retries during an outage are left to the queue.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ READ_SECONDS = {
     "dynamodb": 2,
     "s3": 3,
     "sagemaker-runtime": 15,  # a serverless endpoint starts its container first
-    "sns": 3,  # giving up early repeats an alert that went out
+    "sns": 3,  # an early timeout would repeat an alert that was sent
     "sqs": 2,
     "ssm": 2,
     "cloudwatch": 5,
@@ -47,7 +47,7 @@ class Clients:
     endpoint: "SageMakerRuntimeClient"
     dynamodb: "DynamoDBClient"
     sns: "SNSClient"
-    make_sqs: Callable[[], "SQSClient"]  # only a failed film needs it, so only then is it made
+    make_sqs: Callable[[], "SQSClient"]  # made only when a film fails
 
     def close(self) -> None:
         for client in (self.s3, self.endpoint, self.dynamodb, self.sns):
@@ -99,29 +99,30 @@ class WorklistClients:
     s3: "S3Client"
     sns: "SNSClient"
     ssm: Any
+    make_sqs: Callable[[], "SQSClient"]
 
 
-# Fixed: botocore would put its own together twice for every call, a tenth of a warm film's CPU.
+# botocore builds its own user agent twice for every call: a tenth of the CPU time of a film.
 _USER_AGENT = f"Boto3/{boto3.__version__} cxr-alert"
 
 
 @cache
 def _session() -> boto3.session.Session:
-    """One for all: each reads the descriptions of the services from disk anew."""
+    """Return the shared session: each new one reads the service descriptions from disk again."""
     return boto3.session.Session()
 
 
 class NotTheService(BotoCoreError):
-    """Something in between answered for the service, such as a proxy with a page of its own."""
+    """Something other than the service answered, e.g. a proxy with an error page of its own."""
 
     fmt = "The answer is not the service's own"
 
 
 def _refuse_pages(response_dict: dict[str, Any], **_: object) -> None:
-    """Raise NotTheService for a web page in place of an answer.
+    """Raise NotTheService if the answer is a web page.
 
-    The SDK takes one for an empty success where the service speaks JSON, and else fails with errors
-    that it does not document. A body that is streamed is its reader's to check.
+    For services with JSON answers, the SDK reads a web page as an empty success; for others it
+    raises undocumented errors. The reader of a streamed body has to check that body.
     """
     body = response_dict["body"]
     whole = isinstance(body, bytes) and response_dict["status_code"] < 300
@@ -198,6 +199,7 @@ def make_worklist_clients() -> WorklistClients:
         s3=_client("s3", **waited_for),
         sns=_client("sns"),
         ssm=_client("ssm"),
+        make_sqs=lambda: _client("sqs"),
     )
 
 

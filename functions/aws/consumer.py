@@ -1,8 +1,8 @@
-"""The loop of every function that a queue invokes: read, work, set aside, postpone.
+"""The loop of every function that a queue invokes: read, work, dead-letter, postpone.
 
-Each message ends in one of four ways. It is done, and SQS deletes it; it failed, and comes back
-after a wait that grows with its tries; it waits for something, and comes back when that is due; or
-no other try would help, and it is moved to the dead-letter queue.
+Each message ends in one of four ways. It is done, and SQS deletes it. It failed, and is delivered
+again after a wait that grows with its tries. It waits for something, and is delivered again when
+that is due. Or another try would not help, and it is moved to the dead-letter queue.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +17,13 @@ from aws.queue import NotSent, Queue, wait_seconds
 from screening.refusals import GivenUp, Later
 from screening.upload import MalformedMessage
 
-# Lambda's event and context in, the messages that failed out. The context is Lambda's own, or any
-# object with its attributes.
+# Takes Lambda's event and context, and returns the failed messages. Any object with LambdaContext's
+# attributes will do.
 Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 class Item(Protocol):
-    """What a message is about."""
+    """The subject of a message."""
 
     @property
     def log_id(self) -> str: ...
@@ -46,11 +46,11 @@ class Consumer:
         read: Callable[[str], _Item | None],
         work: Callable[[Sequence[_Item]], Mapping[_Item, BaseException]],
     ) -> dict[str, Any]:
-        """Return Lambda's answer about a batch.
+        """Process a batch and return Lambda's partial batch response.
 
-        `read` returns what a message's body is about, or None if that is nothing of ours, and
-        raises MalformedMessage. `work` gets all items at once, equal ones as often as they came,
-        and returns those that are not done and why.
+        `read` returns the item in a message's body, or None if it is not for this function, and
+        raises MalformedMessage. `work` gets all items at once, with duplicates,
+        and returns those that are not done, each with the reason.
         """
         messages = {each["messageId"]: SQSRecord(each) for each in event["Records"]}
         items: dict[str, _Item] = {}
@@ -85,14 +85,14 @@ class Consumer:
         try:
             _queue_of(event, self.queues).postpone(waits)
         except AWS_ERRORS as error:
-            # The messages come back all the same, when the queue's visibility timeout is over.
+            # The messages are delivered again anyway when the queue's visibility timeout is over.
             self.observer.not_postponed(error)
         return {
             "batchItemFailures": [{"itemIdentifier": message.message_id} for message, _ in waits]
         }
 
     def _set_aside(self, message: SQSRecord, failure: BaseException) -> bool:
-        """Return whether the message is in the dead-letter queue; if not, it comes back."""
+        """Return whether the message was moved to the dead-letter queue; if not, it is retried."""
         if isinstance(failure, GivenUp):
             body = failure.body
         elif isinstance(failure, MalformedMessage):
@@ -107,6 +107,6 @@ class Consumer:
 
 
 def _queue_of(event: dict[str, Any], queues: Sequence[Queue]) -> Queue:
-    """Return the queue that a batch came from; the first where it names none of them."""
+    """Return the queue that a batch came from; the first one if the batch names none of them."""
     name = str(event["Records"][0].get("eventSourceARN", "")).rpartition(":")[2]
     return next((each for each in queues if each.url.rpartition("/")[2] == name), queues[0])

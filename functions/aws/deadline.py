@@ -1,4 +1,4 @@
-"""A limit on a whole call: a socket's own time limit begins anew with every byte that arrives."""
+"""A time limit for a whole call; a socket's own limit starts again with every byte received."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,8 +11,8 @@ _T = TypeVar("_T")
 def within(seconds: float, call: Callable[[], _T]) -> _T:
     """Return what `call` returns, or raise TimeoutError once it has taken `seconds`.
 
-    A call that takes longer goes on in a thread of its own until its peer hangs up; its result is
-    dropped.
+    A call that takes longer continues in a thread of its own until the connection closes; its
+    result is discarded.
     """
     result: Future[_T] = Future()
 

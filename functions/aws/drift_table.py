@@ -1,4 +1,4 @@
-"""The drift function's own table: one item, written by that function alone, shown by others."""
+"""The table of the drift function: one item, which only that function writes."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ _KEY = {"name": {"S": "site"}}
 
 @dataclass(frozen=True)
 class Kept:
-    """What the item holds; `asked` is when a person asked for a new reference, "" for never."""
+    """The item's content; `asked` is when a person asked for a new reference, "" for never."""
 
     state: str
     shown: str
@@ -22,18 +22,18 @@ class Kept:
 
 
 class Overtaken(Exception):
-    """Another run has counted the day meanwhile."""
+    """Another run has already counted the day."""
 
 
 @dataclass(frozen=True)
 class DriftTable:
-    """Its calls raise AWS's own errors."""
+    """The drift table; its calls raise AWS's own errors."""
 
     client: "DynamoDBClient"
     table: str
 
     def read(self) -> Kept | None:
-        """Return the item; None before the first day, and where drift is not deployed."""
+        """Return the item, or None before the first day and if drift is not deployed."""
         try:
             found = self.client.get_item(TableName=self.table, Key=_KEY, ConsistentRead=True)
         except ClientError as error:
@@ -46,9 +46,9 @@ class DriftTable:
         return Kept(*(item.get(name, "") for name in ("state", "shown", "through", "asked")))
 
     def write(self, before: Kept | None, state: str, shown: str, through: str) -> None:
-        """Replace the item as it was read; raise Overtaken where another run was faster.
+        """Replace the item that was read; raise Overtaken if another run replaced it first.
 
-        So a day is counted once, however often the schedule's event is delivered.
+        So a day is counted once even if the schedule's event is delivered several times.
         """
         values = {
             ":state": {"S": state},
@@ -74,7 +74,7 @@ class DriftTable:
             raise
 
     def ask_for_new_reference(self, time: str) -> None:
-        """Have the next run forget the reference; what the site does now becomes the usual."""
+        """Request that the next run discards the reference and begins a new one."""
         self.client.update_item(
             TableName=self.table,
             Key=_KEY,

@@ -1,4 +1,4 @@
-"""The SageMaker endpoint: every answer that it can give is sorted here, see `_sort`."""
+"""The SageMaker endpoint; `_sort` classifies every answer and error that it can give."""
 
 import random
 import re
@@ -19,36 +19,36 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
     from mypy_boto3_sagemaker_runtime.type_defs import InvokeEndpointOutputTypeDef
 
-# A 4xx of the container is about the film, but for these, which no film can cause: the container
-# is the wrong one, or busy. To call those final would reject, and never alert, every film.
+# A 4xx of the container means that it refuses the film, except for these: no film can cause them,
+# so the container is wrong or busy. If they were final, every film would be rejected.
 _NOT_THE_FILM = {401, 403, 404, 405, 407, 408, 425, 429}
-# The codes with which it says that it is busy, or that its container has yet to start.
+# Error codes that mean that the endpoint is busy, or that its container is still starting.
 _BUSY = {"ThrottlingException", "TooManyRequestsException", "ModelNotReadyException", "429"}
-# How SageMaker says that a body is too large: in the text of a general error, or as a status.
+# SageMaker reports a body that is too large in the text of a general error, or as a status.
 _OVERSIZE = re.compile(r"oversize body|content length exceeded|payload.*too large", re.IGNORECASE)
 _OVERSIZE_CODES = {"413", "RequestEntityTooLargeException"}
-# What the container says of a picture that is none for its network: "adult: This looks like ...".
+# The container's refusal of an unsuitable image: a code and a reason, "adult: This looks like ...".
 _NO_FILM_FOR_IT = 422
 _CODED = re.compile(r"([a-z_]{1,40}): (.+)")
 _GATE_OFF = "gate=off"
 _STATUS_CODES = {413: Code.TOO_LARGE, 415: Code.FORMAT}
 _LONGEST_REASON = 300
 
-LARGEST_MB = 25  # what a real-time endpoint takes; a serverless one takes 4
-BUSY_SECONDS = 60  # of one film, all waits together
+LARGEST_MB = 25  # limit of a real-time endpoint; a serverless one takes 4
+BUSY_SECONDS = 60  # the sum of all waits for one film
 _FIRST_WAIT_SECONDS = 0.5
-_LONGEST_WAIT_SECONDS = 2.0  # so that it is never idle while some wait
+_LONGEST_WAIT_SECONDS = 2.0  # short, so that the endpoint is never idle while films wait
 
 
 class Oversize(Rejected):
-    """SageMaker takes no body of this size for this endpoint."""
+    """The film is larger than SageMaker accepts for this endpoint."""
 
 
 class NotAnswered(TryAgain):
     """The endpoint gave no answer.
 
-    `code` is AWS's error code, or the name of the SDK's error where AWS did not `refuse`. AWS's
-    own `words` stay out of the message: that is logged, and they may name a film.
+    `code` is AWS's error code, or the name of the SDK's error if AWS did not `refuse` the request.
+    AWS's own text, `words`, is not part of the message, which is logged: it may name a film.
     """
 
     def __init__(self, sentence: str, code: str, words: str = "", *, refused: bool = True) -> None:
@@ -59,7 +59,7 @@ class NotAnswered(TryAgain):
 
 
 class _Busy(NotAnswered):
-    """It takes no more films at once; it will in a moment."""
+    """The endpoint is at its limit of concurrent films, and will take more shortly."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class Endpoint:
     busy_seconds: float = BUSY_SECONDS
 
     def ask(self, film: bytes, *, gated: bool = True) -> Answer:
-        """Return the endpoint's answer about one film; wait while it is busy with others.
+        """Return the endpoint's answer for one film; wait while the endpoint is busy.
 
-        Not `gated`, the film is judged even if the container takes it for none that it knows.
-        Waiting costs the film none of its tries. The waits are drawn by lot, so that films which
-        were turned away together do not come back together.
+        If not `gated`, the film is judged even if the gate would reject it.
+        Waiting does not use up the film's tries. The waits are random, so that films that
+        were refused together are not sent again together.
         """
         deadline = time.monotonic() + self.busy_seconds
         longest = _FIRST_WAIT_SECONDS
@@ -99,7 +99,7 @@ class Endpoint:
                 Accept="application/json",
                 **overruling,
             )
-            with response["Body"]:  # `as` would give the raw stream, with other errors
+            with response["Body"]:  # `as` would bind the raw stream, with other errors
                 return response, response["Body"].read()
 
         try:
@@ -122,13 +122,13 @@ class Endpoint:
 
 
 def _content_type(film: bytes) -> str:
-    """By its first bytes: file names are not to be trusted."""
+    """Return the media type by the first bytes, since file names are unreliable."""
     known = format_of(film)
     return known.content_type if known else "application/octet-stream"
 
 
 def _sort(error: ClientError, size: int) -> Rejected | NotAnswered:
-    """Only what is surely the film's fault is final: an error that nobody knows is tried again."""
+    """Return the error to raise: final only if the film is surely at fault, otherwise a retry."""
     response: Any = error.response  # with the members of SageMaker's own errors
     code = response["Error"]["Code"]
     words = response["Error"].get("Message", "")

@@ -1,16 +1,16 @@
-"""Every way in which a call to AWS can fail, and its name."""
+"""Every error that a call to AWS can raise, and its name."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-# The SDK raises the last one, which is no BotoCoreError, for an answer that no parser understands.
+# The SDK raises the last one, which is not a BotoCoreError, for an answer that it can't parse.
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 
 
 def name_of(error: Exception) -> str:
     """Return AWS's error code, or the SDK's name of the error.
 
-    The SDK's messages may hold an address, and with it an object key; names never do.
+    The SDK's messages may contain a URL with an object key; names never do.
     """
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"]

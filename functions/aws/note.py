@@ -18,7 +18,7 @@ class Note:
     key: str
 
     def read(self) -> str | None:
-        """Return the text; None where none was written yet, or its end has come."""
+        """Return the text, or None if none was written yet or it has expired."""
         try:
             found = self.client.get_object(Bucket=self.bucket, Key=self.key)
         except ClientError as error:

@@ -1,7 +1,7 @@
-"""Log lines and metrics of a function that consumes a queue; none of them holds an object key.
+"""Log lines and metrics of a function that consumes a queue; none of them contains an object key.
 
-Nothing is appended to the logger: each line is given all that it holds, so nothing of one film can
-show up in the line of the next.
+No fields are appended to the logger. Each line is passed all its fields, so that no field of one
+film can appear in the line of the next.
 """
 
 import traceback
@@ -14,11 +14,11 @@ from screening.config import NAMESPACE
 from screening.refusals import GivenUp, Later, TryAgain
 from screening.upload import MalformedMessage
 
-MANY_TRIES = 5  # a message that fails as often has an alarm of its own
+MANY_TRIES = 5  # a separate alarm counts messages that failed this often
 
 
 class Observer:
-    """template.yaml's alarms and dashboard find the metrics by the name of the `service`."""
+    """Logger and metrics of one function; alarms and dashboard select metrics by `service`."""
 
     def __init__(self, service: str) -> None:
         self.service = service
@@ -44,7 +44,10 @@ class Observer:
         )
 
     def failed(self, message: SQSRecord, film: str | None, failure: BaseException) -> None:
-        """Log a failure; in its own words only if they are ours, since others may quote a key."""
+        """Log a failure.
+
+        With its message only if the error is ours, since others may quote a key.
+        """
         ours = isinstance(failure, TryAgain | MalformedMessage | GivenUp)
         tries = int(message.attributes.approximate_receive_count)
         log = self.logger.warning if ours else self.logger.error

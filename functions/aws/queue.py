@@ -1,4 +1,4 @@
-"""A queue in SQS: what is sent to it, when a failed message comes back, and how many wait."""
+"""A queue in SQS: sending, the delay of retries, and the number of messages."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ _Item = TypeVar("_Item")
 
 
 class NotSent(Exception):
-    """SQS took some messages and not others; the message says how many, and why."""
+    """SQS refused some of the messages; the error says how many, and why."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Depth:
 
 
 def wait_seconds(first_wait: int, tries: int, most_tries: int) -> int:
-    """Return the wait after the try of that number: four times as long after each.
+    """Return the wait after this try; each wait is four times the one before.
 
-    None after the last: the queue moves the message to the dead-letter queue only when it is to be
-    received once more.
+    There is none after the last try: the queue moves a message to the dead-letter queue only when
+    it would be received once more.
     """
     if tries >= most_tries:
         return 0
@@ -57,7 +57,7 @@ def wait_seconds(first_wait: int, tries: int, most_tries: int) -> int:
 
 @dataclass(frozen=True)
 class Queue:
-    make_client: Callable[[], "SQSClient"]  # called when it is first needed
+    make_client: Callable[[], "SQSClient"]  # called at the first use
     url: str
 
     @cached_property
@@ -65,16 +65,16 @@ class Queue:
         return self.make_client()
 
     def announce(self, uploads: Sequence[Upload]) -> None:
-        """Tell the function of uploads once more, as S3 does.
+        """Enqueue uploads once more, as events like those of S3.
 
-        It screens nothing twice; a pending alert that it finds, it sends.
+        The function screens no film twice, but sends an alert that is still pending.
         """
         self.send([json.dumps(event_of(upload)) for upload in uploads])
 
     def forward(self, upload: Upload, delay: int = 0) -> None:
-        """Send one upload to the function of this queue, after `delay` seconds; raises TryAgain.
+        """Send one upload to this queue with a delay in seconds; raises TryAgain.
 
-        The message counts its hops from queue to queue.
+        The message counts how often it was sent from queue to queue.
         """
         try:
             self.send([json.dumps(event_of(replace(upload, hops=upload.hops + 1)))], delay)
@@ -97,10 +97,10 @@ class Queue:
                 raise NotSent(f"SQS refused {len(failed)} messages: {failed[0]['Code']}.")
 
     def postpone(self, messages: Sequence[tuple["SQSRecord", int]]) -> None:
-        """Have each delivered again after its wait, in seconds.
+        """Set the seconds after which each message is delivered again.
 
-        Left alone, a failed message stays hidden for the queue's visibility timeout: too long after
-        a hiccup, too short for an outage.
+        Without this, a failed message stays hidden for the queue's visibility timeout, which is too
+        long for a transient error and too short for an outage.
         """
         for call in _in_calls(messages):
             self._client.change_message_visibility_batch(
@@ -133,7 +133,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Lanes:
-    """The two queues of one purpose: films of today never wait behind those of a backfill."""
+    """A pair of queues, one for backfills, so that films of today never wait behind old ones."""
 
     today: Queue
     backfill: Queue
@@ -142,12 +142,12 @@ class Lanes:
         return self.backfill if upload.is_backfill else self.today
 
     def announce(self, uploads: Sequence[Upload]) -> None:
-        """Tell the function of uploads once more, each by its own queue."""
+        """Enqueue uploads once more, each in the queue that it belongs to."""
         self.today.announce([each for each in uploads if not each.is_backfill])
         self.backfill.announce([each for each in uploads if each.is_backfill])
 
     def forward(self, upload: Upload, delay: int = 0) -> None:
-        """Send one upload to the function of these queues; raises TryAgain."""
+        """Send one upload to the queue that it belongs to; raises TryAgain."""
         self.of(upload).forward(upload, delay)
 
 

@@ -1,4 +1,4 @@
-"""The screening records in DynamoDB: their only reader and their only writer."""
+"""The screening records in DynamoDB; only this module reads and writes them."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,30 +30,30 @@ if TYPE_CHECKING:
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
 _MOST_IN_A_READ = 100
-_MOST_VERSIONS = 200  # of a key, that a new one is compared with
+_MOST_VERSIONS = 200  # versions of a key that a new one is compared with
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
-_LATEST_FINDINGS = "latest-findings"  # the table's index, by finding and time
+_LATEST_FINDINGS = "latest-findings"  # the table's index by finding and time
 
 
 @dataclass(frozen=True)
 class Screenings:
-    """Each write is conditional, so however often a film is delivered it leaves one record.
+    """The table; each write is conditional, so repeated deliveries of a film leave one record.
 
-    screening/record.py draws the way of an alert, from write to write. When a write takes effect
-    and its answer is lost, botocore repeats it, and the second meets the first one's record: who
-    made the claim tells that record from another invocation's.
+    screening/record.py draws the states of an alert and the writes between them. If a write takes
+    effect and its answer is lost, botocore repeats it, and the repetition finds the record that the
+    first one wrote. The claim's holder tells that record from one of another invocation.
 
-    What the function calls raises TryAgain. What only an operator calls (`of_key`, `latest`, `all`,
-    `erase`) raises AWS's own errors, which say more to whoever can mend it.
+    Methods for the functions raise TryAgain. Methods for operators only (`of_key`, `latest`, `all`,
+    `erase`) raise AWS's own errors, which help an operator more.
     """
 
     client: "DynamoDBClient"
     table: str
-    retention_days: int = 0  # 0: records have no end
+    retention_days: int = 0  # 0: records do not expire
 
     def find(self, key: str, version: str) -> Record | None:
-        """Return an upload's record as it stands, if there is one."""
+        """Return an upload's record, or None."""
         try:
             found = self.client.get_item(
                 TableName=self.table, Key=_key(key, version), ConsistentRead=True
@@ -63,9 +63,9 @@ class Screenings:
         return _record(found["Item"]) if "Item" in found else None
 
     def without_record(self, uploads: Sequence[Upload]) -> list[Upload]:
-        """Return those of the uploads that have no record; raises AWS's own errors.
+        """Return the uploads that have no record; raises AWS's own errors.
 
-        A record of the last second may be overlooked: such a read costs half as much.
+        A record of the last second may be missed: an eventually consistent read costs half as much.
         """
         known: set[tuple[str, str]] = set()
         for start in range(0, len(uploads), _MOST_IN_A_READ):
@@ -91,7 +91,7 @@ class Screenings:
             )
             items = found["Responses"].get(self.table, [])
             known |= {(item["key"]["S"], item["version"]["S"]) for item in items}
-            # What DynamoDB had no room for just now comes back, to be asked for again, later.
+            # Keys that DynamoDB throttled are returned unprocessed, and are requested again later.
             keys = found.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
             if keys:
                 time.sleep(wait)
@@ -99,7 +99,7 @@ class Screenings:
         return known
 
     def add(self, record: Record) -> Record:
-        """Write the record unless the upload has one; return the one that stands."""
+        """Write the record unless the upload has one; return the stored record."""
         try:
             self.client.put_item(
                 TableName=self.table,
@@ -115,7 +115,7 @@ class Screenings:
         return record
 
     def claim(self, record: Record, claim: Claim, now: datetime) -> Record:
-        """Take over a pending alert that nobody holds any more; return the record as it stands."""
+        """Claim a pending alert whose claim has expired; return the stored record."""
         try:
             updated = self.client.update_item(
                 TableName=self.table,
@@ -136,7 +136,7 @@ class Screenings:
         return _record(updated["Attributes"])
 
     def release(self, record: Record, claim: Claim) -> None:
-        """Give a pending alert back, so that the next delivery can send it at once."""
+        """Release the claim on a pending alert, so that the next delivery can send it at once."""
         self._finish(
             record,
             "REMOVE claimed_by, claimed_until",
@@ -153,7 +153,7 @@ class Screenings:
         )
 
     def rejudge(self, before: Record, after: Record) -> bool:
-        """Replace the judgement and the alert's state, unless another did since `before` was read.
+        """Replace judgement and alert state unless they have changed since `before` was read.
 
         Returns whether they were replaced.
         """
@@ -187,8 +187,8 @@ class Screenings:
     def versions(self, key: str, version: str) -> list[Record]:
         """Return the upload's record, if there is one, and those of other versions of its key.
 
-        Of a key with one version it costs what `find` costs. Of one that a device overwrites time
-        and again, not all others are read.
+        For a key with one version it costs as much as `find`. If a device overwrites a key very
+        often, not all other versions are read.
         """
         try:
             found = self.client.query(**self._of_key(key), Limit=_MOST_VERSIONS)
@@ -201,7 +201,7 @@ class Screenings:
         return records
 
     def of_key(self, key: str) -> list[Record]:
-        """Return the records of an object key, one for each version, the newest last."""
+        """Return the records of an object key, one for each version, newest last."""
         pages = self.client.get_paginator("query").paginate(**self._of_key(key))
         found = [_record(item) for page in pages for item in page["Items"]]
         return sorted(found, key=lambda record: record.uploaded)
@@ -216,11 +216,11 @@ class Screenings:
         }
 
     def erase(self, key: str, version: str) -> None:
-        """Delete an upload's record; what only `cxr-alert erase` does."""
+        """Delete an upload's record; only `cxr-alert erase` does this."""
         self.client.delete_item(TableName=self.table, Key=_key(key, version))
 
     def latest(self, finding: Finding, count: int) -> list[Record]:
-        """Return the last `count` films with a finding, the newest first; no test films."""
+        """Return the last `count` films with a finding, newest first, without test films."""
         found = self._read(
             "query",
             IndexName=_LATEST_FINDINGS,
@@ -233,7 +233,7 @@ class Screenings:
         return list(islice(films, count))
 
     def since(self, finding: Finding, time: str) -> Iterator[Record]:
-        """Read the films whose last judgement has that finding and came at `time` or later."""
+        """Read the films with that finding that were last judged at `time` or later."""
         return self._read(
             "query",
             IndexName=_LATEST_FINDINGS,
@@ -242,7 +242,7 @@ class Screenings:
         )
 
     def between(self, finding: Finding, first: str, last: str) -> Iterator[Record]:
-        """Read the films whose last judgement has that finding and came in that time, in order."""
+        """Read the films with that finding, last judged in that period, in order of time."""
         return self._read(
             "query",
             IndexName=_LATEST_FINDINGS,
@@ -251,7 +251,7 @@ class Screenings:
         )
 
     def all(self) -> Iterator[Record]:
-        """Read the whole table, in no order."""
+        """Read the whole table, in no particular order."""
         return self._read("scan", ConsistentRead=True)
 
     def _read(self, operation: Any, **how: Any) -> Iterator[Record]:  # noqa: ANN401
@@ -260,7 +260,7 @@ class Screenings:
             yield from map(_record, page["Items"])
 
     def _end(self, record: Record) -> dict[str, Any]:
-        """When DynamoDB may delete the item, as its time to live takes it: in epoch seconds."""
+        """Return DynamoDB's time to live for the item, in epoch seconds."""
         if not self.retention_days:
             return {}
         end = datetime.fromisoformat(record.judgement.classified) + timedelta(
@@ -278,7 +278,7 @@ class Screenings:
                 ExpressionAttributeValues=values,
             )
         except AWS_ERRORS as error:
-            if not _condition_failed(error):  # else someone, or the first attempt, did it already
+            if not _condition_failed(error):  # someone else, or the first attempt, did it already
                 raise _sort(error, "updated") from None
 
 

@@ -1,4 +1,4 @@
-"""A table's stream: the changes of its items, one after the other, up to the first that fails."""
+"""A table's stream: changes of items in order, up to the first one that fails."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -9,22 +9,22 @@ from boto3.dynamodb.types import TypeDeserializer
 _from_dynamodb = TypeDeserializer().deserialize
 
 Failures: TypeAlias = dict[str, list[dict[str, str]]]
-# The context is Lambda's own, or whatever has its members.
+# Any object with LambdaContext's attributes.
 Handler: TypeAlias = Callable[[dict[str, Any], Any], Failures]
 
 
 def follow_changes(
     event: Mapping[str, Any], follow: Callable[[dict[str, Any]], None], logger: Logger, failed: str
 ) -> Failures:
-    """Call `follow` with each change; return the first that failed, where the stream goes on.
+    """Call `follow` with each change; return the first failed one, where the stream resumes.
 
-    `failed` is what the log says of it.
+    `failed` is the message of the log line.
     """
     for change in event["Records"]:
         try:
             follow(change)
         except Exception as error:  # noqa: BLE001 - what failed is tried again, whatever it was
-            # No trace: what others say in theirs may hold the key.
+            # No traceback: messages of other errors may contain the key.
             logger.warning(failed, error=type(error).__name__)
             number = change["dynamodb"]["SequenceNumber"]
             return {"batchItemFailures": [{"itemIdentifier": number}]}
@@ -32,5 +32,5 @@ def follow_changes(
 
 
 def plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item of the stream as Python's own values."""
+    """Return an item of the stream as plain Python values."""
     return {name: _from_dynamodb(value) for name, value in item.items()}

@@ -1,4 +1,4 @@
-"""Who is subscribed to a topic in SNS."""
+"""The subscriptions of a topic in SNS."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-# What SNS says in place of an ARN until the mail is confirmed, and after it was unsubscribed.
+# SNS returns these in place of an ARN before the mail is confirmed and after unsubscribing.
 _UNCONFIRMED = {"PendingConfirmation"}
 _GONE = {"Deleted"}
 
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """How many get a topic's messages, and how many never confirmed that they want them."""
+    """The numbers of confirmed and of unconfirmed subscriptions of a topic."""
 
     confirmed: int
     unconfirmed: int

@@ -1,4 +1,4 @@
-"""A topic in SNS: that of the alerts, or that of the messages for people."""
+"""A topic in SNS: alerts for programs, or messages for people."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
 
 MOST_MESSAGES = 10
-MOST_BYTES = 256 * 1024  # of all the messages in one call
+MOST_BYTES = 256 * 1024  # limit of all messages in one call
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Topic:
     topic_arn: str
 
     def publish(self, messages: Sequence[Message]) -> list[TryAgain | None]:
-        """Publish all of them in as few calls as can be; return for each why it did not go out."""
+        """Publish the messages in as few calls as possible; return the error of each, or None."""
         entries = [_entry(str(number), message) for number, message in enumerate(messages)]
         failures: dict[str, TryAgain] = {}
         for call in _calls(entries):

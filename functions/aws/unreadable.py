@@ -1,11 +1,11 @@
-"""Whether S3 refuses an object for good, for the object's own sake.
+"""Decide whether S3 refuses an object permanently, because of the object itself.
 
-An archived object, and one under a key that the application can't use, are never handed out,
-however often they are asked for. But S3 refuses in much the same words when the application's own
-role or key is broken, which concerns every film and heals. So a refusal is final only if S3 names
-the object's storage class, or a key that is not the application's; all others are tried again. A
-bucket policy that denies reading is the operator's, and is tried again, too: that of a malware
-scanner, for one, denies every object until it is scanned.
+S3 never returns an archived object, or one encrypted with a key that the application can't use. But
+S3's errors are much the same if the application's own role or key is broken, which affects every
+film and can be repaired. So a refusal is final only if S3 names the object's storage class, or a
+key that is not the application's; all others are retried. Refusals by a bucket policy are retried,
+too, since the policy is the operator's: a malware scanner's policy denies every object until it is
+scanned.
 """
 
 import re
@@ -18,7 +18,7 @@ from screening.refusals import Code, Rejected
 _KEY = re.compile(r"arn:[a-z-]+:kms:[^\s:]+:(\d+):key/([\w-]+)")
 _CALLER = re.compile(r"arn:[a-z-]+:sts::(\d+):")
 _BY_CUSTOMER = re.compile(r"form of server.side encryption|SSE-C", re.IGNORECASE)
-# The key is disabled, deleted, or about to be. Others, such as throttling, pass.
+# The key is disabled, deleted or scheduled for deletion. Other errors, e.g. throttling, pass.
 _KEY_IS_OUT = {
     "KMS.DisabledException",
     "KMS.NotFoundException",
@@ -30,11 +30,11 @@ _KEY_IS_OUT = {
 def reason_in(
     error: ClientError, own_key: str, object_key: Callable[[], str | None]
 ) -> Rejected | None:
-    """Return the rejection that S3's refusal to hand out an object amounts to, if it is one.
+    """Return the rejection for an error of S3, or None if the read should be retried.
 
-    `own_key` is the ARN of the application's key in KMS, or empty if that is not known.
-    `object_key` asks S3 for that of the object: None where S3 does not tell, as for a caller who
-    may read no object at all.
+    `own_key` is the ARN of the application's key in KMS, or empty if it is unknown. `object_key`
+    asks S3 for the key of the object; it returns None if S3 does not say, e.g. because the caller
+    may not read objects.
     """
     code = error.response["Error"]["Code"]
     words = error.response["Error"].get("Message", "")
@@ -58,7 +58,7 @@ def reason_in(
         return None
     caller = _CALLER.search(words)
     if not own_key and named and caller and caller[1] == named[1]:
-        return None  # a key of the same account, and nobody said that it is not the application's
+        return None  # a key of this account, and the application's own key is unknown
     return Rejected(
         Code.ENCRYPTED,
         "The file is encrypted with a key of AWS KMS that this application can't use, and can't be "
@@ -67,7 +67,7 @@ def reason_in(
 
 
 def _key_id(key: str | None) -> str | None:
-    """Return the id in a key's ARN; None for an alias, which may stand for any key."""
+    """Return the id in a key's ARN, or None for an alias, which may refer to any key."""
     if not key or "alias/" in key:
         return None
     return key.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""The films in S3, and the renditions of those that an endpoint can't be sent as they are."""
+"""The films in S3, and the renditions of films that can't be sent to the endpoint as they are."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from aws.errors import AWS_ERRORS, name_of
 from aws.unreadable import reason_in
 from screening.clock import stamp
 from screening.refusals import Code, Rejected, TryAgain
-from screening.rendition import Rendered, is_whole, rendition_key
+from screening.rendition import Rendered, is_whole, picture_key, rendition_key
 from screening.upload import Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-LARGEST_MB = 64  # twice the largest radiographs that detectors write
-DOWNLOAD_SECONDS = 10  # for the whole body, beside what an answer may take
+LARGEST_MB = 64  # twice the size of the largest radiographs that detectors produce
+DOWNLOAD_SECONDS = 10  # limit for the whole body, beside the socket's limit for each read
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}
 _REPLACED = {"PreconditionFailed", "412"}
@@ -27,7 +27,7 @@ _REPLACED = {"PreconditionFailed", "412"}
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Whether a key has a newer version than an upload; its older versions of the same size."""
+    """Other versions of a key: whether a newer one exists, and the older ones of the same size."""
 
     newer: bool
     older_of_same_size: frozenset[str]
@@ -35,14 +35,14 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Films:
-    """`own_key` is the ARN of the application's key in KMS, where that is known."""
+    """The films; `own_key` is the ARN of the application's key in KMS, if it is known."""
 
     client: "S3Client"
     renditions_bucket: str
     own_key: str = ""
 
     def check_size(self, upload: Upload) -> None:
-        """Raise Rejected for a file that is no film by its size alone."""
+        """Raise Rejected if the file is empty or too large."""
         if upload.size == 0:
             raise Rejected(
                 Code.EMPTY, "The file is empty. Export the film again and drop it again."
@@ -55,7 +55,7 @@ class Films:
             )
 
     def read(self, upload: Upload) -> bytes:
-        """Return the bytes of exactly the upload that the event named."""
+        """Return the bytes of the object version that the event names."""
         self.check_size(upload)
         try:
             film = self._bytes(upload.bucket, upload.key, _which(upload))
@@ -79,9 +79,9 @@ class Films:
         return film
 
     def _key_of(self, upload: Upload) -> str | None:
-        """Return the key in KMS that the object is encrypted with, if S3 tells.
+        """Return the KMS key of the object's encryption, or None if S3 does not say.
 
-        S3 tells whoever may read the object, though not use the key.
+        S3 says it to anyone who may read the object, even without permission for the key.
         """
         try:
             head = self.client.head_object(Bucket=upload.bucket, Key=upload.key, **_which(upload))
@@ -102,7 +102,7 @@ class Films:
             raise TryAgain(f"The film did not arrive within {seconds:.0f} seconds.") from None
 
     def neighbours(self, upload: Upload) -> "Neighbours":
-        """Return the other versions of the upload's key, as far as S3 lists them at once."""
+        """Return the other versions of the upload's key, from the first page of S3's listing."""
         try:
             page = self.client.list_object_versions(Bucket=upload.bucket, Prefix=upload.key)
         except AWS_ERRORS as error:
@@ -110,7 +110,7 @@ class Films:
         listed = [each for each in page.get("Versions", []) if each["Key"] == upload.key]
         newer, older = [], []
         passed = False
-        for each in listed:  # the newest first
+        for each in listed:  # newest first
             if _is_of(upload, each["VersionId"], each["ETag"].strip('"')):
                 passed = True
             elif each["IsLatest"] or not (passed or stamp(each["LastModified"]) < upload.uploaded):
@@ -121,7 +121,7 @@ class Films:
         return Neighbours(bool(newer), frozenset(same_size))
 
     def rendition(self, upload: Upload) -> bytes | None:
-        """Return the upload's rendition; None if it is gone, or not whole."""
+        """Return the upload's rendition, or None if it is missing or incomplete."""
         version = upload.version
         if isinstance(upload.rendered, Rendered) and upload.rendered.version:
             version = upload.rendered.version
@@ -137,15 +137,22 @@ class Films:
         return png if is_whole(png) else None
 
     def put_rendition(self, upload: Upload, png: bytes) -> None:
+        self._put(rendition_key(upload.key, upload.version), png)
+
+    def put_picture(self, upload: Upload, png: bytes) -> None:
+        """Keep the picture for readers beside the rendition."""
+        self._put(picture_key(upload.key, upload.version), png)
+
+    def _put(self, key: str, png: bytes) -> None:
         try:
             self.client.put_object(
                 Bucket=self.renditions_bucket,
-                Key=rendition_key(upload.key, upload.version),
+                Key=key,
                 Body=png,
                 ContentType="image/png",
             )
         except AWS_ERRORS as error:
-            raise TryAgain(f"S3 did not keep the rendition: {name_of(error)}.") from None
+            raise TryAgain(f"S3 did not store the rendition: {name_of(error)}.") from None
 
 
 def _is_of(upload: Upload, version_id: str, etag: str) -> bool:
@@ -155,7 +162,7 @@ def _is_of(upload: Upload, version_id: str, etag: str) -> bool:
 
 
 def _which(upload: Upload) -> dict[str, Any]:
-    """Return how S3 is asked for exactly this upload."""
+    """Return the parameters that select exactly this upload in S3."""
     if upload.version_id is None:
         return {"IfMatch": f'"{upload.etag}"'}
     return {"VersionId": upload.version_id}
@@ -163,11 +170,11 @@ def _which(upload: Upload) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Versions:
-    """What a bucket holds: every version of every object that is a film, or may be one.
+    """Every object version in a bucket that is, or may be, a film.
 
-    A version without an id is left out: it is from a time when the bucket kept no versions, and
-    only its event names it. So is an empty one that another version followed: a placeholder, see
-    classify/placeholder.py.
+    Versions without an id are left out: they were made before versioning was on, and only their
+    events identify them. Empty versions that another version followed are left out too: they are
+    placeholders, see classify/placeholder.py.
     """
 
     client: "S3Client"
@@ -181,9 +188,11 @@ class Versions:
     def pages_after(
         self, prefix: str, after: tuple[str, str] | None
     ) -> Iterator[tuple[list[Upload], tuple[str, str] | None]]:
-        """List on behind that key and version; with each page comes where the next one begins.
+        """List the versions after that key and version.
 
-        None follows the last page.
+        With each page returns where the next begins.
+
+        After the last page this is None.
         """
         begin: Any = {}
         while True:

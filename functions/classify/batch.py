@@ -1,4 +1,4 @@
-"""A batch of uploads: screened all at once, since the time goes into waiting, then alerted."""
+"""A batch of uploads: all are screened concurrently, then their alerts are sent."""
 
 import json
 import time
@@ -24,12 +24,12 @@ from screening.upload import Upload, event_of
 WAIT_FOR_OTHERS_SECONDS = 2
 _POLL_SECONDS = 0.1
 
-# How often an upload may be rendered, at first and because its rendition was gone or not whole when
-# it was read. Each takes two hops: to `render`, and back.
+# Limit of renderings of an upload: the first one, and more if the rendition was missing or
+# incomplete. Each takes two hops: to `render`, and back.
 MOST_RENDERINGS = 5
-_LONGEST_DELAY_SECONDS = 900  # of SQS
+_LONGEST_DELAY_SECONDS = 900  # limit of SQS
 
-# A copy of a version without a record gives that one, the film itself, this time to get it.
+# A copy of a version without a record waits this long for the original to get one.
 COPY_WAITS = timedelta(minutes=1)
 _LOOK_AGAIN_SECONDS = 5
 
@@ -47,11 +47,11 @@ class Services:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one upload.
+    """The outcome for one upload.
 
-    `record` is there if it got that far, `new` if this batch made it; `alert_sent` tells whether
-    this batch sent its alert. One `sent_to_render` has no record yet: it comes back. A
-    `placeholder` gets none. With a `failure` the upload is not done.
+    `record` is set if one exists, and `new` if this batch made it. `alert_sent` says whether this
+    batch sent the alert. An upload that was `sent_to_render` has no record yet, and will be
+    delivered again. A `placeholder` gets no record. An upload with a `failure` is not done.
     """
 
     upload: Upload
@@ -66,10 +66,10 @@ class Outcome:
 def screen_and_alert(
     uploads: Iterable[Upload], services: Services, claim: Claim, pool: Executor
 ) -> list[Outcome]:
-    """Return what became of each upload; no two of them may be the same.
+    """Return the outcome of each upload; the uploads must all be different.
 
-    A failure concerns its own upload alone. Versions of one key are screened one after the other,
-    so that a later one meets the record of an earlier one with the same bytes.
+    A failure affects only its own upload. Versions of one key are screened one after the other, so
+    that a later one finds the record of an earlier one with the same bytes.
     """
     waiting = sorted(uploads, key=lambda one: one.uploaded)
     outcomes: list[Outcome] = []
@@ -92,8 +92,8 @@ def _at_once(
 
 
 def _screen(outcome: Outcome, services: Services, claim: Claim) -> Outcome:
-    # Read first. A redelivery, or a redrive of the dead-letter queue, brings many films that have
-    # their record; to read it costs a hundredth of asking the endpoint again.
+    # Read the records first: after a redelivery or a redrive, many films have one already, and a
+    # read costs a hundredth of a call of the endpoint.
     upload = outcome.upload
     versions = services.screenings.versions(upload.key, upload.version)
     record = next((each for each in versions if each.version == upload.version), None)
@@ -118,10 +118,10 @@ def _screen(outcome: Outcome, services: Services, claim: Claim) -> Outcome:
 
 
 def _let_the_original_go_first(upload: Upload, versions: list[Record], services: Services) -> None:
-    """Raise Later while the version that the upload may be a copy of is being screened.
+    """Raise Later while the version that this upload may copy is being screened.
 
-    File gateways rewrite an object's metadata by a copy within a moment of writing it. Screened at
-    the same time, each of the two would alert.
+    File gateways copy an object to change its metadata, a moment after writing it. If both versions
+    were screened at the same time, each would send an alert.
     """
     if now() - datetime.fromisoformat(upload.uploaded) > COPY_WAITS:
         return
@@ -131,9 +131,9 @@ def _let_the_original_go_first(upload: Upload, versions: list[Record], services:
 
 
 def _have_rendered(upload: Upload, services: Services) -> None:
-    """Send the upload to be rendered: at once if it never was, else later and later.
+    """Send the upload to be rendered, with a growing delay after the first time.
 
-    Raises GivenUp where a rendition was gone, or not whole, time and again.
+    Raises GivenUp if the rendition was missing or incomplete too many times.
     """
     renderings = upload.hops // 2
     fresh = replace(upload, rendered=None)
@@ -161,7 +161,7 @@ def _add(made: Record, services: Services, claim: Claim) -> Record:
     try:
         return services.screenings.add(made)
     except TryAgain:
-        # It may have been written all the same, with a claim that keeps every try from its alert.
+        # The write may have taken effect, with a claim that blocks the alert until it expires.
         if made.awaits_alert_of(claim):
             services.screenings.release(made, claim)
         raise
@@ -192,9 +192,9 @@ def _alert(
 
 
 def _wait_for_another(outcome: Outcome, services: Services) -> Outcome:
-    """Where another delivery of the upload holds the claim, give it a moment to send the alert.
+    """If another delivery holds the claim, wait a moment for it to send the alert.
 
-    This batch has sent its own alerts by now, so no two batches wait for each other.
+    This batch has sent its own alerts by then, so no two batches wait for each other.
     """
     deadline = time.monotonic() + WAIT_FOR_OTHERS_SECONDS
     record = outcome.record
@@ -209,7 +209,7 @@ def _wait_for_another(outcome: Outcome, services: Services) -> Outcome:
 def _each(
     pool: Executor, step: Callable[[Outcome], Outcome], outcomes: list[Outcome]
 ) -> list[Outcome]:
-    """Take the step with all uploads at once; one for which it raises has failed, and stays so."""
+    """Apply the step to all uploads concurrently; those for which it raises have failed."""
 
     def taken(outcome: Outcome) -> Outcome:
         return outcome if outcome.failure else step(outcome)

@@ -1,4 +1,4 @@
-"""One film from the bucket to its judgement; screening and screening again both go through here."""
+"""Turn one film into a judgement; used by screening and rescreening."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +18,9 @@ from screening.upload import Upload, digest_of
 
 @dataclass(frozen=True)
 class Examined:
-    """A judgement; `twin` is the record of an earlier version that it is copied from or equal to.
+    """A judgement; `twin` is the record of an equal earlier version, if it was copied from there.
 
-    `upload` is the one examined, with its digest where its bytes were read.
+    `upload` is the examined upload, with its digest if its bytes were read.
     """
 
     upload: Upload
@@ -33,8 +33,8 @@ def examine(
 ) -> Judgement:
     """Read the film, ask the endpoint, apply the cutoff.
 
-    Not `gated`, the film is judged whatever it looks like: a person has seen it, and wants that.
-    Raises TryAgain if the film can wait, and NeedsRendition if the endpoint can't be sent it.
+    If not `gated`, the film is judged even if the gate would reject it, as a person requested.
+    Raises TryAgain if the film should be retried, and NeedsRendition if it must be rendered first.
     """
     return compare_and_examine(upload, (), films, endpoint, cutoff, gated=gated).judgement
 
@@ -48,7 +48,7 @@ def compare_and_examine(
     *,
     gated: bool = True,
 ) -> Examined:
-    """Examine a film unless its bytes are those of one of the other versions of its key."""
+    """Examine a film unless its bytes equal those of another version of its key."""
     if upload.size == 0:
         upload = replace(upload, digest=digest_of(b""))
     try:
@@ -68,7 +68,7 @@ def compare_and_examine(
 
 
 def _read(upload: Upload, films: Films, largest_mb: int) -> bytes | None:
-    """Return the film's own bytes; None if `render` has read them."""
+    """Return the film's own bytes, or None if `render` has read them."""
     if upload.rendered is not None:
         return None
     films.check_size(upload)
@@ -78,7 +78,7 @@ def _read(upload: Upload, films: Films, largest_mb: int) -> bytes | None:
 
 
 def _for_the_endpoint(upload: Upload, film: bytes | None, films: Films) -> bytes:
-    """Return the film, or its rendition."""
+    """Return the bytes for the endpoint: the film, or its rendition."""
     if film is not None:
         if format_of(film) is Format.DICOM:
             raise NeedsRendition(upload.digest)

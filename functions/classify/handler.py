@@ -1,4 +1,4 @@
-"""The handler: messages of uploads in, the failed ones out; batch.py tells what happens between."""
+"""The handler of `classify`: takes messages of uploads, returns the failed ones."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ from screening.upload import Upload, is_check_key, read_upload
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-CLOCKS_DIFFER = timedelta(seconds=5)  # at most, from one machine to another
+CLOCKS_DIFFER = timedelta(seconds=5)  # transfer between machines takes at most this long
 
 observer = Observer("classify")
 
@@ -46,7 +46,7 @@ def make_services(config: Config, clients: Clients) -> Services:
 
 
 def make_handler(config: Config, clients: Clients) -> Handler:
-    """Return the function that Lambda calls with each batch of messages."""
+    """Return the Lambda handler for batches of messages."""
     services = make_services(config, clients)
     consumer = Consumer(
         queues=[
@@ -65,7 +65,8 @@ def make_handler(config: Config, clients: Clients) -> Handler:
     @observer.metrics.log_metrics
     def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         def screen(uploads: Sequence[Upload]) -> Mapping[Upload, BaseException]:
-            # Several messages may name one upload; it is screened once, by the one that says more.
+            # Several messages may name one upload; it is screened once, with the message that has
+            # more details.
             chosen = dict.fromkeys(sorted(uploads, key=lambda one: one.rendered is None))
             outcomes = screen_and_alert(chosen, services, _claim(context), pool)
             _report(outcomes)

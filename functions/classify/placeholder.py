@@ -1,8 +1,8 @@
-"""Empty objects that are placeholders: file systems on S3 write one, and then the film.
+"""Empty objects that are placeholders: some file systems on S3 write one before the film.
 
-Such a mount makes an object of zero bytes as it opens a file, and writes the bytes to the same key
-as it closes it. The empty version is then no film. One that stays is an export gone wrong, and a
-rejection that people are told.
+Such a mount creates an object of zero bytes when it opens a file, and writes the bytes to the same
+key when it closes it. So the empty version is not a film. An empty version without a successor is a
+failed export, and is rejected.
 """
 
 import math
@@ -16,7 +16,10 @@ FOLLOWED_WITHIN = timedelta(minutes=2)
 
 
 def is_placeholder(upload: Upload, films: Films, now: datetime) -> bool:
-    """Return whether a newer version followed the empty upload; raise Later while one may."""
+    """Return whether a newer version followed the empty upload.
+
+    Raise Later while it is too early.
+    """
     if films.neighbours(upload).newer:
         return True
     left = datetime.fromisoformat(upload.uploaded) + FOLLOWED_WITHIN - now

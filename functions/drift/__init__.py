@@ -1,6 +1,6 @@
-"""Drift: what the films of one site look like against its own first ones, without labels.
+"""Drift watch: compares the films of a site with its own first ones, without labels.
 
-A function of a stack of its own counts each whole day once. It reads the records by the index of
-their time, never the whole table, and changes nothing but its own item. `rules` and `limits` are
-pure; the limits were chosen by the simulation in `benchmarks/drift.py`.
+A function in a stack of its own counts each complete day once. It reads the records through their
+index by time, never the whole table, and writes only its own item. `rules` and `limits` are pure;
+the limits were chosen by the simulation in `benchmarks/drift.py`.
 """

@@ -1,8 +1,8 @@
-"""The Bernoulli CUSUM: whether a share has moved since a reference. Pure.
+"""The Bernoulli CUSUM, which detects that a share has moved from a reference. Pure.
 
-Each event adds the logarithm of how much likelier it is under the suspected share than under the
-usual one; the level never falls below 0. It stays above its limit as long as the change lasts, and
-is capped a little above it, so that it comes down soon after the change is over.
+Each event adds the log-likelihood ratio of the suspected share to the reference share; the level
+never falls below 0. The level stays above its limit while the change lasts, and is capped a little
+above it, so that it falls soon after the change ends.
 """
 
 import math
@@ -13,7 +13,7 @@ _HEADROOM = 4.0
 
 @dataclass(frozen=True)
 class Steps:
-    """What an event that belongs to the share adds to the level, and one that does not."""
+    """The gain of the level for an event that counts towards the share, and for any other."""
 
     hit: float
     miss: float
@@ -23,15 +23,15 @@ class Steps:
 
 
 def steps(usual: float, odds: float) -> Steps:
-    """Return the steps that suspect a share whose odds are `odds` times the usual ones."""
+    """Return the steps for a suspected share with `odds` times the odds of the reference share."""
     suspected = usual * odds / (1 - usual + usual * odds)
     return Steps(math.log(suspected / usual), math.log((1 - suspected) / (1 - usual)))
 
 
 def usual_share(hits: int, events: int, errors: float = 0.0) -> float:
-    """Return the share of a reference, or so many standard errors above it (below, if negative).
+    """Return the share in a reference, shifted by a number of standard errors.
 
-    It is never 0 or 1, however few the events are.
+    It is never 0 or 1, even with few events.
     """
     share = (hits + 1) / (events + 2)
     moved = share + errors * math.sqrt(share * (1 - share) / events)

@@ -1,4 +1,4 @@
-"""The Kolmogorov-Smirnov distance of two samples of probabilities. Pure."""
+"""The Kolmogorov-Smirnov distance between two samples of probabilities. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Distance:
-    """The largest gap between the two distributions, and where it is.
+    """The largest gap between the two distributions, and its position.
 
-    `above`: the recent films have more than the reference above that probability.
+    `above`: a larger share of the recent films lies above that probability.
     """
 
     value: float

@@ -1,7 +1,7 @@
-"""The handler: on its schedule, each whole day that has passed is counted once.
+"""The handler of `drift`: counts each complete day once, on a schedule.
 
-A day is counted and written before the next one, so a run that is cut short loses one day's work
-and counts no day twice. It changes nothing: it says what to look at.
+Each day is written before the next one is counted, so an interrupted run loses one day's work at
+most and counts no day twice. The function changes nothing else; it reports what to look at.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +28,10 @@ from screening.refusals import TryAgain
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SERVICE = "drift"  # template.yaml's alarms look the metrics up under this name
-FIRST_DAYS = 56  # before the first run: eight weeks, of which the medians are taken
-SETTLED = timedelta(hours=1)  # after a day's end: the index is a little behind the table
-SPARE_MILLISECONDS = 120_000  # for one more day, of 35,000 films
+SERVICE = "drift"  # template.yaml's alarms select the metrics by this name
+FIRST_DAYS = 56  # before the first run: the eight weeks that the medians are taken from
+SETTLED = timedelta(hours=1)  # after the end of a day, since the index is slightly behind the table
+SPARE_MILLISECONDS = 120_000  # for one more day with 35,000 films
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
@@ -52,7 +52,7 @@ class Config:
 
 @dataclass
 class _Run:
-    """One run: the state as it is written after each day, with what the metrics need."""
+    """One run: the state after each day, and the figures for the metrics."""
 
     table: DriftTable
     kept: Kept | None
@@ -69,7 +69,7 @@ class _Run:
 def make_handler(
     config: Config, clients: DriftClients, clock: Callable[[], datetime] = now
 ) -> Handler:
-    """Return the function that Lambda calls on its schedule."""
+    """Return the Lambda handler for the schedule."""
     screenings = Screenings(clients.dynamodb, config.screenings_table)
     reviews = Reviews(clients.dynamodb, config.reviews_table)
     endpoint = Endpoint(clients.endpoint, config.endpoint_name)
@@ -103,11 +103,11 @@ def make_handler(
         logger.info("Counted", day=day, films=len(counted.films), signals=names)
 
     def _ask(run: _Run) -> tuple[State, Sequence[Signal]]:
-        """Return the state with the samples' first answers, and the signals of the samples."""
+        """Return the state with the first answers for the samples, and the samples' signals."""
         state = run.state
         try:
             answered = ask_samples(endpoint)
-        except TryAgain as failure:  # the alarms of the endpoint are for that
+        except TryAgain as failure:  # the endpoint has its own alarms
             logger.warning("The sample films were not asked about", error=str(failure))
             return state, _of_samples(state.signals)
         signals, run.changed_samples = compare(answered, state.samples, state.samples_of)
@@ -116,7 +116,7 @@ def make_handler(
         return state, signals
 
     def _tell(run: _Run) -> None:
-        """Send one message where something sounds that the last message did not name."""
+        """Send one message if there are signals that the last message did not contain."""
         names = [each.name for each in run.state.signals]
         if set(names) == set(run.state.told):
             return
@@ -141,7 +141,7 @@ def _begin(table: DriftTable, at: datetime) -> _Run:
 
 
 def _days(through: str, at: datetime) -> Iterator[str]:
-    """Yield the days after `through` that are over."""
+    """Yield the complete days after `through`."""
     day, today = date.fromisoformat(through), (at - SETTLED).date()
     while (day := day + timedelta(days=1)) < today:
         yield day.isoformat()

@@ -1,15 +1,15 @@
-"""The message of an alarm of drift: what to look at, and at which films. Pure."""
+"""The drift message: which films to look at, and why. Pure."""
 
 from collections.abc import Sequence
 
 from drift.state import Signal, State
 from screening.messages import printable
 
-LONGEST = 100_000  # characters; SNS takes 256 KB
+LONGEST = 100_000  # characters; SNS accepts 256 KB
 
 
 def message(stack: str, state: State, new: Sequence[Signal]) -> tuple[str, str]:
-    """Return subject and text; the signals that are new come first, each with its films."""
+    """Return subject and text; new signals come first, each with its films."""
     lines = [
         f"Look: the films of {stack} differ from this site's own reference, as of {state.through}.",
         "Nothing was changed. docs/runbook.md, section drift, says what to do for each signal;",

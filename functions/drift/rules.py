@@ -1,4 +1,4 @@
-"""One day of a site is counted: what moved, and which films to look at. Pure."""
+"""Count one day of a site: which figures moved, and which films to look at. Pure."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ _WAYS = {"up": 1, "down": -1}
 
 @dataclass(frozen=True)
 class Film:
-    """One screened upload; one that was refused has a code and no probability."""
+    """One screened upload; a rejected one has a code and no probability."""
 
     key: str
     cutoff: str
@@ -31,7 +31,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Reading:
-    """A reader's sure answer about a film that `network` found positive."""
+    """A reader's definite answer about a positive of `network`."""
 
     network: str
     confirmed: bool
@@ -39,7 +39,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Counted:
-    """What a day brought: its films in the order in which they were screened, and its readings."""
+    """One day: its films in the order of screening, and its readings."""
 
     day: str
     films: Sequence[Film]
@@ -47,7 +47,7 @@ class Counted:
 
 
 def count_day(state: State, counted: Counted, samples: Sequence[Signal] = ()) -> State:
-    """Return the state after that day; `samples` are signals of the sample films."""
+    """Return the state after that day; `samples` are the signals of the sample films."""
     judged = [each for each in counted.films if each.probability is not None]
     reference = _reference(state.reference, judged, counted.day)
     if reference:
@@ -56,7 +56,7 @@ def count_day(state: State, counted: Counted, samples: Sequence[Signal] = ()) ->
     gap = _distance(reference)
     signals = [*samples, *_signals(reference, gap), *(_thin(each) for each in too_few(traffic))]
     history = state.history
-    if history or counted.films:  # it begins with the first film
+    if history or counted.films:  # history begins with the first film
         history = [*history, _day(counted, gap, signals)][-MOST_DAYS:]
     return replace(
         state,
@@ -71,8 +71,8 @@ def count_day(state: State, counted: Counted, samples: Sequence[Signal] = ()) ->
 def _reference(before: Reference | None, judged: Sequence[Film], day: str) -> Reference | None:
     """Return the reference of the network that judged most of the day's films.
 
-    While an endpoint is updated, or splits its films between two networks, both answer; the films
-    of the other one are left out, or the reference would begin anew with each of them.
+    During an update, or with traffic split between two networks, both answer. Films of the other
+    network are left out, since each would otherwise start a new reference.
     """
     usual = Counter((each.network, each.cutoff) for each in judged).most_common(1)
     if not usual:
@@ -84,7 +84,7 @@ def _reference(before: Reference | None, judged: Sequence[Film], day: str) -> Re
 
 
 def _after(reference: Reference, counted: Counted) -> Reference:
-    """Return the reference with what the day's films and readings make of it."""
+    """Return the reference updated with the day's films and readings."""
     follow = _Follower(reference)
     for film in counted.films:
         if film.code:
@@ -98,7 +98,7 @@ def _after(reference: Reference, counted: Counted) -> Reference:
 
 
 class _Follower:
-    """Goes through a day's films one by one; the reference is filled first, then compared with."""
+    """Adds a day's films one by one: to the reference until it is full, then to the comparison."""
 
     def __init__(self, reference: Reference) -> None:
         self._before = reference
@@ -111,7 +111,7 @@ class _Follower:
         self._last_refused = deque(reference.last_refused, MOST_KEYS)
         self._levels: dict[str, float] = defaultdict(float, reference.levels)
         self._steps: dict[str, tuple[Steps, float]] = {}
-        self._codes: dict[str, str] = {}  # by the name of its CUSUM
+        self._codes: dict[str, str] = {}  # signals, by the name of their CUSUM
         if self._full:
             self._compare()
 
@@ -120,7 +120,7 @@ class _Follower:
         return len(self._probabilities) >= limits.REFERENCE_FILMS
 
     def _compare(self) -> None:
-        """Settle the steps of each CUSUM, once the reference is full."""
+        """Set the steps of each CUSUM once the reference is full."""
         judged, level = len(self._probabilities), limits.POSITIVE_LEVEL
         for way, sign in _WAYS.items():
             usual = usual_share(self._positives, judged, sign * limits.MARGIN)
@@ -200,7 +200,7 @@ class _Follower:
 
 
 def _distance(reference: Reference | None) -> Distance | None:
-    """Return how far the recent films are from the reference, once there are enough of both."""
+    """Return the distance of the recent films from the reference, once there are enough of both."""
     if reference is None or len(reference.recent) < limits.RECENT_FILMS:
         return None
     return distance(reference.probabilities, reference.recent)

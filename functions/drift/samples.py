@@ -1,7 +1,7 @@
-"""The sample films: the same bytes must get the same probability, whatever films come.
+"""The sample films: the same bytes must always get the same probability.
 
-They tell a changed network, container or endpoint from changed films. They go to the endpoint as
-`classify` sends a film, so what reads DICOM before it is not among what they try.
+They distinguish a changed network, container or endpoint from changed films. They are sent to the
+endpoint as `classify` sends films, so they do not test the rendering of DICOM.
 """
 
 import json
@@ -15,21 +15,21 @@ from drift.state import Signal
 from screening.refusals import Rejected
 
 _FILMS = Path(__file__).parent / "films"
-# Of what the shipped network answers on the machine that made known.json: another kind of processor
-# may round otherwise. What one endpoint answers is compared digit by digit.
+# Tolerance to the answers in known.json: another kind of processor may round differently. Answers
+# of the same endpoint are compared digit by digit.
 NEAR = 0.02
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What the endpoint says of the samples, as text: a probability or the code of a refusal."""
+    """The endpoint's answers for the samples, as text: a probability, or a rejection code."""
 
     network: str
     answers: Mapping[str, str]
 
 
 def ask_samples(endpoint: Endpoint) -> Answered:
-    """Ask about each film; raise TryAgain where the endpoint does not answer."""
+    """Ask about each film; raise TryAgain if the endpoint does not answer."""
     network, answers = "", {}
     for path in sorted(_FILMS.glob("*.jpeg")):
         try:
@@ -45,9 +45,10 @@ def ask_samples(endpoint: Endpoint) -> Answered:
 def compare(
     answered: Answered, first: Mapping[str, str], first_of: str
 ) -> tuple[list[Signal], int]:
-    """Return the signals, and how many films are answered otherwise than they should be.
+    """Return the signals, and how many films got an unexpected answer.
 
-    `first` are the endpoint's own first answers, by the network `first_of`: a new network has none.
+    `first` are the first answers of this endpoint, by the network `first_of`; a new network has
+    none.
     """
     expected = first if first_of == answered.network else {}
     changed = {name for name, said in answered.answers.items() if expected.get(name, said) != said}

@@ -1,4 +1,4 @@
-"""What a day brought, from the records and the readers' reviews: each read by an index of time."""
+"""The films and readings of a day, read from the tables through their indexes by time."""
 
 import heapq
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from screening.record import Record
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_BY_TIME = "by-time"  # the reviews table's index
+_BY_TIME = "by-time"  # index of the reviews table
 _SURE = ("PNEUMONIA", "NORMAL")
 
 
 def films_of(screenings: Screenings, day: str) -> Iterator[Film]:
-    """Yield the films that were first screened on that day, in that order.
+    """Yield the films first screened on that day, in order of time.
 
-    Test films, repeated bytes and films screened again are left out. A film that was screened again
-    between its own day's end and this reading is missed: its record stands at another time.
+    Test films, repeated bytes and rescreened films are left out. A film that was rescreened between
+    the end of its day and this read is missed, since its record has moved to another time.
     """
     first, last = f"{day}T00:00:00.000Z", f"{day}T23:59:59.999Z"
     found = (screenings.between(finding, first, last) for finding in Finding)
@@ -44,13 +44,13 @@ def _film(key: str, judgement: Judgement) -> Film:
 
 @dataclass(frozen=True)
 class Reviews:
-    """The worklist's reviews table, of another stack; without a name there is no worklist."""
+    """The reviews table of the worklist stack; without a name there is no worklist."""
 
     client: "DynamoDBClient"
     table: str
 
     def of_day(self, day: str) -> Iterator[Reading]:
-        """Yield the sure answers of that day about positives, each reader's own."""
+        """Yield the definite answers of that day about positives, one per reader and film."""
         if not self.table:
             return
         pages: Any = self.client.get_paginator("query").paginate(

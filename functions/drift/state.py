@@ -1,7 +1,7 @@
-"""What is known of a site from one day to the next, as one JSON text. Pure.
+"""The state of a site's drift watch, kept from day to day as one JSON text. Pure.
 
-The text holds object keys of the last films, since an alarm names films to look at; it is kept
-encrypted, and `shown`, which other programs read, holds the keys that the signals name.
+The text contains the object keys of the last films, since a message names films to look at; it is
+stored encrypted. `shown`, which other programs read, has only the keys that the signals name.
 """
 
 import json
@@ -11,14 +11,14 @@ from typing import Any
 
 from drift.limits import DISTANCE
 
-MOST_DAYS = 366  # of history
+MOST_DAYS = 366  # days of history
 MOST_NAMED = 10  # films of one signal
-MOST_KEYS = 30  # of the last films
+MOST_KEYS = 30  # keys of the last films
 
 
 @dataclass(frozen=True)
 class Signal:
-    """Something to look at: `name` is for programs, `said` a sentence, `films` keys."""
+    """Something to look at: `name` for programs, `said` a sentence, `films` object keys."""
 
     name: str
     said: str
@@ -27,9 +27,9 @@ class Signal:
 
 @dataclass(frozen=True)
 class Day:
-    """One counted day. Shares are of that day's own films; None where it had none to tell from.
+    """One counted day; shares are of that day's films, or None without films.
 
-    `signals` are the kinds of those that sounded.
+    `signals` are the kinds of the signals that were raised.
     """
 
     day: str
@@ -44,7 +44,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Reference:
-    """The site's own first films under one network and cutoff, and what is compared with them."""
+    """The site's first films under one network and cutoff, and the figures compared with them."""
 
     network: str
     cutoff: str
@@ -56,15 +56,15 @@ class Reference:
     reviewed: int = 0
     recent: Sequence[float] = ()
     last_films: Sequence[tuple[float, str]] = ()
-    last_refused: Sequence[tuple[str, str]] = ()  # code and key
-    levels: Mapping[str, float] = field(default_factory=dict)  # of each CUSUM, by its signal
+    last_refused: Sequence[tuple[str, str]] = ()  # by code and key
+    levels: Mapping[str, float] = field(default_factory=dict)  # level of each CUSUM, by its signal
 
 
 @dataclass(frozen=True)
 class State:
-    through: str  # the last day counted
+    through: str  # the last counted day
     reference: Reference | None = None
-    asked: str = ""  # when a person asked for a new reference, as far as that was heeded
+    asked: str = ""  # when a person asked for the reference that this state has already begun
     traffic: Mapping[str, Sequence[int]] = field(default_factory=dict)
     samples: Mapping[str, str] = field(default_factory=dict)  # first answers, by film
     samples_of: str = ""  # the network that gave them
@@ -92,7 +92,7 @@ def read_state(text: str) -> State:
 
 
 def shown(state: State) -> str:
-    """Return what the command and the worklist's page show, as JSON."""
+    """Return the JSON that the command and the worklist's page show."""
     reference = state.reference
     return _compact(
         {
@@ -113,6 +113,6 @@ def _compact(value: object) -> str:
 
 
 def _of(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
-    """Return the fields that this version knows; another may have written more."""
+    """Return the fields that this version knows; a newer version may have written more."""
     known = {each.name for each in fields(kind)}
     return {name: value for name, value in found.items() if name in known}

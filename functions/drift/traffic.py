@@ -1,4 +1,4 @@
-"""Films a day by source: whether an export has stopped or thinned out. Pure."""
+"""Films a day by source: detect that an export has stopped or sends fewer films. Pure."""
 
 import math
 import statistics
@@ -11,14 +11,14 @@ KEPT_DAYS = 7 * (WEEKS + 1)
 MOST_SOURCES = 50
 LONGEST_SOURCE = 100
 OTHERS = "other folders"
-ALL = "all films"  # stands beside the sources, which may be small each
+ALL = "all films"  # all sources together, beside the single ones, which may be small
 
-Traffic = Mapping[str, Sequence[int]]  # by source: films of each day, the last one last
+Traffic = Mapping[str, Sequence[int]]  # by source: films of each day, the last day last
 
 
 @dataclass(frozen=True)
 class TooFew:
-    """A source that sent fewer films than usual in its last day, or its last seven days."""
+    """A source with fewer films than usual on its last day, or in its last seven days."""
 
     source: str
     films: int
@@ -27,12 +27,12 @@ class TooFew:
 
 
 def source_of(key: str) -> str:
-    """Return the folder that a film was dropped into: a ward, a device, a site."""
+    """Return the top folder of an upload: a ward, a device or a site."""
     return key.partition("/")[0][:LONGEST_SOURCE] if "/" in key else ""
 
 
 def with_day(before: Traffic, today: Mapping[str, int]) -> dict[str, list[int]]:
-    """Return the traffic with one day more; beyond the largest sources the rest is one."""
+    """Return the traffic with one more day; sources beyond the largest ones are merged into one."""
     today = {**today, ALL: sum(today.values())}
     counted = {source: [*days, 0][-KEPT_DAYS:] for source, days in before.items()}
     for source, films in sorted(today.items(), key=lambda each: -each[1]):
@@ -42,9 +42,9 @@ def with_day(before: Traffic, today: Mapping[str, int]) -> dict[str, list[int]]:
 
 
 def too_few(traffic: Traffic) -> list[TooFew]:
-    """Return the sources whose last day, or else whose last seven days, held too few films."""
+    """Return the sources with too few films on the last day, or in the last seven days."""
     found = []
-    alone = len(traffic) == 2  # one source, and all films
+    alone = len(traffic) == 2  # each source, and all films
     for source, days in traffic.items():
         if alone and source != ALL:
             continue
@@ -68,7 +68,7 @@ def _too_few(found: TooFew) -> TooFew | None:
 
 
 def _chance(films: int, usual: float) -> float:
-    """Return how likely so few films are, or fewer, where `usual` come on average."""
+    """Return the probability of so few films or fewer, if `usual` is the mean."""
     logarithm = math.log(usual)
     return math.fsum(
         math.exp(count * logarithm - usual - math.lgamma(count + 1)) for count in range(films + 1)

@@ -1,1 +1,1 @@
-"""The Lambda function that tells people: alerts of single films in, digests out."""
+"""The Lambda function that notifies people: takes alerts of films, sends digests."""

@@ -1,9 +1,9 @@
-"""The handler: alerts of single films in, the failed ones out; digests go to people in between.
+"""The handler of `notify`: takes alerts of films, sends digests, returns the failed messages.
 
-How the bound of two messages a second is held, whatever comes: the queue starts at most two of
-these at a time (`MaximumConcurrency` in template.yaml), and each holds its place for
-`digest_seconds`, one at least, after every message that it sends. A message is sent by one call
-that is never repeated by the SDK. While a place is held, what arrives gathers for the next digest.
+People get at most two messages per second in any case: the queue starts at most two invocations at
+a time (`MaximumConcurrency` in template.yaml), and each waits for `digest_seconds`, at least one
+second, after every message that it sends. Each message is sent by one call that the SDK never
+repeats. Alerts that arrive during the wait are collected for the next digest.
 """
 
 import time
@@ -18,9 +18,9 @@ from aws.consumer import Consumer, Handler
 from aws.observe import Observer
 from aws.queue import Queue
 from aws.topic import Topic
-from aws.worklist_address import WorklistAddress
+from aws.worklist import WorklistParameters
 from screening.config import PARAMETER, SECONDS, STACK, TOPIC, TRIES, URL, Variable
-from screening.digest import Alert, digest_message, digests, read_alert
+from screening.digest import Alert, blinded, digest_message, digests, kind, network, read_alert
 from screening.refusals import TryAgain
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ class Config:
     retry_seconds: Annotated[int, Variable(SECONDS, "whole seconds from 1 to 900")]
     most_tries: Annotated[int, Variable(TRIES, "the queue's maxReceiveCount")]
     look_up_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
-    worklist_address_parameter: Annotated[
-        str, Variable(PARAMETER, "the name of a parameter in SSM")
-    ] = "/cxr-alert/worklist-address"
+    worklist_parameters: Annotated[
+        str, Variable(PARAMETER, "what the names of parameters in SSM begin with")
+    ] = "/cxr-alert/worklist"
 
 
 def make_handler(config: Config, clients: NotifyClients) -> Handler:
-    """Return the function that Lambda calls with each batch of messages."""
+    """Return the Lambda handler for batches of messages."""
     topic = Topic(clients.sns, config.notifications_topic_arn)
     consumer = Consumer(
         queues=[Queue(clients.make_sqs, config.people_queue_url)],
@@ -54,18 +54,18 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
         first_wait=config.retry_seconds,
         most_tries=config.most_tries,
     )
-    worklist = WorklistAddress(
-        SSMProvider(boto3_client=clients.ssm), config.worklist_address_parameter
-    )
+    worklist = WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters)
     observer.metrics.set_default_dimensions(stack=config.stack_name)
 
     def tell(alerts: Sequence[Alert]) -> Mapping[Alert, BaseException]:
         failures: dict[Alert, BaseException] = {}
-        for digest in digests(alerts):
-            failure = _send(topic, digest, config, worklist.find())
+        hides = worklist.hides_scores()
+        came = {blinded(alert, hides=hides): alert for alert in alerts}
+        for digest in digests(came):
+            failure = _send(topic, digest, config, worklist)
             _report(digest, failure)
             if failure:
-                failures |= dict.fromkeys(digest, failure)
+                failures |= {came[alert]: failure for alert in digest}
         return failures
 
     @observer.logger.inject_lambda_context
@@ -76,9 +76,12 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
     return handler
 
 
-def _send(topic: Topic, digest: list[Alert], config: Config, worklist: str) -> TryAgain | None:
+def _send(
+    topic: Topic, digest: list[Alert], config: Config, worklist: WorklistParameters
+) -> TryAgain | None:
     try:
-        message = digest_message(digest, config.look_up_url, worklist)
+        confirmed = worklist.precision(network(digest))
+        message = digest_message(digest, config.look_up_url, worklist.address(), confirmed)
         (failure,) = topic.publish([message])
         return failure
     finally:
@@ -86,7 +89,7 @@ def _send(topic: Topic, digest: list[Alert], config: Config, worklist: str) -> T
 
 
 def _report(digest: Sequence[Alert], failure: TryAgain | None) -> None:
-    finding = digest[0].finding
+    finding = kind(digest[0])
     if failure:
         observer.logger.warning("Digest not sent", finding=finding, error=str(failure))
     else:

@@ -1,1 +1,1 @@
-"""Every judgement leaves: each becomes a message in the results queue."""
+"""The Lambda function that puts each judgement on the results queue."""

@@ -1,8 +1,8 @@
-"""The handler that follows the screening records: each new judgement is a message for `send`.
+"""The handler of `publish`: puts each new judgement on the results queue, for `send`.
 
-The table's stream calls it, in the order of the changes of each record. A change that fails is
-tried again with all behind it, so a message may be sent twice: what is built of it is the same. A
-change that can never be published is tried some times; then the stream sets its place aside.
+The table's stream calls it, in the order of the changes of each record. A failed change is retried
+together with those after it, so a message may be sent twice; both lead to the same result. A change
+that always fails is retried some times; then the stream sets its position aside.
 """
 
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 from aws.clients import PublishClients
-from aws.local_precision import LocalPrecisions
 from aws.queue import Queue
 from aws.stream import Failures, Handler, follow_changes, plain
+from aws.worklist import WorklistParameters
 from screening.config import PARAMETER, URL, Variable
 from screening.judgement import Finding
 from screening.record import record_from
@@ -29,21 +29,21 @@ logger = Logger(service="publish")
 @dataclass(frozen=True)
 class Config:
     results_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
-    local_precision_parameter: Annotated[str, Variable(PARAMETER, "the name of a parameter in SSM")]
+    worklist_parameters: Annotated[
+        str, Variable(PARAMETER, "what the names of parameters in SSM begin with")
+    ]
 
 
 def make_handler(config: Config, clients: PublishClients) -> Handler:
-    """Return the function that the stream calls with the changes of records."""
+    """Return the Lambda handler for the changes of records in the stream."""
     queue = Queue(lambda: clients.sqs, config.results_queue_url)
-    precisions = LocalPrecisions(
-        SSMProvider(boto3_client=clients.ssm), config.local_precision_parameter
-    )
+    worklist = WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters)
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
-        """Return the first change that failed; the stream goes on from there."""
+        """Return the first change that failed; the stream resumes there."""
         return follow_changes(
             event,
-            lambda change: _publish(queue, precisions, change),
+            lambda change: _publish(queue, worklist, change),
             logger,
             "A judgement was not published",
         )
@@ -51,18 +51,18 @@ def make_handler(config: Config, clients: PublishClients) -> Handler:
     return handler
 
 
-def _publish(queue: Queue, precisions: LocalPrecisions, change: dict[str, Any]) -> None:
+def _publish(queue: Queue, worklist: WorklistParameters, change: dict[str, Any]) -> None:
     image = change["dynamodb"].get("NewImage")
-    if image is None:  # the record ended
+    if image is None:  # the record was removed
         return
     record = record_from(plain(image))
-    # The stream has no image from before a change. Of a record with one judgement, that was told
-    # of when it was new: what changed is its alert.
+    # The stream has no image from before a change. If a record with one judgement changes, only its
+    # alert has changed: the judgement was published when it was new.
     if change["eventName"] == "MODIFY" and not record.earlier:
         return
     told = judgement_to_tell(record)
     if told is None:
         return
     if record.judgement.finding is Finding.PNEUMONIA:
-        told = replace(told, precision=precisions.of(record.judgement.model))
+        told = replace(told, precision=worklist.precision(record.judgement.model))
     queue.send([written(told)])

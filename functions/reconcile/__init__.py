@@ -1,1 +1,1 @@
-"""The Lambda function that finds films without a record, whatever lost their event."""
+"""The Lambda function that finds films without a record, e.g. because their event was lost."""

@@ -1,4 +1,4 @@
-"""Compare the bucket with the table; the function on its schedule and the command both do it so."""
+"""Compare the bucket with the table; both the schedule and the command use this."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Protocol
 from screening.lost import Span
 from screening.upload import Upload
 
-MOST_HELD = 10_000  # uploads, in memory
+MOST_HELD = 10_000  # uploads in memory
 
 
 class Versions(Protocol):
@@ -26,7 +26,7 @@ class Announcer(Protocol):
 
 @dataclass(frozen=True)
 class Tally:
-    """How far the comparison is: versions seen, those without a record, those announced anew."""
+    """Progress: versions seen, versions without a record, versions enqueued again."""
 
     seen: int = 0
     missing: int = 0
@@ -44,15 +44,16 @@ def compare(
     backfilling: bool = False,
     overdue: str = "",
 ) -> Iterator[Tally]:
-    """Announce each upload without a record to the uploads queue; yields the tally page by page.
+    """Enqueue each upload without a record; yields the tally after each page.
 
-    A film that waits for its next try has no record either, and to announce it every hour of an
-    outage would fill the queue with copies. So as long as all that are missing may be among the
-    `waiting`, none is announced; if there are more, some are lost, and which ones cannot be told:
-    all are announced, since a copy costs a look at the table and no film is screened twice. Those
-    uploaded before the stamp `overdue` are announced in any case: no queue holds them that long
-    without an outage, and where some films always wait, one that is lost would never stand out.
-    Films of a backfill wait for days: none of them is looked for while `backfilling`.
+    A film that waits for its next try has no record either, and enqueuing it every hour of an
+    outage would fill the queue with copies. So if the missing uploads are no more than the
+    `waiting` messages, none is enqueued. If they are more, some are lost; since it is unknown
+    which, all are enqueued. A copy costs a look at the table, and no film is screened twice.
+
+    Uploads before the stamp `overdue` are always enqueued: without an outage no queue holds them
+    that long, and if some films always wait, a lost one would never be noticed. Films of a backfill
+    wait for days, so none is looked for while `backfilling`.
     """
     tally = Tally()
     held: list[Upload] = []

@@ -1,4 +1,4 @@
-"""The handler: on its schedule, films that lost their event get it anew."""
+"""The handler of `reconcile`: on a schedule, enqueues uploads again that have no record."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,15 +23,15 @@ from screening.upload import Upload
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SERVICE = "reconcile"  # template.yaml's alarms look the metrics up under this name
-SPARE_MILLISECONDS = 60_000  # of which a page's reads of the table are the largest part
-MOST_PAGES = 1000  # of 1,000 versions each: what one run lists, and all that it costs
-NOTE = "reconcile/pass.json"  # in the renditions bucket; it names a key, so it is no log's
+SERVICE = "reconcile"  # template.yaml's alarms select the metrics by this name
+SPARE_MILLISECONDS = 60_000  # most of it for a page's reads of the table
+MOST_PAGES = 1000  # of 1,000 versions each: the limit and the cost of one run
+NOTE = "reconcile/pass.json"  # in the renditions bucket, not in the log, since it contains a key
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
-# The context is Lambda's own, or whatever has its members.
+# Any object with LambdaContext's attributes.
 Handler: TypeAlias = Callable[[dict[str, Any], Any], None]
 
 
@@ -52,7 +52,7 @@ class Config:
 
 @dataclass
 class _Slice:
-    """The pages of one run; `after` is where the next run begins, once all were compared."""
+    """The pages of one run; `after` is where the next run begins, known once all were compared."""
 
     versions: Versions
     after: Mark | None
@@ -71,7 +71,7 @@ class _Slice:
 def make_handler(
     config: Config, clients: ReconcileClients, clock: Callable[[], datetime] = now
 ) -> Handler:
-    """Return the function that Lambda calls on its schedule."""
+    """Return the Lambda handler for the schedule."""
     versions = Versions(clients.s3, config.uploads_bucket)
     records = Screenings(clients.dynamodb, config.screenings_table)
     uploads = Lanes(
@@ -102,7 +102,7 @@ def make_handler(
             logger.info("Compared", ended=listed.after is None, **vars(tally))
             metrics.add_metric("UploadsWithoutRecord", MetricUnit.Count, tally.missing)
             metrics.add_metric("UploadsAnnouncedAnew", MetricUnit.Count, tally.announced)
-        # Only now: a slice in which something failed is compared again.
+        # Written last: if something failed, the next run compares the same slice again.
         note.write(write_pass(replace(current, after=listed.after)))
 
     def _compare(listed: _Slice, at: datetime, current: Pass) -> Iterator[Tally]:
@@ -117,7 +117,8 @@ def make_handler(
                 datetime.fromisoformat(current.since),
                 config.record_retention_days,
             ),
-            # Before the listing, so that a film which comes meanwhile counts as neither.
+            # Counted before the listing, so that a film that arrives in between is in neither
+            # number.
             waiting=(uploads.today.depth() + to_render.today.depth()).total,
             backfilling=(uploads.backfill.depth() + to_render.backfill.depth()).total > 0,
             overdue=overdue_before(at, current),

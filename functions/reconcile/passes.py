@@ -1,8 +1,8 @@
-"""How the bucket is walked through: one slice of its versions an hour, pass after pass. Pure.
+"""How runs traverse the bucket: one slice of versions an hour, pass after pass. Pure.
 
-S3 lists by key and not by time, so whatever is found has to be listed. A run lists a bounded
-number of versions and the next goes on there, so that its cost does not grow with the bucket.
-Most passes compare the films of two days; one a day compares those of `ReconcileDays`.
+S3 lists by key, not by time, so finding anything requires a full listing. Each run lists a bounded
+number of versions and the next one resumes there, so the cost of a run does not grow with the
+bucket. Most passes compare the films of two days; one a day compares those of `ReconcileDays`.
 """
 
 import json
@@ -13,12 +13,12 @@ from screening.clock import stamp
 
 SHORT_DAYS = 2
 DAY = timedelta(days=1)
-_HALF_AN_HOUR = timedelta(minutes=30)  # schedules are not exact; a day later is a day later
+_HALF_AN_HOUR = timedelta(minutes=30)  # schedules are inexact; this allows for a late run
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The last version that a listing held; the next begins behind it."""
+    """The last version of a listing; the next listing begins after it."""
 
     key: str
     version: str
@@ -26,20 +26,20 @@ class Mark:
 
 @dataclass(frozen=True)
 class Pass:
-    """One way through the bucket: stamps, and where its next slice begins (None: it has ended)."""
+    """One traversal of the bucket: stamps, and where its next slice begins (None: complete)."""
 
     began: str
-    since: str  # the oldest upload that it compares
+    since: str  # the oldest upload to compare
     thorough: bool
-    thorough_began: str  # of this pass or the last thorough one before it
+    thorough_began: str  # start of this pass or of the last thorough one before it
     after: Mark | None = None
 
 
 def next_pass(at: datetime, last: Pass | None, days: int) -> Pass:
-    """Return the pass that goes on, or the one to begin at that time.
+    """Return the pass to resume, or a new one that begins at this time.
 
-    A pass compares at least what came since a day before the last one began, so that no film falls
-    between two passes, however long they take.
+    A pass compares at least the uploads since a day before the last one began, so that no film
+    falls between two passes, however long they take.
     """
     if last and last.after:
         return last
@@ -55,9 +55,9 @@ def next_pass(at: datetime, last: Pass | None, days: int) -> Pass:
 
 
 def overdue_before(at: datetime, current: Pass) -> str:
-    """Return the stamp before which a film without a record is announced whatever waits.
+    """Return the stamp before which uploads without a record are enqueued whatever waits.
 
-    Only a thorough pass does so: in an outage each film is announced once more a day, not hourly.
+    Only a thorough pass has one: in an outage each film is enqueued again once a day, not hourly.
     """
     return stamp(at - DAY) if current.thorough else ""
 
@@ -67,7 +67,7 @@ def write_pass(current: Pass) -> str:
 
 
 def read_pass(text: str | None) -> Pass | None:
-    """Return the pass that was written; None where none was, or it can't be read."""
+    """Return the stored pass, or None if there is none or it can't be read."""
     try:
         found = json.loads(text or "")
         after = Mark(**found.pop("after")) if found["after"] else None

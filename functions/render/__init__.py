@@ -1,1 +1,1 @@
-"""The Lambda function that makes renditions of films that an endpoint can't be sent as they are."""
+"""The Lambda function that makes renditions of films that the endpoint can't take as they are."""

@@ -1,11 +1,11 @@
-"""Lambda entry point: builds the handler once per cold start."""
+"""Lambda entry point; builds the handler once per cold start."""
 
 import os
 
 from imaging.sandbox import Sandbox
 
 sandbox = Sandbox()
-sandbox.start()  # it imports the codecs while this process imports the SDK
+sandbox.start()  # imports the codecs while this process imports the SDK
 
 from aws.clients import make_render_clients  # noqa: E402
 from render.handler import Config, make_handler  # noqa: E402

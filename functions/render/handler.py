@@ -1,8 +1,8 @@
-"""The handler: an upload to render in, the same upload with its rendition out.
+"""The handler of `render`: takes an upload, returns it to its queue with its rendition.
 
-Whatever the film does to its child process, it ends as a rendition or a refusal, and goes back to
-the uploads queue as that. What else fails, the renditions queue delivers again: to render a film
-twice leaves the same object, and the record is still one.
+Whatever the film does to its child process, it ends as a rendition or a rejection, which goes back
+to the uploads queue. After any other failure, the renditions queue delivers the message again;
+rendering a film twice leaves the same object and one record.
 """
 
 import time
@@ -44,7 +44,7 @@ class Config:
 
 
 def make_handler(config: Config, clients: RenderClients, sandbox: Sandbox) -> Handler:
-    """Return the function that Lambda calls with one message at a time."""
+    """Return the Lambda handler for one message at a time."""
     films = Films(clients.s3, config.renditions_bucket, config.key_arn)
     uploads = Lanes(
         Queue(clients.make_sqs, config.uploads_queue_url),
@@ -87,7 +87,7 @@ def _settle(upload: Upload, films: Films, sandbox: Sandbox, uploads: Lanes) -> N
 
 
 def _render(upload: Upload, films: Films, sandbox: Sandbox) -> Upload:
-    """Return the upload with what became of it; its rendition is in the bucket by then."""
+    """Return the upload with the outcome of its rendering; the rendition is stored by then."""
     try:
         film = films.read(upload)
         upload = replace(upload, digest=digest_of(film))
@@ -96,9 +96,14 @@ def _render(upload: Upload, films: Films, sandbox: Sandbox) -> Upload:
     except Rejected as rejection:
         return replace(upload, rendered=NotRendered(rejection.code, str(rejection)))
     except NotReadable as refusal:
-        return replace(upload, rendered=NotRendered(refusal.code, str(refusal)))
+        if refusal.picture is not None:
+            films.put_picture(upload, refusal.picture)
+        refused = NotRendered(refusal.code, str(refusal), refusal.facts)
+        return replace(upload, rendered=refused)
     except SandboxBroke as broken:
         raise TryAgain(str(broken)) from None
+    if rendition.picture is not None:
+        films.put_picture(upload, rendition.picture)
     films.put_rendition(upload, rendition.png)
     return replace(upload, rendered=Rendered(rendition.facts))
 

@@ -1,1 +1,1 @@
-"""The rules of screening: pure, on the standard library alone."""
+"""The rules of screening: pure, with the standard library alone."""

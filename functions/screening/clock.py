@@ -1,4 +1,4 @@
-"""Times as the records hold them: ISO 8601, UTC, milliseconds; in this form text sorts as time."""
+"""Times in records: ISO 8601, UTC, milliseconds; in this form, text sorts by time."""
 
 from datetime import UTC, datetime
 
@@ -8,5 +8,5 @@ def now() -> datetime:
 
 
 def stamp(time: datetime) -> str:
-    """Return such as 2026-11-22T10:15:30.123Z."""
+    """Return the time in ISO 8601, UTC, e.g. 2026-11-22T10:15:30.123Z."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,8 +1,8 @@
-"""The functions' environments: each variable, what it may hold, and what it means, said once.
+"""The environment of the functions: each variable, its allowed values and their meaning.
 
-Every field of a configuration is the variable of that name in capitals. template.yaml sets them; a
-test says that it sets just these, and that its parameters allow what is allowed here. `Config` is
-that of `classify`; the other functions have theirs beside their handlers.
+Each field of a configuration is the environment variable with that name in capitals. template.yaml
+sets them; a test checks that it sets exactly these, and that its parameters allow the same values.
+`Config` is the configuration of `classify`; the other functions have theirs beside their handlers.
 """
 
 import re
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-NAMESPACE = "CxrAlert"  # of the metrics; template.yaml's alarms and dashboard look there
+NAMESPACE = "CxrAlert"  # of the metrics; template.yaml's alarms and dashboard select by it
 DEFAULT_CUTOFF = Decimal("0.1")
-# None of them short: a film whose record is gone counts as never screened, and a dead letter may
-# come back to it for 14 days.
+# No short ones: a film without a record counts as never screened, and its dead letter may be
+# redriven for 14 days.
 RETENTION_DAYS = (0, 30, 60, 90, 180, 365, 731, 1827, 3653)
 
 ENDPOINT_NAME = "[a-z0-9](-*[a-z0-9]){0,62}"
@@ -39,7 +39,7 @@ _Kind = TypeVar("_Kind", bound="DataclassInstance")
 
 
 class WrongConfiguration(Exception):
-    """An environment variable is missing or wrong; the message names it and what it must be."""
+    """An environment variable is missing or wrong; the message says which, and what it must be."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Config:
 
 
 def read_config(environment: Mapping[str, str], kind: type[_Kind]) -> _Kind:
-    """Return the configuration; raise WrongConfiguration where it cannot work."""
+    """Return the configuration; raise WrongConfiguration if a variable is missing or wrong."""
     values: dict[str, Any] = {}
     for each in fields(kind):
         name = each.name.upper()
@@ -90,5 +90,5 @@ def read_config(environment: Mapping[str, str], kind: type[_Kind]) -> _Kind:
 
 
 def environment_of(config: "DataclassInstance") -> dict[str, str]:
-    """Return the variables that `read_config` reads as this configuration."""
+    """Return the environment variables from which `read_config` reads this configuration."""
     return {each.name.upper(): str(getattr(config, each.name)) for each in fields(Config)}

@@ -1,13 +1,13 @@
-"""What people are told: alerts of single films in, digests out. Pure.
+"""Digests for people, made of alerts of single films. Pure.
 
 SNS suspends an address that gets more than about ten mails a second. So people never get the
-messages for programs: what has gathered becomes one message for the positives and one for the
-rejects. Never a diagnosis.
+messages for programs: what has gathered becomes one message for the positives, one for the films to
+be read without their score and one for the rejects. Never a diagnosis.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -15,16 +15,23 @@ from typing import Any
 from screening.film_name import film_name
 from screening.judgement import Finding
 from screening.messages import NOT_A_DIAGNOSIS, Message, odds, printable
+from screening.precision import LocalPrecision, sentence
+from screening.sampling import POSITIVES_HIDDEN, drawn
 from screening.upload import MalformedMessage
 
 LISTED = 20  # films in one mail; the subject says how many there are
 MOST_BYTES = 120_000  # of a digest's films as JSON; SNS takes 256 KB, all texts together
+TO_READ = "TO_READ"  # the kind of films to be read without their score, whatever was found
+_KINDS = (Finding.PNEUMONIA, TO_READ, Finding.REJECTED)  # in the order in which people are told
 _NEEDED = ("key", "version", "finding", "cutoff", "uploaded")
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One film as the alerts topic told of it, as far as people are told."""
+    """One film as the alerts topic told of it, as far as people are told.
+
+    `blind` is a film to be read without its score: nothing that people get of it tells its finding.
+    """
 
     key: str
     version: str
@@ -35,6 +42,8 @@ class Alert:
     code: str | None = None
     reason: str | None = None
     note: str | None = None
+    model: str | None = None
+    blind: bool = False
 
     @property
     def log_id(self) -> str:
@@ -49,26 +58,43 @@ def read_alert(body: str) -> Alert:
         raise MalformedMessage("The message is not JSON.") from None
     if not isinstance(facts, dict) or not all(facts.get(name) for name in _NEEDED):
         raise MalformedMessage(f"The alert lacks one of {', '.join(_NEEDED)}.")
-    known = {each.name: facts[each.name] for each in fields(Alert) if each.name in facts}
+    known = {name: facts[name] for name in _ATTRIBUTES if name in facts}
     try:
         finding = Finding(facts["finding"])
         cutoff = Decimal(facts["cutoff"])
         if finding is Finding.PNEUMONIA:
             known["probability"] = Decimal(facts["probability"])
     except (ArithmeticError, KeyError, TypeError, ValueError):
-        raise MalformedMessage(
-            "The alert's finding or numbers are not what they should be."
-        ) from None
+        raise MalformedMessage("The alert has a wrong finding, or a number out of range.") from None
     return Alert(**known | {"finding": finding, "cutoff": cutoff})
 
 
-def digests(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
-    """Sort what has gathered into digests: positives first, the most probable of them first.
+_ATTRIBUTES = [each.name for each in fields(Alert) if each.name != "blind"]
 
-    Rejects are apart from the positives. A film that came twice is told of once.
+
+def blinded(alert: Alert, *, hides: bool) -> Alert:
+    """Return the alert as people may get it, where the worklist `hides` some scores.
+
+    A negative comes only if the worklist drew it to be read; some positives go with those.
+    """
+    negative = alert.finding is Finding.NORMAL
+    hidden = hides and alert.finding is Finding.PNEUMONIA and drawn(alert.log_id, POSITIVES_HIDDEN)
+    return replace(alert, blind=True, probability=None) if negative or hidden else alert
+
+
+def kind(alert: Alert) -> str:
+    """Return what a digest of such alerts is of: a finding, or TO_READ."""
+    return TO_READ if alert.blind else alert.finding.value
+
+
+def digests(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
+    """Sort alerts into digests: positives, most probable first, and rejects.
+
+    Films to be read without their score, and rejects, are apart from the positives. A film that
+    came twice is told of once.
     """
     ranked = sorted(dict.fromkeys(alerts), key=_rank)
-    for _, same in groupby(ranked, key=lambda alert: alert.finding):
+    for _, same in groupby(ranked, key=kind):
         digest: list[Alert] = []
         size = 0
         for alert in same:
@@ -81,29 +107,45 @@ def digests(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
         yield digest
 
 
-def _rank(alert: Alert) -> tuple[bool, Decimal, str]:
+def _rank(alert: Alert) -> tuple[int, Decimal, str]:
     return (
-        alert.finding is not Finding.PNEUMONIA,
+        _KINDS.index(kind(alert)),
         -(alert.probability or Decimal(0)),
         alert.uploaded,
     )
 
 
-def digest_message(digest: Sequence[Alert], look_up: str, worklist: str = "") -> Message:
+def network(digest: Sequence[Alert]) -> str | None:
+    """Return the network that found all these positives, or None for several and for others."""
+    models = {alert.model for alert in digest}
+    return models.pop() if kind(digest[0]) == Finding.PNEUMONIA and len(models) == 1 else None
+
+
+def digest_message(
+    digest: Sequence[Alert],
+    look_up: str,
+    worklist: str = "",
+    precision: LocalPrecision | None = None,
+) -> Message:
     """Return the message for people about the films of one digest.
 
     `look_up` is the address where they can be looked up; without one it is that of the `worklist`,
     and without either the message says what to type. With a worklist each film has its link.
+    `precision` is what readers confirmed of the last alerts of the films' network.
     """
-    finding = digest[0].finding
+    of = kind(digest[0])
     films = "1 film" if len(digest) == 1 else f"{len(digest)} films"
-    if finding is Finding.PNEUMONIA:
+    if of == TO_READ:
+        subject = f"{films} to read"
+        summary = f"{films} to read without the score, which the worklist shows afterwards."
+        listing = "look-up"
+    elif of == Finding.PNEUMONIA:
         subject = f"Possible pneumonia: {films} to review"
         summary = _positives(digest, films)
         listing = "positives"
     else:
         subject = f"Not screened: {films}"
-        summary = f"{films} could not be screened; somebody has to look at what was dropped."
+        summary = f"{films} could not be screened; somebody has to look at them."
         listing = "rejects"
     lines = [summary, ""]
     for alert in digest[:LISTED]:
@@ -111,13 +153,15 @@ def digest_message(digest: Sequence[Alert], look_up: str, worklist: str = "") ->
     if len(digest) > LISTED:
         lines += [f"And {len(digest) - LISTED} more.", ""]
     lines.append(f"Look them up: {look_up or worklist or f'cxr-alert {listing}'}")
-    if finding is Finding.PNEUMONIA:
+    if of == Finding.PNEUMONIA and (confirmed := sentence(precision)):
+        lines.append(confirmed)
+    if of != Finding.REJECTED:
         lines.append(NOT_A_DIAGNOSIS)
-    facts = {"finding": finding.value, "films": [_facts(alert) for alert in digest]}
+    facts = {"finding": of, "films": [_facts(alert) for alert in digest]}
     return Message(
         subject=subject,
         texts={"default": json.dumps(facts), "email": "\n".join(lines), "sms": summary},
-        attributes={"finding": finding.value},
+        attributes={"finding": of},
     )
 
 
@@ -128,14 +172,17 @@ def _positives(digest: Sequence[Alert], films: str) -> str:
 
 
 def _details(alert: Alert, worklist: str) -> list[str]:
-    rejected = alert.finding is Finding.REJECTED
-    name, said = ("reason  ", alert.reason or "") if rejected else ("found   ", odds(alert))
+    said = []
+    if alert.finding is Finding.REJECTED:
+        said = [f"  reason    {printable(alert.reason or '')}"]
+    elif not alert.blind:
+        said = [f"  found     {odds(alert)}"]
     name_there = film_name(alert.key, alert.version)
     note = [f"  note      {printable(alert.note)}"] if alert.note else []
     link = [f"  look at   {worklist}/#film/{name_there}"] if worklist else []
     return [
         f"  film      {printable(alert.key)}",
-        f"  {name}  {printable(said)}",
+        *said,
         f"  uploaded  {alert.uploaded}",
         f"  version   {alert.version}",
         *note,

@@ -1,6 +1,6 @@
 """Errors that end a command with one sentence: what was wrong, where, and what to do.
 
-They stand on the ground floor, so that no room has to import the program to raise them.
+They are in this room so that every other room can raise them without importing the program.
 """
 
 

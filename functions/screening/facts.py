@@ -1,7 +1,7 @@
-"""What a DICOM file says of its film beside the pixels, and what its age means for the network.
+"""Facts from a DICOM file beside the pixels, and notes on the patient's age. Pure.
 
-Pure. The record keeps the facts; name, patient number and birth date are never among them.
-Accession number and UIDs stay in the record: no log, alert, metric or object key holds them.
+The record keeps the facts. Name, patient number and birth date are never among them. Accession
+number and UIDs stay in the record: no log, alert, metric or object key contains them.
 """
 
 import re
@@ -13,22 +13,24 @@ ADULT_YEARS = 18
 LEARNED_BELOW_YEARS = 6
 
 ADULT_REASON = (
-    "The patient is an adult: the network knows children only and would take most healthy adults "
-    "for ill. A doctor has to look at this film."
+    "The patient is an adult: the network was trained on children only, and reports pneumonia in "
+    "most healthy adults. A doctor has to look at this film."
 )
 OLDER_CHILD_NOTE = (
-    "The child is older than those of one to five years that the network has learned from."
+    "The child is older than the network's training films, which show "
+    "children of one to five years."
 )
 
+REFUSED = "refused"  # the `rendering` of a film that no network was asked about
 _LONGEST = 160  # of `rendering`, all steps named; the other texts have at most 64 characters
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _IN_A_YEAR = {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}
-_UNTOLD = frozenset({"study_uid", "series_uid", "instance_uid", "accession_number"})
+UNTOLD = frozenset({"study_uid", "series_uid", "instance_uid", "accession_number"})
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Each as the file has it, or None where it has nothing; `rendering` tells what was done."""
+    """The facts of a file, each None if absent; `rendering` lists the steps of the rendition."""
 
     modality: str
     rendering: str
@@ -38,7 +40,7 @@ class Facts:
     accession_number: str | None = None
     view: str | None = None
     body_part: str | None = None
-    age: str | None = None  # such as 004Y, 018M, 003W or 010D
+    age: str | None = None  # e.g. 004Y, 018M, 003W or 010D
 
     @property
     def years(self) -> float | None:
@@ -51,7 +53,7 @@ class Facts:
 
     @property
     def note(self) -> str | None:
-        """What has to be said beside a finding on this film."""
+        """Return the notes that must accompany a finding on this film."""
         years = self.years
         if years is None or not LEARNED_BELOW_YEARS <= years < ADULT_YEARS:
             return None
@@ -60,16 +62,19 @@ class Facts:
     @property
     def told(self) -> dict[str, str]:
         """The facts that an alert may hold."""
-        return {name: value for name, value in plain(self).items() if name not in _UNTOLD}
+        return {name: value for name, value in plain(self).items() if name not in UNTOLD}
 
 
 def plain(facts: Facts) -> dict[str, str]:
-    """Return the facts as names and texts, without what is not known."""
+    """Return the known facts as names and texts."""
     return {name: value for name, value in vars(facts).items() if value is not None}
 
 
 def facts_from(values: Mapping[str, Any]) -> Facts:
-    """Return the facts of `plain`; raise TypeError or KeyError for anything else."""
+    """Return the facts from the output of `plain`.
+
+    Raise TypeError or KeyError for anything else.
+    """
     known: dict[str, str] = {}
     for each in fields(Facts):
         value = values.get(each.name)

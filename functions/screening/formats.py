@@ -1,16 +1,16 @@
-"""The formats of files, each known by the bytes that it begins with: screened ones and others."""
+"""File formats, recognised by their first bytes: those that are screened, and others."""
 
 from enum import Enum
 
 from screening.refusals import Code, Rejected
 
-DICOM_PREFIX_BYTES = 132  # 128 of anything, and DICM
+DICOM_PREFIX_BYTES = 132  # after a preamble of 128 bytes
 _DICOM_PREFIX = b"DICM"
 _MOST_BYTES_OF_A_FIRST_TAG = 64
 
 
 class Format(Enum):
-    """A file format: its media type, its signature, and how many bytes lie before that."""
+    """A file format: its media type, its signature, and the offset of the signature."""
 
     JPEG = ("image/jpeg", b"\xff\xd8\xff", 0)
     PNG = ("image/png", b"\x89PNG\r\n\x1a\n", 0)
@@ -23,7 +23,7 @@ class Format(Enum):
 
 
 def format_of(data: bytes) -> Format | None:
-    """Return the format that the file's first bytes say; None where it is none of these."""
+    """Return the format of a file by its first bytes, or None for other formats."""
     for each in Format:
         if data.startswith(each.signature, each.offset):
             return each
@@ -35,10 +35,10 @@ def has_dicom_prefix(data: bytes) -> bool:
 
 
 def _is_bare_dicom(data: bytes) -> bool:
-    """Tell whether it is DICOM without the prefix, as some archives hand it out.
+    """Return whether it is DICOM without the preamble, as some archives send it.
 
-    Such files begin with the first tags of group 2 or 8, in little endian: four bytes of tag, then
-    a type of two letters, or else the length of a short value in four bytes.
+    Such files begin with a tag of group 2 or 8 in little endian: four bytes of tag, then a type of
+    two letters, or else a short length in four bytes.
     """
     group, element = data[:2], int.from_bytes(data[2:4], "little")
     if len(data) < 8 or group not in (b"\x02\x00", b"\x08\x00") or element > 0x18:
@@ -53,9 +53,10 @@ _EXPORT = "Export the film itself as JPEG, PNG or DICOM, and drop that."
 _UNPACK = "Unpack it, and drop only the films in it (JPEG, PNG or DICOM)."
 _COMPANION = "Ignore it, and drop only the films beside it (JPEG, PNG or DICOM)."
 
-# What is dropped by mistake, and what to do about it; `at` is where the signature stands.
+# Common files that are uploaded by mistake, and what to do about them. `at` is the offset of the
+# signature.
 _OTHERS = (
-    # (at, signature, what it is, what to do)
+    # (at, signature, name, remedy)
     (0, b"%PDF", "a PDF document", _EXPORT),
     (0, b"PK\x03\x04", "a zip archive", _UNPACK),
     (0, b"PK\x05\x06", "an empty zip archive", _EXPORT),
@@ -70,7 +71,7 @@ _OTHERS = (
     (8, b"WEBP", "a WebP image", _EXPORT),
     (0, b"GIF8", "a GIF image", _EXPORT),
     (0, b"BM", "a BMP image", _EXPORT),
-    (4, b"ftyp", "a HEIC photo, an AVIF image or a film that moves", _EXPORT),
+    (4, b"ftyp", "a HEIC photo, an AVIF image or a video", _EXPORT),
     (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image", _EXPORT),
     (0, b"\x00\x05\x16\x07", "a Mac's companion file (AppleDouble)", _COMPANION),
     (0, b"\x00\x00\x00\x01Bud1", "a Mac's folder settings (.DS_Store)", _COMPANION),
@@ -84,9 +85,9 @@ _OTHERS = (
 
 
 def refuse_others(data: bytes) -> None:
-    """Raise Rejected where the file is of a known format that is not screened.
+    """Raise Rejected if the file has a known format that is not screened.
 
-    What is of no known format goes on to the endpoint, which says what it makes of it.
+    Files of unknown formats go to the endpoint, which decides.
     """
     if format_of(data):
         return

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-Z = 1.959964  # of the normal distribution: 95 % lie within
+Z = 1.959964  # of the normal distribution: covers 95 %
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From the endpoint's answer to a finding. Pure rules."""
+"""Turn the endpoint's answer into a finding. Pure."""
 
 import json
 import math
@@ -19,7 +19,10 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the endpoint said; `model`, `gate` and `map` only where the container tells them."""
+    """The endpoint's answer.
+
+    `model`, `gate` and `map` are None if the container does not send them.
+    """
 
     probability: Decimal
     model: str | None
@@ -30,11 +33,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What was found on a film, when, by which network and with which cutoff.
+    """The finding on a film, with time, network and cutoff.
 
-    A rejected film has a reason, and a code for it, in place of a probability. `gate` is `off` if a
-    person had the film screened whatever it looks like. `map` says where the network saw what it
-    goes by: two digits for each cell of a square grid, row by row, 99 for the most.
+    A rejected film has a reason and a code instead of a probability. `gate` is `off` if a person
+    had the film screened without the gate. `map` is the saliency map: two digits for each cell of a
+    square grid, row by row, 99 for the maximum.
     """
 
     finding: Finding
@@ -49,14 +52,14 @@ class Judgement:
     map: str | None = None
 
 
-# Room for the rounding of an 8-bit network and of its JSON; wider, and it is no softmax.
+# Tolerance for the rounding of an 8-bit network and of its JSON; a larger error is no softmax.
 SUM_TOLERANCE = 0.01
 
 
 def read_probability(answer: bytes) -> Decimal:
     """Return the probability of pneumonia, to 6 places, from the body `[p_normal, p_pneumonia]`.
 
-    Anything else is the endpoint's fault, not the film's: it raises TryAgain.
+    Any other body is the endpoint's fault, not the film's, and raises TryAgain.
     """
     try:
         values = json.loads(answer)
@@ -65,14 +68,14 @@ def read_probability(answer: bytes) -> Decimal:
     if not isinstance(values, list) or len(values) != 2:
         raise TryAgain("The endpoint's answer is not a list of two probabilities.")
     if not all(_is_probability(value) for value in values):
-        raise TryAgain("The endpoint's answer holds something that is no probability from 0 to 1.")
+        raise TryAgain("The endpoint's answer has a value that is not a probability from 0 to 1.")
     if abs(math.fsum(values) - 1) > SUM_TOLERANCE:
         raise TryAgain("The endpoint's two probabilities do not add up to 1.")
     return Decimal(f"{values[1]:.6f}")
 
 
 def finding_of(probability: Decimal, cutoff: Decimal) -> Finding:
-    """The cutoff itself counts as pneumonia."""
+    """Return the finding; a probability equal to the cutoff is PNEUMONIA."""
     return Finding.PNEUMONIA if probability >= cutoff else Finding.NORMAL
 
 
@@ -97,5 +100,5 @@ def reject(rejection: Rejected, cutoff: Decimal, at: datetime) -> Judgement:
 
 
 def _is_probability(value: object) -> bool:
-    # True and False are ints to Python; NaN fails every comparison.
+    # In Python, True and False are ints; NaN fails every comparison.
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

@@ -1,4 +1,4 @@
-"""Which object versions must have a record by now. Pure."""
+"""The object versions that must have a record. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ _FIRST = stamp(datetime(1970, 1, 1, tzinfo=UTC))
 
 @dataclass(frozen=True)
 class Span:
-    """The uploads from `since` to before `until`, as stamps."""
+    """The uploads from `since` until before `until`, as stamps."""
 
     since: str
     until: str
@@ -21,11 +21,11 @@ class Span:
 
 
 def span(now: datetime, grace: timedelta, since: datetime | None, retention_days: int) -> Span:
-    """Return the span of uploads that must have a record.
+    """Return the period in which every upload must have a record.
 
-    `grace` is what a film may take to get one. A film whose record has ended looks as if it never
-    had one, so none is looked for that is older than records are kept, less a day for DynamoDB,
-    which takes its time to remove them.
+    `grace` is the time that a film may take to get one. A film whose record has expired looks like
+    one that never had a record, so the period begins when the oldest records expire, less a day,
+    since DynamoDB removes expired records late.
     """
     oldest = _FIRST if since is None else stamp(since)
     if retention_days:

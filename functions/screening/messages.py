@@ -1,6 +1,6 @@
-"""What the alerts say: one message for each positive and each reject. Pure.
+"""The alert messages for programs: one for each positive and each reject. Pure.
 
-Programs get them as they are; what people get is made of them, see digest.py. Never a diagnosis.
+People get digests made of them, see digest.py. They never state a diagnosis.
 """
 
 import json
@@ -15,7 +15,7 @@ from screening.refusals import Code
 from screening.upload import is_backfill_key
 
 # How the alert itself fares, and what was thought before, is nothing to tell.
-_OURS = {"alert", "alerted", "claimed_by", "claimed_until", "digest", "earlier", "expires"}
+WITHHELD = {"alert", "alerted", "claimed_by", "claimed_until", "digest", "earlier", "expires"}
 
 NOT_A_DIAGNOSIS = (
     "A computer screened these X-rays. This is not a diagnosis: a doctor has to look at them."
@@ -31,7 +31,7 @@ class _Judged(Protocol):
 
 @dataclass(frozen=True)
 class Message:
-    """One SNS message; `texts` holds a text for each protocol and `default` for the others.
+    """One SNS message; `texts` has one text per protocol, and `default` for the others.
 
     Attributes are numbers if Decimal, else text.
     """
@@ -42,7 +42,7 @@ class Message:
 
 
 def alert_message(record: Record) -> Message:
-    """Return the message about one film: its record as JSON, with what filter policies go by."""
+    """Return the message about one film: its record as JSON, and attributes for filtering."""
     judgement = record.judgement
     attributes: dict[str, str | Decimal] = {"finding": judgement.finding.value}
     if judgement.finding is Finding.REJECTED:
@@ -54,13 +54,18 @@ def alert_message(record: Record) -> Message:
         words = f"Possible pneumonia, {odds(judgement)}, please review"
         attributes["probability"] = judgement.probability or Decimal(0)
     if is_backfill_key(record.key):
-        attributes["backfill"] = "yes"  # the queue of people's alerts takes none of these
+        attributes["backfill"] = "yes"  # the people queue does not accept these
     words = f"{words}: {printable(record.key)}"
     return Message(
         subject=subject,
-        texts={"default": json.dumps(_facts(record)), "email": words, "sms": words},
+        texts={"default": alert_body(record), "email": words, "sms": words},
         attributes=attributes,
     )
+
+
+def alert_body(record: Record) -> str:
+    """Return the record as an alert tells of it, as JSON."""
+    return json.dumps(_facts(record))
 
 
 def odds(judged: _Judged) -> str:
@@ -75,9 +80,10 @@ def percent(probability: Decimal | None) -> str:
 
 
 def printable(key: str) -> str:
-    """Return the key with its control characters spelt out.
+    """Return the key with its control characters escaped.
 
-    In a mail its line breaks could pass for words of ours; on a terminal it could do worse.
+    In a mail, line breaks in a key could look like sentences of ours; on a terminal, control
+    characters could do harm.
     """
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in key)
 
@@ -87,5 +93,5 @@ def _facts(record: Record) -> dict[str, Any]:
     return told | {
         name: float(value) if isinstance(value, Decimal) else value
         for name, value in flat(record).items()
-        if name not in _OURS and name not in told
+        if name not in WITHHELD and name not in told
     }

@@ -1,6 +1,6 @@
-"""How many of a network's alerts local readers confirmed: one line beside a positive. Pure.
+"""Local precision: how many of a network's alerts the readers confirmed. Pure.
 
-The worklist works it out each day and leaves it where mails and results find it.
+The worklist computes it daily and stores it where mails and results read it.
 """
 
 import json
@@ -15,7 +15,7 @@ FEWEST_REVIEWED = 50
 class LocalPrecision:
     """Of the last `of` reviewed positives of one network, `confirmed` show pneumonia.
 
-    `low` and `high` bound the 95 % interval of that share, from 0 to 1.
+    `low` and `high` are the bounds of the 95 % interval of that share, from 0 to 1.
     """
 
     confirmed: int
@@ -25,7 +25,7 @@ class LocalPrecision:
 
 
 def sentence(precision: LocalPrecision | None) -> str | None:
-    """Return the line for a positive, or None where fewer than 50 positives were reviewed."""
+    """Return the line to show with a positive, or None with fewer than 50 reviewed positives."""
     if precision is None or precision.of < FEWEST_REVIEWED:
         return None
     return (
@@ -40,7 +40,7 @@ def as_text(by_network: Mapping[str, LocalPrecision]) -> str:
 
 
 def read_text(text: str, network: str) -> LocalPrecision | None:
-    """Return what `as_text` wrote of one network; None where it wrote nothing of it."""
+    """Return one network's precision from the output of `as_text`, or None if absent."""
     try:
         return precision_from(json.loads(text)[network])
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -1,17 +1,17 @@
-"""The screening record: what is known of one upload, and whether its alert went out.
+"""The screening record of one upload, and the state of its alert.
 
-The way of a record's alert. Each arrow is one conditional write of aws/screenings_table.py:
+The diagram has the states of an alert. Each arrow is one conditional write of screenings_table.py:
 
     NORMAL ── add ──> NOT_NEEDED ── rejudge: positive, to be alerted ──────────────┐
                                                                                    v
     PNEUMONIA, REJECTED ── add ──> PENDING, claimed ── release: not sent ──> PENDING, free
                                     │   │   ^                                      │
                                     │   │   └──────── claim: the next delivery ────┤
-                                    │   └── the claim's end is past: it died ──────┘
+                                    │   └── the claim expired: holder died ────────┘
                                     └── mark_sent ──> SENT
 
-Whoever holds the claim sends the alert; others leave it alone. An alert that went out before its
-holder died is sent again by the next holder: twice is better than never.
+Only the holder of the claim sends the alert. If the holder dies after sending the alert and before
+recording that, the next holder sends it again: twice is better than never.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any
 
 from screening.clock import stamp
-from screening.facts import Facts, facts_from, plain
+from screening.facts import REFUSED, Facts, facts_from, plain
 from screening.judgement import Finding, Judgement
 from screening.rendition import Rendered
 from screening.upload import Upload
@@ -35,10 +35,10 @@ class AlertState(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to send a record's alert: one invocation's, until it is certainly over.
+    """The right to send a record's alert; it belongs to one invocation until it expires.
 
-    It keeps deliveries of the same upload from each sending the alert; and since it expires, an
-    invocation that dies between record and alert leaves the alert to a later delivery.
+    It prevents that two deliveries of the same upload both send the alert. Since it expires, a
+    later delivery can send the alert of an invocation that died after writing the record.
     """
 
     by: str
@@ -47,12 +47,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Record:
-    """One upload's. Times are stamps; `alerted` is when the alert was marked as sent.
+    """One upload's record. Times are stamps; `alerted` is when the alert was marked as sent.
 
-    `earlier` are the judgements before the last one, the oldest first. `expires` is set by the
-    table as it writes the record. `facts` are those of a DICOM file. `digest` is the SHA-256 of the
-    upload's bytes, where they were read. `same_as` is the version under the same key whose bytes
-    these are: its judgement was copied, and its alert told of this upload too.
+    `earlier` are the judgements before the last one, oldest first. The table sets `expires` when it
+    writes the record. `facts` are those of a DICOM file. `digest` is the SHA-256 of the upload's
+    bytes, if they were read. `same_as` is an earlier version under the same key with the same
+    bytes: its judgement was copied, and its alert covers this upload too.
     """
 
     key: str
@@ -73,7 +73,7 @@ class Record:
 
     @property
     def repeats(self) -> bool:
-        """Whether it says again what the record of an earlier version says: no film of its own."""
+        """Return whether the record only repeats one of an earlier version with the same bytes."""
         return self.same_as is not None and not self.earlier
 
     def awaits_alert_of(self, claim: Claim) -> bool:
@@ -85,7 +85,7 @@ class Record:
 
     @property
     def upload(self) -> Upload:
-        """The upload that it tells of."""
+        """Return the upload that this record is about."""
         upload = Upload.of(
             key=self.key,
             version=self.version,
@@ -95,14 +95,15 @@ class Record:
             uploaded=self.uploaded,
         )
         # Its rendition, where it had one, is asked for as it was then.
-        rendered = Rendered(self.facts, self.same_as) if self.facts else None
+        has_one = self.facts is not None and self.facts.rendering != REFUSED
+        rendered = Rendered(self.facts, self.same_as) if has_one else None
         return replace(upload, rendered=rendered, digest=self.digest)
 
 
 def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
-    """Return an upload's first record; an alert, of whatever is not normal, is claimed at once.
+    """Return an upload's first record, with a claimed alert unless the finding is NORMAL.
 
-    A film that nobody could screen is one that somebody must look at. A test film alerts nobody.
+    A reject needs an alert, too: a person must look at it. Test films send no alert.
     """
     told = judgement.finding is not Finding.NORMAL and not upload.is_check
     return Record(
@@ -115,16 +116,16 @@ def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
         judgement=judgement,
         alert=AlertState.PENDING if told else AlertState.NOT_NEEDED,
         claim=claim if told else None,
-        facts=upload.rendered.facts if isinstance(upload.rendered, Rendered) else None,
+        facts=upload.rendered.facts if upload.rendered else None,
         digest=upload.digest,
     )
 
 
 def repeated(upload: Upload, twin: Record, claim: Claim) -> Record:
-    """Return the first record of an upload whose bytes are those of an earlier version, the twin.
+    """Return the first record of an upload with the same bytes as an earlier version, its twin.
 
-    An alert of the twin that went out, or was not needed, is this upload's too; one that nobody is
-    sending goes out for this upload.
+    If the twin's alert was sent, or not needed, that holds for this upload too. If the twin's alert
+    is pending and nobody sends it, this upload's alert is sent instead.
     """
     record = replace(
         screened(upload, twin.judgement, claim),
@@ -137,10 +138,10 @@ def repeated(upload: Upload, twin: Record, claim: Claim) -> Record:
 
 
 def twin_of(upload: Upload, others: Iterable[Record]) -> Record | None:
-    """Return the record of a film with the same bytes, of those under the same key.
+    """Return the record of a film with the same bytes under the same key.
 
-    A rejection is no twin: what it was for, an outdated network or a wrong container, may be mended
-    since. So the upload is screened, and only then compared with it.
+    A reject is not a twin: its cause, e.g. an outdated network or a wrong container, may have been
+    removed. So the upload is screened first, and only then compared with the reject.
     """
     return _first(
         each
@@ -150,17 +151,17 @@ def twin_of(upload: Upload, others: Iterable[Record]) -> Record | None:
 
 
 def rejected_twin_of(upload: Upload, code: str, others: Iterable[Record]) -> Record | None:
-    """Return the record of the same rejection of the same bytes, under the same key."""
+    """Return the record of the same rejection of the same bytes under the same key."""
     return _first(
         each for each in others if each.judgement.code == code and _same_bytes(upload, each)
     )
 
 
 def _same_bytes(upload: Upload, record: Record) -> bool:
-    """Compare digests; ETags only where one was not read, or comes from before they were kept.
+    """Compare digests, or ETags if a digest is missing, e.g. in records of older versions.
 
-    Equal ETags mean equal bytes, but equal bytes have different ETags where they are encrypted with
-    a key of KMS or came in other parts.
+    Equal ETags mean equal bytes. But equal bytes may have different ETags, if they are encrypted
+    with a KMS key or were uploaded in different parts.
     """
     if upload.digest and record.digest:
         return upload.digest == record.digest
@@ -168,17 +169,17 @@ def _same_bytes(upload: Upload, record: Record) -> bool:
 
 
 def _first(twins: Iterable[Record]) -> Record | None:
-    """Choose the one that people were alerted to, and among those the earliest."""
+    """Return the record whose alert was sent, and of several the earliest."""
     ranked = sorted(twins, key=lambda each: (each.alert is not AlertState.SENT, each.uploaded))
     return ranked[0] if ranked else None
 
 
 def rejudged(record: Record, judgement: Judgement, *, alert: bool) -> Record:
-    """Return the record with a new judgement before the old ones.
+    """Return the record with a new judgement in front of the old ones.
 
-    With `alert`, a positive that nobody was alerted to gets a pending alert, free to be claimed;
-    without, it is left for another run. A positive that was alerted once stays so, whatever is
-    found now. A rejection is told when the film is first screened, never by screening it again.
+    With `alert`, a new positive without an alert gets a pending one, free to be claimed; otherwise
+    that is left for another run. A positive that was alerted keeps its alert state, whatever the
+    new finding is. A reject is alerted when the film is first screened, never after rescreening.
     """
     state = record.alert
     if unheard(record, judgement):
@@ -192,9 +193,9 @@ def rejudged(record: Record, judgement: Judgement, *, alert: bool) -> Record:
 
 
 def unheard(record: Record, judgement: Judgement) -> bool:
-    """Whether a new judgement is a positive that no alert told of.
+    """Return whether a new judgement is a positive and no alert reported a positive before.
 
-    The alert that was sent may have told of a rejection: it did, if no judgement was positive.
+    An alert that was sent was about a rejection if no earlier judgement was positive.
     """
     positive_before = any(
         each.finding is Finding.PNEUMONIA for each in (record.judgement, *record.earlier)
@@ -203,14 +204,14 @@ def unheard(record: Record, judgement: Judgement) -> bool:
     return judgement.finding is Finding.PNEUMONIA and not told
 
 
-# --- the flat form: the table's items, the messages for programs, what `look-up` shows ---
+# --- the flat form: items of the table, messages for programs, output of `look-up` ---
 
 _PLAIN = ("key", "version", "bucket", "etag", "uploaded", "alerted", "digest", "same_as")
 _JUDGEMENT = tuple(each.name for each in fields(Judgement))
 
 
 def attributes(record: Record) -> dict[str, Any]:
-    """Return the record as names and plain values, without what is not known."""
+    """Return the known fields as names and plain values."""
     flat: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
     flat |= {"size": record.size, "alert": record.alert.value, "expires": record.expires}
     flat |= judgement_attributes(record.judgement)
@@ -229,7 +230,7 @@ def judgement_attributes(judgement: Judgement) -> dict[str, Any]:
 
 
 def record_from(flat: Mapping[str, Any]) -> Record:
-    """Return the record of an item; names of others are left out."""
+    """Return the record of an item; unknown names are left out."""
     end = flat.get("expires")
     return Record(
         **{name: flat[name] for name in _PLAIN if name in flat},
@@ -239,7 +240,7 @@ def record_from(flat: Mapping[str, Any]) -> Record:
         alert=AlertState(flat["alert"]),
         claim=Claim(flat["claimed_by"], flat["claimed_until"]) if "claimed_by" in flat else None,
         earlier=tuple(_judgement_from(each) for each in flat.get("earlier", ())),
-        # DynamoDB wants this one in epoch seconds.
+        # DynamoDB needs this one in epoch seconds.
         expires=None if end is None else stamp(datetime.fromtimestamp(int(end), UTC)),
     )
 

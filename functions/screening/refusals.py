@@ -1,12 +1,12 @@
-"""Why a film is not screened, or not yet. Messages are logged: they never hold a key."""
+"""Reasons why a film is not screened, or not yet; messages are logged and contain no key."""
 
 from enum import StrEnum
 
 
 class Code(StrEnum):
-    """What programs know a rejection by. They stay as they are; the reasons' words may change.
+    """The codes of rejections for programs. Codes are stable; the texts of reasons may change.
 
-    What the container refuses has the container's own code where it names one.
+    A film that the container refuses gets the container's own code, if it names one.
     """
 
     EMPTY = "empty"
@@ -18,7 +18,7 @@ class Code(StrEnum):
     FORMAT = "format"
     UNREADABLE = "unreadable"
     ADULT = "adult"
-    # Of DICOM files:
+    # Codes of DICOM files:
     MODALITY = "modality"
     REPORT = "report"
     PDF = "pdf"
@@ -34,7 +34,7 @@ class Code(StrEnum):
 
 
 class Rejected(Exception):
-    """The film itself is at fault: final, recorded and told, with what its sender must do."""
+    """The film itself is at fault; final, recorded and alerted, with what the sender must do."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -42,11 +42,11 @@ class Rejected(Exception):
 
 
 class TryAgain(Exception):
-    """Something else is at fault: the queue delivers the film again, later."""
+    """The film is not at fault; the queue delivers it again later."""
 
 
 class Later(Exception):
-    """Nothing is at fault: the film waits for something, and comes back after `seconds`."""
+    """Nothing is at fault; the film waits for something, and is delivered again after `seconds`."""
 
     def __init__(self, why: str, seconds: int) -> None:
         super().__init__(why)
@@ -54,7 +54,7 @@ class Later(Exception):
 
 
 class GivenUp(Exception):
-    """Another try would not help: `body` goes to the dead-letter queue in place of the message."""
+    """Another try would not help; `body` goes to the dead-letter queue instead of the message."""
 
     def __init__(self, why: str, body: str) -> None:
         super().__init__(why)
@@ -62,9 +62,9 @@ class GivenUp(Exception):
 
 
 class NeedsRendition(Exception):
-    """The endpoint can't be sent the film as it is: `render` has to make a rendition first.
+    """The endpoint can't take the film as it is; `render` has to make a rendition first.
 
-    `digest` is that of the film's bytes, where they were read.
+    `digest` is that of the film's bytes, if they were read.
     """
 
     def __init__(self, digest: str | None = None) -> None:

@@ -1,7 +1,7 @@
-"""What `render` says of an upload that the endpoint can't be sent as it is. Pure.
+"""The result of `render` for an upload that can't be sent to the endpoint as it is. Pure.
 
-A film in DICOM, or larger than an endpoint takes, goes to the renditions queue. The same upload
-then comes back on the uploads queue with what became of it: its rendition, or why there is none.
+A DICOM film, or a film larger than the endpoint takes, goes to the renditions queue. Afterwards the
+same upload returns to the uploads queue with its rendition, or with the reason why there is none.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ _LONGEST_REASON = 300
 _PNG = b"\x89PNG\r\n\x1a\n"
 _LAST_CHUNK = b"IEND"
 
-# The defined terms of View Position (0018,5101), DICOM PS3.3, and those of Body Part Examined
-# (0018,0015), PS3.16 annex L, that a film of the chest may have. Machines and people write other
-# things there too, names among them.
+# The defined terms of View Position (0018,5101), DICOM PS3.3, and the terms of Body Part Examined
+# (0018,0015), PS3.16 annex L, that a chest film may have. Machines and people write other texts
+# there too, including names.
 _VIEWS = frozenset({"AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO"})
 _BODY_PARTS = frozenset(
     {
@@ -33,7 +33,7 @@ _BODY_PARTS = frozenset(
 class Rendered:
     """The rendition is in the renditions bucket; `facts` are those of a DICOM file.
 
-    `version` is that of an earlier upload with the same bytes, where its rendition serves.
+    `version` is an earlier upload with the same bytes, if its rendition is reused.
     """
 
     facts: Facts | None = None
@@ -42,19 +42,25 @@ class Rendered:
 
 @dataclass(frozen=True)
 class NotRendered:
-    """The film itself is at fault: final."""
+    """The film itself is at fault: final. `facts` are those of a DICOM file, where it has any."""
 
     code: str
     reason: str
+    facts: Facts | None = None
 
 
 def rendition_key(key: str, version: str) -> str:
-    """Name an upload's rendition, by a hash: keys may carry a patient's name."""
+    """Return the key of an upload's rendition, a hash: keys may contain a patient's name."""
     return hashlib.sha256(f"{key}\n{version}".encode()).hexdigest() + ".png"
 
 
+def picture_key(key: str, version: str) -> str:
+    """Name the picture of a DICOM film in its full depth, for readers; refused films have one."""
+    return rendition_key(key, version).removesuffix(".png") + "-deep.png"
+
+
 def is_whole(png: bytes) -> bool:
-    """Tell whether every chunk of the PNG, to the last, has the bytes that its checksum is of."""
+    """Return whether the PNG is complete and the checksum of every chunk is correct."""
     at, kind = len(_PNG), b""
     if not png.startswith(_PNG):
         return False
@@ -70,24 +76,29 @@ def is_whole(png: bytes) -> bool:
 
 def told(rendered: Rendered | NotRendered) -> dict[str, Any]:
     """Return it as the message tells it."""
+    facts = plain(standard(rendered.facts)) if rendered.facts else None
     if isinstance(rendered, NotRendered):
-        return {"refused": {"code": rendered.code, "reason": rendered.reason}}
-    return {"facts": plain(standard(rendered.facts)) if rendered.facts else None}
+        refused = {"code": rendered.code, "reason": rendered.reason}
+        return {"refused": refused} | ({"facts": facts} if facts else {})
+    return {"facts": facts}
 
 
 def rendered_from(message: Any) -> Rendered | NotRendered:  # noqa: ANN401
     """Return what `told` told; raise TypeError, KeyError or AttributeError for anything else."""
+    facts = message.get("facts")
+    known = standard(facts_from(facts)) if facts is not None else None
     if "refused" in message:
         code, reason = message["refused"]["code"], message["refused"]["reason"]
         if not isinstance(code, str) or not isinstance(reason, str):
             raise TypeError
-        return NotRendered(code, reason[:_LONGEST_REASON])
-    facts = message["facts"]
-    return Rendered(standard(facts_from(facts)) if facts is not None else None)
+        return NotRendered(code, reason[:_LONGEST_REASON], known)
+    if "facts" not in message:
+        raise KeyError("facts")
+    return Rendered(known)
 
 
 def standard(facts: Facts) -> Facts:
-    """Return the facts without a view or body part that is no term of the standard."""
+    """Return the facts without a view or body part that is not a term of the standard."""
     return replace(
         facts,
         view=facts.view if facts.view in _VIEWS else None,

@@ -1,4 +1,4 @@
-"""Which judgement a message of the results queue tells of. Pure; no message holds a patient."""
+"""A message of the results queue: which judgement to deliver. Pure; it contains no patient data."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -13,10 +13,10 @@ _NAMES = ("key", "version", "judged")
 
 @dataclass(frozen=True)
 class Told:
-    """One judgement of one upload: `judged` is the time at which it was found, a stamp.
+    """One judgement of one upload; `judged` is the time of the finding, a stamp.
 
-    `precision` is what local readers had confirmed of its network by then. It is part of the
-    message, so that a result that is built again says the same.
+    `precision` is the network's local precision at that time. It is part of the message, so that
+    building a result twice gives the same result.
     """
 
     key: str
@@ -30,9 +30,9 @@ class Told:
 
 
 def judgement_to_tell(record: Record) -> Told | None:
-    """Return the record's last judgement, or None where hospitals are told nothing of it.
+    """Return the record's last judgement, or None if hospitals do not get it as a result.
 
-    A test film is nobody's. What repeats an earlier version was told of with that one.
+    Test films have no result. A repeated film is covered by the result of the earlier version.
     """
     if record.upload.is_check or record.repeats:
         return None
@@ -40,26 +40,26 @@ def judgement_to_tell(record: Record) -> Told | None:
 
 
 def written(told: Told) -> str:
-    """Return the message's body."""
+    """Return the body of the message."""
     return json.dumps({name: value for name, value in asdict(told).items() if value is not None})
 
 
 def read_told(body: str) -> Told:
-    """Return what a message tells of; raise MalformedMessage for anything else."""
+    """Return the content of a message; raise MalformedMessage for anything else."""
     try:
         facts = json.loads(body)
         values = {name: facts[name] for name in _NAMES}
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise MalformedMessage(f"The message is no JSON with {', '.join(_NAMES)}.") from None
+        raise MalformedMessage(f"The message is not JSON with {', '.join(_NAMES)}.") from None
     if not all(isinstance(value, str) and value for value in values.values()):
-        raise MalformedMessage(f"One of {', '.join(_NAMES)} is no text.")
+        raise MalformedMessage(f"One of {', '.join(_NAMES)} is not text.")
     return Told(**values, precision=precision_from(facts.get("precision")))
 
 
 def as_judged(record: Record, judged: str) -> Record | None:
-    """Return the record as it was when that judgement was its last; None where it has none such.
+    """Return the record as it was when that judgement was its last, or None.
 
-    A film that was screened again meanwhile still has its first result told, then the second.
+    If a film was rescreened meanwhile, its first result is still delivered, then the second.
     """
     if record.judgement.classified == judged:
         return record

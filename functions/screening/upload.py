@@ -1,4 +1,4 @@
-"""What S3 says about an upload: EventBridge's "Object Created" event, as the queue delivers it."""
+"""An upload, from S3's "Object Created" event of EventBridge, as the queue delivers it."""
 
 import hashlib
 import json
@@ -13,9 +13,9 @@ from screening.rendition import NotRendered, Rendered, rendered_from, told
 
 _SOURCE = "aws.s3"
 _DETAIL_TYPE = "Object Created"
-# The keys of test films: no hospital's film has 32 random digits for a name.
+# Keys of test films; no hospital names a film with 32 random digits.
 CHECK_PREFIX = "cxr-alert-check/"
-# The keys of old films, screened at leisure: they have queues of their own and alert no person.
+# Keys of backfills, which have queues of their own and alert no person.
 BACKFILL_PREFIX = "backfill/"
 _CHECK_KEY = re.compile(f"{CHECK_PREFIX}[0-9a-f]{{32}}")
 _COPY = "CopyObject"
@@ -23,19 +23,19 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class MalformedMessage(Exception):
-    """The message is no event that could be understood; someone has to look at it."""
+    """The message is not a valid event; an operator has to look at it."""
 
 
 @dataclass(frozen=True)
 class Upload:
     """One version of one object.
 
-    `version` tells it from every other upload under the same key, and the two together are what it
-    is compared by, however often it is told of. `version_id` is what S3 reads it by: None in a
-    bucket that keeps no versions, where only the ETag tells what was uploaded. `rendered` is what
-    `render` said of it, where it had to be asked; `hops` is how often the upload was sent from one
-    queue to another, and `digest` the SHA-256 of its bytes, once they were read. S3 made a version
-    that is `copied` of another object, or of an earlier version of the same one.
+    Key and `version` identify an upload; uploads are compared by these two only. S3 reads an object
+    by `version_id`, which is None in a bucket without versioning, where only the ETag identifies
+    the upload. `rendered` is the result of `render`, if there is one; `hops` counts how often the
+    upload was sent from queue to queue; `digest` is the SHA-256 of its bytes, once they were read.
+    `copied` says that S3 made the version by copying another object, or an earlier version of the
+    same one.
     """
 
     key: str
@@ -54,33 +54,36 @@ class Upload:
     def of(
         cls, *, key: str, version: str, bucket: str, etag: str, size: int, uploaded: str
     ) -> "Upload":
-        """Return the upload that these tell of; `version` says whether S3 knows it by an id."""
+        """Return the upload with these fields; `version` is an S3 version id, or else an ETag."""
         version_id = None if version.startswith(f"{etag}#") else version
         return cls(key, version, bucket, version_id, etag, size, uploaded)
 
     @property
     def is_folder_marker(self) -> bool:
-        """Whether it is the empty object with which consoles show a folder: no film."""
+        """Return whether it is an empty object that consoles create to show a folder."""
         return self.size == 0 and self.key.endswith("/")
 
     @property
     def is_check(self) -> bool:
-        """Whether it is a test film of `cxr-alert check`: it alerts nobody and is not counted."""
+        """Return whether it is a test film of `cxr-alert check`.
+
+        It alerts nobody and is not counted.
+        """
         return is_check_key(self.key)
 
     @property
     def is_backfill(self) -> bool:
-        """Whether it is a film of a backfill, which no film of today may wait for."""
+        """Return whether it is a film of a backfill; films of today never wait for these."""
         return is_backfill_key(self.key)
 
     @property
     def log_id(self) -> str:
-        """What the log calls it: keys may carry a patient's name."""
+        """Return the name in the log: not the key, since keys may contain a patient's name."""
         return film_name(self.key, self.version)
 
 
 def digest_of(film: bytes) -> str:
-    """Return the SHA-256 by which uploads with the same bytes are known, in hexadecimal."""
+    """Return the SHA-256 in hexadecimal, which identifies uploads with the same bytes."""
     return hashlib.sha256(film).hexdigest()
 
 
@@ -93,7 +96,7 @@ def is_backfill_key(key: str) -> bool:
 
 
 def event_of(upload: Upload) -> dict[str, Any]:
-    """Return the event that tells of an upload, as far as `read_upload` reads it."""
+    """Return the event of an upload, with the fields that `read_upload` reads."""
     film: dict[str, Any] = {"key": upload.key, "size": upload.size, "etag": upload.etag}
     if upload.version_id is None:
         film["sequencer"] = upload.version.removeprefix(f"{upload.etag}#")
@@ -117,10 +120,10 @@ def event_of(upload: Upload) -> dict[str, Any]:
 
 
 def read_upload(body: str) -> Upload | None:
-    """Return the upload that a message tells of, or None if it tells of something else.
+    """Return the upload in a message, or None if the message is about something else.
 
-    Keys are taken as they stand: EventBridge sends them raw, and unquoting, as powertools' own data
-    class does, would turn `+` and `%` into other keys.
+    Keys are taken as they are: EventBridge sends them unquoted, and unquoting, as the event class
+    of powertools does, would turn `+` and `%` into other keys.
     """
     try:
         event = json.loads(body)
@@ -141,7 +144,7 @@ def read_upload(body: str) -> Upload | None:
 def _upload(event: dict[str, Any]) -> Upload:
     detail = event["detail"]
     film = detail["object"]
-    # The version "null" of a bucket whose versioning is suspended is overwritten in place.
+    # In a bucket with suspended versioning, the version "null" is overwritten in place.
     version_id = _text(film["version-id"]) if film.get("version-id", "null") != "null" else None
     etag = _text(film["etag"])
     rendered, digest = detail.get("rendered"), detail.get("digest")
@@ -165,7 +168,7 @@ def _upload(event: dict[str, Any]) -> Upload:
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError
-    value.encode()  # half a surrogate pair is JSON, but no text that AWS takes
+    value.encode()  # half a surrogate pair is valid JSON, but AWS does not accept it as text
     return value
 
 

@@ -1,1 +1,1 @@
-"""The Lambda function that looks after what raises no event: subscriptions, lasting alarms."""
+"""The Lambda function that checks what raises no event: subscriptions, and alarms still on."""

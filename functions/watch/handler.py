@@ -1,7 +1,7 @@
-"""The handler: counts who gets the mails, and reminds of alarms that last.
+"""The handler of `watch`: counts subscribers of the mails, and repeats alarms that are still on.
 
-An alarm in CloudWatch speaks when its state changes and never again, so one that was overlooked
-stays so. A subscription that was suspended, or never confirmed, raises nothing at all.
+A CloudWatch alarm notifies only when its state changes, so an overlooked alarm would stay
+unnoticed. A subscription that was suspended or never confirmed raises no alarm by itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,14 +21,14 @@ from screening.config import NAMESPACE, STACK, TOPIC, Variable
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SERVICE = "watch"  # template.yaml's alarms look the metrics up under this name
-LASTING = timedelta(minutes=50)  # it runs every hour: each alarm is told of anew as often
-NOT_URGENT = "-drift"  # the end of the name of an alarm that lasts for days
+SERVICE = "watch"  # template.yaml's alarms select the metrics by this name
+LASTING = timedelta(minutes=50)  # it runs every hour, so each alarm is repeated every hour
+NOT_URGENT = "-drift"  # suffix of the name of an alarm that lasts for days
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
-# The context is Lambda's own, or whatever has its members.
+# Any object with LambdaContext's attributes.
 Handler: TypeAlias = Callable[[dict[str, Any], Any], None]
 
 
@@ -40,7 +40,7 @@ class Config:
 
 
 def make_handler(config: Config, clients: WatchClients) -> Handler:
-    """Return the function that Lambda calls on its schedule."""
+    """Return the Lambda handler for the schedule."""
     metrics.set_default_dimensions(stack=config.stack_name)
 
     @logger.inject_lambda_context

@@ -7,41 +7,46 @@ path. No address holds a film's key: a search comes in a body, and a film is cal
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 from aws.clients import WorklistClients
 from aws.drift_table import DriftTable
 from aws.screenings_table import Screenings
+from aws.worklist import WorklistParameters
 from screening.clock import now, stamp
-from screening.config import BUCKET, TABLE, URL, Variable
+from screening.config import BUCKET, PARAMETER, TABLE, URL, Variable
 from screening.refusals import TryAgain
-from screening.rendition import rendition_key
+from screening.rendition import picture_key, rendition_key
 from worklist.page_files import COMMON_HEADERS, page_headers, read_page_file
 from worklist.rules.entry import Entry, with_review
 from worklist.rules.film import film
-from worklist.rules.listing import read_wanted, row
+from worklist.rules.listing import EVERYWHERE, read_wanted, row
+from worklist.rules.overdue import overdue_since
 from worklist.rules.performance_plots import weeks
 from worklist.rules.performance_tables import tables
 from worklist.rules.review import Reading, Review, Submitted, WrongRequest, read_submitted
 from worklist.rules.rights import NoRight, Person, Right, person
 from worklist.tables.pictures import FilmGone, Pictures, Piece
-from worklist.tables.reviewed import read_cases
+from worklist.tables.reviewed import ASKED, read_cases
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import Changed, WorklistTable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-COUNTED = 1000  # films in a part of the list; beyond, it is "1000 and more"
+COUNTED = 20_000  # films of a list; of a longer one it is said that there are more
+CLAIMED = timedelta(minutes=3)  # for which a film is one reader's, and then again
 _TRIES = 5
 _FILM = re.compile(r"[0-9a-f]{32}")
 _DAYS = re.compile(r"[1-9]\d{0,2}")
 _SHARE = re.compile(r"0\.\d{1,4}")
+PACS_LINK = r"""|https://[^\s{}"'<>]+\{\}[^\s{}"'<>]*"""
 _RANGE = re.compile(r"bytes=(\d{1,12})-\d*")
 
 logger = Logger(service="worklist")
@@ -61,6 +66,11 @@ class Config:
     drift_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     login_address: Annotated[str, Variable(URL, "the address of the login page")]
     login_client_id: Annotated[str, Variable(r"\w+", "the page's client of the user pool")]
+    review_hours: Annotated[int, Variable(r"[1-9]\d{0,2}", "whole hours from 1 on")]
+    worklist_parameters: Annotated[
+        str, Variable(PARAMETER, "what the names of parameters in SSM begin with")
+    ]
+    pacs_link: Annotated[str, Variable(PACS_LINK, "an https address with {}, or empty")] = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ class Services:
     screenings: Screenings
     pictures: Pictures
     drift: DriftTable
+    parameters: WorklistParameters
 
 
 class NoSuchFilm(Exception):
@@ -88,6 +99,7 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
         Screenings(clients.dynamodb, config.screenings_table),
         Pictures(clients.s3),
         DriftTable(clients.dynamodb, config.drift_table),
+        WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters),
     )
 
     def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
@@ -107,11 +119,7 @@ def page_config() -> Response[dict[str, str]]:
 @app.get("/api/me")
 def me() -> Response[dict[str, Any]]:
     caller = _caller(Right.LOOK)
-    parts = ("to-review#PNEUMONIA", "to-review#HIDDEN", "to-review#REJECTED")
-    waiting = sum(_services().worklist.count(part, COUNTED) for part in parts)
-    return _json(
-        {"name": caller.name, "rights": sorted(caller.rights), "waiting": min(waiting, COUNTED)}
-    )
+    return _json({"name": caller.name, "rights": sorted(caller.rights)})
 
 
 @app.post("/api/list")
@@ -119,7 +127,38 @@ def list_films() -> Response[dict[str, Any]]:
     caller = _caller(Right.LOOK)
     page = _services().worklist.page(read_wanted(_body()))
     return _json(
-        {"films": [row(entry, caller.name) for entry in page.entries], "cursor": page.cursor}
+        {
+            "films": [row(entry, caller.name, stamp(now())) for entry in page.entries],
+            "cursor": page.cursor,
+        }
+    )
+
+
+@app.post("/api/counts")
+def counts() -> Response[dict[str, Any]]:
+    """Answer with what the page says above the list; apart from it, so that no list waits for it.
+
+    What a search finds is not counted: it would read the whole list.
+    """
+    _caller(Right.LOOK)
+    wanted, worklist = read_wanted(_body()), _services().worklist
+    total = None
+    if not wanted.text:
+        total = 0
+        for part in wanted.parts:
+            total += worklist.count(part, COUNTED, *wanted.bounds(part))
+            if total >= COUNTED:
+                break
+    before = overdue_since(now(), _services().config.review_hours)
+    overdue = sum(worklist.count(part, COUNTED, last=before) for part in ASKED)
+    return _json(
+        {
+            "total": None if total is None else min(total, COUNTED),
+            "more": total is not None and total >= COUNTED,
+            "overdue": min(overdue, COUNTED),
+            "hours": _services().config.review_hours,
+            "latest": max(worklist.newest(part) for part in EVERYWHERE) or None,
+        }
     )
 
 
@@ -144,6 +183,24 @@ def image(name: str) -> Response[bytes]:
         "Content-Disposition": "attachment",
     }
     return Response(206, piece.content_type or "application/octet-stream", piece.body, headers)
+
+
+@app.post("/api/films/<name>/claim")
+def claim(name: str) -> Response[dict[str, Any]]:
+    """Have the film be the caller's to read for a while; answer whose it is."""
+    caller = _caller(Right.REVIEW)
+    for _ in range(_TRIES):
+        entry = _entry(name)
+        reads = entry.is_read_by(stamp(now()))
+        if reads not in (None, caller.name):
+            return _json({"by": reads})
+        until = stamp(now() + CLAIMED)
+        try:
+            _services().worklist.put(replace(entry, reading_by=caller.name, reading_until=until))
+        except Changed:
+            continue
+        return _json({"by": caller.name})
+    raise Changed("Others change this film's entry just now; try again.")
 
 
 @app.post("/api/films/<name>/reviews")
@@ -255,17 +312,23 @@ def _entry(name: str) -> Entry:
 
 
 def _picture(entry: Entry, first: int) -> Piece:
-    """Return a piece of what a browser can show: of a DICOM film, that is its rendition."""
+    """Return a piece of what a browser can show: of a DICOM film, its picture or rendition."""
     record = _services().screenings.find(entry.key, entry.version)
     if record is None or record.facts is None:
         return _services().pictures.piece(
             _services().config.uploads_bucket, entry.key, entry.version, first
         )
-    key = rendition_key(entry.key, entry.version)
-    try:
-        return _services().pictures.piece(_services().config.renditions_bucket, key, None, first)
-    except FilmGone:
-        raise FilmGone("The film's rendition is kept no longer; see the film itself.") from None
+    bucket = _services().config.renditions_bucket
+    version = record.same_as or record.version
+    for key in (picture_key(entry.key, version), rendition_key(entry.key, version)):
+        try:
+            return _services().pictures.piece(bucket, key, None, first)
+        except FilmGone:
+            continue
+    raise FilmGone(
+        "This DICOM film has no picture here: none can be made of it, or it is kept no longer. "
+        "See the film in the PACS."
+    )
 
 
 def _must_be_there(entry: Entry) -> None:
@@ -278,8 +341,19 @@ def _must_be_there(entry: Entry) -> None:
 
 
 def _film(entry: Entry, caller: Person) -> Response[dict[str, Any]]:
-    record = _services().screenings.find(entry.key, entry.version)
-    return _json(film(entry, record, _services().reviews.of_film(entry.film), caller.name))
+    services = _services()
+    return _json(
+        film(
+            entry,
+            services.screenings.find(entry.key, entry.version),
+            services.reviews.of_film(entry.film),
+            caller.name,
+            study=services.worklist.of_study(entry.study),
+            pacs=services.config.pacs_link,
+            precision=services.parameters.precision(entry.model),
+            at=stamp(now()),
+        )
+    )
 
 
 def _review(entry: Entry, submitted: Submitted, caller: Person) -> Review:
@@ -292,7 +366,7 @@ def _review(entry: Entry, submitted: Submitted, caller: Person) -> Review:
         time=time,
         reading=submitted.reading,
         note=submitted.note,
-        score_seen=not entry.hides_score_from(caller.name),
+        score_seen=submitted.score_known or not entry.hides_score_from(caller.name),
         finding=entry.finding,
         cutoff=entry.cutoff,
         probability=entry.probability,

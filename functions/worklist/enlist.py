@@ -2,7 +2,8 @@
 
 The table's stream calls it, in the order of the changes of each record. An entry can be made anew
 from its record at any time, so a batch that fails is simply done again. A record that can never be
-entered is tried some times; then the stream sets its place aside in a queue and goes on. When a
+entered is tried some times; then the stream sets its place aside in a queue and goes on. People are
+notified of a negative that was drawn to be read, as `notify` does of the positives. When a
 record ends, its entry and its reviews end with it: nothing outlasts RecordRetentionDays.
 """
 
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aws_lambda_powertools import Logger
 
 from aws.clients import WorklistClients
+from aws.queue import Queue
 from aws.screenings_table import Screenings
 from aws.stream import Failures, Handler, follow_changes, plain
-from screening.config import TABLE, Variable
+from screening.config import TABLE, URL, Variable
 from screening.film_name import film_name
 from screening.judgement import Finding
+from screening.messages import alert_body
 from screening.record import Record, record_from
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable
@@ -35,6 +38,7 @@ class Config:
     reviews_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     screenings_table: Annotated[str, Variable(TABLE, "the name of a DynamoDB table")]
     sample_share: Annotated[Decimal, Variable(r"0|1(\.0*)?|0?\.\d+", "from 0 to 1")]
+    people_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
 
 
 def make_handler(config: Config, clients: WorklistClients) -> Handler:
@@ -42,17 +46,21 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
     worklist = WorklistTable(clients.dynamodb, config.worklist_table)
     reviews = ReviewsTable(clients.dynamodb, config.reviews_table)
     screenings = Screenings(clients.dynamodb, config.screenings_table)
+    people = Queue(clients.make_sqs, config.people_queue_url)
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
         """Return the first change that failed; the stream goes on from there."""
         return follow_changes(event, follow, logger, "A record was not enlisted")
+
+    def tell(record: Record) -> None:
+        people.send([alert_body(record)])
 
     def follow(change: dict[str, Any]) -> None:
         image = change["dynamodb"].get("NewImage")
         if image is not None:
             record = record_from(plain(image))
             for each, versions in to_enlist(record, screenings.of_key):
-                worklist.enlist(each, config.sample_share, versions)
+                worklist.enlist(each, config.sample_share, versions, tell)
             return
         key = plain(change["dynamodb"]["Keys"])
         film = film_name(key["key"], key["version"])

@@ -1,4 +1,4 @@
-"""The handler that reminds people of positives that nobody has reviewed; a schedule calls it.
+"""The handler that reminds people of films that nobody has read; a schedule calls it.
 
 It sends first and marks after: if it stops in between, some films are in two reminders rather than
 in none. So that people don't get the same reminder every quarter of an hour while the table takes

@@ -1,7 +1,7 @@
-"""The reader of DICOM files: X-rays as hospitals have them.
+"""The reader of DICOM films.
 
-header.py reads the tags, suitable.py says which films are taken, samples.py decodes the pixels,
-tones.py makes grey levels of them, and film.py puts these together.
+header.py reads the tags, suitable.py decides which films are accepted, samples.py decodes the
+pixels, tones.py turns them into grey levels, and film.py combines these.
 """
 
 from imaging.dicom.film import DicomFilm, read, read_film

@@ -1,4 +1,4 @@
-"""The patient's age, from everything that a file says about it."""
+"""The patient's age, from all tags of a file that give it."""
 
 import re
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from datetime import date
 
 from screening.facts import ADULT_YEARS
 
-OLDEST_YEARS = 125  # what is older is a mistake
+OLDEST_YEARS = 125  # greater ages are mistakes
 
-# D, W, M, Y of the standard, and what machines and people write instead, in some languages.
+# The standard's D, W, M, Y, and what machines and people write instead, in some languages.
 _UNITS = {
     "D": "DAY DAYS TAG TAGE JOUR JOURS DIA DIAS",
     "W": "WK WKS WEEK WEEKS WOCHE WOCHEN SEMAINE SEMAINES SEMANA SEMANAS",
@@ -25,10 +25,10 @@ _DAY_FIRST = re.compile(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4})")
 
 
 def age_of(told: str, birth_date: str, dates: Sequence[str]) -> str | None:
-    """The age as DICOM writes it, such as 004Y or 018M; None where nothing can be read.
+    """Return the age in DICOM's form, e.g. 004Y or 018M; None if nothing can be read.
 
-    `told` is PatientAge, `dates` are those of the study and its parts. Where `told` and the dates
-    disagree about whether the patient is an adult, it is an adult's: a person decides.
+    `told` is PatientAge, `dates` are those of the study and its parts. If `told` and the dates
+    disagree on whether the patient is an adult, the adult age is used, so that a person decides.
     """
     ages = [each for each in (_told(told), _from_dates(birth_date, dates)) if each]
     adult = next((each for each in ages if each[1] >= ADULT_YEARS), None)
@@ -37,7 +37,7 @@ def age_of(told: str, birth_date: str, dates: Sequence[str]) -> str | None:
 
 
 def _told(told: str) -> tuple[str, float] | None:
-    """PatientAge in DICOM's way and in years; a bare number counts years."""
+    """Return PatientAge in DICOM's form and in years; a bare number means years."""
     text = told.strip().upper()
     if text.startswith("ADULT"):
         return f"{ADULT_YEARS:03d}Y", float(ADULT_YEARS)
@@ -70,7 +70,7 @@ def _from_dates(birth_date: str, dates: Sequence[str]) -> tuple[str, float] | No
 
 
 def _date(text: str) -> date | None:
-    """A date in DICOM's way, in ISO's, with the day first, or as a year alone."""
+    """Return a date written in DICOM's form, in ISO's, with the day first, or as a year alone."""
     if found := _DAY_FIRST.fullmatch(text.strip()):
         day, month, year = (int(each) for each in found.groups())
     elif found := _DATE.match(text.strip()):

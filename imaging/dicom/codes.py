@@ -1,4 +1,4 @@
-"""Codes of what radiographs show and from where: PS3.16, context groups 4009 and 4010.
+"""Codes of body parts and views of radiographs: PS3.16, context groups 4009 and 4010.
 
 The values are SNOMED CT's and, for the same concepts, those of SNOMED RT before 2019.
 """
@@ -35,10 +35,10 @@ _SIDE_VIEWS = """
     R-102C4 R-102C5 R-102C6 R-102C7 R-102C8 R-102CD R-40782 R-40783 R-40810 R-40985
 """
 
-# Every region of group 4009 that is not, and does not include, the chest or what lies in it.
+# Every region of group 4009 that is not, and does not include, the chest or an organ in it.
 OTHER_PARTS = frozenset(_OTHER_PARTS.split())
 CHEST = frozenset({"51185008", "816094009", "T-D3000", "39607008", "T-28000"})
-# Every view of group 4010 from the side or at a slant.
+# Every lateral or oblique view of group 4010.
 SIDE_VIEWS = frozenset(_SIDE_VIEWS.split())
 FRONTAL_VIEWS = frozenset(
     {"399033003", "R-10202", "272479007", "R-10214", "R-40888", "399348003", "R-10206"}

@@ -1,12 +1,13 @@
-"""De-identification: a copy of a film without identity, and apart from it the identity.
+"""De-identification: split a film into a copy without identity, and the identity.
 
-The copy is built anew from the header's fields that rendering uses, so nothing leaves that is not
-named here: a number as a number, a text as one of a closed list of terms. Descriptions, in which
-people write names, leave as what they decide, such as "CHEST LATERAL". A file that is no film to
-be screened leaves without its pixels. Those of a film are not encoded again; comments inside a
-compressed stream are cut out.
+The copy is built anew from the header's fields that rendering uses, so it contains only what is
+named here: a number as a number, a text as one term of a closed list. Descriptions, in which people
+write names, are replaced by the terms that they decide, e.g. "CHEST LATERAL". A file that would be
+rejected is copied without its pixels. The pixels of a film are not encoded again; comments inside a
+compressed stream are removed.
 
-DICOM PS3.15 E.1 in spirit, and stricter: it lists what to remove, this lists what to keep.
+This follows the spirit of DICOM PS3.15 E.1, but is stricter: the standard lists what to remove,
+this module lists what to keep.
 """
 
 import re
@@ -48,7 +49,7 @@ from imaging.dicom.suitable import check_suitable
 from imaging.dicom.vocabulary import names_chest, names_frontal, names_other_part, names_side
 from imaging.refusals import NotReadable
 
-# The identity that results need: results/header.py reads these.
+# The identity that results need; results/header.py reads these tags.
 IDENTITY = (
     "SpecificCharacterSet", "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate",
     "PatientSex", "PatientAge", "StudyID", "StudyDate", "StudyTime", "TimezoneOffsetFromUTC",
@@ -59,7 +60,7 @@ IDENTITY = (
 _IMPLEMENTATION = derived_uid(b"", "cxr-alert allow list")
 _TEXTS = ("Manufacturer", "ManufacturerModelName")
 _SPACINGS = {"PixelSpacing": "DS", "ImagerPixelSpacing": "DS", "PixelAspectRatio": "IS"}
-_OLDEST_YEARS = 89  # above it an age alone may identify a patient
+_OLDEST_YEARS = 89  # above this age, the age alone may identify a patient
 _OVERLAYS = [(Tag(group, 0x0102), Tag(group, 0x3000)) for group in range(0x6000, 0x6020, 2)]
 _READ_BESIDE = [
     *(Tag(keyword) for keyword in (*IDENTITY, *_TEXTS, *_SPACINGS, "BurnedInAnnotation")),
@@ -84,12 +85,12 @@ _SHUTTER_EDGES = (
 _SCAN, _TILE, _END = b"\xff\xda", b"\xff\x90", b"\xff\xd9"
 _COMMENT_2000 = 0x64
 _NO_PIXELS = bytes(2)
-# No sample of a JPEG or JPEG-LS scan begins so: segments that could hold text.
+# No sample of a JPEG or JPEG-LS scan begins like this: these segments could hold text.
 _TEXT_SEGMENT = re.compile(rb"\xff[\xe0-\xef\xfe]")
 
 
 class NotDeidentified(NotReadable):
-    """A film whose pixels may identify the patient."""
+    """The film's pixels may identify the patient."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -98,7 +99,10 @@ class NotDeidentified(NotReadable):
 
 @dataclass(frozen=True)
 class Deidentified:
-    """`copy` and `identity` are DICOM files; the study's UID is the one in the copy."""
+    """The two parts; `copy` and `identity` are DICOM files.
+
+    The study's UID is the one in the copy.
+    """
 
     copy: bytes
     identity: bytes
@@ -106,9 +110,9 @@ class Deidentified:
 
 
 def deidentify(data: bytes, key: bytes, instance_uid: str) -> Deidentified:
-    """Take a film apart; `key` derives the UIDs, `instance_uid` is its own where the file has none.
+    """Split a film; `key` derives the UIDs, `instance_uid` is used if the file has none.
 
-    Raises NotReadable where the file can't be read, or its pixels may identify the patient.
+    Raises NotReadable if the file can't be read, or its pixels may identify the patient.
     """
     with blaming_the_file():
         tags = read_tags(data, _READ_BESIDE)
@@ -126,7 +130,7 @@ def _check_pixels_say_nothing(tags: Tags) -> None:
     if tags.text("BurnedInAnnotation").upper() == "YES":
         raise NotDeidentified(
             "burned_in",
-            "The film's pixels hold writing that may name the patient (BurnedInAnnotation YES). "
+            "The film's pixels contain text that may name the patient (BurnedInAnnotation YES). "
             "Export it without.",
         )
     for position, overlay in _OVERLAYS:
@@ -160,7 +164,7 @@ def _copy(tags: Tags, header: Header, key: bytes, instance_uid: str) -> Dataset:
 def _add_identifiers(made: Dataset, header: Header, key: bytes, instance_uid: str) -> None:
     made.PatientIdentityRemoved = "YES"
     made.DeidentificationMethod = METHOD
-    if UID(header.sop_class).type:  # of the standard: others may hold anything
+    if UID(header.sop_class).type:  # defined by the standard: other terms may contain anything
         made.SOPClassUID = header.sop_class
     made.SOPInstanceUID = derived_uid(key, header.instance_uid or instance_uid)
     for keyword, uid in (
@@ -180,7 +184,7 @@ def _add_patient(made: Dataset, tags: Tags, header: Header) -> None:
 
 
 def _add_description(made: Dataset, header: Header) -> None:
-    """Add what says which kind of film it is."""
+    """Add the description of the kind of film."""
     if header.modality:
         made.Modality = header.modality if header.modality in _MODALITIES else "OT"
     if header.intent in ("FOR PRESENTATION", "FOR PROCESSING"):
@@ -203,7 +207,7 @@ def _view(text: str) -> str:
 
 
 def _decisive(text: str) -> str:
-    """Return the words of a closed list that decide the same as the text does."""
+    """Return the terms of a closed list that lead to the same decision as the text."""
     said = (
         ("CHEST", names_chest(text)),
         ("EXTREMITY", names_other_part(text)),
@@ -222,7 +226,7 @@ def _coded(code: Coded, known: frozenset[str]) -> Dataset:
 
 
 def _names(text: str, tags: Tags) -> bool:
-    """Whether a text holds a part of the patient's name or number."""
+    """Return whether a text contains a part of the patient's name or number."""
     identity = " ".join(
         tags.term(keyword)
         for keyword in ("PatientName", "PatientID", "AccessionNumber", "ReferringPhysicianName")
@@ -334,7 +338,7 @@ def _is_known(header: Header) -> bool:
 
 
 def _pixels(header: Header) -> bytes:
-    """Return the pixels of a film that is to be screened, without anything else among them."""
+    """Return the pixels of a film to be screened, without any other data among them."""
     try:
         check_suitable(header)
     except Refused:
@@ -342,7 +346,7 @@ def _pixels(header: Header) -> bytes:
     if not _is_known(header):
         return b""
     if header.photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        # Refused as well, and for its colours: not for having no pixels.
+        # Rejected as well, for its colours and not for missing pixels.
         return _NO_PIXELS if header.syntax in PLAIN else encapsulate([_NO_PIXELS])
     if header.syntax in PLAIN:
         size = (header.rows or 0) * (header.columns or 0) * (header.allocated or 0) // 8
@@ -362,7 +366,7 @@ def _pixels(header: Header) -> bytes:
 
 
 def _jpeg_without_texts(stream: bytes) -> Iterator[bytes]:
-    """Yield the segments of a JPEG or JPEG-LS stream but for comments and those of applications."""
+    """Yield the segments of a JPEG or JPEG-LS stream without comments and application segments."""
     yield stream[:2]
     place = 2
     while stream[place : place + 2] != _SCAN:
@@ -381,7 +385,7 @@ def _jpeg_without_texts(stream: bytes) -> Iterator[bytes]:
 
 
 def _main_header_without_comments(stream: bytes) -> Iterator[bytes]:
-    """Yield the segments of a JPEG 2000 stream but for the comments of its main header."""
+    """Yield the segments of a JPEG 2000 stream without the comments of its main header."""
     start = stream.find(b"\xff\x4f\xff\x51")
     if start < 0:
         raise ValueError("The stream is damaged.")
@@ -399,7 +403,7 @@ def _main_header_without_comments(stream: bytes) -> Iterator[bytes]:
 
 
 def _identity(tags: Tags) -> bytes:
-    """Return a file of the identifying tags, their values as they stand."""
+    """Return a file of the identifying tags with their original values."""
     apart = Dataset()
     for keyword in IDENTITY:
         if keyword in tags.dataset:

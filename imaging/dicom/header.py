@@ -1,9 +1,9 @@
 """The header of a DICOM file: every tag that is used, read once, as named fields.
 
-Files break the standard in many ways that do no harm: decimal commas, words where numbers belong, a
-wrong type. A tag that can't be read counts as absent here, so what follows never has to ask again.
-The file is read with bounds of our own: a deflated file of 438 kB can unfold to a gigabyte, so it
-is inflated here and not by pydicom, and only the tags that are used are kept.
+Files violate the standard in many harmless ways: decimal commas, words instead of numbers, a wrong
+type. A tag that can't be read counts as absent here, so that no other module has to check it again.
+The file is read with our own bounds: a deflated file of 438 kB can unfold to a gigabyte, so it is
+inflated here and not by pydicom, and only the tags that are used are kept.
 """
 
 import logging
@@ -31,7 +31,7 @@ from imaging.dicom.refused import Refused
 from screening.formats import DICOM_PREFIX_BYTES, has_dicom_prefix
 from screening.refusals import Code
 
-# Files of the field break rules that do no harm; and what pydicom says of them quotes their values.
+# Real files violate harmless rules, and pydicom's warnings about them quote their values.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 warnings.filterwarnings("ignore", module=r"pydicom(\..*)?")
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -40,10 +40,10 @@ MOST_INFLATED_BYTES = 128 * 1024 * 1024  # 40 million pixels of 16 bits, and the
 
 _META_GROUP = 2
 _DIRECTORY_RECORDS = Tag(0x0004, 0x1220)
-_OVERLAY_BIT = Tag(0x6000, 0x0102)  # where a retired kind of overlay lies among the samples' bits
+_OVERLAY_BIT = Tag(0x6000, 0x0102)  # the bits of the samples where a retired kind of overlay lies
 _LONGEST_TEXT = 64
-_HIGHEST_PIXEL = 4.0  # by its width, or the other way round; what says more is a mistake
-_MOST_ITEMS = 32  # of a sequence: nobody has more windows or codes
+_HIGHEST_PIXEL = 4.0  # by its width, or the inverse; more is a mistake
+_MOST_ITEMS = 32  # of a sequence: more windows or codes are not plausible
 _DESCRIPTIONS = (
     "SeriesDescription",
     "ProtocolName",
@@ -79,7 +79,7 @@ _TAGS: list[BaseTag] = [
 
 @dataclass(frozen=True)
 class Coded:
-    """An item of a code sequence: its value and its meaning, in capitals, either may be empty."""
+    """An item of a code sequence: value and meaning, in capitals; either may be empty."""
 
     value: str
     meaning: str
@@ -87,7 +87,7 @@ class Coded:
 
 @dataclass(frozen=True)
 class Lut:
-    """A lookup table as the file has it; `descriptor` is length, first value mapped and bits."""
+    """A lookup table as in the file; `descriptor` is length, first mapped value and bits."""
 
     descriptor: tuple[int, int, int]
     data: bytes | tuple[int, ...]
@@ -95,7 +95,7 @@ class Lut:
 
 @dataclass(frozen=True)
 class Shutter:
-    """Display shutters, in pixels counted from 1; None for each that the file has not."""
+    """Display shutters, in pixels counted from 1; None for each absent one."""
 
     rectangle: tuple[int, int, int, int] | None  # left, right, upper, lower
     circle: tuple[int, int, int] | None  # row, column, radius
@@ -104,12 +104,12 @@ class Shutter:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself. Texts are empty, and numbers None, where it says nothing."""
+    """The contents of a header. Absent texts are empty, absent numbers None."""
 
     syntax: str
     directory: bool
     sop_class: str
-    modality: str  # in capitals, as are the other terms
+    modality: str  # in capitals, like the other terms
     intent: str
     study_uid: str
     series_uid: str
@@ -118,13 +118,13 @@ class Header:
     patient_id: str
     age: str
     birth_date: str
-    dates: tuple[str, ...]  # of study, series, acquisition, content and file, the surest first
+    dates: tuple[str, ...]  # of study, series, acquisition, content and file, most reliable first
     view: str
     views: tuple[Coded, ...]
     orientation: tuple[str, ...]
     body_part: str
     regions: tuple[Coded, ...]
-    descriptions: tuple[tuple[str, str], ...]  # keyword and text, the nearest to the image first
+    descriptions: tuple[tuple[str, str], ...]  # keyword and text, closest to the image first
     frames: int
     samples_per_pixel: int
     photometric: str
@@ -136,6 +136,8 @@ class Header:
     signed: bool
     overlay_bits: bool
     pixel_ratio: float | None  # the height of a pixel by its width
+    pixel_mm: tuple[float, float] | None  # its height and width
+    calibrated: bool  # whether that is in the patient, not on the detector
     padding: tuple[int, int] | None
     windows: tuple[tuple[float, float], ...]  # center and width
     function: str
@@ -152,14 +154,14 @@ class Header:
 
 @dataclass(frozen=True)
 class Tags:
-    """Some tags of a file, its transfer syntax, and the class of instance that its meta names."""
+    """Some tags of a file, its transfer syntax, and the SOP class in its file meta information."""
 
     dataset: Dataset
     syntax: str
     media_class: str
 
     def text(self, keyword: str) -> str:
-        """Return a tag's first printable text; empty where it has none."""
+        """Return a tag's first printable text; empty if absent."""
         return _text(self.dataset, keyword)
 
     def term(self, keyword: str) -> str:
@@ -167,7 +169,7 @@ class Tags:
         return _term(self.dataset, keyword)
 
     def numbers(self, keyword: str | BaseTag) -> list[float]:
-        """Return the numbers of a tag; none where one of them is no number."""
+        """Return the numbers of a tag; none if one of them is not a number."""
         return _numbers(self.dataset, keyword)
 
 
@@ -181,7 +183,7 @@ def read_tags(data: bytes, more: Iterable[BaseTag] = ()) -> Tags:
     file = BytesIO(data)
     if has_dicom_prefix(data):
         file.seek(DICOM_PREFIX_BYTES)
-    # The first group is in explicit little endian whatever follows it.
+    # The first group is in explicit little endian in any case.
     meta = Dataset()
     if data[file.tell() : file.tell() + 2] == b"\x02\x00":
         meta = read_dataset(
@@ -200,13 +202,13 @@ def read_tags(data: bytes, more: Iterable[BaseTag] = ()) -> Tags:
         specific_tags=[*_TAGS, *more],
     )
     if not len(dataset):
-        # What pydicom leaves of a file that ends in the middle of its pixels.
+        # pydicom's rest of a file that ends in the middle of its pixels.
         raise Refused(Code.BROKEN)
     return Tags(dataset, syntax, _text(meta, "MediaStorageSOPClassUID"))
 
 
 def header_of(tags: Tags) -> Header:
-    """Return what the tags say, as named fields."""
+    """Return the tags as named fields."""
     dataset = tags.dataset
     pixels = _raw(dataset, "PixelData")
     return Header(
@@ -240,6 +242,8 @@ def header_of(tags: Tags) -> Header:
         signed=_integer(dataset, "PixelRepresentation") == 1,
         overlay_bits=bool(_integer(dataset, _OVERLAY_BIT)),
         pixel_ratio=_pixel_ratio(dataset),
+        pixel_mm=_spacing(dataset, "PixelSpacing") or _spacing(dataset, "ImagerPixelSpacing"),
+        calibrated=_calibrated(dataset),
         padding=_padding(dataset),
         windows=tuple(
             zip(_numbers(dataset, "WindowCenter"), _numbers(dataset, "WindowWidth"), strict=False)
@@ -258,7 +262,7 @@ def header_of(tags: Tags) -> Header:
 
 
 def _raw(dataset: Dataset, keyword: str | BaseTag) -> Any:  # noqa: ANN401 - of any type
-    """A tag's value by its type, or as bytes where it does not fit its type."""
+    """Return a tag's value by its type, or as bytes if it does not fit its type."""
     try:
         found = dataset[keyword].value if keyword in dataset else None
     except MemoryError:
@@ -269,12 +273,12 @@ def _raw(dataset: Dataset, keyword: str | BaseTag) -> Any:  # noqa: ANN401 - of 
 
 
 def _values(dataset: Dataset, keyword: str | BaseTag) -> list[Any]:
-    """All values of a tag; none where it is missing or empty."""
+    """Return all values of a tag; none if it is absent or empty."""
     found = _raw(dataset, keyword)
     if isinstance(found, bytes):
         found = found.decode("latin-1")
     if isinstance(found, str):
-        # Of a type whose values pydicom does not take apart.
+        # Of a type with values that pydicom does not split.
         return [each for each in found.rstrip("\x00 ").split("\\") if each.strip()]
     if found is None or isinstance(found, Dataset):
         return []
@@ -286,7 +290,7 @@ def _values(dataset: Dataset, keyword: str | BaseTag) -> list[Any]:
 
 
 def _texts(dataset: Dataset, keyword: str) -> list[str]:
-    """The values of a tag as printable texts of at most 64 characters."""
+    """Return the values of a tag as printable texts of at most 64 characters."""
     lines = (
         "".join(sign for sign in str(value)[:_LONGEST_TEXT] if sign.isprintable()).strip()
         for value in _values(dataset, keyword)
@@ -299,12 +303,12 @@ def _text(dataset: Dataset, keyword: str) -> str:
 
 
 def _term(dataset: Dataset, keyword: str) -> str:
-    """All of a tag's text in capitals: in descriptions, some write what looks like two values."""
+    """Return all of a tag's text in capitals: some descriptions contain the separator of values."""
     return " ".join(_texts(dataset, keyword)).upper()
 
 
 def _numbers(dataset: Dataset, keyword: str | BaseTag) -> list[float]:
-    """The numbers of a tag, with decimal commas too; none where one of them is no finite number."""
+    """Return a tag's numbers, also with decimal commas; none if one is not a finite number."""
     try:
         found = [float(str(value).replace(",", ".")) for value in _values(dataset, keyword)]
     except ValueError:
@@ -358,9 +362,22 @@ def _padding(dataset: Dataset) -> tuple[int, int] | None:
 
 def _pixel_ratio(dataset: Dataset) -> float | None:
     for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
-        values = _numbers(dataset, keyword)
-        if len(values) == 2 and min(values) > 0 and max(values) <= _HIGHEST_PIXEL * min(values):
-            return values[0] / values[1]
+        if sides := _spacing(dataset, keyword):
+            return sides[0] / sides[1]
+    return None
+
+
+def _calibrated(dataset: Dataset) -> bool:
+    on_detector, found = (
+        _spacing(dataset, keyword) for keyword in ("ImagerPixelSpacing", "PixelSpacing")
+    )
+    return None not in (on_detector, found) and on_detector != found
+
+
+def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    values = _numbers(dataset, keyword)
+    if len(values) == 2 and min(values) > 0 and max(values) <= _HIGHEST_PIXEL * min(values):
+        return values[0], values[1]
     return None
 
 
@@ -385,7 +402,7 @@ def _shutter(dataset: Dataset) -> Shutter:
 
 
 def _guess_syntax(start: bytes) -> str:
-    """Which of the two plain syntaxes it is, of a file that does not say so."""
+    """Return which of the two uncompressed syntaxes a file has that does not name it."""
     explicit = start[4:6].isalpha() and start[4:6].isupper()
     return ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
 

@@ -1,4 +1,4 @@
-"""Why a DICOM file is not screened: a code for programs, a sentence for whoever sent it."""
+"""Reasons why a DICOM file is not screened: a code for programs, a sentence for the sender."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ SENTENCES = {
     ),
     Code.BODY_PART: "The film shows another part of the body. Send a chest X-ray.",
     Code.NO_PIXELS: "The file has no image in it. Send the X-ray with its pixels.",
-    Code.FRAMES: "The file holds several images. Send the chest X-ray as a file with one image.",
+    Code.FRAMES: "The file contains several images. Send the chest X-ray as a file with one image.",
     Code.KIND: (
         "The image is not stored as grey levels of 8 to 16 bits in a way that radiographs use. "
         "Send it as a usual CR or DX image."
@@ -34,8 +34,8 @@ SENTENCES = {
         "Send the films that lie beside it."
     ),
     Code.FLAT: (
-        "The image shows next to nothing: nearly all of it is one grey level. "
-        "Export the film anew, and check it on a screen before sending it."
+        "The image is nearly all one grey level. "
+        "Export the film again, and check it on a screen before sending it."
     ),
     Code.BROKEN: "The DICOM file is damaged or incomplete. Send it again.",
     Code.TOO_LARGE: (
@@ -48,7 +48,7 @@ SENTENCES = {
 class Refused(NotReadable):
     """A DICOM file that is not screened; `code` is a key of SENTENCES.
 
-    `tag` is the keyword of the tag that says so, where one does.
+    `tag` is the keyword of the tag that shows it, if there is one.
     """
 
     def __init__(self, code: Code, tag: str | None = None) -> None:
@@ -59,7 +59,7 @@ class Refused(NotReadable):
 
 @contextmanager
 def blaming_the_file() -> Iterator[None]:
-    """What the libraries raise while they read is about the file: no list says what it may be."""
+    """Blame the file for any error of the libraries while reading; no list of them exists."""
     try:
         yield
     except NotReadable:
@@ -67,5 +67,5 @@ def blaming_the_file() -> Iterator[None]:
     except MemoryError:
         raise Refused(Code.TOO_LARGE) from None
     except Exception:  # noqa: BLE001 - so of any kind
-        # Without the cause: its words may quote the patient.
+        # Without the cause: its message may quote the patient.
         raise Refused(Code.BROKEN) from None

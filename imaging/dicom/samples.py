@@ -1,7 +1,7 @@
-"""The stored samples of a film: decoded into an array whose size the checked header gives.
+"""The stored samples of a film, decoded into an array of the size in the checked header.
 
-A codec gets that array to write to, so a stream that claims another size is refused before it takes
-any memory. Codecs are called by name and never chosen by what the stream looks like.
+A codec writes into that array, so a stream that claims another size is refused before it takes any
+memory. Codecs are called by name, and never chosen by the contents of the stream.
 """
 
 import re
@@ -37,7 +37,7 @@ from imaging.dicom.refused import Refused
 from imaging.limits import check_size
 from screening.refusals import Code
 
-# Bit patterns as they are stored, unsigned whatever the header says of their sign.
+# Bit patterns as stored; unsigned whatever the header says.
 Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 _Decode: TypeAlias = Callable[..., Any]
 
@@ -65,22 +65,22 @@ JPEG_2000S: Mapping[str, _Decode] = {
     HTJ2K: imagecodecs.htj2k_decode,
 }
 LOSSY = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, HTJ2K})
-_END = b"\xff\xd9"  # of a JPEG, JPEG-LS, JPEG 2000 and HTJ2K stream alike
+_END = b"\xff\xd9"  # common to JPEG, JPEG-LS, JPEG 2000 and HTJ2K streams
 _PADDING = b"\x00\xff"
 _ITEM = b"\xfe\xff\x00\xe0"
-_STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")  # of streams
-_FEW = 0.002  # of the pixels: a letter or the ripples of loss, not the film
-_LOOKED_AT = 64  # lines, to tell the sign
-_STEADIER = 0.6  # how much smaller the jumps are where the other reading of the sign is right
+_STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")  # limit of a stream's header
+_FEW = 0.002  # of the pixels: a letter or compression ripples, not the film
+_LOOKED_AT = 64  # lines that are used to detect the sign
+_STEADIER = 0.6  # how much smaller the jumps are if the other sign is right
 _START_OF_2000 = re.compile(rb"\xff\x4f\xff\x51", re.DOTALL)
-# Markers that begin a frame, SOF0 to SOF15 and that of JPEG-LS, and those that have no length.
+# Markers that begin a frame, SOF0 to SOF15 and that of JPEG-LS, and markers without a length.
 _FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How samples are stored: as the header says at first, then as the samples show."""
+    """How samples are stored, first by the header, then corrected by the samples."""
 
     rows: int
     columns: int
@@ -88,13 +88,14 @@ class Layout:
     stored: int
     high_bit: int
     signed: bool
-    overlay_bits: bool  # whether bits above those stored may belong to an overlay
+    overlay_bits: bool  # whether bits above the stored ones may belong to an overlay
 
 
 def read_layout(header: Header) -> Layout:
-    """Return the layout that the header says; raise NotReadable for one that no radiograph has.
+    """Return the header's layout; raise NotReadable for one that no radiograph has.
 
-    Where its numbers of bits contradict each other, the likeliest are taken: `fitting` tests them.
+    If its numbers of bits contradict each other, the likeliest ones are taken; `fitting` tests
+    them.
     """
     rows, columns, allocated = header.rows, header.columns, header.allocated
     if not rows or not columns or not allocated:
@@ -114,10 +115,10 @@ def read_layout(header: Header) -> Layout:
 
 
 def fitting(layout: Layout, samples: Samples, counts: NDArray[np.int64]) -> Layout:
-    """The layout that the samples need, given how many pixels have each bit pattern.
+    """Return the layout that fits the samples, by the number of pixels with each bit pattern.
 
-    Converters change depth or sign in the header and leave the samples, or the other way round. A
-    few bright pixels beyond the depth, such as a burned-in letter, do not change it.
+    Converters change depth or sign in the header without the samples, or the other way round. A few
+    bright pixels beyond the depth, e.g. a burned-in letter, do not change the layout.
     """
     seen = np.flatnonzero(counts)
     if not len(seen):
@@ -127,7 +128,7 @@ def fitting(layout: Layout, samples: Samples, counts: NDArray[np.int64]) -> Layo
         layout = replace(layout, high_bit=layout.stored - 1)  # not left-aligned after all
     above = seen >> (layout.high_bit + 1)
     if layout.signed:
-        # Above the sign lie nothing but copies of it, or nothing at all.
+        # The bits above the sign are copies of it, or all zero.
         signs = (seen >> layout.high_bit) & 1
         filled = 2 ** (8 * samples.itemsize - layout.high_bit - 1) - 1
         beyond = (above != 0) & ~((signs == 1) & (above == filled))
@@ -142,7 +143,7 @@ def fitting(layout: Layout, samples: Samples, counts: NDArray[np.int64]) -> Layo
 
 
 def values_of(layout: Layout, patterns: int) -> NDArray[np.int64]:
-    """The value that each bit pattern stands for."""
+    """Return the value of each bit pattern."""
     values = np.arange(patterns) >> (layout.high_bit + 1 - layout.stored)
     values &= 2**layout.stored - 1
     if layout.signed:
@@ -151,7 +152,7 @@ def values_of(layout: Layout, patterns: int) -> NDArray[np.int64]:
 
 
 def _signed(layout: Layout, samples: Samples) -> bool:
-    """Whether the samples have a sign: read the wrong way, a film jumps between its extremes."""
+    """Return whether the samples are signed: the wrong sign makes a film jump between extremes."""
     lines = samples[:: max(1, len(samples) // _LOOKED_AT)]
     patterns = 2 ** (8 * samples.itemsize)
     jumps = {}
@@ -174,7 +175,7 @@ def decode(header: Header, layout: Layout) -> Samples:
         return _of_runs(stream, layout)
     end = stream.rfind(_END)
     if end < 0 or stream[end + len(_END) :].strip(_PADDING):
-        raise Refused(Code.BROKEN)  # most codecs would decode half a film without a word
+        raise Refused(Code.BROKEN)  # most codecs would silently decode half a film
     jpeg_2000 = syntax in JPEG_2000S
     height, width, precision, signed = _of_2000(stream) if jpeg_2000 else _of_jpeg(stream)
     if (height, width) != (layout.rows, layout.columns) or not 2 <= precision <= 16:
@@ -185,8 +186,8 @@ def decode(header: Header, layout: Layout) -> Samples:
     decoder(stream, out=samples)
     stored = samples.view(f"uint{bits}")
     if syntax in LOSSY and not signed and precision > layout.stored:
-        # Loss can lift a white a little over the top, and its bits would be those of a black.
-        # Where many are above it, the header's depth is wrong instead.
+        # Lossy compression can lift white a little over the maximum, and its bits would be those of
+        # black.
         most = 2**layout.stored - 1
         if float((stored > most).mean()) <= _FEW:
             np.minimum(stored, most, out=stored)
@@ -194,14 +195,14 @@ def decode(header: Header, layout: Layout) -> Samples:
 
 
 def fragments_of(pixels: bytes) -> bytes:
-    """Return the only frame's fragments, joined; whatever the offset table before them says."""
+    """Return the only frame's fragments, joined, whatever the offset table says."""
     items, place = [], 0
     while pixels[place : place + 4] == _ITEM:
         (length,) = struct.unpack_from("<I", pixels, place + 4)
         place += 8
         items.append(pixels[place : place + length])
         place += length
-    # The first item is the table, unless a careless writer left the table out.
+    # The first item is the table, unless the writer omitted it.
     if len(items) > 1 and not items[0].startswith(_STARTS):
         items = items[1:]
     if not items:
@@ -210,7 +211,7 @@ def fragments_of(pixels: bytes) -> bytes:
 
 
 def _of_runs(stream: bytes, layout: Layout) -> Samples:
-    """DICOM's run lengths: a segment for each byte of the samples, the highest first."""
+    """Decode DICOM's run lengths: a segment for each byte of the samples, highest first."""
     count, *offsets = struct.unpack_from("<16I", stream)
     planes = layout.allocated // 8
     if count != planes:
@@ -228,7 +229,7 @@ def _of_runs(stream: bytes, layout: Layout) -> Samples:
 
 
 def _as_stored(samples: Samples, layout: Layout) -> Samples:
-    """A stream's samples lie in the low bits; the header may say that the file's do not."""
+    """Shift a stream's samples from the low bits to the bits that the header names."""
     shift = layout.high_bit + 1 - layout.stored
     return np.left_shift(samples, shift, out=samples)
 
@@ -244,14 +245,14 @@ def _plain(header: Header, layout: Layout) -> Samples:
         samples = samples.astype(np.uint16, copy=False)
     else:
         whole = np.frombuffer(pixels, np.uint8)
-        # Words of two samples, each the wrong way round.
+        # Words of two samples, each swapped.
         swapped = big and header.pixel_words and not len(whole) % 2
         samples = (whole.view(np.uint16).byteswap().view(np.uint8) if swapped else whole)[:size]
     return samples.reshape(layout.rows, layout.columns)
 
 
 def _of_jpeg(stream: bytes) -> tuple[int, int, int, bool]:
-    """Height, width and precision in a JPEG or JPEG-LS stream, whose samples have no sign."""
+    """Return height, width and precision of a JPEG or JPEG-LS stream; its samples are unsigned."""
     place = 2
     while stream[place : place + 1] == b"\xff":
         marker = stream[place + 1]
@@ -270,7 +271,7 @@ def _of_jpeg(stream: bytes) -> tuple[int, int, int, bool]:
 
 
 def _of_2000(stream: bytes) -> tuple[int, int, int, bool]:
-    """Height, width, precision and whether there is a sign, in a JPEG 2000 stream."""
+    """Return height, width, precision and signedness of a JPEG 2000 stream."""
     start = _START_OF_2000.search(stream, 0, 4096)
     if start is None:
         raise Refused(Code.BROKEN)

@@ -1,4 +1,4 @@
-"""Display shutters: what a workstation hides of a film, such as a border that is not exposed."""
+"""Display shutters: what a workstation hides of a film, e.g. a border that is not exposed."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -7,13 +7,13 @@ from imaging.dicom.header import Shutter
 from imaging.dicom.samples import Samples
 from imaging.grey import Grey
 
-_LEAST_LEFT = 0.1  # of the film's area; a shutter that leaves less is a mistake
+_LEAST_LEFT = 0.1  # of the film's area; a smaller rest is a mistake
 
-Box = tuple[int, int, int, int]  # left, upper, right, lower: in pixels from 0, the last two outside
+Box = tuple[int, int, int, int]  # left, upper, right, lower: pixels from 0, the last two exclusive
 
 
 def box_of(shutter: Shutter, rows: int, columns: int) -> Box | None:
-    """The part of the film within all of its shutters; None where that is the whole film."""
+    """Return the part of the film within all of its shutters; None for the whole film."""
     left, upper, right, lower = 0, 0, columns, rows
     for edges in _edges(shutter):
         left, upper = max(left, edges[0]), max(upper, edges[1])
@@ -33,7 +33,7 @@ def cropped(samples: Samples, box: Box) -> Samples:
 
 
 def blackened(grey: Grey, shutter: Shutter, box: Box) -> Grey:
-    """The film within `box`, black outside of round and many-cornered shutters."""
+    """Return the film within `box`, black outside circular and polygonal shutters."""
     if shutter.circle is None and shutter.polygon is None:
         return grey
     left, upper, *_ = box
@@ -51,13 +51,13 @@ def blackened(grey: Grey, shutter: Shutter, box: Box) -> Grey:
 
 
 def _edges(shutter: Shutter) -> list[Box]:
-    """The bounds of each shutter, in pixels from 0."""
+    """Return the bounds of each shutter, in pixels from 0."""
     found: list[Box] = []
     if shutter.rectangle is not None:
         left, right, upper, lower = shutter.rectangle
         left, right = sorted((left, right))
         upper, lower = sorted((upper, lower))
-        # The edges are the first pixels that are hidden; some write the last that are shown.
+        # The edges are the first hidden pixels; some devices write the last shown ones.
         found.append((max(0, left - 1), max(0, upper - 1), right, lower))
     for shape in _shapes(shutter):
         across, down = [x for x, _ in shape], [y for _, y in shape]
@@ -66,7 +66,7 @@ def _edges(shutter: Shutter) -> list[Box]:
 
 
 def _shapes(shutter: Shutter) -> list[list[tuple[int, int]]]:
-    """Circles as two corners, polygons as all of them: (x, y) in pixels from 0."""
+    """Return circles as two corners and polygons as all corners: (x, y) in pixels from 0."""
     shapes = []
     if shutter.circle is not None:
         row, column, radius = shutter.circle

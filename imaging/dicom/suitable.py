@@ -1,7 +1,8 @@
-"""Which DICOM files are taken for chest X-rays. A header can raise a doubt, never prove fitness.
+"""Decide which DICOM files are accepted as chest X-rays.
 
-Each tag that speaks of modality, view or body part is asked by itself. One that clearly says
-something else than a frontal chest film refuses the file, and the refusal names the tag.
+A header can raise a doubt, but never prove that a film is suitable. Each tag about modality, view
+or body part is checked by itself. A tag that clearly contradicts a frontal chest film rejects the
+file, and the rejection names the tag.
 """
 
 from collections.abc import Iterator
@@ -20,10 +21,10 @@ _RADIOGRAPHS = frozenset(
         f"{_IMAGES}1.1.1",  # Digital X-Ray For Processing
     }
 )
-_CAPTURES = f"{_IMAGES}7"  # Secondary Capture: digitised films, for one
-# DR and RG are no terms for it, but are found in the field.
+_CAPTURES = f"{_IMAGES}7"  # Secondary Capture, e.g. digitised films
+# DR and RG are not terms for it, but occur in practice.
 _RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "DR", "RG"})
-# Beside the class of a radiograph these contradict it; words that are no terms do not.
+# Beside a radiograph's SOP class these contradict it; other words do not.
 _OTHER_MODALITIES = frozenset(
     "BMD CT ECG ES GM IO IVUS MG MR NM OP OPT PT PX RF SM US XA XC".split()  # noqa: SIM905
 )
@@ -35,7 +36,7 @@ _STUDY = "StudyDescription"
 
 
 def check_suitable(header: Header) -> None:
-    """Raise Refused for what is surely no frontal chest X-ray to be read."""
+    """Raise Refused for a file that is certainly not a frontal chest X-ray for diagnosis."""
     _check_kind(header)
     if header.sop_class in _FOR_PROCESSING or header.intent == "FOR PROCESSING":
         raise Refused(Code.PROCESSING)
@@ -70,7 +71,7 @@ def _check_kind(header: Header) -> None:
 
 
 def _tag_of_another_view(header: Header) -> str | None:
-    """The tag that says that the film was not taken from the front, if there is one."""
+    """Return the tag that shows that the film is not frontal, if there is one."""
     frontal = names_frontal(header.view) or any(_frontal(code) for code in header.views)
     for tag, text in (("ViewPosition", header.view), *header.descriptions):
         if tag == _STUDY and frontal:
@@ -83,7 +84,7 @@ def _tag_of_another_view(header: Header) -> str | None:
 
 
 def _tag_of_another_part(header: Header) -> str | None:
-    """The tag that names another part of the body than the chest, if there is one."""
+    """Return the tag that names another body part than the chest, if there is one."""
     for tag, text in (("BodyPartExamined", header.body_part), *header.descriptions):
         if tag == _STUDY and names_chest(_nearest(header)):
             continue
@@ -97,7 +98,7 @@ def _tag_of_another_part(header: Header) -> str | None:
 
 
 def _nearest(header: Header) -> str:
-    """The texts about this film rather than about its study."""
+    """Return the texts about this film, or else those about its study."""
     texts: Iterator[str] = (text for tag, text in header.descriptions if tag != _STUDY)
     return " ".join((header.body_part, *texts, *(code.meaning for code in header.regions)))
 
@@ -117,7 +118,7 @@ def _other_part(code: Coded) -> bool:
 
 
 def _seen_from_the_side(orientation: tuple[str, ...]) -> bool:
-    """Whether the rows or columns run from front to back, and the others from head to feet."""
+    """Return whether rows or columns run from front to back, and the others from head to feet."""
     if len(orientation) != 2:
         return False
     directions = {each[:1] for each in orientation}

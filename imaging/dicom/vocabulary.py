@@ -1,7 +1,7 @@
-"""What the words of a header say of body part and view, in the vocabularies that machines use.
+"""Body part and view from the words of a header, in the vocabularies that machines use.
 
-A word counts only where it is clear: a text that names the chest and something else, or a frontal
-and a lateral view, says nothing, and the gate decides.
+Only clear statements count: a text that names the chest and something else, or a frontal and a
+lateral view, decides nothing, and the gate decides.
 """
 
 import re
@@ -32,9 +32,9 @@ _SIDE = """
     XTABLELATERAL CTLAT SEITLICH SEITL PROFIL PERFIL LATEROLATERAL LLO RLO
     OBLIQUE OBL LAO RAO LPO RPO SCHRAEG SAGITTAL
 """
-# Films of patients who lie on their side are taken from the front.
+# Films of patients who lie on their side are frontal.
 _DECUBITUS = re.compile(r"\b(?:[LR]L?D|DECUB\w*|[LR] ?LAT ?DEC\w*)\b")
-# Words for parts that mean something else here.
+# Words for body parts that mean something else here.
 _PHRASES = re.compile(
     r"\b[CU][ -]?ARM\b|\bHEAD (?:FIRST|UP|DOWN|END)\b|\bFEET FIRST\b|\bFOOT (?:END|SIDE)\b"
     r"|\b(?:ARM|HAND)S (?:UP|DOWN|RAISED)\b|\b\d+ ?FEET\b|\bFREE HAND\b|\bHAND HELD\b|\bBED HEAD\b"
@@ -61,23 +61,23 @@ _FRONTAL_WORDS, _SIDE_WORDS = frozenset(_FRONTAL.split()), frozenset(_SIDE.split
 
 
 def names_chest(text: str) -> bool:
-    """Whether a text in capitals names the chest, beside whatever else."""
+    """Return whether a text in capitals names the chest, alone or with other parts."""
     words = _words(text)
     return any(_CHEST_WORD.fullmatch(word) or _BOTH_WORD.fullmatch(word) for word in words)
 
 
 def names_other_part(text: str) -> bool:
-    """Whether a text in capitals names a part of the body that is not the chest."""
+    """Return whether a text in capitals names a body part other than the chest."""
     return any(_OTHER_WORD.fullmatch(word) for word in _words(_PHRASES.sub(" ", text)))
 
 
 def names_frontal(text: str) -> bool:
-    """Whether a text in capitals names a frontal view."""
+    """Return whether a text in capitals names a frontal view."""
     return not _FRONTAL_WORDS.isdisjoint(_words(text))
 
 
 def names_side(text: str) -> bool:
-    """Whether a text in capitals names a view from the side or at a slant."""
+    """Return whether a text in capitals names a lateral or oblique view."""
     return not _DECUBITUS.search(text) and not _SIDE_WORDS.isdisjoint(_words(text))
 
 

@@ -1,4 +1,4 @@
-"""The deployed application as its users see it: they drop films, read records, get alerts."""
+"""The deployed application as its users see it: upload films, read records, receive alerts."""
 
 import json
 import time
@@ -9,7 +9,8 @@ from cxr_alert.local import mail, watch
 from cxr_alert.local.dicom_samples import as_dicom
 from cxr_alert.local.processes import ROOT
 from cxr_alert.local.stack import Stack
-from screening.record import Record
+from screening.record import Record, attributes
+from tests.docs.valid import valid
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ FILMS_WAY = (*_TO_SCREEN, "RenditionsQueueUrl", "RenditionsBackfillQueueUrl", *_
 
 
 def wait_until(found: Callable[[], T], what: str, seconds: float = 30) -> T:
-    """Ask again until the answer is true; fail the test if it is not within the time."""
+    """Poll until the answer is true; fail the test after the time limit."""
     deadline = time.monotonic() + seconds
     while not (answer := found()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -39,16 +40,19 @@ class Application:
         self._alerts: list[dict[str, Any]] = []
 
     def drop(self, key: str, body: bytes) -> str:
-        """Upload a film; returns the version that S3 made of it."""
+        """Upload a film; return the version in S3."""
         bucket = self.stack.outputs["UploadsBucketName"]
         version: str = self.stack.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
         return version
 
     def records(self, key: str) -> list[Record]:
-        return watch.screenings(self.stack).of_key(key)
+        records = watch.screenings(self.stack).of_key(key)
+        for record in records:
+            valid("record", attributes(record))
+        return records
 
     def record(self, key: str, alert: str | None = None) -> Record:
-        """Wait for the one record of a key (in an alert state)."""
+        """Wait for the one record of a key (with an alert in that state)."""
 
         def found() -> list[Record]:
             return [each for each in self.records(key) if alert in (None, each.alert)]
@@ -57,20 +61,20 @@ class Application:
         return record
 
     def alerts(self, key: str) -> list[dict[str, Any]]:
-        """The alerts for programs so far."""
+        """Return the alerts for programs so far."""
         while arrived := watch.receive(self.stack, self._queue):
-            self._alerts += [json.loads(alert.message) for alert in arrived]
+            self._alerts += [valid("alert", json.loads(alert.message)) for alert in arrived]
         return [alert for alert in self._alerts if alert["key"] == key]
 
     def mails(self, key: str) -> list[str]:
-        """The mails so far that name a film."""
+        """Return the mails so far that name a film."""
         return [text for text in self.all_mails() if f"film      {key}\n" in text]
 
     def all_mails(self) -> list[str]:
         return [mail.as_text(each) for each in mail.received(self.stack.settings.state)]
 
     def waiting(self, queue: str = "UploadsQueueUrl") -> int:
-        """How many messages a queue holds, hidden ones included."""
+        """Return how many messages a queue holds, including hidden ones."""
         counts = self.stack.sqs.get_queue_attributes(
             QueueUrl=self.stack.outputs[queue], AttributeNames=["All"]
         )["Attributes"]
@@ -78,12 +82,12 @@ class Application:
         return int(visible) + int(counts["ApproximateNumberOfMessagesNotVisible"])
 
     def settle(self, seconds: float = 30) -> None:
-        """Wait until every message is dealt with: no alert can come after that."""
+        """Wait until every message is processed: no alert can arrive after that."""
         wait_until(lambda: not any(map(self.waiting, FILMS_WAY)), "films screened", seconds)
         wait_until(lambda: self.waiting("PeopleQueueUrl") == 0, "an empty people queue", seconds)
 
     def wait_for_failed_try(self) -> None:
-        """Wait until the function gave a message back to the queue."""
+        """Wait until the function has returned a message to the queue."""
         client: Any = self.stack.client("lambda")
         name = self.stack.outputs["ClassifyFunctionName"]
 

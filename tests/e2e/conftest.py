@@ -2,11 +2,16 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cxr_alert.local import mail, stack
 from tests.e2e.application import Application
+from tests.e2e.worklist_browser import DESK, browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 USERS_OWN = {
     "AWS_ACCESS_KEY_ID": "AKIAOFTHEUSER",
@@ -27,7 +32,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
             "RetrySeconds": "1",
             "DigestSeconds": "1",
         },
-        worklist={"SampleShare": "0"},  # which films hide their score is for the tests to say
+        # Which films hide their score is for the tests to say.
+        worklist={"SampleShare": "0", "PacsLink": "https://pacs.example/viewer?accession={}"},
         results=True,
     )
     with contextlib.ExitStack() as held:
@@ -44,7 +50,25 @@ def application(deployed: Application, monkeypatch: pytest.MonkeyPatch) -> Itera
     deployed.settle()  # leave nothing in the queue for the next test
 
 
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(chromium: "Browser") -> "Iterator[Page]":
+    """A page of a browser of its own; the test fails if its script does."""
+    context = chromium.new_context(viewport=DESK)
+    opened = context.new_page()
+    broken: list[str] = []
+    opened.on("pageerror", lambda error: broken.append(str(error)))
+    yield opened
+    context.close()
+    assert broken == []
+
+
 def _be_a_user(patch: pytest.MonkeyPatch) -> None:
-    """Have an AWS account of one's own set up, which the stack must leave alone."""
+    """Configure an AWS account of the user's, which the stack must not use."""
     for name, value in USERS_OWN.items():
         patch.setenv(name, value)

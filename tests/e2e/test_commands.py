@@ -1,4 +1,4 @@
-"""`demo`, `up` and `down`, as people run them: what they print can be typed, nothing stays."""
+"""`demo`, `up` and `down`, as typed: the printed commands work, and nothing is left running."""
 
 import json
 import os
@@ -91,7 +91,7 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
     _, said = follower.communicate(timeout=60)
     assert (follower.returncode, said) == (
         1,
-        "The application went away; start it again with `make up`.\n",
+        "The application has stopped; start it again with `make up`.\n",
     )
     assert (status, out, err) == (0, "Stopped.\n", "")
     assert processes.belonging_to(tmp_path) == []
@@ -127,7 +127,7 @@ def test_up_starts_a_container_again_that_ended_and_keeps_the_films(tmp_path: Pa
     [
         ("Building", signal.SIGTERM),
         ("Deploying", signal.SIGINT),
-        ("Dropping", signal.SIGINT),
+        ("Uploading", signal.SIGINT),
     ],
 )
 def test_interrupted_demo_leaves_nothing(tmp_path: Path, phase: str, number: int) -> None:
@@ -175,7 +175,7 @@ def test_one_command_at_a_time_in_a_state_directory(tmp_path: Path) -> None:
     process = start(tmp_path, "up")
     try:
         wait_until(lambda: processes.belonging_to(tmp_path), "a first program")
-        with pytest.raises(Failure, match=f"Process {process.pid} is at work"):
+        with pytest.raises(Failure, match=f"Process {process.pid} is working"):
             stack.stop(tmp_path)
     finally:
         process.send_signal(signal.SIGINT)

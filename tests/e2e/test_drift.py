@@ -1,4 +1,4 @@
-"""Drift in the deployed application: the function's nights, the command, the worklist's plots."""
+"""Drift in the deployed application: the function's runs, the command, the worklist's plots."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ _to_dynamodb = TypeSerializer().serialize
 
 @pytest.fixture(scope="module")
 def drifted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """A stack of its own: eight weeks of films would be in the way of other tests."""
+    """A stack of its own, since eight weeks of films would disturb other tests."""
     settings = stack.Settings(
         tmp_path_factory.mktemp("drift"), worklist={"SampleShare": "0"}, drift=True
     )
@@ -94,7 +94,7 @@ def _review(random: Random, of: Record) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def nights(drifted: Application) -> str:
-    """Let the function count the eight weeks; return what it mailed to whoever operates."""
+    """Let the function count the eight weeks; return its mails to operators."""
     queue = watch.subscribe(drifted.stack, "operations", "{}", "OperationsTopicArn")
     client: Any = drifted.stack.client("lambda")
     name = drifted.stack.outputs["DriftFunctionName"]

@@ -1,4 +1,4 @@
-"""The emulator is no more lenient than AWS about who may do what and about what is kept."""
+"""The emulator is not more lenient than AWS in permissions and storage."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ TRAIL = "narrowed"
 
 @pytest.fixture
 def operator(application: Application) -> Iterator[dict[str, str]]:
-    """The settings of somebody who has the stacks' policies for operators and nothing else."""
+    """The settings of a user with the stacks' policies for operators and nothing else."""
     stack = application.stack
     iam: Any = stack.client("iam")
     sts: Any = stack.client("sts")

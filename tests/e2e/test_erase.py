@@ -70,7 +70,7 @@ def test_who_may_erase_films_erases_them_and_sees_none(
     assert (status, "AccessDenied" in said) == (1, True)
     status, said = run(application, eraser, "erase", key, "--yes")
     assert status == 0, said
-    for line in ("1  version", "1  rendition", "1  record", "1  entry in the worklist", "Erased."):
+    for line in ("1  version", "2  renditions", "1  record", "1  entry in the worklist", "Erased."):
         assert line in said
 
     assert application.records(key) == []

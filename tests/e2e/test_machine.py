@@ -1,4 +1,4 @@
-"""What a running stack does to the machine it runs on."""
+"""Effects of a running stack on its machine."""
 
 import zipfile
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_no_program_sees_the_users_own_aws_settings(application: Application) ->
 
 
 def packed(function: str) -> set[str]:
-    """The files of a function as they were deployed."""
+    """Return the deployed files of a function."""
     (archive,) = build.KEPT.glob(f"cxr-alert@*/{function}.zip")
     return set(zipfile.ZipFile(archive).namelist())
 
@@ -52,7 +52,7 @@ def test_the_function_that_renders_starts_from_bytecode(application: Application
 
 
 def test_a_second_start_builds_nothing(application: Application, tmp_path: Path) -> None:
-    """`sam build` asks the package index, so without this nothing starts without a network."""
+    """`sam build` asks the package index, so without this check nothing would start offline."""
     for template in (build.APPLICATION, build.WORKLIST, build.RESULTS):
         found = build.start(template, tmp_path)
         assert found.process is None

@@ -1,4 +1,4 @@
-"""The operator's commands, as an operator types it, against the deployed application."""
+"""The operator's commands, as typed, against the deployed application."""
 
 import json
 import re
@@ -181,7 +181,7 @@ def test_a_film_that_waits_does_not_look_lost(application: Application) -> None:
     status, _, err = operate(application, "look-up", "waits.jpeg")
     application.stack.start_container()
     assert status == 2
-    assert "has no record yet: 0 films wait, 1 are being tried" in err
+    assert "has no record yet: 0 films wait, 1 are being screened" in err
     application.record("waits.jpeg")
 
 
@@ -241,7 +241,7 @@ def test_rescreen_alerts_the_newly_positive_only_when_asked_and_nothing_twice(
     status, out, _ = operate(application, "rescreen", "again/")
     assert status == 0
     assert "2  same finding" in out
-    assert "1  possible pneumonia that nobody was alerted to" in out
+    assert "1  possible pneumonia without an alert" in out
     assert "--alert" in out
     record = application.record("again/missed.jpeg")
     assert (record.judgement.finding, record.alert) == ("PNEUMONIA", "NOT_NEEDED")

@@ -30,7 +30,7 @@ def test_with_the_container_stopped_uploads_wait_for_it(application: Application
 
 @contextmanager
 def denied(application: Application, action: str) -> Iterator[None]:
-    """Take one permission away from the function's role."""
+    """Remove one permission from the function's role."""
     function: Any = application.stack.client("lambda")
     iam: Any = application.stack.client("iam")
     name = application.stack.outputs["ClassifyFunctionName"]

@@ -1,4 +1,4 @@
-"""`cxr-alert rehearse` against the emulator: what that can judge holds, and nothing is left."""
+"""`cxr-alert rehearse` against the emulator: assumptions hold, and nothing is left."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ def options(application: Application, out: Path) -> list[str]:
 
 
 def left(application: Application) -> list[str]:
-    """Return what is in the emulator under the stack's name."""
+    """Return the resources in the emulator under the stack's name."""
     stack = application.stack
     sts: Any = stack.client("iam")
     found = [each["Name"] for each in stack.s3.list_buckets()["Buckets"]]
@@ -49,7 +49,7 @@ def test_it_says_what_it_would_do_and_does_nothing(
 def test_a_stack_that_is_no_rehearsal_is_refused(application: Application) -> None:
     status, _, said = operate(application, "rehearse", "--yes", "--stack", "cxr-alert")
     assert status == 2
-    assert "must be a stack's name with the word rehearsal" in said
+    assert "must be a stack name that contains the word rehearsal" in said
 
 
 @pytest.mark.timeout(300)

@@ -1,4 +1,4 @@
-"""The whole way of a result: film, judgement, stream, queue, `send`, Orthanc."""
+"""A result's full path: film, judgement, stream, queue, `send`, Orthanc."""
 
 from pathlib import Path
 

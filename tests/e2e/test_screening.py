@@ -1,4 +1,4 @@
-"""Films dropped into the deployed application, with the shipped network."""
+"""Films uploaded to the deployed application, with the shipped network."""
 
 import io
 import json

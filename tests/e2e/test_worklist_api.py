@@ -5,6 +5,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +24,8 @@ PATHS: dict[tuple[str, str], Any] = {
     ("GET", f"api/films/{SOME_FILM}"): None,
     ("GET", f"api/films/{SOME_FILM}/image"): None,
     ("POST", f"api/films/{SOME_FILM}/reviews"): {},
+    ("POST", f"api/films/{SOME_FILM}/claim"): {},
+    ("POST", "api/counts"): {},
     ("GET", "api/performance"): None,
 }
 
@@ -70,7 +73,8 @@ def test_no_path_opens_without_a_right(
     for token in (None, "", "x.y.z", *forged(reader)):
         assert Api(stack, token).call(method, path, body).status == 401
     assert nobody.call(method, path, body).status == 403
-    refused = {"api/performance": reader, f"api/films/{SOME_FILM}/reviews": administrator}
+    refused = {"api/performance": reader}
+    refused |= {f"api/films/{SOME_FILM}/{each}": administrator for each in ("reviews", "claim")}
     if path in refused:
         assert refused[path].call(method, path, body).status == 403
 
@@ -267,7 +271,8 @@ def hide(application: Application, film: str) -> None:
     dynamodb: Any = application.stack.dynamodb
     table = application.stack.outputs["WorklistTableName"]
     entry = read_entry(dynamodb.get_item(TableName=table, Key={"film": {"S": film}})["Item"])
-    dynamodb.put_item(TableName=table, Item=item(replace(entry, hidden=True)))
+    drawn = replace(entry, hidden=True, chance=Decimal("0.1"))
+    dynamodb.put_item(TableName=table, Item=item(drawn))
 
 
 def test_a_drawn_film_shows_its_score_when_it_is_read(

@@ -39,7 +39,7 @@ def test_reviews_become_measures_and_a_folder_to_train_on(
     status, out, _ = operate(application, "export", "--out", str(folder), "--json")
     assert status == 0
     exported = json.loads(out)
-    assert ["commands/unsure.jpeg", "readers were unsure or divided"] in exported["left_out"]
+    assert ["commands/unsure.jpeg", "readers were unsure or disagreed"] in exported["left_out"]
     with (folder / "reviews.csv").open() as file:
         labels = {row["key"]: (row["label"], row["file"]) for row in csv.DictReader(file)}
     assert labels["commands/person7_virus_1.jpeg"][0] == "PNEUMONIA"

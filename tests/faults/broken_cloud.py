@@ -25,7 +25,7 @@ class BrokenCloud:
     ledger: Ledger
 
     def waiting(self, queue: str = "UploadsQueueUrl") -> int:
-        """How many messages a queue holds, hidden ones included."""
+        """Return how many messages a queue holds, including hidden ones."""
         counts = self.stack.sqs.get_queue_attributes(
             QueueUrl=self.stack.outputs[queue], AttributeNames=["All"]
         )["Attributes"]
@@ -33,12 +33,12 @@ class BrokenCloud:
         return int(visible) + int(counts["ApproximateNumberOfMessagesNotVisible"])
 
     def settle(self, seconds: float = 60) -> None:
-        """Wait until every message is dealt with, and people are told."""
+        """Wait until every message is processed, and people are notified."""
         wait_until(lambda: not any(map(self.waiting, FILMS_WAY)), "films screened", seconds)
         wait_until(lambda: self.waiting("PeopleQueueUrl") == 0, "an empty people queue", seconds)
 
     def tell(self, upload: Upload) -> None:
-        """Tell of an upload by hand, as S3 does."""
+        """Send the event of an upload by hand, as S3 does."""
         self.operator().uploads_queues.announce([upload])
 
     def send(self, body: str) -> None:
@@ -62,7 +62,7 @@ class BrokenCloud:
 
     @contextlib.contextmanager
     def rule_off(self) -> Iterator[None]:
-        """Lose the event of every upload, as while somebody has switched the rules off."""
+        """Lose the event of every upload, as if somebody had disabled the rules."""
         events: Any = self.stack.client("events")
         rules = [each["Name"] for each in events.list_rules()["Rules"] if "EventPattern" in each]
         for rule in rules:
@@ -74,7 +74,7 @@ class BrokenCloud:
                 events.enable_rule(Name=rule)
 
     def reconcile(self) -> None:
-        """Run the function that finds lost films, as its schedule does, and with no grace."""
+        """Run the function that finds lost films, like its schedule, without a grace period."""
         name = self.stack.outputs["ReconcileFunctionName"]
         found = self._function.get_function_configuration(FunctionName=name)["Environment"]
         variables = found["Variables"] | {"GRACE_MINUTES": "0"}
@@ -89,7 +89,7 @@ class BrokenCloud:
             raise RuntimeError(answer["Payload"].read().decode())
 
     def logged(self, output: str) -> list[str]:
-        """What the function of that output has logged, line by line."""
+        """Return the log lines of the function with that output."""
         return self.log(self.stack.outputs[output])
 
     @property
@@ -97,7 +97,7 @@ class BrokenCloud:
         return self.stack.client("lambda")
 
     def log(self, function: str = "") -> list[str]:
-        """What the functions, or the one of that name, have logged, line by line."""
+        """Return the log lines of the functions, or of the one with that name."""
         logs: Any = self.stack.client("logs")
         pages = logs.get_paginator("filter_log_events").paginate(
             logGroupName=self.stack.outputs["LogGroupName"]
@@ -111,11 +111,11 @@ class BrokenCloud:
 
     @property
     def given_back(self) -> int:
-        """How often the function has given messages back to the queue."""
+        """Return how often the function has returned messages to the queue."""
         return self.proxy.answered["ChangeMessageVisibilityBatch"]
 
     def workers(self, output: str = "ClassifyFunctionName") -> list[psutil.Process]:
-        """The processes that run the function of that output."""
+        """Return the processes that run the function with that output."""
         name = self.stack.outputs[output]
         return [
             process
@@ -138,7 +138,7 @@ class BrokenCloud:
     def queue_attributes(
         self, output: str = "UploadsQueueUrl", **attributes: str
     ) -> Iterator[None]:
-        """Change a queue as an operator could, for the length of the block."""
+        """Change a queue for the length of the block, as an operator could."""
         url = self.stack.outputs[output]
         before = self.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         self.stack.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
@@ -150,7 +150,7 @@ class BrokenCloud:
 
     @contextlib.contextmanager
     def short_lived_function(self, seconds: int) -> Iterator[None]:
-        """Give the function less time, and its messages back sooner when it is killed."""
+        """Shorten the function's timeout, and the visibility timeout of its messages."""
         name = self.stack.outputs["ClassifyFunctionName"]
         before = self._function.get_function_configuration(FunctionName=name)["Timeout"]
         with self.queue_attributes(VisibilityTimeout=str(seconds + 1)):
@@ -171,7 +171,7 @@ class BrokenCloud:
             yield
 
     def operator(self) -> Application:
-        """The application as the operator's commands see it."""
+        """Return the application as the operator's commands see it."""
         found = Application(self.stack.outputs)
         found.sqs = self.stack.sqs
         return found

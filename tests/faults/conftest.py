@@ -36,7 +36,7 @@ def cloud(deployed: BrokenCloud) -> Iterator[BrokenCloud]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table that docs/reliability.md keeps."""
+    """Print the table of docs/reliability.md."""
     if RESULTS:
         terminalreporter.section("faults")
         for row in [("fault", "expected", "result"), ("---", "---", "---"), *RESULTS]:

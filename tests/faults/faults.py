@@ -1,4 +1,4 @@
-"""What can go wrong between the functions and the services they call, and what must come of it.
+"""Faults between the functions and the services that they call, with the expected outcome.
 
 Each fault is one row of the table in docs/reliability.md.
 """
@@ -19,9 +19,9 @@ REPEATED = "tried again; the alert is repeated"
 
 @dataclass(frozen=True)
 class Fault:
-    """`expected` is what must become of a positive film while the fault lasts.
+    """A fault; `expected` is the outcome of a positive film while it lasts.
 
-    It is a JPEG, or else a DICOM film, which has to be rendered first.
+    The film is a JPEG, or else a DICOM film, which has to be rendered first.
     """
 
     name: str
@@ -38,19 +38,19 @@ def says(status: int, body: bytes = b"", **headers: str) -> Act:
 
 
 def error(status: int, code: str, **members: object) -> Act:
-    """An error in the form of AWS's JSON services."""
+    """Return an error in the form of AWS's JSON services."""
     body = json.dumps({"__type": code, "message": code, "Message": code, **members}).encode()
     return says(status, body, x_amzn_errortype=code, Content_Type="application/x-amz-json-1.0")
 
 
 def xml_error(status: int, code: str) -> Act:
-    """An error in the form of S3."""
+    """Return an error in the form of S3."""
     body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
     return says(status, body, Content_Type="application/xml")
 
 
 def query_error(status: int, code: str) -> Act:
-    """An error in the form of SNS."""
+    """Return an error in the form of SNS."""
     body = (
         f"<ErrorResponse><Error><Type>Receiver</Type><Code>{code}</Code><Message>{code}</Message>"
         "</Error><RequestId>0</RequestId></ErrorResponse>"
@@ -63,16 +63,16 @@ def model_error(status: int, message: str) -> Act:
 
 
 def hang_up(_: Exchange) -> None:
-    """Close the connection without an answer, as a service that is down."""
+    """Close the connection without an answer, like a service that is down."""
 
 
 def stall(exchange: Exchange) -> None:
-    """Say nothing until the function gives up."""
+    """Do not answer until the function gives up."""
     exchange.wait_until_given_up()
 
 
 def after(act: Act) -> Act:
-    """Let the request take effect, and answer something else."""
+    """Let the request take effect, and return another answer."""
 
     def forwarded(exchange: Exchange) -> Reply | None:
         exchange.forward()
@@ -87,7 +87,7 @@ def cut_in_the_middle(exchange: Exchange) -> Reply:
 
 
 def trickle(exchange: Exchange) -> Reply:
-    """Send a byte each second: no single wait for one is ever too long."""
+    """Send one byte each second: no single wait for a byte is too long."""
     reply = exchange.forward()
     return replace(reply, body=reply.body + b" " * PATIENCE, trickle=1)
 
@@ -103,7 +103,7 @@ def probabilities(text: str) -> Act:
 
 
 def each_entry_failed(exchange: Exchange) -> Reply:
-    """SNS takes the call and none of its messages."""
+    """SNS accepts the call but none of its messages."""
     failed = "".join(
         f"<member><Id>{number}</Id><Code>InternalError</Code><SenderFault>false</SenderFault>"
         "</member>"

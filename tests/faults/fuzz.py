@@ -4,7 +4,7 @@
 
 Small files are mutated at random and sent: films that the gate takes for chest X-rays of children,
 so that their mutants reach the network, and patterns in every format that is read and some that are
-not. Nothing may come back but a success or a documented refusal, some of the answers must be a
+not. Every answer must be a success or a documented refusal, some of the answers must be a
 success, and the container must live on.
 """
 
@@ -43,7 +43,7 @@ _INTERESTING = (0x00, 0x01, 0x7F, 0x80, 0xFF)
 
 
 def seeds() -> list[bytes]:
-    """Small chest films, half of all, and one fixed pattern in the formats that people drop."""
+    """Return small chest films, half of all, and one fixed pattern in commonly uploaded formats."""
     grey = np.random.default_rng(0).integers(0, 256, (48, 40), dtype=np.uint8)
     films = [Image.fromarray(grey), Image.fromarray(np.stack([grey] * 3, axis=-1))]
     deep = Image.fromarray(grey.astype(np.uint16) * 257)
@@ -69,7 +69,7 @@ def _encoded(film: Image.Image, form: str, **options: bool) -> bytes:
 
 
 def mutated(film: bytes, chance: random.Random) -> bytes:
-    """Return the film with a few bytes changed, moved, doubled or gone."""
+    """Return the film with a few bytes changed, moved, doubled or removed."""
     broken = bytearray(film)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         at = chance.randrange(len(broken) + 1)
@@ -94,14 +94,14 @@ def mutated(film: bytes, chance: random.Random) -> bytes:
 
 
 def headers(chance: random.Random) -> dict[str, str]:
-    """Return header values that a client may send, sensible or not."""
+    """Return header values that a client may send, valid or not."""
     odd = "".join(chr(chance.randrange(32, 127)) for _ in range(chance.randrange(40)))
     kind = chance.choice(("image/jpeg", "image/png", "application/dicom", "text/html", odd))
     return {"Content-Type": kind, "Accept": chance.choice(("application/json", "*/*", odd))}
 
 
 def fuzz(container: Container, inputs: int, seed: int) -> Iterator[Counter[int]]:
-    """Send so many inputs; yields how often each status came, a chunk of inputs at a time."""
+    """Send that many inputs; after each batch, yield how often each status was returned."""
     films = seeds()
 
     def send(first: int) -> Counter[int]:

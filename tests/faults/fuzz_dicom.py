@@ -49,7 +49,7 @@ def seeds() -> list[bytes]:
 
 
 def broken(originals: Sequence[bytes], chance: random.Random) -> bytes:
-    """Return one of the films, mutated in one of the ways that the module's text tells."""
+    """Return one of the films, mutated in one of the ways in the module's docstring."""
     match chance.randrange(8):
         case 0:
             number = chance.choice(_NUMBERS)

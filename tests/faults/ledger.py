@@ -1,4 +1,4 @@
-"""What was dropped, and whether each of it got what the application promises."""
+"""The ledger of uploads: whether each one got what the application promises."""
 
 import json
 from collections import Counter
@@ -16,7 +16,7 @@ DEAD_LETTERS = ("UploadsDeadLetterQueueUrl", "RenditionsDeadLetterQueueUrl")
 
 @dataclass(frozen=True)
 class Audit:
-    """What is wrong; each film counted once, in a dead-letter queue or not."""
+    """The faults found; each film counts once, in a dead-letter queue or not."""
 
     lost: set[Film]  # no placeholder, and neither a record nor a message in a dead-letter queue
     invented: set[Film]  # a record of what nobody dropped
@@ -33,7 +33,7 @@ class Audit:
 
 @dataclass
 class Ledger:
-    """Audits a stack by what its users can see: the table, a subscriber, the dead letters."""
+    """Audits a stack through its users' view: the table, a subscriber, the dead letters."""
 
     stack: Stack
     dropped: set[Film] = field(default_factory=set)
@@ -58,7 +58,7 @@ class Ledger:
         return self._screenings.find(*film)
 
     def placeholders(self) -> set[Film]:
-        """Return the empty versions that another one followed: no films, as S3 itself has them."""
+        """Return the empty versions that another version followed, which are not films."""
         bucket = self.stack.outputs["UploadsBucketName"]
         pages = self.stack.s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
         return {
@@ -69,7 +69,7 @@ class Ledger:
         }
 
     def collect(self) -> None:
-        """Take what the subscribers got since the last time."""
+        """Receive what was sent to the subscribers since the last call."""
         while arrived := watch.receive(self.stack, self._programs):
             for alert in arrived:
                 facts = json.loads(alert.message)
@@ -81,7 +81,7 @@ class Ledger:
                     self.told[film["key"], film["version"]] += 1
 
     def dead(self) -> set[Film]:
-        """Look at the dead letters, and leave them where they are."""
+        """Look at the dead letters without removing them."""
         return set().union(*map(self._dead_in, DEAD_LETTERS))
 
     def _dead_in(self, output: str) -> set[Film]:
@@ -102,7 +102,7 @@ class Ledger:
         return films
 
     def audit(self) -> Audit:
-        """Compare; only once the queues of films are empty can it come out sound."""
+        """Compare; the result can be complete only once the queues of films are empty."""
         self.collect()
         records = self.records()
         dead = self.dead()

@@ -43,7 +43,7 @@ HEAD = (
 
 
 class Limit:
-    """An endpoint that takes one film after the other, so many a second."""
+    """An endpoint that takes films one by one at a fixed rate."""
 
     def __init__(self, films_a_second: float) -> None:
         self._each = 1 / films_a_second
@@ -60,9 +60,9 @@ class Limit:
 
 @dataclass(frozen=True)
 class Load:
-    """What one load took; `seconds` from each film's drop to its record, or its alert's mark.
+    """Figures of one load; `seconds` are from each film's upload to its record or sent alert.
 
-    `billed` are the milliseconds of each invocation, memory is in MB after the load.
+    `billed` are the milliseconds of each invocation; memory is in MB after the load.
     """
 
     seconds: list[float]
@@ -94,7 +94,7 @@ class Load:
 
 
 def load(cloud: BrokenCloud, prefix: str, films: int, rate: float | None = None) -> Load:
-    """Drop films, every other one positive: all at once, or `rate` a second."""
+    """Upload films, every other one positive: all at once, or `rate` a second."""
     calls, billed = cloud.proxy.answered.copy(), len(_billed(cloud))
     began = time.monotonic()
 
@@ -134,7 +134,7 @@ def _done(record: Record) -> float:
 
 
 def _billed(cloud: BrokenCloud) -> list[int]:
-    """The milliseconds of each invocation so far."""
+    """Return the milliseconds of each invocation so far."""
     lines = cloud.logged("ClassifyFunctionName")
     return [int(found[1]) for line in lines if (found := BILLED.search(line))]
 
@@ -144,7 +144,7 @@ def _memory(processes: Sequence[psutil.Process]) -> float:
 
 
 def _delete(cloud: BrokenCloud, films: list[Film]) -> None:
-    """The emulator keeps films in memory."""
+    """Delete films, since the emulator keeps them in memory."""
     for key, version in films:
         cloud.stack.s3.delete_object(
             Bucket=cloud.stack.outputs["UploadsBucketName"], Key=key, VersionId=version

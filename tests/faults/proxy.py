@@ -1,8 +1,8 @@
-"""A proxy between the function and each service that it calls, where faults are put in.
+"""A proxy between the function and each service that it calls, which injects faults.
 
-The function is pointed here by the SDK's own `AWS_ENDPOINT_URL_<SERVICE>`, one port for each
-service. Requests are passed on as they came, with the Host that their signature covers, so what
-is not at fault is checked and answered by the real service.
+The SDK's `AWS_ENDPOINT_URL_<SERVICE>` directs the function to it, with one port per service.
+Requests are forwarded unchanged, with the Host that their signature covers, so the real service
+checks and answers all requests without a fault.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ PATIENCE = 60  # seconds, for a service to answer and for a client to give up
 
 @dataclass(frozen=True)
 class Reply:
-    """What the function gets; with `sent` fewer bytes than promised, the line is cut there.
+    """The function's answer; with `sent` fewer bytes than promised, the connection is cut there.
 
-    With a `trickle`, so many seconds pass between one byte and the next.
+    With a `trickle`, that many seconds pass between two bytes.
     """
 
     status: int
@@ -38,7 +38,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request of the function, which a fault may pass on to the service or not."""
+    """One request of the function; a fault may forward it to the service or not."""
 
     operation: str
     body: bytes
@@ -52,7 +52,7 @@ Act = Callable[[Exchange], Reply | None]
 
 
 def operation(service: str, method: str, headers: Message, body: bytes) -> str:
-    """Return the API's name for a request, such as PutItem."""
+    """Return the API's name for a request, e.g. PutItem."""
     if target := headers.get("X-Amz-Target"):
         return target.rpartition(".")[2]
     if service == "sns":
@@ -63,7 +63,7 @@ def operation(service: str, method: str, headers: Message, body: bytes) -> str:
 
 
 class Proxy:
-    """Listens on loopback; `upstream` says which port each service is at, once that is known."""
+    """Listens on loopback; `upstream` has each service's port, once that is known."""
 
     def __init__(self) -> None:
         self.upstream: dict[str, int] = {}
@@ -80,7 +80,7 @@ class Proxy:
 
     @contextlib.contextmanager
     def fault(self, operation: str, act: Act) -> Iterator[list[Exchange]]:
-        """Put a fault into every request of one operation; hands out those that it met."""
+        """Inject a fault into every request of one operation; yields the affected requests."""
         met: list[Exchange] = []
 
         def noted(exchange: Exchange) -> Reply | None:

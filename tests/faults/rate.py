@@ -57,7 +57,7 @@ def instances(pacs: Orthanc) -> int:
 
 
 def seconds_alone(cloud: Cloud, pacs: Orthanc, record: Record) -> float:
-    """From the message in the queue to both instances in Orthanc, with nothing else to do."""
+    """Measure from the message in the queue to both instances in Orthanc, with an idle machine."""
     before = instances(pacs)
     began = time.monotonic()
     cloud.tell(record)

@@ -44,14 +44,14 @@ AT_ONCE = 2  # what the endpoint takes, in the end
 
 
 class Films:
-    """Bodies to upload: three in four a real film, some in DICOM, the rest no film at all."""
+    """Return bodies to upload: three in four a real film, some in DICOM, the rest other files."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._films = sorted(SAMPLES.glob("*/*.jpeg"))
 
     def film(self, number: int) -> tuple[str, bytes]:
-        """Return key and body of the upload of that number, the same ones every time."""
+        """Return key and body of the upload with that number, always the same."""
         chance = random.Random(self._seed * 1_000_000 + number)  # noqa: S311 - not secret
         return self._key(number, chance), self._body(chance)
 
@@ -77,7 +77,7 @@ class Films:
 
 
 class Memory(threading.Thread):
-    """The container's peak memory, over its restarts."""
+    """Return the container's peak memory, over its restarts."""
 
     def __init__(self, cloud: BrokenCloud) -> None:
         super().__init__(daemon=True)
@@ -97,7 +97,7 @@ class Memory(threading.Thread):
 
 
 def torment(cloud: BrokenCloud, chance: random.Random, over: threading.Event) -> int:
-    """Put one fault after another into the traffic, and kill processes now and then."""
+    """Inject one fault after another into the traffic, and kill processes now and then."""
     count = 0
     with cloud.proxy.fault("InvokeEndpoint", hang_up):
         over.wait(OUTAGE_SECONDS)
@@ -120,7 +120,7 @@ def torment(cloud: BrokenCloud, chance: random.Random, over: threading.Event) ->
 
 
 def soak(cloud: BrokenCloud, uploads: int, seed: int, console: Console) -> tuple[Audit, list[str]]:
-    """Upload, torment, wait, drive back what died; return the account and the figures."""
+    """Upload, inject faults, wait, redrive; return the ledger's faults and the figures."""
     chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
     films = Films(seed)
     over = threading.Event()
@@ -185,7 +185,7 @@ def soak(cloud: BrokenCloud, uploads: int, seed: int, console: Console) -> tuple
 
 
 def _find_lost(cloud: BrokenCloud) -> int:
-    """Have the films screened whose events were lost; returns how many they were."""
+    """Enqueue the films with lost events; return their number."""
     ledger = cloud.ledger
     without = len(ledger.dropped - set(ledger.records()) - ledger.placeholders())
     cloud.reconcile()
@@ -194,7 +194,7 @@ def _find_lost(cloud: BrokenCloud) -> int:
 
 
 def _lose_a_subscription(cloud: BrokenCloud) -> bool:
-    """Take a subscription of people away; returns whether the hourly look tells of it."""
+    """Remove a subscription of people; return whether the hourly check reports it."""
     with watch.subscribed(cloud.stack, "gone-tomorrow", "{}", watch.FOR_PEOPLE):
         before = _people_subscribed(cloud)
     return _people_subscribed(cloud) == before - 1
@@ -219,7 +219,7 @@ def _watch(cloud: BrokenCloud, show: Callable[[], object], seconds: float) -> No
 
 
 def _finish(cloud: BrokenCloud, show: Callable[[], object]) -> int:
-    """Wait until nothing is left to screen; returns how many dead letters were driven back."""
+    """Wait until nothing is left to screen; return how many dead letters were redriven."""
     driven_back = 0
     deadline = time.monotonic() + 1800
     while time.monotonic() < deadline:

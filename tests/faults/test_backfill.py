@@ -1,4 +1,4 @@
-"""Screening again, with `cxr-alert rescreen`, while things break."""
+"""Rescreening with `cxr-alert rescreen` under faults."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ NETWORK_MISSES = probabilities("[0.99, 0.01]")
 
 
 def rescreen(cloud: BrokenCloud, *arguments: str) -> tuple[int, str]:
-    """Run the command with the proxy before its services; returns status and output."""
+    """Run the command through the proxy; return status and output."""
     process = subprocess.run(
         [sys.executable, "-m", "cxr_alert", "rescreen", *arguments],
         cwd=processes.ROOT,
@@ -33,7 +33,7 @@ def rescreen(cloud: BrokenCloud, *arguments: str) -> tuple[int, str]:
 
 
 def drop(cloud: BrokenCloud, *keys: str) -> list[tuple[str, str]]:
-    """Drop films that the network of then misses."""
+    """Upload films that the network then misses."""
     with cloud.proxy.fault("InvokeEndpoint", NETWORK_MISSES):
         films = [cloud.ledger.drop(key, POSITIVE) for key in keys]
         cloud.settle()
@@ -41,7 +41,7 @@ def drop(cloud: BrokenCloud, *keys: str) -> list[tuple[str, str]]:
 
 
 def test_a_backfill_that_was_cut_short_can_be_run_again(cloud: BrokenCloud) -> None:
-    """Between writing that the film is positive and telling the function to alert it."""
+    """Kill the command between writing the positive and enqueuing its alert."""
     (film,) = drop(cloud, "again/cut-short.jpeg")
     with cloud.proxy.fault("SendMessageBatch", error(403, "AccessDenied")) as met:
         status, said = rescreen(cloud, film[0], "--alert")
@@ -61,7 +61,7 @@ def test_a_backfill_that_was_cut_short_can_be_run_again(cloud: BrokenCloud) -> N
 
 
 def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
-    """An endpoint that fails once and refuses three films, before it takes what comes."""
+    """An endpoint that fails once and refuses three films before it answers."""
     films = drop(cloud, *(f"again/throttled-{number}.jpeg" for number in range(6)))
     troubles = [model_error(500, "starting"), *[error(400, "ThrottlingException")] * 3]
     under_way: set[Exchange] = set()
@@ -82,7 +82,7 @@ def test_a_backfill_does_not_outrun_the_endpoint(cloud: BrokenCloud) -> None:
     with cloud.proxy.fault("InvokeEndpoint", troubled):
         status, said = rescreen(cloud, "again/throttled-")
     assert status == 0, said
-    assert "6  possible pneumonia that nobody was alerted to" in said
+    assert "6  possible pneumonia without an alert" in said
     assert max(at_once) <= MOST_AT_ONCE
     assert not troubles
     cloud.ledger.collect()

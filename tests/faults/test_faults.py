@@ -1,4 +1,4 @@
-"""Each service that the functions call fails in every way that it can, one at a time."""
+"""Each service that the functions call fails in every possible way, one at a time."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""A flood of positives: every program hears of each, and nobody's mailbox is flooded."""
+"""A flood of positives: programs get every alert, and nobody's mailbox is flooded."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ AT = datetime(2026, 11, 22, 10, 15, 31, tzinfo=UTC)
 
 
 def alert(cloud: BrokenCloud, film: Film) -> None:
-    """Publish a positive's alert as the function does: screening so many would be what is slow."""
+    """Publish a positive's alert as the function does; screening so many would be too slow."""
     upload = Upload(*film, "uploads", film[1], "e1", 100, "2026-11-22T10:15:30.000Z")
     judgement = judge(Answer(Decimal("0.93"), None, None), DEFAULT_CUTOFF, AT)
     record = screened(upload, judgement, Claim("the flood", "2026-11-22T10:17:31.123Z"))

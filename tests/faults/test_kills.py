@@ -1,4 +1,4 @@
-"""The function and the container killed in the worst moment; messages doubled, mixed up, broken."""
+"""Function and container killed at the worst moment; messages doubled, reordered and broken."""
 
 import itertools
 import json
@@ -69,7 +69,7 @@ def test_the_function_that_renders_is_killed(
     killed: list[str] = []
 
     def kill(exchange: Exchange) -> Reply:
-        """Kill it once; the other function, which sends messages too, is let through."""
+        """Kill it once; requests of the other function, which sends messages too, pass."""
         ours = operation == "PutObject" or b"rendered" in exchange.body
         if killed or not ours:
             return exchange.forward()
@@ -184,7 +184,7 @@ def test_an_s3_test_event_is_consumed(cloud: BrokenCloud) -> None:
 
 
 def test_the_same_message_is_delivered_twice_at_once(cloud: BrokenCloud) -> None:
-    """The endpoint waits until both deliveries have asked: neither sees the other's record."""
+    """The endpoint waits until both deliveries have asked, so neither finds the other's record."""
     both = threading.Barrier(2)
 
     def meet(exchange: Exchange) -> Reply:

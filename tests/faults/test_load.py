@@ -24,7 +24,7 @@ def test_two_hundred_at_once_cost_ten_times_what_twenty_do(cloud: BrokenCloud) -
 def test_an_endpoint_that_throttles_is_kept_busy_and_costs_no_film_a_try(
     cloud: BrokenCloud,
 ) -> None:
-    """Five films at once is what it takes; two batches of ten ask it."""
+    """The endpoint takes five films at once; two batches of ten ask it."""
     films, at_once, seconds = 500, 5, 0.5
     given_back = cloud.given_back
     throttle = Throttle(at_once, seconds)

@@ -1,4 +1,4 @@
-"""Each permission of the function taken away: that step fails, and only that one."""
+"""Each permission of the function is removed in turn: that step fails, and no other."""
 
 from dataclasses import replace
 from typing import Any
@@ -105,10 +105,11 @@ def test_a_bucket_without_versions_needs_its_own_permission(cloud: BrokenCloud) 
 
 
 def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> None:
-    """As the emulator's policy simulator reads the role, each permission taken away in turn.
+    """Remove each permission in turn, as the emulator's policy simulator reads the role.
 
-    It is all there is for what the emulator does not ask for: the endpoint (here a process of its
-    own), the key, the log, traces, telling deleted films from forbidden ones, and polling.
+    This is the only check of permissions that the emulator does not enforce: the endpoint (a
+    separate process here), the key, the log, traces, distinguishing deleted from forbidden films,
+    and polling.
     """
     iam: Any = cloud.stack.client("iam")
     function: Any = cloud.stack.client("lambda")
@@ -200,7 +201,7 @@ def test_the_deployed_role_may_do_this_and_nothing_else(cloud: BrokenCloud) -> N
 
 
 def _statements(iam: Any, role: str) -> list[dict[str, Any]]:
-    """All that a role is allowed: by its own policy, and by the one that the functions share."""
+    """Return all that a role is allowed, by its own policy and by the functions' shared one."""
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     own = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
     (attached,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]

@@ -1,4 +1,4 @@
-"""`cxr-alert receive` under strangers, large films, a bucket that hangs, and kills."""
+"""`cxr-alert receive` under unknown peers, large films, a hanging bucket, and kills."""
 
 import contextlib
 import io
@@ -185,7 +185,7 @@ def request(uid: str) -> bytes:
 
 @contextlib.contextmanager
 def admitted(receiver: Receiving) -> Iterator[tuple[socket.socket, Association]]:
-    """An association, and its socket, on which bytes are sent past pynetdicom."""
+    """An association with its socket, for sending bytes outside pynetdicom."""
     with association(receiver.port) as made:
         assert made.is_established
         assert made.dul.socket
@@ -287,13 +287,13 @@ def test_the_log_has_a_line_for_each_film_and_each_caller_and_no_name(
     with bare_connections(receiver.port, 1) as (peer,):
         peer.sendall(b"GET /Mustermann HTTP/1.1\r\n\r\n")
         ended(peer)
-    receiver.wait_for("is no DICOM")
+    receiver.wait_for("is not DICOM")
     log = receiver.said.partition("ends it.\n")[2].splitlines()
     assert [re.sub(r"^\S+ \S+ |[0-9a-f]{32}|[\d.]+ (?=MB|s)", "", line) for line in log] == [
         f"Stored .dcm of {SENDER}, MB, in s.",
         f"Had already .dcm of {SENDER}, MB, in s.",
-        "Turned away 127.0.0.1: its AE title is not among those after --from.",
-        "Turned away 127.0.0.1: what it sent is no DICOM.",
+        "Refused 127.0.0.1: its AE title is not among those after --from.",
+        "Refused 127.0.0.1: it sent data that is not DICOM.",
     ]
     assert not re.search("(?i)mustermann|4711|1\\.2\\.3\\.2", receiver.said)
 
@@ -302,7 +302,7 @@ def test_the_log_has_a_line_for_each_film_and_each_caller_and_no_name(
 
 
 def acknowledged(port: int, films: Path) -> bool:
-    """Send a film, or a folder of them, with dcmtk; tell whether each was answered Success."""
+    """Send a film, or a folder of them, with dcmtk; return whether each was answered Success."""
     to = ("-aet", SENDER, "-aec", TITLE, "+sd", "127.0.0.1", str(port))
     command = ["storescu", *to, str(films)]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0

@@ -51,7 +51,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 
 def told(cloud: Cloud) -> list[Record]:
-    """Tell of every film, of a third of them as screened twice, and of a fifth of all doubly."""
+    """Enqueue every film, a third of them as screened twice, and a fifth of all messages twice."""
     found = []
     for number in range(FILMS):
         record = cloud.screen(number, "0.93" if number % 2 else "0.02")
@@ -127,7 +127,7 @@ def test_killed_with_peers_away_and_messages_doubled_each_judgement_is_there_onc
 
 
 class Later:
-    """A clock that can be put forward, for `send` and for the queue alike."""
+    """A clock that can be advanced, for `send` and for the queue alike."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 0.0

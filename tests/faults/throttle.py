@@ -1,4 +1,4 @@
-"""An endpoint that takes a few films at once and turns others away, as a serverless one does."""
+"""An endpoint that takes a few films at once and refuses others, like a serverless one."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ _throttled = error(400, "ThrottlingException")
 
 
 class Throttle:
-    """Each film takes it `seconds`; the answers are the network's own."""
+    """Each film takes `seconds`; the answers are the network's own."""
 
     def __init__(self, at_once: int, seconds: float = 0.0) -> None:
         self._free = threading.Semaphore(at_once)

@@ -1,4 +1,4 @@
-"""What the classify function works with: moto for AWS, a web server for what moto can't say."""
+"""The services of the classify function: moto for AWS, a web server for what moto can't do."""
 
 import base64
 import contextlib
@@ -20,6 +20,7 @@ import boto3
 from aws.consumer import Handler
 from classify.batch import Services
 from screening.upload import Upload, event_of
+from tests.docs.valid import valid
 
 REGION = "us-east-1"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0b5c8e1a-own"
@@ -28,7 +29,10 @@ JPEG = b"\xff\xd8\xff\xe0 a film"
 
 @dataclass
 class Reply:
-    """What the stub says; with `sent` fewer bytes than promised, it hangs up in the middle."""
+    """The stub's answer.
+
+    With `sent` fewer bytes than promised, it closes the connection in between.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -46,7 +50,7 @@ class Request:
 
 
 class Stub:
-    """A web server on a free loopback port, which says what a test tells it to."""
+    """A web server on a free loopback port, with answers set by the test."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -108,7 +112,7 @@ class Stub:
 
 
 class EndpointStub(Stub):
-    """Stands in for SageMaker, answering as it does."""
+    """Replaces SageMaker, with the same form of answers."""
 
     def finds(self, pneumonia: float) -> None:
         self.says(self.probabilities([1 - pneumonia, pneumonia]))
@@ -140,7 +144,7 @@ class EndpointStub(Stub):
 
 @dataclass
 class Context:
-    """What Lambda hands to a handler beside the event."""
+    """What Lambda passes to a handler beside the event."""
 
     function_name: str = "classify"
     memory_limit_in_mb: int = 1024
@@ -153,7 +157,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Function:
-    """The function as Lambda has it, and what it works with and writes."""
+    """The function as in Lambda, with its services and its output."""
 
     handler: Handler
     services: Services
@@ -163,7 +167,7 @@ class Function:
 
 @dataclass
 class Cloud:
-    """Everything that the template makes, in moto, but for the function."""
+    """All resources of the template in moto, except the function."""
 
     bucket: str = "uploads"
     renditions_bucket: str = "renditions"
@@ -220,14 +224,14 @@ class Cloud:
     def drop(
         self, key: str, body: bytes = JPEG, uploaded: str = "2026-11-22T10:15:30.000Z"
     ) -> dict[str, Any]:
-        """Put an object; return the record with which the queue tells of it."""
+        """Put an object; return the queue's record with its event."""
         put = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
         return self._event(key, put["VersionId"], put["ETag"], len(body), uploaded)
 
     def rewrite_metadata(
         self, key: str, uploaded: str = "2026-11-22T11:15:30.000Z"
     ) -> dict[str, Any]:
-        """Copy an object onto itself, as file gateways do; return the record of the new version."""
+        """Copy an object onto itself, like file gateways; return the record of the new version."""
         copied = self.s3.copy_object(
             Bucket=self.bucket,
             Key=key,
@@ -280,7 +284,7 @@ class Cloud:
         }
 
     def wait_for(self, queue: str) -> dict[str, Any]:
-        """Take a message that may be delayed."""
+        """Receive a message that may be delayed."""
         deadline = time.monotonic() + 30
         while not (found := self.receive(queue)):
             assert time.monotonic() < deadline, "no message came"
@@ -288,21 +292,24 @@ class Cloud:
         return found
 
     def given_up(self) -> list[str]:
-        """Take what the function put to the dead letters."""
+        """Receive what the function put into the dead-letter queue."""
         found = self.sqs.receive_message(QueueUrl=self.dead_letters, MaxNumberOfMessages=10)
         return [message["Body"] for message in found.get("Messages", [])]
 
     def records(self) -> list[dict[str, Any]]:
-        return list(self.screenings.scan()["Items"])
+        return [valid("record", item) for item in self.screenings.scan()["Items"]]
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Take what a subscriber got: SNS's envelopes, parsed."""
+        """Receive what a subscriber got: SNS's envelopes, parsed."""
         envelopes: list[dict[str, Any]] = []
         url = self._subscriber
         while found := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
             "Messages"
         ):
             for message in found:
-                envelopes.append(json.loads(message["Body"]))
+                envelope = json.loads(message["Body"])
+                if "finding" in envelope.get("MessageAttributes", {}):  # else for who operates it
+                    valid("alert", json.loads(envelope["Message"]))
+                envelopes.append(envelope)
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return envelopes

@@ -1,4 +1,4 @@
-"""Fixtures for the classify function: see classify_cloud.py for what they hand out."""
+"""Fixtures for the classify function, from classify_cloud.py."""
 
 import io
 import threading
@@ -93,5 +93,5 @@ def function(
 
 @pytest.fixture
 def log(function: Function) -> io.StringIO:
-    """What the function logs."""
+    """Return the function's log lines."""
     return function.log

@@ -33,7 +33,7 @@ ROLE = "arn:aws:iam::123456789012:role/trainer"
 
 @dataclass(frozen=True)
 class Account:
-    """The account, and what a program needs in its environment to be in it."""
+    """The account, and a program's environment for it."""
 
     url: str
 
@@ -55,7 +55,7 @@ class Account:
         return session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
 
     def training(self, *arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
-        """`cxr-alert ARGUMENTS` in this account."""
+        """Run `cxr-alert ARGUMENTS` in this account."""
         return subprocess.run(
             [sys.executable, "-m", "cxr_alert", *map(str, arguments)],
             cwd=ROOT,
@@ -71,7 +71,7 @@ class Account:
         return {each["Key"] for each in listed.get("Contents", [])}
 
     def fill(self, folder: Path) -> None:
-        """Draw films below `folder`, and send them as `aws s3 sync` does."""
+        """Draw films below `folder`, and upload them like `aws s3 sync`."""
         self.client("s3").create_bucket(Bucket=BUCKET)
         for number in range(24):
             film = folder / "films" / ("NORMAL", "PNEUMONIA")[number % 2] / f"film{number}.png"
@@ -104,10 +104,10 @@ def account() -> Iterator[Account]:
 
 @contextmanager
 def _as_cloudformation_does() -> Iterator[None]:
-    """Mend moto's CloudFormation where SageMaker's resources need it.
+    """Correct moto's CloudFormation for SageMaker's resources.
 
-    An endpoint is named as its template says, what replaces something gets a name of its own, and
-    what names it in the template is changed with it.
+    An endpoint has the name in its template; a replacement gets a name of its own, and resources
+    that refer to it are updated.
     """
     with ExitStack() as patches:
         named = patch.object(FakeEndpoint, "cloudformation_name_type", lambda: "EndpointName")
@@ -142,10 +142,10 @@ def _all_that_changes(
 
 
 class Container:
-    """The folders of a training job's container, under `folder` instead of at the root."""
+    """The folders of a training job's container, under `folder` instead of the root."""
 
     def __init__(self, account: Account, job: dict[str, Any], folder: Path) -> None:
-        """Lay out /opt/ml as SageMaker does for `job`, DescribeTrainingJob's answer."""
+        """Create /opt/ml as SageMaker does for `job`, DescribeTrainingJob's answer."""
         self.job = job
         self.ml = folder / "opt" / "ml"
         for part in ("input/config", "input/data", "model", "output/data", "checkpoints"):
@@ -173,7 +173,7 @@ class Container:
                 script.write_text(script.read_text().replace("/opt/ml", str(self.ml)))
 
     def run(self, python: Path, *, install: bool) -> subprocess.CompletedProcess[str]:
-        """What the image runs, with `python` as the image's Python."""
+        """Return the image's command, with `python` as the image's Python."""
         script = self.ml / "input" / "data" / "sm_drivers" / "sm_train.sh"
         if not install:
             lines = script.read_text().splitlines(keepends=True)
@@ -196,7 +196,7 @@ class Container:
         return (self.ml / "output" / "failure").read_text()
 
     def pack(self, folder: Path) -> Path:
-        """The model.tar.gz that SageMaker makes of the model's folder."""
+        """Return the model.tar.gz that SageMaker makes of the model's folder."""
         packed = shutil.make_archive(str(folder / "model"), "gztar", self.ml / "model")
         return Path(packed)
 

@@ -1,4 +1,4 @@
-"""The real server process on a free port, with a network whose answers can be worked out."""
+"""The real server process on a free port, with a network that has predictable answers."""
 
 import contextlib
 import math
@@ -41,7 +41,7 @@ class Container:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def megabytes(self, what: str) -> int:
-        """Memory of the process: VmRSS now, VmHWM at its peak (proc(5))."""
+        """Return memory of the process: VmRSS now, VmHWM at its peak (proc(5))."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split(f"{what}:")[1].split()[0]) // 1024
 
@@ -61,9 +61,9 @@ def lower(headers: list[tuple[str, str]]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(folder: Path, *arguments: str | Path, program: str = "serving") -> Iterator[Container]:
-    """`python -m PROGRAM ARGUMENTS` on a free port, once it listens.
+    """Run `python -m PROGRAM ARGUMENTS` on a free port, once it listens.
 
-    SAGEMAKER as the program is the same container with SageMaker's runtime before it.
+    SAGEMAKER as the program is the same container behind SageMaker's runtime.
     """
     log = folder / "log.txt"
     command = [sys.executable, "-m", program, *map(str, arguments), "--port", "0"]
@@ -97,9 +97,9 @@ def brightness_network(
     name: str | None = None,
     gate: bool = False,
 ) -> Path:
-    """Write a network that takes bright films for pneumonia, and breaks on an all-white one.
+    """Write a network that calls bright films pneumonia, and breaks on an all-white one.
 
-    With a `gate`, it takes films above four fifths of white for adults', and has a map of 49 cells.
+    With a `gate`, it calls films above four fifths of white adults', and has a map of 49 cells.
     """
     weight = [(-1.0) ** (column + 1) for column in range(classes)]
     constants = [
@@ -150,6 +150,6 @@ def brightness_network(
 
 
 def brightness(grey_level: float) -> list[float]:
-    """What that network says of a film of one grey level."""
+    """Return that network's answer for a film of one grey level."""
     pneumonia = 1 / (1 + math.exp(-2 * grey_level / 255))
     return [1 - pneumonia, pneumonia]

@@ -1,4 +1,4 @@
-"""One loop for every queue: how each message ends, in the log, in the metrics and in the queues."""
+"""The loop of every queue: the end of each message in the log, the metrics and the queues."""
 
 import io
 import json
@@ -60,7 +60,7 @@ def counted(observer: Observer) -> dict[str, float]:
 
 
 def received(cloud: Cloud, key: str) -> dict[str, Any]:
-    """Have a message delivered by the queue, so that it can be postponed."""
+    """Have the queue deliver a message, so that it can be postponed."""
     cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=cloud.drop(key)["body"])
     message = cloud.receive()
     assert message

@@ -1,4 +1,4 @@
-"""Objects that S3 hands out to nobody, told apart from an application that is broken."""
+"""Unreadable objects are distinguished from a broken application."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -130,7 +130,7 @@ def test_a_key_that_the_refusal_does_not_name_is_asked_for(
 def test_no_film_is_rejected_because_the_role_lost_a_permission(
     stub: Stubber, films: Films, words: str, head: dict[str, Any] | None
 ) -> None:
-    """Who may not read any object is not told its key either."""
+    """S3 does not tell the key to a caller who may not read any object."""
     stub.add_client_error("get_object", "AccessDenied", words, 403)
     if head is None:
         stub.add_client_error("head_object", "403", "Forbidden", 403)

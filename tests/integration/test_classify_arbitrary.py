@@ -1,4 +1,4 @@
-"""The handler on whatever the queue may hold: it never raises, and gives back or settles all."""
+"""The handler on arbitrary messages: it never raises, and returns or settles all of them."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ json_values = st.recursive(
 
 
 def with_some_replaced(whole: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """The event with any of its values, at any depth, missing or something else."""
+    """The event with any value, at any depth, removed or replaced."""
 
     def replaced(value: Any) -> st.SearchStrategy[Any]:
         if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The whole function, one invocation at a time: queue messages in, records and alerts out."""
+"""The whole function, one invocation at a time: from queue messages to records and alerts."""
 
 import io
 import json
@@ -335,7 +335,7 @@ def test_an_error_of_our_own_making_tells_where_but_quotes_nothing(
 
 
 def pending(cloud: Cloud, function: Function, message: dict[str, Any], until: str) -> Upload:
-    """Leave the record that an invocation leaves which dies before it alerts."""
+    """Write the record of an invocation that dies before its alert."""
     upload = read_upload(message["body"])
     assert upload
     answer = Answer(Decimal("0.93"), "cxr-test-1", "AllTraffic")

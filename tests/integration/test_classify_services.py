@@ -1,4 +1,4 @@
-"""The adapters, against what their services can answer; each row comes over a real connection."""
+"""The adapters against possible answers of their services; each row uses a real connection."""
 
 import threading
 from collections.abc import Iterator
@@ -205,7 +205,7 @@ def test_a_page_in_place_of_the_film_is_no_film(films: Films, stub: Stub) -> Non
 def test_a_page_in_place_of_an_answer_is_no_answer(
     function: Function, cloud: Cloud, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The SDK takes it for an empty success, or fails with an error outside its own kind."""
+    """The SDK reads it as an empty success, or raises an undocumented error."""
     stub.says(PAGE)
     for service in ("SNS", "DYNAMODB", "SQS"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", stub.url)
@@ -267,7 +267,7 @@ def test_ten_deliveries_at_once_leave_one_record_and_one_alert(
 
 
 def publish_batch_response(request: Request, failed: set[str]) -> Reply:
-    """Return what SNS says to PublishBatch when it takes all messages but `failed`."""
+    """Return SNS's answer to PublishBatch if it takes all messages except `failed`."""
     sent = parse_qs(request.body.decode())
     ids = [value for name, (value,) in sent.items() if name.endswith(".Id")]
     bad = "".join(

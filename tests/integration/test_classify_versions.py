@@ -1,4 +1,4 @@
-"""Versions that are no new film: bytes seen before under the same key, and empty placeholders."""
+"""Versions that are not new films: repeated bytes under the same key, and placeholders."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def version_of(message: dict[str, Any]) -> str:
 
 
 def with_etag(message: dict[str, Any], etag: str) -> dict[str, Any]:
-    """Return the message as S3 sends it where an ETag is no digest of the bytes."""
+    """Return the message of S3 if an ETag is not a digest of the bytes."""
     event = json.loads(message["body"])
     event["detail"]["object"]["etag"] = etag
     return message | {"body": json.dumps(event)}
@@ -105,7 +105,7 @@ def test_a_key_with_many_versions_still_finds_its_own_record(
     endpoint: EndpointStub,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A device that calls each of its films `latest.jpeg` costs no more and more with each."""
+    """A device that names each of its films `latest.jpeg` has a constant cost per film."""
     monkeypatch.setattr("aws.screenings_table._MOST_VERSIONS", 2)
     endpoint.finds(0.93)
     messages = [cloud.drop("latest.jpeg", JPEG + bytes([number])) for number in range(6)]
@@ -186,7 +186,7 @@ def test_a_film_copied_into_the_bucket_waits_for_nothing(
 def test_a_rejection_is_told_once_but_the_film_is_screened_each_time(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
-    """The container that refused it may have been the wrong one, and is mended since."""
+    """The container that refused it may have been wrong, and may be corrected now."""
     endpoint.says(EndpointStub.model_error(422, "layout: This is no film."))
     assert run(function, cloud.drop("a.jpeg")) == run(function, cloud.drop("a.jpeg")) == []
     assert len(cloud.alerts()) == 1
@@ -360,7 +360,7 @@ def test_versions_that_cannot_be_listed_are_no_reject(
 
 
 def test_a_placeholder_is_not_lost(function: Function, cloud: Cloud) -> None:
-    """Else every hour would announce it anew, and its alarm sound."""
+    """Otherwise it would be enqueued every hour, and the alarm be raised."""
     cloud.drop("a.jpeg", b"")
     cloud.drop("a.jpeg")
     cloud.drop("b.jpeg", b"")

@@ -1,4 +1,4 @@
-"""Proof of arrival: what Orthanc holds, compared with what was found."""
+"""`arrivals`: the results in Orthanc are compared with the judgements."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def pacs(tmp_path: Path) -> Iterator[Orthanc]:
 
 
 def archive(pacs: Orthanc, number: int, **more: str) -> None:
-    """Put a film into the PACS, as the modality does."""
+    """Put a film into the PACS, like the modality."""
     pacs.ask("/instances", dicom(film(), tags=hospital.tags(number) | more))
 
 
@@ -130,7 +130,7 @@ def test_the_command_lists_study_and_accession_and_has_them_delivered_anew(
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (1, "")
     assert f"{SECRETS['AccessionNumber']}" in ran.stdout
-    assert "1 films without their result, 1 sent anew." in ran.stdout
+    assert "1 films without their result, 1 sent again." in ran.stdout
     assert SECRETS["PatientName"] not in ran.stdout
     cloud.sender(DicomwebDestination(pacs.web)).step(0)
     assert pacs.modalities() == ["DX", "OT", "SR"]
@@ -164,7 +164,7 @@ def test_send_asks_on_a_schedule_and_goes_on_when_the_pacs_was_away(
 
 @dataclass
 class CloudWatch:
-    """Keeps what it is sent."""
+    """Records what it is sent."""
 
     sent: list[dict[str, Any]]
 

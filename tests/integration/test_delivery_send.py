@@ -1,4 +1,4 @@
-"""Results into real peers: Orthanc by C-STORE and STOW-RS, a FHIR server, an engine by MLLP."""
+"""Results sent to real peers: Orthanc by C-STORE and STOW-RS, a FHIR server, an MLLP engine."""
 
 import json
 import logging

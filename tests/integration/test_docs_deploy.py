@@ -1,4 +1,4 @@
-"""The commands that docs/deploy.md tells people to type, typed, against an AWS API on loopback."""
+"""The commands in docs/deploy.md are run against an AWS API on loopback."""
 
 import os
 import re

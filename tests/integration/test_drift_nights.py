@@ -1,4 +1,4 @@
-"""The drift function against moto and a stand-in for the endpoint, night after night."""
+"""The drift function against moto and a substitute for the endpoint, day after day."""
 
 import io
 import json
@@ -33,7 +33,7 @@ CUTOFF = Decimal("0.1")
 
 @dataclass
 class Site:
-    """What the function works with, and its function."""
+    """The function and its services."""
 
     clients: DriftClients
     screenings: Screenings
@@ -49,7 +49,7 @@ class Site:
         self._handler = make_handler(config, self.clients, lambda: self.at)
 
     def run(self, nights: int = 0) -> None:
-        """Run the function, so many nights later."""
+        """Run the function that many days later."""
         self.at += timedelta(days=nights)
         self._handler({}, Context("drift"))
 
@@ -65,7 +65,7 @@ class Site:
         return found
 
     def screen(self, count: int, probability: str | None = "0.02", **how: Any) -> list[Record]:
-        """Screen so many films on the day that the next run counts."""
+        """Screen that many films on the day that the next run counts."""
         day = self.at - timedelta(days=1)
         made = [record(day, n, probability, **how) for n in range(count)]
         for each in made:
@@ -119,7 +119,7 @@ def site(
     with mock_aws():
         dynamodb, sns, sqs = boto3.client("dynamodb"), boto3.client("sns"), boto3.client("sqs")
         create_screenings_table(dynamodb, "screenings")
-        _create(dynamodb, "reviews", ["film", "review"], "by-time", ["month", "time"])
+        _create(dynamodb, "reviews", ["film", "review"], {"by-time": ["month", "time"]})
         dynamodb.create_table(
             TableName="cxr-alert-drift",
             BillingMode="PAY_PER_REQUEST",
@@ -136,7 +136,7 @@ def site(
 
 
 def settle(site: Site) -> None:
-    """Let nine nights pass; then the reference is full."""
+    """Let nine days pass; then the reference is full."""
     for _ in range(9):
         site.screen(60, "0.02")
         site.screen(15, "0.9", key="ward/{day}-ill-{number}.dcm")
@@ -166,7 +166,7 @@ def test_of_two_runs_at_once_one_is_counted(site: Site) -> None:
 
 
 def test_only_films_that_are_new_count(site: Site) -> None:
-    """Test films, copies of the same bytes and films screened again are none."""
+    """Test films, copies of the same bytes and rescreened films do not count."""
     site.screen(3)
     site.screen(1, key=f"{CHECK_PREFIX}{'0' * 32}")
     (copied,) = site.screen(1, key="ward/copy.dcm", probability="0.5")

@@ -81,13 +81,13 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoBucket]:
 
 @pytest.fixture
 def cloud(bucket: MotoBucket) -> Cloud:
-    """The one of conftest.py, in a server that other processes reach too."""
+    """Like the fixture of conftest.py, in a server that other processes can reach."""
     return Cloud()
 
 
 @dataclass
 class Site:
-    """The application's functions as Lambda runs them, one after the other."""
+    """The application's functions, run like in Lambda, one after the other."""
 
     cloud: Cloud
     classify: Function
@@ -109,7 +109,7 @@ class Site:
         return [dict(each) for page in pages for each in page.get("Versions", [])]
 
     def screen(self, version: dict[str, Any]) -> None:
-        """Screen a film that was dropped, and tell programs, people, worklist and hospital."""
+        """Screen an uploaded film, and notify programs, people, worklist and hospital."""
         uploaded = version["LastModified"].strftime("%Y-%m-%dT%H:%M:%S.000Z")
         names = (version["Key"], version["VersionId"], version["ETag"])
         waiting = [("classify", self.cloud._event(*names, version["Size"], uploaded))]
@@ -303,6 +303,7 @@ def _deploy(site: Site) -> None:
         "RenditionsBucketName": site.cloud.renditions_bucket,
         "ScreeningsTableName": site.cloud.table,
         "UploadsQueueUrl": site.cloud.queue,
+        "UploadsBackfillQueueUrl": site.cloud.queue,
         "LogGroupName": "functions",
     }
     tables = {"WorklistTableName": site.entries.table, "ReviewsTableName": site.reviews.table}
@@ -313,7 +314,7 @@ def _deploy(site: Site) -> None:
 
 
 def _left(site: Site, key: str) -> list[str]:
-    """Look everywhere by itself, without the code that erased."""
+    """Search everywhere, independently of the code that erased."""
     s3, dynamodb = site.cloud.s3, site.entries.client
     listed = s3.list_object_versions(Bucket=site.cloud.bucket)
     found = [f"version {each['VersionId']}" for each in listed.get("Versions", [])]
@@ -328,7 +329,7 @@ def _left(site: Site, key: str) -> list[str]:
 
 
 def who(number: int) -> dict[str, str]:
-    """One patient of the day: each value stands nowhere but in the film itself."""
+    """One patient of the day; each value appears only in the film itself."""
     return {
         "PatientName": f"Nachname{number:03}^Vorname{number:03}",
         "PatientID": f"PID-{number:03}-77XQ",
@@ -432,7 +433,7 @@ def test_no_log_metric_mail_or_message_of_a_days_work_tells_of_a_patient(
 
 
 def _mails(site: Site, alerts: list[str]) -> list[str]:
-    """Let `notify` and `remind` write to people; return what they get."""
+    """Let `notify` and `remind` write to people; return the messages."""
     sqs, sns = site.cloud.sqs, site.cloud.sns
     inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
     topic = sns.create_topic(Name="people")["TopicArn"]
@@ -443,7 +444,7 @@ def _mails(site: Site, alerts: list[str]) -> list[str]:
         assert site.notify({"Records": records}, Context()) == {"batchItemFailures": []}
     overdue = RemindConfig(site.entries.table, "https://worklist.example", topic, 1)
     ssm: Any = boto3.client("ssm", region_name=REGION)
-    clients = WorklistClients(site.entries.client, site.cloud.s3, sns, ssm)
+    clients = WorklistClients(site.entries.client, site.cloud.s3, sns, ssm, lambda: site.cloud.sqs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("worklist.remind.overdue_since", lambda *_: "9999")
         assert make_remind(overdue, clients)({}, None)["told"]

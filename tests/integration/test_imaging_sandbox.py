@@ -1,4 +1,4 @@
-"""Films rendered in child processes: what a hostile one costs."""
+"""Films rendered in child processes: the damage by a hostile film is limited."""
 
 import contextlib
 import fcntl
@@ -29,7 +29,7 @@ LARGE = film(2000, 2400)
 
 @pytest.fixture
 def supervisors() -> Callable[[], list[psutil.Process]]:
-    """What a test adds to the children of the process, which has run other tests before."""
+    """Return the children that the test adds; earlier tests may have left others."""
     before = set(psutil.Process().children())
     return lambda: [child for child in psutil.Process().children() if child not in before]
 
@@ -120,7 +120,7 @@ def test_a_supervisor_that_dies_with_a_film_is_replaced_for_the_next(
 
 
 def waiting_in(pipe: IO[bytes]) -> int:
-    """Bytes that nobody has read yet."""
+    """Return the bytes that are not read yet."""
     count = fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4))
     return int.from_bytes(count, sys.byteorder)
 
@@ -218,7 +218,7 @@ def test_a_cell_is_not_bound_to_the_current_folder(
 
 
 def test_the_process_that_starts_a_sandbox_imports_no_codec() -> None:
-    """The function's process starts sooner without them, and memory limits are the workers'."""
+    """The function's process starts faster without them, and memory limits are the workers'."""
     heavy = "{'numpy', 'PIL', 'pydicom', 'imagecodecs'}"
     program = f"import sys, imaging.sandbox; print(sorted({heavy} & set(sys.modules)))"
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

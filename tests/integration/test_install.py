@@ -181,7 +181,7 @@ def test_a_dry_run_needs_neither_an_account_nor_addresses(aws: Account) -> None:
         (["--stack", "CXR"], "CXR: must be lower-case letters"),
         (["--parameters", "Cutoff"], "must be of the form NAME=VALUE"),
         ([*TYPED[1:], "--template", "none.yaml"], "There is no file none.yaml."),
-        ([*TYPED[1:], "--model", "README.md"], "README.md is no ONNX network"),
+        ([*TYPED[1:], "--model", "README.md"], "README.md is not an ONNX network"),
     ],
 )
 def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint: str) -> None:

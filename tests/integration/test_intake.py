@@ -1,4 +1,4 @@
-"""Films sent by dcmtk's storescu, as a modality sends them, into a bucket in moto."""
+"""Films sent by dcmtk's storescu, like a modality, to a bucket in moto."""
 
 import io
 import shutil
@@ -57,7 +57,7 @@ def receiver(bucket: MotoBucket, tmp_path: Path) -> Iterator[Receiver]:
 
 
 def send(port: int, files: list[Path], title: str = "MODALITY", called: str = "CXRALERT") -> int:
-    """Send until the first that is not taken; return storescu's exit status."""
+    """Send until the first film that is refused; return storescu's exit status."""
     command = ["storescu", "-aet", title, "-aec", called, "127.0.0.1", str(port)]
     return subprocess.run(
         [*command, *map(str, files)], check=False, capture_output=True, timeout=120
@@ -123,7 +123,7 @@ def test_a_full_spool_refuses_and_success_is_never_answered(
 def sent(
     folder: Path, syntax: UID = ExplicitVRLittleEndian, level: int = 0, name: str = "A"
 ) -> Path:
-    """A film of one instance; with a level, other pixels, and with a name, another header."""
+    """A film of one instance; a level changes the pixels, a name the header."""
     path = folder / f"{syntax}-{level}-{name}.dcm"
     path.write_bytes(
         dicom(film() // 2 + level, syntax, tags={"SOPInstanceUID": uid(0), "PatientName": name})

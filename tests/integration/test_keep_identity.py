@@ -1,4 +1,4 @@
-"""Identity stays on site: films go to the bucket without it, and results come home with it."""
+"""Identity stays on site: films in the bucket do not have it, and results get it back."""
 
 import io
 import json
@@ -84,7 +84,7 @@ def versions(cloud: Cloud) -> list[dict[str, Any]]:
 
 
 def screen(cloud: Cloud, version: dict[str, Any]) -> Record:
-    """Record a judgement of what lies in the bucket, as the functions do."""
+    """Record a judgement of a film in the bucket, like the functions."""
     found = cloud.bucket.s3.get_object(
         Bucket="uploads", Key=version["Key"], VersionId=version["VersionId"]
     )
@@ -226,7 +226,7 @@ def test_a_result_without_an_identity_stays_and_says_why(
         other = open_identities(tmp_path / "other", None, make=True)
         for films, said in (
             (cloud.films(), "name the identity file by keep_identity"),
-            (replace(cloud.films(), identities=other), "does not hold its identity"),
+            (replace(cloud.films(), identities=other), "does not have its identity"),
         ):
             sender.build = films.result
             for _ in range(20):  # more often than a result may be refused

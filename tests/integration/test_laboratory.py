@@ -1,4 +1,4 @@
-"""The pipeline on a handful of films, from end to end, with every stage as it really is."""
+"""The whole pipeline on a few films, with every real stage."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Films without a record, found and announced; subscriptions counted, lasting alarms told of."""
+"""Films without a record are found and enqueued; subscriptions are counted, alarms repeated."""
 
 import json
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def clients(cloud: Cloud) -> ReconcileClients:
 
 
 def waiting(cloud: Cloud, queue: str | None = None) -> list[str]:
-    """Take what waits in the uploads queue, or another: keys."""
+    """Return the keys waiting in the uploads queue, or another."""
     keys = []
     while found := cloud.receive(queue):
         keys.append(json.loads(found["body"])["detail"]["object"]["key"])
@@ -223,7 +223,7 @@ def test_what_is_new_or_whose_record_may_have_ended_is_left_alone() -> None:
 
 @dataclass
 class Million:
-    """A bucket of a million films, none of which has a record; counts what is held."""
+    """A bucket of a million films without records; counts the objects in memory."""
 
     pages_read: int = 0
     announced: int = 0

@@ -1,4 +1,4 @@
-"""Finding the application's stacks, as AWS lets an operator see them."""
+"""Finding the application's stacks with an operator's permissions."""
 
 import threading
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ STACK = """<DescribeStacksResponse><DescribeStacksResult><Stacks><member>
 <StackName>cxr-alert</StackName><CreationTime>2026-11-27T00:00:00Z</CreationTime>
 <StackStatus>CREATE_COMPLETE</StackStatus><Outputs><member>
 <OutputKey>UploadsQueueUrl</OutputKey><OutputValue>https://sqs.test/uploads</OutputValue>
+</member><member>
+<OutputKey>UploadsBackfillQueueUrl</OutputKey><OutputValue>https://sqs.test/old</OutputValue>
 </member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
 DENIED = (
     "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
@@ -21,7 +23,7 @@ DENIED = (
 
 
 class CloudFormation(BaseHTTPRequestHandler):
-    """It lets see one stack. IAM asks for rights before anybody looks whether a stack exists."""
+    """It allows one stack; IAM checks permissions before the stack's existence is known."""
 
     def do_POST(self) -> None:
         asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -48,7 +50,7 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch, aws_environment: None) -> It
 
 def test_who_may_not_ask_for_the_results_stack_goes_on_without_it(cloudformation: None) -> None:
     with open_application("cxr-alert", results=True) as found:
-        assert set(found.outputs) == {"UploadsQueueUrl"}
+        assert set(found.outputs) == {"UploadsQueueUrl", "UploadsBackfillQueueUrl"}
 
 
 def test_who_may_not_see_the_application_is_told(cloudformation: None) -> None:

@@ -1,4 +1,4 @@
-"""`cxr-alert audit`: who saw or answered which film, by access log and reviews in moto."""
+"""`cxr-alert audit`: who viewed or reviewed which film, by access log and reviews in moto."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ SEEN, ANSWERED, GONE = "intake/3f2a9c.dcm", "ward-7/film.jpeg", "f" * 32
 
 
 def line(reader: str, path: str, *, hours: float, status: int = 200, method: str = "GET") -> Any:
-    """A line as the template has API Gateway write it."""
+    """A line in the format of the template for API Gateway."""
     at = NOW - timedelta(hours=hours)
     message = {
         "time": f"{at:%d/%b/%Y:%H:%M:%S} +0000",
@@ -71,7 +71,8 @@ def application(aws_environment: None) -> Iterator[dict[str, str]]:
         ]
         logs.put_log_events(logGroupName=GROUP, logStreamName="one", logEvents=events)
         formation: Any = boto3.client("cloudformation", region_name=REGION)
-        stacks.deploy(formation, "cxr-alert", {"UploadsQueueUrl": "x"})
+        outputs = {"UploadsQueueUrl": "x", "UploadsBackfillQueueUrl": "x"}
+        stacks.deploy(formation, "cxr-alert", outputs)
         outputs = {
             "WorklistTableName": entries.table,
             "ReviewsTableName": reviews.table,
@@ -131,4 +132,4 @@ def test_a_period_a_reader_and_a_film_can_be_chosen(
 
 def test_nobody_is_nobody(application: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--reader", "nobody"]) == 0
-    assert capsys.readouterr().out == "Nobody saw or answered a film.\n"
+    assert capsys.readouterr().out == "Nobody viewed or reviewed a film.\n"

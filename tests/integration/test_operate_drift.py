@@ -1,4 +1,4 @@
-"""`cxr-alert drift`: what it shows and says against moto."""
+"""`cxr-alert drift`: its output against moto."""
 
 import json
 from collections.abc import Iterator
@@ -39,7 +39,10 @@ SHOWN = {
 def dynamodb(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_REGION", REGION)
     with mock_aws():
-        outputs = {"UploadsQueueUrl": {"Value": "https://queue"}}
+        outputs = {
+            name: {"Value": "https://queue"}
+            for name in ("UploadsQueueUrl", "UploadsBackfillQueueUrl")
+        }
         boto3.client("cloudformation").create_stack(
             StackName="cxr-alert", TemplateBody=json.dumps({"Resources": {}, "Outputs": outputs})
         )

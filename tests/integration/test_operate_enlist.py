@@ -1,4 +1,4 @@
-"""`cxr-alert enlist` against moto: each record's entry, several at once."""
+"""`cxr-alert enlist` against moto: each record's entry, several concurrently."""
 
 import threading
 from typing import Any
@@ -19,7 +19,7 @@ AT_ONCE = 4  # written at the same moment, at least
 def test_records_are_entered_several_at_once(
     aws_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One after the other, ten million took over two days."""
+    """One by one, ten million took over two days."""
     monkeypatch.setattr(worklist, "_settings", lambda *_: {"SAMPLE_SHARE": "0"})
     meeting = threading.Barrier(AT_ONCE)
     with mock_aws():

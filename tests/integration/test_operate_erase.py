@@ -1,4 +1,4 @@
-"""`cxr-alert erase`: all of a film is gone, nothing of another is, and nothing brings it back."""
+"""`cxr-alert erase`: a film is erased completely, no other is, and nothing restores it."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ STUDY = "1.2.826.0.1.3680043.8.498.771"
 
 @dataclass
 class Site:
-    """The application with its worklist in moto, and the file of identities on site."""
+    """The application with its worklist in moto, and the identity file on site."""
 
     cloud: Cloud
     screenings: Screenings
@@ -53,7 +53,7 @@ class Site:
         return self.erase(*options, "--keep-identity", str(self.identities.file))
 
     def left(self, key: str) -> dict[str, Any]:
-        """What `erase --json` counts of a film, without erasing it; empty where nothing is left."""
+        """Return the counts of `erase --json` without --yes; empty if nothing is left."""
         status, out, _ = self.with_identity(key, "--json")
         return json.loads(out)["films"][0] if status == 0 else {}
 
@@ -76,6 +76,7 @@ def site(
         "RenditionsBucketName": cloud.renditions_bucket,
         "ScreeningsTableName": cloud.table,
         "UploadsQueueUrl": cloud.queue,
+        "UploadsBackfillQueueUrl": cloud.queue,
         "LogGroupName": "functions",
         "KeyArn": KEY,
     }
@@ -95,7 +96,7 @@ def site(
 
 
 def _follow(site: Site, key: str, study: str) -> None:
-    """Add what render, worklist, readers and receiver add."""
+    """Add the data of render, worklist, readers and receiver."""
     for record in site.screenings.of_key(key):
         facts = Facts("DX", "window", study_uid=site.identities.derived(study))
         item = boto3.resource("dynamodb", region_name=REGION).Table(site.cloud.table)
@@ -152,7 +153,7 @@ def test_it_shows_first_and_erases_only_what_is_asked_for(site: Site) -> None:
     status, _, error = site.with_identity(FILM, "--yes")
     assert (status, error) == (
         2,
-        f"There is no film {FILM}, and nothing that was made of one.\n",
+        f"There is no film {FILM}, and no data derived from one.\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""`cxr-alert export` against moto: any key, any film, and nothing in it but pixels and labels."""
+"""`cxr-alert export` against moto: any key, any film, only pixels and labels."""
 
 import csv
 import io
@@ -162,8 +162,8 @@ def test_a_film_that_is_gone_or_no_film_is_named(
     assert told["gone.jpeg"] == "the film was deleted"
     assert told["report.pdf"].startswith("The file is neither a JPEG nor a PNG nor a DICOM")
     assert told["cut.dcm"].startswith("The DICOM file is damaged")
-    assert told["unsure.jpeg"] == "readers were unsure or divided"
-    assert told["cold.jpeg"] == "S3 does not hand out the film: InvalidObjectState"
+    assert told["unsure.jpeg"] == "readers were unsure or disagreed"
+    assert told["cold.jpeg"] == "S3 refused to return the film: InvalidObjectState"
 
 
 def test_no_film_that_was_not_screened_teaches_the_next_network(

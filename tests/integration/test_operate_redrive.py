@@ -1,4 +1,4 @@
-"""Redriving dead letters: what a function understands moves, everything else stays."""
+"""Redriving dead letters: readable messages move, all others stay."""
 
 import json
 from typing import Any

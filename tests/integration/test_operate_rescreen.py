@@ -1,4 +1,4 @@
-"""Screening again, on the records that the function wrote."""
+"""Rescreening, on records that the function wrote."""
 
 import zlib
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What people are told of: alerts in, as their queue hands them over, digests out, counted."""
+"""Messages for people: from alerts in their queue to digests, and their number."""
 
 import json
 import threading
@@ -43,7 +43,7 @@ def body(key: str, probability: str | None = "0.93") -> str:
 
 @dataclass
 class Topic:
-    """Takes what is published, and notes when; fails while it is told to."""
+    """Records published messages with their times; fails on request."""
 
     sent: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     broken: bool = False
@@ -88,16 +88,24 @@ def config(cloud: Cloud) -> Config:
 
 @dataclass
 class Parameters:
-    """SSM as the worklist's stack leaves it: with its address, without, or not answering."""
+    """SSM as the worklist's stack leaves it, without a worklist, or not answering."""
 
     address: str = ""
+    share: str = "0"
+    broken: bool = False
     asked: int = 0
 
     def get_parameter(self, Name: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         self.asked += 1
+        if self.broken:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
         if not self.address:
             raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
-        return {"Parameter": {"Name": Name, "Value": self.address}}
+        known = {
+            "/cxr-alert/worklist-address": self.address,
+            "/cxr-alert/worklist-sample-share": self.share,
+        }
+        return {"Parameter": {"Name": Name, "Value": known[Name]}}
 
 
 def clients(cloud: Cloud, topic: Topic, parameters: Parameters | None = None) -> NotifyClients:
@@ -167,7 +175,7 @@ def test_what_is_no_alert_is_set_aside(notify: Handler, topic: Topic, cloud: Clo
 def test_never_more_than_two_messages_a_second_however_many_come(
     notify: Handler, topic: Topic, batch: int
 ) -> None:
-    """As SQS calls it: batch after batch, two at a time."""
+    """Invoke it like SQS: batch after batch, two at a time."""
     batches = [
         [message(body(f"{number}-{film}.jpeg")) for film in range(batch)] for number in range(7)
     ]
@@ -199,4 +207,4 @@ def test_mails_link_to_the_worklist_from_the_moment_it_is_deployed(
     run(notify, message(body("later.jpeg")))
     texts = [json.loads(entry["Message"])["email"] for _, entry in topic.sent]
     assert ["https://worklist.example.org/#film/" in text for text in texts] == [False, True, True]
-    assert parameters.asked == 2, "a known address is not asked for again at once"
+    assert parameters.asked == 4, "what is known is not asked for again at once"

@@ -1,4 +1,4 @@
-"""`cxr-alert receive` with what can't be: exit status 2 and one sentence that names it."""
+"""`cxr-alert receive` with invalid options: exit status 2 and one sentence that names the error."""
 
 import re
 import socket
@@ -33,7 +33,7 @@ class Refused:
         self.capsys = capsys
 
     def __call__(self, *options: str, **environment: str) -> str:
-        """Run `receive`, which has to end by itself; return what it says."""
+        """Run `receive`, which must end by itself; return its output."""
         usual = {
             "--bucket": "uploads",
             "--from": "PACS",

@@ -1,4 +1,4 @@
-"""A rehearsal's end: it takes away what it made, names what AWS keeps, and can be resumed."""
+"""The end of a rehearsal: it removes what it made, names what AWS keeps, and can be resumed."""
 
 import json
 from collections.abc import Iterator
@@ -139,7 +139,7 @@ def test_it_begins_neither_over_a_stack_nor_over_what_another_run_left(
     (tmp_path / "journal.json").unlink()
     body = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
     clients["cloudformation"].create_stack(StackName=STACK, TemplateBody=body)
-    with pytest.raises(Mistake, match="There is a stack cxr-alert-rehearsal already"):
+    with pytest.raises(Mistake, match="There is already a stack cxr-alert-rehearsal"):
         rehearse(settings, tmp_path, lambda _: None, [])
 
 

@@ -1,4 +1,4 @@
-"""DICOM films, and others too large for an endpoint, on their way through both functions."""
+"""DICOM films, and films too large for an endpoint, pass both functions."""
 
 import io
 import json
@@ -44,7 +44,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @dataclass
 class Application:
-    """Both functions and their queues; `log` is what the two wrote."""
+    """Both functions and their queues; `log` has the lines of both."""
 
     classify: Function
     render: Handler
@@ -52,7 +52,7 @@ class Application:
     render_log: io.StringIO
 
     def settle(self, message: dict[str, Any]) -> list[str]:
-        """Carry an upload's message on until no queue has more; return which function had it."""
+        """Pass an upload's message on until no queue has more; return which functions had it."""
         trail, waiting = [], [("classify", message)]
         while waiting:
             name, message = waiting.pop()
@@ -106,14 +106,22 @@ def application(function: Function, cloud: Cloud, sandbox: Sandbox) -> Iterator[
 
 
 def people_get(alerts: list[dict[str, Any]]) -> str:
-    """Return all that digests of these alerts say."""
+    """Return all digests of these alerts as one text."""
     told = [read_alert(alert["Message"]) for alert in alerts]
     return json.dumps([digest_message(each, "").texts for each in digests(told)])
 
 
 def renditions(cloud: Cloud) -> list[str]:
     listed = cloud.s3.list_objects_v2(Bucket=cloud.renditions_bucket)
-    return [each["Key"] for each in listed.get("Contents", [])]
+    return [each["Key"] for each in listed.get("Contents", []) if "-deep" not in each["Key"]]
+
+
+def pictures(cloud: Cloud) -> list[bytes]:
+    """The pictures for readers."""
+    listed = cloud.s3.list_objects_v2(Bucket=cloud.renditions_bucket).get("Contents", [])
+    keys = [each["Key"] for each in listed if each["Key"].endswith("-deep.png")]
+    bucket = cloud.renditions_bucket
+    return [cloud.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
 
 
 def test_a_dicom_film_is_screened_as_its_rendition(
@@ -207,6 +215,28 @@ def test_an_older_child_is_screened_and_record_and_alerts_say_so(
     assert OLDER_CHILD_NOTE in people_get([alert])
 
 
+def test_a_refused_film_has_facts_and_a_picture_for_readers_and_no_rendition(
+    application: Application, cloud: Cloud, endpoint: EndpointStub
+) -> None:
+    application.settle(cloud.drop("a.dcm", dicom(film(), tags={"ViewPosition": "LL"})))
+    record = application.record
+    assert (record["code"], record["facts"]["rendering"]) == (Code.LATERAL, "refused")
+    assert record["facts"]["accession_number"] == SECRETS["AccessionNumber"]
+    assert record["facts"]["view"] == "LL"
+    assert renditions(cloud) == []
+    (picture,) = pictures(cloud)
+    assert Image.open(io.BytesIO(picture)).size == film().shape[::-1]
+    assert endpoint.requests == []
+
+
+def test_what_shows_no_film_has_facts_and_no_picture(
+    application: Application, cloud: Cloud
+) -> None:
+    application.settle(cloud.drop("a.dcm", dicom(film(), tags={"Rows": 0})))
+    assert application.record["facts"]["study_uid"] == SECRETS["StudyInstanceUID"]
+    assert pictures(cloud) == []
+
+
 @pytest.mark.parametrize(
     ("code", "tags"),
     [
@@ -225,7 +255,7 @@ def test_a_refusal_is_a_rejection_with_its_code(
 
 
 def noise(side: int) -> bytes:
-    """Return a JPEG that is large for its pixels: a side of 2,600 takes over 4 MB."""
+    """Return a JPEG with a large file for its pixels: a side of 2,600 takes over 4 MB."""
     pixels = np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=95)
@@ -276,7 +306,7 @@ def test_a_large_file_that_is_no_film_is_rejected_for_what_it_is(
 
 
 def takes_at_most(endpoint: EndpointStub, largest: int) -> Callable[[Request], Reply]:
-    """Answer as an endpoint does that takes JPEG and PNG of so many bytes at most."""
+    """Answer like an endpoint that takes JPEG and PNG up to that many bytes."""
 
     def answer(request: Request) -> Reply:
         if len(request.body) > largest:
@@ -292,7 +322,7 @@ def takes_at_most(endpoint: EndpointStub, largest: int) -> Callable[[Request], R
 def test_a_film_of_15_mb_is_screened_by_an_endpoint_that_takes_little(
     application: Application, cloud: Cloud, endpoint: EndpointStub, largest: int
 ) -> None:
-    """As a serverless endpoint by size, and as SageMaker's built-in algorithm by format."""
+    """Like a serverless endpoint by size, and like SageMaker's built-in algorithm by format."""
     endpoint.answer = takes_at_most(endpoint, largest)
     data = dicom(film(2500, 3000))
     assert len(data) > 14_000_000
@@ -311,7 +341,7 @@ def test_however_often_it_is_delivered_there_is_one_record_and_one_alert(
 
 
 def rendered(application: Application, cloud: Cloud) -> dict[str, Any]:
-    """Drop a DICOM film and have it rendered; return the message that comes back."""
+    """Upload a DICOM film and render it; return the message that comes back."""
     message = cloud.drop("a.dcm", dicom(film()))
     application.classify.handler({"Records": [message]}, Context())
     to_render = cloud.receive(cloud.renditions_queue)
@@ -390,7 +420,7 @@ def test_without_a_bucket_for_renditions_nothing_is_lost(
     assert to_render is not None
     answer = application.render({"Records": [to_render]}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": to_render["messageId"]}]}
-    assert "S3 did not keep the rendition" in application.log
+    assert "S3 did not store the rendition" in application.log
     assert cloud.receive() is None
     assert cloud.records() == []
 

@@ -1,4 +1,4 @@
-"""Every judgement is told to the results queue: negatives, rejects and rescreenings too."""
+"""Every judgement is sent to the results queue: negatives, rejects and rescreenings too."""
 
 import json
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ from screening.record import Claim, Record, attributes, rejudged, screened
 from screening.refusals import Code, Rejected
 from screening.result import Told, as_judged, read_told, written
 from screening.upload import CHECK_PREFIX, MalformedMessage, Upload
+from tests.docs.valid import valid
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 22, 10, 15, 31, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
 CUTOFF = Decimal("0.1")
-PARAMETER = "/cxr-alert/local-precision"
+PARAMETER = "/cxr-alert/worklist-precision"
 _to_dynamodb = TypeSerializer().serialize
 
 
@@ -70,9 +71,9 @@ def change(number: int, image: Record | dict[str, Any] | None, event: str) -> di
 
 
 def publish(sqs: "SQSClient", queue: str, *changes: dict[str, Any]) -> Any:
-    return make_handler(Config(queue, PARAMETER), PublishClients(sqs, boto3.client("ssm")))(
-        {"Records": list(changes)}, None
-    )
+    return make_handler(
+        Config(queue, "/cxr-alert/worklist"), PublishClients(sqs, boto3.client("ssm"))
+    )({"Records": list(changes)}, None)
 
 
 def bodies(sqs: "SQSClient", queue: str) -> list[str]:
@@ -122,7 +123,10 @@ def test_a_positive_is_told_with_what_readers_confirmed_of_its_network_by_then(
         change(2, record("n", "0.01", model="net"), "INSERT"),
         change(3, record("other", model="other"), "INSERT"),
     )
-    told = {each.key: each for each in map(read_told, bodies(sqs, queue))}
+    sent = bodies(sqs, queue)
+    for body in sent:
+        valid("result", json.loads(body))
+    told = {each.key: each for each in map(read_told, sent)}
     assert [told[key].precision for key in ("p", "n", "other")] == [precision, None, None]
     assert read_told(written(told["p"])) == told["p"]
 

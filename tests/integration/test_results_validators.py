@@ -1,6 +1,6 @@
-"""Results as others judge them: dcmtk, dicom3tools, PixelMed, npm's fhir and Medplum.
+"""Results checked by other software: dcmtk, dicom3tools, PixelMed, npm's fhir and Medplum.
 
-What is let pass is named here: dciodvfy wants a Laterality of a chest; PixelMed has no plain chest
+Accepted errors are listed here: dciodvfy wants a Laterality of a chest; PixelMed has no plain chest
 X-ray among the procedures, though others are allowed there.
 """
 
@@ -41,7 +41,7 @@ def needs(program: str, package: str) -> None:
 
 
 def judged(*command: str) -> tuple[int, str, list[str]]:
-    """Run a validator: its exit status, all that it says, and the errors that are not let pass."""
+    """Run a validator; return its exit status, its output, and the errors that are not accepted."""
     ran = subprocess.run(
         command, capture_output=True, text=True, check=False, env={**os.environ, **JAVA}
     )
@@ -139,7 +139,7 @@ def node(script: str, given: str) -> tuple[int, str]:
 
 
 def test_every_file_that_pydicom_ships_gets_a_report_that_dcmtk_reads(tmp_path: Path) -> None:
-    """Files whose header can't be read are built without one, as JPEG films are."""
+    """Files with unreadable headers get results without a header, like JPEG films."""
     headers = 0
     for file, name in zip(sorted(SHIPPED.rglob("*")), cycle(RECORDS), strict=False):
         if not file.is_file():

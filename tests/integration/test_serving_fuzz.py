@@ -1,4 +1,4 @@
-"""A little of `make fuzz`: broken films and odd headers get a documented answer, or a success."""
+"""A short run of `make fuzz`: broken films and odd headers get a documented answer or a success."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The container with a network that has a gate and a map, as SageMaker asks it."""
+"""The container with a network that has a gate and a map, with SageMaker's requests."""
 
 import io
 import json
@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from serving.gate import StrangePicture
+from serving.gate import OutOfDistribution
 from serving.network import Network
 from tests.integration.serving_container import (
     SAGEMAKER,
@@ -103,7 +103,7 @@ def test_boto3_gets_the_refusal_and_can_overrule_it(container: Container) -> Non
 def test_whoever_asks_the_network_itself_is_not_gated(network: Path) -> None:
     served = Network(network, threads=1)
     assert served.classify(film(ADULT)) == pytest.approx(brightness(ADULT), abs=0.01)
-    with pytest.raises(StrangePicture):
+    with pytest.raises(OutOfDistribution):
         served.screen(film(ADULT), gated=True)
 
 

@@ -55,7 +55,7 @@ def container(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def endpoint(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """The same, behind SageMaker's runtime as it stands on this machine."""
+    """The same, behind this machine's version of SageMaker's runtime."""
     name = ("--endpoint-name", "cxr-alert")
     folder = tmp_path_factory.mktemp("endpoint")
     with running(folder, "--model", network, *name, program=SAGEMAKER) as endpoint:
@@ -70,7 +70,7 @@ def film(level: int, kind: str = "PNG", size: tuple[int, int] = (80, 60)) -> byt
 
 @functools.cache
 def large_film(mode: str, kind: str, **options: Any) -> bytes:
-    """About the most pixels that are read, and nothing to see on them."""
+    """A film with about the maximum of pixels, and nothing to see on them."""
     buffer = io.BytesIO()
     Image.new(mode, (6300, 6300), 90).save(buffer, kind, **options)
     return buffer.getvalue()
@@ -404,8 +404,8 @@ def test_a_port_that_is_taken_is_named(container: Container, network: Path) -> N
     [
         ("missing.onnx", "missing.onnx can't be read: No such file or directory."),
         ("empty", "must hold one ONNX file, the network; it holds 0."),
-        ("text.onnx", "text.onnx is no ONNX network, or is damaged."),
-        ("input.onnx", "input.onnx is another kind of network: wanted is the input `image`"),
+        ("text.onnx", "text.onnx is not an ONNX network, or is damaged."),
+        ("input.onnx", "input.onnx is another kind of network: it must have the input `image`"),
         ("output.onnx", "output.onnx is another kind of network"),
         ("side.onnx", "side.onnx is another kind of network"),
         ("three.onnx", "three.onnx is another kind of network"),

@@ -1,4 +1,4 @@
-"""`cxr-alert deploy`: endpoints made, changed, turned back, refused, failed and removed."""
+"""`cxr-alert deploy`: endpoints created, changed, rolled back, refused, failed and removed."""
 
 import json
 from collections.abc import Iterator
@@ -141,7 +141,7 @@ def test_what_aws_does_not_change_is_refused_before_anything_is_uploaded(aws: Ac
 
 
 def theirs(aws: Account) -> None:
-    """Make an endpoint as somebody else would, or as version 0.1 did."""
+    """Create an endpoint like another program, or like version 0.1."""
     sagemaker = aws.client("sagemaker")
     sagemaker.create_model(ModelName="own", ExecutionRoleArn=ROLE)
     serves = {"VariantName": "main", "ModelName": "own", "InstanceType": "ml.m5.large"}
@@ -173,7 +173,7 @@ EYE = Plan("eye", Served(IMAGE, Address(BUCKET, "eye/1/model.tar.gz")), Serverle
 
 
 class Failing:
-    """CloudFormation where things fail, as they never do in moto; `asked` is what it was told."""
+    """CloudFormation with failures, which moto does not have; `asked` has its requests."""
 
     def __init__(
         self, session: boto3.Session, statuses: list[str], *events: tuple[str, str]

@@ -1,4 +1,4 @@
-"""evaluate, predict and cutoff as typed, on films and a network whose answers can be worked out."""
+"""evaluate, predict and cutoff as typed, on films and a network with predictable answers."""
 
 import csv
 import json
@@ -103,7 +103,7 @@ def at_stub(
 
 
 class Page(HTMLParser):
-    """What an HTML page would load, its words, and pictures without a word for them."""
+    """Collects the resources and words of an HTML page, and pictures without a description."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -424,7 +424,7 @@ def test_films_that_the_network_has_learned_from_are_told(
 def test_a_calibration_on_six_films_says_that_they_are_too_few(tmp_path: Path, data: Path) -> None:
     result = run("calibrate", "--data", data, "--out", tmp_path / "new.onnx")
     assert result.returncode == 0, result.stderr
-    assert "6 films are too few to say how sure this is." in result.stdout
+    assert "6 films are too few to estimate the error of this calibration." in result.stdout
 
 
 def test_a_cutoff_is_never_chosen_on_test_films(data: Path, network: Path) -> None:

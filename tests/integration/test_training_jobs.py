@@ -1,4 +1,4 @@
-"""`cxr-alert train --on sagemaker` in an account on loopback, and what its jobs run."""
+"""`cxr-alert train --on sagemaker` in an account on loopback, and the code of its jobs."""
 
 import dataclasses
 import json
@@ -50,7 +50,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 def started(aws: Account, *arguments: str | Path) -> dict[str, Any]:
-    """The job that `train` starts, as AWS describes it."""
+    """Return the job that `train` starts, as AWS describes it."""
     result = aws.training("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE, *arguments)
     assert result.returncode == 0, result.stderr
     name = result.stdout.split("Training job ")[1].split()[0]
@@ -69,7 +69,7 @@ def resnet_job(aws: Account, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 def trained(
     aws: Account, resnet_job: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Container:
-    """The container of our own job, which has run to its end."""
+    """Return the container of our own job after its end."""
     container = Container(aws, resnet_job, tmp_path_factory.mktemp("container"))
     result = container.run(Path(sys.executable), install=False)
     assert result.returncode == 0, result.stderr
@@ -152,7 +152,7 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(aws: Account) -> None:
     ("arguments", "complaint"),
     [
         (["--data", "samples", "--role", ROLE], "--data must be of the form s3://BUCKET/PREFIX"),
-        (["--data", "s3://films/other", "--role", ROLE], "Nothing lies under s3://films/other"),
+        (["--data", "s3://films/other", "--role", ROLE], "There is nothing under s3://films/other"),
         (["--data", "s3://missing/cxr", "--role", ROLE], "NoSuchBucket"),
         (["--data", DATA], "--role is missing"),
         (["--data", DATA, "--role", ROLE, "--start", "nowhere"], "nowhere is neither here nor"),
@@ -343,7 +343,7 @@ def test_what_is_wrong_in_our_job_is_its_failure_reason(
 def test_our_job_needs_nothing_but_its_own_requirements(
     aws: Account, resnet_job: dict[str, Any], tmp_path: Path
 ) -> None:
-    """In a Python with PyTorch, as the image has it, and nothing else."""
+    """In a Python with only PyTorch, like the image's."""
     python = tmp_path / "image" / "bin" / "python3"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "image"], check=True)
     locked = (ROOT / "requirements" / "torch.txt").read_text().splitlines()
@@ -358,7 +358,7 @@ def test_our_job_needs_nothing_but_its_own_requirements(
 
 
 def _what_the_endpoint_loads(aws: Account, endpoint: str, folder: Path) -> Path:
-    """The folder that SageMaker unpacks the endpoint's model.tar.gz to."""
+    """Return the folder to which SageMaker unpacks the endpoint's model.tar.gz."""
     sagemaker = aws.client("sagemaker")
     config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     [variant] = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
@@ -371,7 +371,7 @@ def _what_the_endpoint_loads(aws: Account, endpoint: str, folder: Path) -> Path:
 
 
 def _assert_answers(network: Path, folder: Path, endpoint: str) -> None:
-    """Serve the network under the endpoint's name, and ask it as the function does."""
+    """Serve the network under the endpoint's name, and ask it like the function."""
     log = folder / "served"
     log.mkdir()
     film = next((ROOT / "samples" / "PNEUMONIA").glob("*.jpeg")).read_bytes()

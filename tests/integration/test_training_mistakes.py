@@ -1,4 +1,4 @@
-"""Mistakes of users of the training commands: each ends in one sentence, none in a traceback."""
+"""Users' mistakes in the training commands: each ends in one sentence, none in a traceback."""
 
 import csv
 import dataclasses
@@ -149,7 +149,7 @@ def test_predict_gives_the_applications_codes(tmp_path: Path) -> None:
 
 
 def test_films_in_patients_folders_stay_together_on_their_way(tmp_path: Path) -> None:
-    """DICOM films of few patients, prepared as PNG, are still known to be theirs."""
+    """Patients of DICOM films that were prepared as PNG are still recognised."""
     random = np.random.default_rng(0)
     whose = {}
     for number in range(60):

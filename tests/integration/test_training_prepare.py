@@ -125,7 +125,7 @@ def test_an_interrupted_run_is_no_data_set_and_goes_on(
         patched.setattr("training.dataset.prepare.draw_distribution", interrupt)
         with pytest.raises(KeyboardInterrupt):
             prepare_here(data, out, "patients", None)
-    with pytest.raises(BadDataset, match="is a part of what `prepare` was to leave"):
+    with pytest.raises(BadDataset, match="is an unfinished output of `prepare`"):
         find_films(out)
     prepare_here(data, out, "patients", None)
     assert len(find_films(out)) == 24
@@ -203,9 +203,9 @@ def test_folders_that_films_may_not_come_from_or_go_to(data: Path, tmp_path: Pat
         assert not out.is_relative_to(tmp_path) or not (out / "films.csv").exists()
 
     out = tmp_path / "out"
-    refuses("lie in one another", data, data / "out")
-    refuses("lie in one another", data / "train", data)
-    refuses("holds something else", data, ROOT / "docs")
+    refuses("is inside the other", data, data / "out")
+    refuses("is inside the other", data / "train", data)
+    refuses("already has other contents", data, ROOT / "docs")
     refuses("is a file", data, ROOT / "Makefile")
     refuses(r"training part has no film of NORMAL \(0 in all, 0 outside test", data / "test", out)
     for film in (data / "train/NORMAL").iterdir():

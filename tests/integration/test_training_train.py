@@ -31,7 +31,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def nothing(epoch: int, loss: float, network: ResNet18) -> None:
-    """Be told of an epoch and do nothing."""
+    """Ignore an epoch."""
 
 
 def stop_after(stop: int) -> Callable[[int, float, ResNet18], None]:
@@ -210,7 +210,7 @@ def test_a_folder_that_cant_be_trained_on_is_one_sentence(tmp_path: Path) -> Non
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # PyTorch's exporter of itself
 def test_a_scale_like_other_numbers_of_the_network_can_be_changed(tmp_path: Path) -> None:
-    """As films that are all told apart give it: the exporter makes one of equal constants."""
+    """With distinct values: the exporter merges equal constants."""
     file = tmp_path / "network.onnx"
     scale = Scale(slope=1.0, intercept=0.0, prevalence=0.5)
     export(Classifier(ResNet18()).eval(), scale, 32, file)

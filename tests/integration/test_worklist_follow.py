@@ -17,7 +17,7 @@ import worklist.enlist
 import worklist.precision
 import worklist.remind
 from aws.clients import WorklistClients
-from aws.local_precision import LocalPrecisions
+from aws.worklist import WorklistParameters
 from screening.clock import stamp
 from screening.film_name import film_name
 from screening.judgement import Answer, judge
@@ -44,7 +44,7 @@ def tables(aws_environment: None) -> Iterator[tuple[WorklistTable, ReviewsTable]
 
 @pytest.fixture
 def clients(tables: tuple[WorklistTable, ReviewsTable]) -> WorklistClients:
-    return WorklistClients(dynamodb=tables[0].client, s3=None, sns=Mails(), ssm=None)  # type: ignore[arg-type]
+    return WorklistClients(dynamodb=tables[0].client, s3=None, sns=Mails(), ssm=None, make_sqs=None)  # type: ignore[arg-type]
 
 
 class Mails:
@@ -75,7 +75,9 @@ def removed(number: str, key: str) -> dict[str, Any]:
 
 def follow(tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients) -> Any:
     entries, reviews = tables
-    config = worklist.enlist.Config(entries.table, reviews.table, "screenings", Decimal(0))
+    config = worklist.enlist.Config(
+        entries.table, reviews.table, "screenings", Decimal(0), "https://q.example"
+    )
     return worklist.enlist.make_handler(config, clients)
 
 
@@ -212,7 +214,9 @@ def test_what_readers_confirmed_is_left_where_mails_and_results_find_it(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     entries, reviews = tables
-    config = worklist.precision.Config(entries.table, reviews.table, "/cxr-alert/local-precision")
+    config = worklist.precision.Config(
+        entries.table, reviews.table, "/cxr-alert/worklist-precision"
+    )
     ssm = boto3.client("ssm")
     run = worklist.precision.make_handler(config, replace(clients, ssm=ssm))
     assert run({}, None) == {"networks": 0}
@@ -240,15 +244,15 @@ def test_what_readers_confirmed_is_left_where_mails_and_results_find_it(
         )
         assert reviews.add(said, entries.write(with_review(entry, said)))
     assert run({}, None) == {"networks": 1}
-    precisions = LocalPrecisions(SSMProvider(boto3_client=ssm), config.local_precision_parameter)
-    found = precisions.of("net")
+    left = WorklistParameters(SSMProvider(boto3_client=ssm), "/cxr-alert/worklist")
+    found = left.precision("net")
     assert sentence(found) == (
         f"Here, 40 of the last {FEWEST_REVIEWED} such alerts were confirmed, 67 to 89 %."
     )
-    assert precisions.of("another") is None
+    assert left.precision("another") is None
 
 
 def test_without_a_worklist_nobody_is_told_what_readers_confirmed(aws_environment: None) -> None:
     with mock_aws():
         provider = SSMProvider(boto3_client=boto3.client("ssm"))
-        assert LocalPrecisions(provider, "/cxr-alert/local-precision").of("net") is None
+        assert WorklistParameters(provider, "/cxr-alert/worklist").precision("net") is None

@@ -25,7 +25,9 @@ def handler() -> Iterator[worklist.api.Handler]:
         entries, reviews = _tables("malformed")
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="uploads")
-        clients = WorklistClients(dynamodb=entries.client, s3=s3, sns=None, ssm=None)  # type: ignore[arg-type]
+        nobody: Any = None
+        ssm = boto3.client("ssm")
+        clients = WorklistClients(entries.client, s3, sns=nobody, ssm=ssm, make_sqs=nobody)
         config = worklist.api.Config(
             "uploads",
             "uploads",
@@ -35,6 +37,8 @@ def handler() -> Iterator[worklist.api.Handler]:
             "none",
             "https://l",
             "c",
+            4,
+            "/cxr-alert/worklist",
         )
         yield worklist.api.make_handler(config, clients)
 

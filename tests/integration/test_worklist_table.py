@@ -21,21 +21,20 @@ from worklist.rules.performance import measure
 from worklist.rules.review import Reading, Review
 from worklist.tables.reviewed import read_cases
 from worklist.tables.reviews_table import ReviewsTable
-from worklist.tables.worklist_table import INDEX, Changed, WorklistTable
+from worklist.tables.worklist_table import INDEX, OF_STUDY, Changed, WorklistTable
 
 REGION = "us-east-1"
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 NO_SAMPLE = Decimal(0)
 
 
-def _create(client: Any, name: str, keys: list[str], index: str, index_keys: list[str]) -> None:
+def _create(client: Any, name: str, keys: list[str], indexes: dict[str, list[str]]) -> None:
+    attributes = dict.fromkeys([*keys, *(key for each in indexes.values() for key in each)])
     kinds = ("HASH", "RANGE")
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": each, "AttributeType": "S"} for each in [*keys, *index_keys]
-        ],
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in attributes],
         KeySchema=[
             {"AttributeName": each, "KeyType": kind}
             for each, kind in zip(keys, kinds, strict=False)
@@ -49,6 +48,7 @@ def _create(client: Any, name: str, keys: list[str], index: str, index_keys: lis
                 ],
                 "Projection": {"ProjectionType": "ALL"},
             }
+            for index, index_keys in indexes.items()
         ],
     )
 
@@ -60,17 +60,17 @@ def tables(aws_environment: None) -> Iterator[tuple[WorklistTable, ReviewsTable]
 
 
 def create_worklist_table(client: Any, name: str) -> None:
-    _create(client, name, ["film"], INDEX, ["part", "place"])
+    _create(client, name, ["film"], {INDEX: ["part", "place"], OF_STUDY: ["study", "uploaded"]})
 
 
 def create_screenings_table(client: Any, name: str) -> None:
-    _create(client, name, ["key", "version"], "latest-findings", ["finding", "classified"])
+    _create(client, name, ["key", "version"], {"latest-findings": ["finding", "classified"]})
 
 
 def _tables(name: str) -> tuple[WorklistTable, ReviewsTable]:
     client = boto3.client("dynamodb", region_name=REGION)
     create_worklist_table(client, name)
-    _create(client, f"{name}-reviews", ["film", "review"], "by-time", ["month", "time"])
+    _create(client, f"{name}-reviews", ["film", "review"], {"by-time": ["month", "time"]})
     return WorklistTable(client, name), ReviewsTable(client, f"{name}-reviews")
 
 
@@ -98,7 +98,7 @@ def review_of(entry: Entry, reading: str, reader: str = "one", name: str = "abcd
         reader=reader,
         time=time,
         reading=Reading(reading),
-        score_seen=True,
+        score_seen=not entry.hidden,
         finding=entry.finding,
         cutoff=entry.cutoff,
         probability=entry.probability,

@@ -1,4 +1,4 @@
-"""What a policy of a template allows, by the forms of names that AWS checks requests against."""
+"""The requests that a template's policy allows, with the ARNs that AWS checks."""
 
 import re
 from fnmatch import fnmatchcase
@@ -35,9 +35,9 @@ def arn(template: Template, name: str) -> str:
 
 
 def allowed(template: Template, policy: str, stack: str, action: str, resource: str) -> bool:
-    """Whether a managed policy of a template, deployed as `stack`, allows a request.
+    """Return whether a managed policy of a template, deployed as `stack`, allows a request.
 
-    It reads Allow statements without conditions, which is all that our managed policies have.
+    It reads Allow statements without conditions, since our managed policies have no others.
     """
     for statement in template.properties(policy)["PolicyDocument"]["Statement"]:
         assert statement["Effect"] == "Allow"

@@ -1,4 +1,4 @@
-"""The templates as CloudFormation reads them: short forms, Fn::ForEach and Globals written out."""
+"""The templates as CloudFormation reads them, with short forms and Fn::ForEach resolved."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def read(path: str) -> Template:
 
 
 def variables(template: Template, function: str) -> dict[str, Any]:
-    """Return a function's environment, those of all functions included."""
+    """Return a function's environment, including the variables of all functions."""
     common = template.whole["Globals"]["Function"].get("Environment", {"Variables": {}})
     own: dict[str, Any] = template.properties(function)["Environment"]["Variables"]
     return {**common["Variables"], **own}
@@ -91,7 +91,7 @@ def _written(node: Any, variable: str, value: str) -> Any:
 
 
 def _plain(node: dict[str, Any]) -> dict[str, Any]:
-    """Write {"Ref": {"Sub": "A"}} and {"GetAtt": [{"Sub": "A"}, "Arn"]} as one writes them."""
+    """Write {"Ref": {"Sub": "A"}} and {"GetAtt": [{"Sub": "A"}, "Arn"]} in the short form."""
     match node:
         case {"Ref": {"Sub": str(name)}}:
             return {"Ref": name}

@@ -1,4 +1,4 @@
-"""What every template promises of its alarms, functions, queues and streams."""
+"""Rules for every template's alarms, functions, queues and streams."""
 
 import re
 from typing import Any
@@ -28,7 +28,7 @@ def alarms(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def watched(template: Template, namespace: str) -> set[tuple[str, str]]:
-    """Return each metric of AWS that an alarm looks at, with the name of its resource."""
+    """Return each AWS metric of an alarm, with the name of its resource."""
     found = set()
     for alarm in alarms(template).values():
         for metric in metrics_of(alarm):
@@ -59,7 +59,7 @@ def test_an_alarm_notices_when_messages_wait_in_a_queue(template: Template) -> N
 
 
 def test_every_stream_is_bounded_and_sets_aside_what_fails(template: Template) -> None:
-    """Without a bound one bad record blocks its shard until it is a day old, without an error."""
+    """Without a limit, one bad record silently blocks its shard until it is a day old."""
     streams = [
         (function, event["Properties"])
         for function in template.of_type(FUNCTION)
@@ -76,7 +76,7 @@ def test_every_stream_is_bounded_and_sets_aside_what_fails(template: Template) -
 
 
 def test_no_alarm_of_one_period_fills_gaps_with_zero(template: Template) -> None:
-    """Metrics come late: filled with 0 the last period never has data, and the alarm is stuck."""
+    """Metrics come late: filled with 0, the last period never has data, and the alarm stays on."""
     for name, alarm in alarms(template).items():
         if alarm["EvaluationPeriods"] == 1:
             assert not re.search(r"FILL\(\w+, 0\)", expressions(alarm)), name
@@ -89,6 +89,13 @@ def test_an_alarm_on_growth_sends_no_ok_while_what_grew_is_still_there(
 ) -> None:
     for name, alarm in alarms(template).items():
         assert ("OKActions" in alarm) == ("DIFF(FILL" not in expressions(alarm)), name
+
+
+def test_days_without_a_film_are_noticed() -> None:
+    alarm = TEMPLATES["template.yaml"].properties("NoFilmsAlarm")
+    assert (alarm["MetricName"], alarm["TreatMissingData"]) == ("FilmsScreened", "breaching")
+    days = alarm["Period"] * alarm["EvaluationPeriods"] / 86400
+    assert 2 < days <= 7, "a weekend passes in silence; CloudWatch looks back a week at most"
 
 
 def test_an_alarms_math_has_no_more_metrics_than_cloudwatch_takes(template: Template) -> None:
@@ -105,7 +112,7 @@ def test_each_alarm_has_its_section_in_the_runbook(template: Template) -> None:
 
 
 def test_what_refuses_deletion_is_kept_when_a_first_deployment_fails(template: Template) -> None:
-    """RetainExceptOnCreate would have it deleted, which it refuses: the rollback fails."""
+    """RetainExceptOnCreate would delete it, which it refuses: the rollback fails."""
     for name, resource in template.resources.items():
         own = resource.get("Properties", {})
         protected = own.get("DeletionProtectionEnabled") or own.get("DeletionProtection")

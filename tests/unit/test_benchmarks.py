@@ -1,4 +1,4 @@
-"""What the benchmarks make of their measurements, and what films cost."""
+"""Evaluation of the benchmarks' measurements, and the costs of films."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The bill: what it counts is what the templates have, and the page shows what it prints."""
+"""The bill: it counts the templates' resources, and the page shows its output."""
 
 import pytest
 

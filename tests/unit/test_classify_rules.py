@@ -16,7 +16,15 @@ from aws.queue import wait_seconds
 from aws.topic import MOST_BYTES, MOST_MESSAGES, _calls, _entry
 from screening.clock import stamp
 from screening.config import DEFAULT_CUTOFF, Config, WrongConfiguration, environment_of, read_config
-from screening.digest import LISTED, Alert, digest_message, digests, read_alert
+from screening.digest import (
+    LISTED,
+    Alert,
+    blinded,
+    digest_message,
+    digests,
+    network,
+    read_alert,
+)
 from screening.facts import Facts, plain
 from screening.film_name import film_name
 from screening.formats import Format, format_of
@@ -30,6 +38,7 @@ from screening.judgement import (
     reject,
 )
 from screening.messages import Message, alert_message, percent
+from screening.precision import LocalPrecision
 from screening.record import (
     AlertState,
     Claim,
@@ -84,7 +93,7 @@ def rejected(key: str = "b.pdf") -> Record:
 
 
 def alert_of(record: Record) -> Alert:
-    """What people's queue makes of the message about a record."""
+    """Return what the people queue makes of the message about a record."""
     return read_alert(alert_message(record).texts["default"])
 
 
@@ -184,7 +193,7 @@ def test_a_message_that_tells_nonsense_of_a_rendition_is_malformed(rendered: Any
 
 
 def test_a_view_or_body_part_that_is_no_term_of_the_standard_is_in_no_message() -> None:
-    """People and machines write names there, and dates."""
+    """People and machines write names and dates there."""
     told = replace(FACTS, view="AP", body_part="CHEST")
     wrong = replace(FACTS, view="Mustermann", body_part="MUSTERMANN 01.01.1970")
     for facts, kept in ((told, told), (wrong, FACTS)):
@@ -356,7 +365,7 @@ def test_whatever_an_event_holds_it_is_an_upload_or_malformed(part: str, value: 
 
 
 def test_no_hash_of_a_key_alone_is_in_the_log() -> None:
-    """A name and a date of birth are guessed in a second; a version, drawn by S3, is not."""
+    """A name and a birth date can be guessed in a second; a version, drawn by S3, can't."""
     again = replace(UPLOAD, version="v2")
     assert UPLOAD.log_id == film_name("ward-7/a.jpeg", "v1")
     assert again.log_id != UPLOAD.log_id
@@ -563,6 +572,19 @@ def test_with_a_worklist_each_film_in_a_mail_has_its_link_which_names_no_key() -
     assert "Look them up: https://worklist.example.org\n" in mail
     elsewhere = digest_message([alert], "https://pacs.example.org", "https://worklist.example.org")
     assert "Look them up: https://pacs.example.org\n" in elsewhere.texts["email"]
+
+
+def test_a_mail_of_one_networks_positives_says_what_readers_here_confirmed() -> None:
+    line = "Here, 41 of the last 50 such alerts were confirmed, 69 to 90 %."
+    precision = LocalPrecision(41, 50, 0.69, 0.902)
+    one, other = alert_of(positive("a")), replace(alert_of(positive("b")), model="another")
+    assert network([one]) == one.model
+    assert network([one, other]) is None
+    assert line in digest_message([one], "", "", precision).texts["email"]
+    assert line not in digest_message([one], "").texts["email"]
+    blind = blinded(replace(one, finding=Finding.NORMAL), hides=True)
+    assert network([blind]) is None
+    assert line not in digest_message([blind], "", "", precision).texts["email"]
 
 
 def test_a_mail_about_several_films_begins_with_the_most_probable() -> None:

@@ -1,4 +1,4 @@
-"""The configuration of `send`: the example explains every key, mistakes are one sentence."""
+"""The configuration of `send`: the example explains every key, errors are one sentence."""
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -34,18 +34,21 @@ def test_the_example_can_be_read_and_names_every_key() -> None:
     ("text", "said"),
     [
         ("", "aws is missing"),
-        ("[aws", "is no TOML"),
+        ("[aws", "is not valid TOML"),
         (AWS, "names no destination"),
         (AWS + ENGINE.replace("2575", "0"), "port must be from 1 to 65535"),
         (AWS + ENGINE.replace("2575", '"2575"'), "port must be a whole number"),
-        (AWS + ENGINE + "spool = 1\n", "spool is no key here"),
+        (AWS + ENGINE + "spool = 1\n", "spool is not a key here"),
         (AWS + '[fhir]\nurl = "ftp://x"\n', "url must begin with"),
         (AWS + '[fhir]\nurl = "https://x"\nauthentication = "bearer"\n', "needs secret_file"),
         (AWS + '[fhir]\nurl = "https://x"\nauthentication = "sigv4"\n', "sigv4 needs region"),
         (AWS + '[fhir]\nurl = "https://x"\nauthentication = "oauth"\n', "must be one of"),
         (AWS + ENGINE + "[arrivals]\n", "needs [dicomweb]"),
         (AWS + ENGINE + '[results]\nidentity_key = "k"\n', "is the key of keep_identity's file"),
-        (AWS + '[pacs]\nhost = "h"\nport = 104\ntitle = "much too long a title"\n', "no AE title"),
+        (
+            AWS + '[pacs]\nhost = "h"\nport = 104\ntitle = "much too long a title"\n',
+            "not an AE title",
+        ),
         ("pacs = 1\n" + AWS, "pacs must be a table"),
     ],
 )

@@ -1,4 +1,4 @@
-"""docs/hospital.md names every service of AWS that holds or passes health data."""
+"""docs/hospital.md names every service of AWS that stores or transmits health data."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -54,7 +54,7 @@ TEMPLATES = [
 
 
 def services(template: str) -> set[str]:
-    """Return the services of a template's resources and of the actions that its policies allow."""
+    """Return the services in a template's resources and in the actions of its policies."""
     found = read(template)
     named = {resource["Type"].split("::")[1] for resource in found.resources.values()}
     return {*named, *_of_actions(found.resources)} - WITHOUT_DATA

@@ -1,4 +1,4 @@
-"""What moves the signals of drift, and what does not; the state is read as it was written."""
+"""Changes that raise signals of drift, and changes that do not; the state survives a round trip."""
 
 import json
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def day(number: int, films: list[Film], readings: list[Reading] | None = None) -
 
 @pytest.fixture(scope="module")
 def settled() -> State:
-    """Sixty days of a hundred films, the reference full and nothing sounding."""
+    """Return the state after sixty days of a hundred films: a full reference and no signals."""
     random, state = Random(1), State(through="2026-01-04")  # noqa: S311
     for number in range(60):
         readings = [Reading("net-1", random.random() < 0.85) for _ in range(8)]

@@ -1,4 +1,4 @@
-"""The simulation behind the limits of drift still finds what it found, and stays quiet."""
+"""The simulation behind the limits of drift still has the same results, without false alarms."""
 
 import json
 

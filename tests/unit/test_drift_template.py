@@ -1,4 +1,4 @@
-"""What the template of drift promises that no linter checks."""
+"""Rules for the drift template that no linter checks."""
 
 from dataclasses import fields
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the endpoint's template promises that no linter checks."""
+"""Rules for the endpoint's template that no linter checks."""
 
 from tests.unit.templates import read
 
@@ -6,7 +6,7 @@ TEMPLATE = read("serving/endpoint.yaml")
 
 
 def test_what_can_not_be_changed_in_place_has_no_name_of_its_own() -> None:
-    """CloudFormation replaces a model and a configuration, and can't while a name is taken."""
+    """CloudFormation replaces a model and a configuration, which fails while the name is taken."""
     assert "ModelName" not in TEMPLATE.properties("Model")
     assert "EndpointConfigName" not in TEMPLATE.properties("Configuration")
 

@@ -1,4 +1,4 @@
-"""Films without anything that tells whose they are, and with every pixel."""
+"""Films without anything that identifies the patient, and with every pixel."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What leaves a hospital with `receive --keep-identity`, element by element and byte by byte."""
+"""The output of `receive --keep-identity`, element by element and byte by byte."""
 
 import importlib.metadata
 import io
@@ -71,7 +71,7 @@ FREE = {"Manufacturer", "ManufacturerModelName"}
 
 
 def corpus() -> list[Path]:
-    """All files of pydicom's own tests and of pydicom-data."""
+    """Return all files of pydicom's own tests and of pydicom-data."""
     own = Path(pydicom.__file__).parent / "data"
     more = importlib.metadata.files("pydicom-data") or []
     files = {*own.rglob("*"), *(Path(str(each.locate())) for each in more)}
@@ -95,7 +95,7 @@ def elements(dataset: Dataset) -> Iterator[Any]:
 
 
 def outcome(data: bytes) -> tuple[object, ...]:
-    """Return what the application makes of a film."""
+    """Return the application's rendition or refusal of a film."""
     try:
         seen = read_film(data)
     except NotReadable as refusal:
@@ -174,7 +174,7 @@ NAME = "Musterfrau"
 
 
 def telling(dataset: Dataset) -> None:
-    """Write the name wherever a data set has room for one."""
+    """Write the name to every element that can hold it."""
     for keyword in (
         *("InstitutionName", "InstitutionAddress", "StationName", "OperatorsName", "DeviceUID"),
         *("PatientComments", "ImageComments", "AdditionalPatientHistory", "OtherPatientIDs"),

@@ -1,4 +1,4 @@
-"""DICOM files as the network sees them: those made of the samples, and real ones."""
+"""DICOM files as the network sees them: made of the samples, and real ones."""
 
 import zlib
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def real(name: str) -> bytes:
 
 
 def tags_at(data: bytes) -> int:
-    """Where the first group of a made file ends."""
+    """Return the end of the first group of a made file."""
     return 144 + int.from_bytes(data[140:144], "little")
 
 
@@ -77,7 +77,7 @@ class Sample:
 
 @pytest.fixture(scope="module")
 def samples(shipped: Network) -> list[Sample]:
-    """Each film no larger than the network needs: at full size, each syntax would take minutes."""
+    """Films no larger than the network needs: at full size, each syntax would take minutes."""
     assert len(SAMPLES) == 24
     greys = [network_input(read_grey(path.read_bytes()), 448) for path in SAMPLES]
     return [
@@ -121,7 +121,7 @@ def test_the_facts_are_those_of_the_file() -> None:
 
 
 def test_facts_of_any_length_come_back_from_the_sandbox() -> None:
-    """All steps at once, and terms of many values."""
+    """All steps at once, and terms with many values."""
     grey = np.pad(film(), ((0, 0), (20, 20)), constant_values=255)
     tags = {
         "BodyPartExamined": ["CHEST"] * 20,

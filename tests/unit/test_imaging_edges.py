@@ -1,4 +1,4 @@
-"""Padding at the edges of films, found whatever its colour, sides, noise and writing."""
+"""Padding at the edges of films is found, whatever its colour, sides, noise and text."""
 
 import io
 from pathlib import Path
@@ -23,7 +23,7 @@ sides = st.tuples(*[st.integers(0, 60)] * 4)
 
 @pytest.fixture(scope="module")
 def film() -> Grey:
-    """The middle of a film, whose edges are all of the patient."""
+    """Return the middle of a film, with edges that show only the patient."""
     grey = read_grey(SAMPLES[0].read_bytes())
     height, width = grey.shape
     middle = grey[height // 4 : -height // 4, width // 4 : -width // 4]

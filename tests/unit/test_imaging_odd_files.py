@@ -1,4 +1,4 @@
-"""Files that break the standard in ways that do no harm, drawn at random: each is still a film."""
+"""Files with harmless, random violations of the standard: each is still a film."""
 
 import struct
 from itertools import pairwise
@@ -45,7 +45,7 @@ def item(value: bytes) -> bytes:
 
 
 def with_element(keyword: str, vr: str, value: bytes) -> bytes:
-    """A film with an element in these very bytes."""
+    """Return a film with an element in exactly these bytes."""
     data = dicom(WIDE, tags={keyword: None} if keyword in PRESENT else {})
     start = 144 + int.from_bytes(data[140:144], "little")
     value += b" " * (len(value) % 2)

@@ -1,4 +1,4 @@
-"""What headers say of view, body part, modality and age, in the words that machines use."""
+"""View, body part, modality and age in headers, in the words that machines use."""
 
 from datetime import date
 from typing import Any
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 
 
 def code_of(tags: dict[str, Any]) -> str | None:
-    """The code of the refusal; None where the film is taken. `tags` outrank a film's usual ones."""
+    """Return the code of the refusal, None if accepted. `tags` replace a film's usual ones."""
     silent = {"ViewPosition": "", "BodyPartExamined": ""}
     try:
         read_film(dicom(film(), tags=silent | tags))

@@ -42,7 +42,7 @@ def sample(name: str) -> Grey:
 
 
 def chest() -> Grey:
-    """A sketch of a chest: dark lungs on a brighter body, dark air around it, and some grain."""
+    """Return a sketch of a chest: dark lungs on a brighter body, dark air around it, and grain."""
     down, across = np.mgrid[0:96, 0:96] / 95
     levels = 40 + 140 * np.exp(-(((across - 0.5) / 0.42) ** 4))
     for middle in (0.3, 0.7):

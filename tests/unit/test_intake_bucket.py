@@ -1,4 +1,4 @@
-"""Which version of a film is put: S3 honours conditions, ignores them, or refuses them."""
+"""Whether a film is uploaded: S3 honours conditions, ignores them, or refuses them."""
 
 import itertools
 from pathlib import Path
@@ -15,7 +15,7 @@ def failure(code: str) -> ClientError:
 
 
 class S3:
-    """One bucket; `conditions` says what it does about them."""
+    """One bucket; `conditions` says how it treats them."""
 
     def __init__(self, conditions: str = "honoured", readable: bool = True) -> None:
         self.conditions = conditions

@@ -1,4 +1,4 @@
-"""The encrypted file of identities: what it holds, and how it refuses what is wrong with it."""
+"""The identity file: its contents, and its errors."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_one_sentence(file: Path, tmp_path: Path) -> None:
             opened(file)
         which.chmod(0o600)
     key.write_bytes(b"short")
-    with pytest.raises(IdentitiesRefused, match="is no key"):
+    with pytest.raises(IdentitiesRefused, match="is not a key"):
         opened(file)
     opened(tmp_path / "other")
     key.write_bytes((tmp_path / "other.key").read_bytes())
@@ -103,7 +103,7 @@ def test_what_is_wrong_is_one_sentence(file: Path, tmp_path: Path) -> None:
     key.chmod(0o600)
     assert opened(file).find("a", "d") == NAME
     file.write_bytes(b"no database" * 100)
-    with pytest.raises(IdentitiesRefused, match="can't be used as a file of identities"):
+    with pytest.raises(IdentitiesRefused, match="can't be used as an identity file"):
         opened(file)
     with pytest.raises(IdentitiesRefused, match="No such file or directory"):
         opened(tmp_path / "nowhere" / "identities")

@@ -1,4 +1,4 @@
-"""Who is ended where too many connect."""
+"""The connections that are ended if there are too many."""
 
 import socket
 import time

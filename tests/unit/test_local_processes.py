@@ -84,7 +84,7 @@ def test_a_missing_program_is_told(state: Path) -> None:
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """Ctrl-C as in a terminal; a process in the background may ignore it."""
+    """Ctrl-C as in a terminal; a background process may ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -44,10 +44,10 @@ def test_without_a_terminal_each_film_is_one_plain_line() -> None:
 def test_summary_counts_and_takes_medians() -> None:
     text = "\n".join(table.summary([POSITIVE, NEGATIVE, UNRECORDED, UNALERTED], 6.0))
 
-    assert "4 films dropped one after another in 6.0 s: 3 records, 1 alerts." in text
+    assert "4 films uploaded one after another in 6.0 s: 3 records, 1 alerts." in text
     assert "1 of 2 films labelled PNEUMONIA" in text
     assert "0 of 2 films labelled NORMAL" in text
-    assert "from drop to record 0.20 s, from drop to alert 0.30 s" in text
+    assert "from upload to record 0.20 s, from upload to alert 0.30 s" in text
 
 
 def test_nothing_is_certain() -> None:

@@ -1,4 +1,4 @@
-"""Which films fail at present, as the lines of the log tell it."""
+"""Films that fail at present, from the lines of the log."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The policies of operators and of whoever erases allow what commands ask for, and no more."""
+"""The policies for operators and for erasure allow what the commands request, and no more."""
 
 import ast
 import re
@@ -236,9 +236,9 @@ def test_the_runbook_asks_for_nothing_that_the_policies_lack() -> None:
 
 
 def _actions_of(begin: list[Path], called_by_them: list[Path]) -> set[str]:
-    """Return the actions of all operations that code reachable from these files calls.
+    """Return the actions of all AWS operations in code that is reachable from these files.
 
-    Code is followed by the names of functions alone, so it finds rather too much than too little.
+    Calls are followed by function name only, so it finds too much rather than too little.
     """
     operations = _operations()
     defined: dict[str, set[str]] = defaultdict(set)

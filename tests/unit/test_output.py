@@ -1,4 +1,4 @@
-"""What commands print on a terminal, whoever named the things in it."""
+"""Output of commands on a terminal, with hostile names in it."""
 
 import pytest
 

@@ -19,7 +19,7 @@ IMAGE = ROOT / "serving" / "Dockerfile"
 
 
 def build_context(folder: Path) -> None:
-    """Copy what serving/Dockerfile.dockerignore lets in."""
+    """Copy the files that serving/Dockerfile.dockerignore includes."""
     wanted: list[str] = []
     for line in Path(f"{IMAGE}.dockerignore").read_text().splitlines():
         if line.startswith("!"):

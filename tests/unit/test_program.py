@@ -1,4 +1,4 @@
-"""`cxr-alert` as it is typed: what every command has in common."""
+"""`cxr-alert` as typed: the common behaviour of all commands."""
 
 import os
 import re

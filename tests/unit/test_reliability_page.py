@@ -1,4 +1,4 @@
-"""docs/reliability.md keeps the table of the faults."""
+"""docs/reliability.md has the table of the faults."""
 
 from pathlib import Path
 

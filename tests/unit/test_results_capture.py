@@ -1,4 +1,4 @@
-"""The picture of a result: what is burned in, that all of it fits, and what it points at."""
+"""The picture of a result: its text, that all of it fits, and its references."""
 
 import io
 
@@ -27,7 +27,7 @@ def film(grey: int = 128, size: tuple[int, int] = (600, 600)) -> bytes:
 
 
 def capture(of: Record, picture: bytes | None = None) -> Dataset:
-    """The Secondary Capture as whoever receives it reads it."""
+    """Return the Secondary Capture as a receiver reads it."""
     file = io.BytesIO()
     _, built = instances(of, header(), picture=picture, precision=PRECISION)
     built.save_as(file, enforce_file_format=True)

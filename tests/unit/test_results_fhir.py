@@ -1,4 +1,4 @@
-"""The FHIR transaction: what it says, how its parts point at each other, how it is repeated."""
+"""The FHIR transaction: its content, its internal references, its repetition."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -54,7 +54,7 @@ def test_with_ids_each_resource_is_put_where_the_others_point(name: str) -> None
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_every_entry_can_be_repeated(name: str) -> None:
-    """An update, or a creation unless it is there, by what the resource itself says."""
+    """Check for an update, or a creation if absent, by the resource's own identifier."""
     for entry in bundle(RECORDS[name], header(), PRECISION)["entry"]:
         request, resource = entry["request"], entry["resource"]
         kind, _, query = request["url"].partition("?")

@@ -1,4 +1,4 @@
-"""Headers that break the standard: each film gets its result all the same."""
+"""Headers that violate the standard: each film gets its result anyway."""
 
 import io
 import json
@@ -27,7 +27,7 @@ SHIPPED = Path(pydicom.__file__).parent / "data"
 
 
 def built(of: Dataset | None) -> Dataset:
-    """The report of a film, as it is read again; its other forms are built too."""
+    """Return the report of a film as it is read again; build its other forms too."""
     report, capture = instances(record(), of)
     for each in (capture, report):
         file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The HL7 message: its structure by hl7apy, its fields by their place in the standard."""
+"""The HL7 message: its structure by hl7apy, its fields by their number in the standard."""
 
 import pytest
 from hl7apy.consts import VALIDATION_LEVEL
@@ -15,7 +15,7 @@ VALUE, NAME, STATUS = 5, 3, 11
 
 
 def segments(of: Record, film: Dataset | None = None) -> dict[str, list[list[str]]]:
-    """The fields of each segment by its name, each under its number in the standard."""
+    """Return the fields of each segment by its name, under their numbers in the standard."""
     found: dict[str, list[list[str]]] = {}
     said = message(of, film or header(), PRECISION).decode()
     assert said.endswith("\r")

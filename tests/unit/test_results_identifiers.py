@@ -1,4 +1,4 @@
-"""The same judgement gives the same result, byte for byte; another judgement another one."""
+"""The same judgement gives the same result, byte for byte; another judgement a different one."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from tests.results import EARLIER, PRECISION, RECORDS, header, record
 
 
 def results(of: Record, **tags: str) -> list[bytes]:
-    """The bytes of the result in each of its forms."""
+    """Return the bytes of the result in each of its forms."""
     film = header(**tags)
     forms = [json.dumps(bundle(of, film, PRECISION)).encode(), message(of, film, PRECISION)]
     for built in instances(of, film, precision=PRECISION):

@@ -1,4 +1,4 @@
-"""Values of any kind in a film's header, drawn at random: the film still gets its result."""
+"""Random values in a film's header: the film still gets its result."""
 
 import io
 import json

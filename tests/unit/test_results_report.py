@@ -1,4 +1,4 @@
-"""The structured report's tree, which no validator knows whole, and what it points at."""
+"""The structured report's tree, which no validator covers, and its references."""
 
 import io
 
@@ -16,7 +16,7 @@ from tests.results import EARLIER, NETWORK, PRECISION, REASON, RECORDS, header, 
 
 
 def report(of: Record, precision: LocalPrecision | None = None, flavour: Flavour = "3d") -> Dataset:
-    """The report as whoever receives it reads it."""
+    """Return the report as a receiver reads it."""
     file = io.BytesIO()
     built, _ = instances(of, header(), precision=precision, flavour=flavour)
     built.save_as(file, enforce_file_format=True)

@@ -1,4 +1,4 @@
-"""What the results' template promises that no linter checks."""
+"""Rules for the results' template that no linter checks."""
 
 from dataclasses import fields
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a result says in words and figures."""
+"""The words and figures of a result."""
 
 from dataclasses import replace
 from decimal import Decimal

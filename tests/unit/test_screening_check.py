@@ -1,4 +1,4 @@
-"""Test films of `cxr-alert check`: known by a reserved key, and alerting nobody."""
+"""Test films of `cxr-alert check`: recognised by a reserved key, without an alert."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,17 +1,17 @@
 import pytest
 
 from serving.attributes import attributes, packed
-from serving.gate import KINDS, StrangePicture, refuse_strangers
+from serving.gate import KINDS, OutOfDistribution, reject_out_of_distribution
 
 
 def test_a_childs_chest_film_is_not_refused() -> None:
-    refuse_strangers([0.4, 0.2, 0.1, 0.1, 0.1, 0.1])
+    reject_out_of_distribution([0.4, 0.2, 0.1, 0.1, 0.1, 0.1])
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_the_likeliest_kind_is_the_code_of_the_refusal(kind: str) -> None:
-    with pytest.raises(StrangePicture) as refused:
-        refuse_strangers([0.5 if each == kind else 0.1 for each in KINDS])
+    with pytest.raises(OutOfDistribution) as refused:
+        reject_out_of_distribution([0.5 if each == kind else 0.1 for each in KINDS])
     assert refused.value.code == kind
     said = str(refused.value)
     assert said.endswith(".")

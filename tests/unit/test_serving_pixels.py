@@ -158,13 +158,13 @@ def test_a_jpeg_is_decoded_no_smaller_than_asked_for() -> None:
 
 
 def bad_palette() -> bytes:
-    """A PNG whose palette of one colour has transparency for 300."""
+    """Return a PNG with a palette of one colour and transparency for 300."""
     pixels = bytes(WIDTH * HEIGHT)
     return png(WIDTH, HEIGHT, 8, 3, pixels, chunk(b"PLTE", bytes(3)), chunk(b"tRNS", bytes(300)))
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A small PNG that says it is large."""
+    """Return a small PNG with a large size in its header."""
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
     rows = zlib.compress(bytes(1_000_000))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows)
@@ -260,7 +260,7 @@ def drop(data: bytes, where: int, value: int) -> bytes:
 
 
 def mended(data: bytes) -> bytes:
-    """With right checksums again, so that a changed PNG is not refused for those alone."""
+    """Recompute the checksums, so that a changed PNG is not refused for those alone."""
     if not data.startswith(b"\x89PNG"):
         return data
     out, at = [data[:8]], 8

@@ -1,4 +1,4 @@
-"""The simulations: they have the template's limits, and show what the functions promise."""
+"""The simulations: they have the template's limits, and show the documented results."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the template promises that no linter checks."""
+"""Rules for the application's template that no linter checks."""
 
 import json
 import re
@@ -180,7 +180,7 @@ def test_the_function_asks_its_endpoint_alone() -> None:
 
 
 def test_a_trail_may_use_the_key_of_a_bucket_with_a_bucket_key() -> None:
-    """Without all three CloudTrail refuses the trail, and the deployment is rolled back."""
+    """Without all three, CloudTrail refuses the trail, and the deployment is rolled back."""
     statements = properties("Key")["KeyPolicy"]["Statement"]
     (trail,) = [s for s in statements if s["Sid"] == "TrailIsEncrypted"]
     assert trail["Action"] == ["kms:GenerateDataKey*", "kms:Decrypt", "kms:DescribeKey"]
@@ -225,7 +225,7 @@ _OF_A_WRITER |= {"kms:ReEncryptFrom", "kms:ReEncryptTo"}
 
 
 def _actions(template: Template, name: str) -> set[str]:
-    """Return what a role or a policy allows, whatever the resource."""
+    """Return the actions that a role or a policy allows, whatever the resource."""
     own = template.properties(name)
     documents = [each["PolicyDocument"] for each in own.get("Policies", [])]
     documents += [own["PolicyDocument"]] if "PolicyDocument" in own else []
@@ -249,7 +249,7 @@ def test_whoever_writes_into_a_table_may_use_its_key_as_dynamodb_asks(path: str)
 
 
 def test_logs_are_named_so_that_no_stack_with_a_longer_name_is_meant_too() -> None:
-    """cxr-alert-* would take those of a stack cxr-alert-test as well."""
+    """cxr-alert-* would include the resources of a stack cxr-alert-test as well."""
     statements = properties("Key")["KeyPolicy"]["Statement"]
     (logs,) = [s for s in statements if s["Sid"] == "LogsAreEncrypted"]
     named = logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
@@ -263,7 +263,7 @@ def test_logs_are_named_so_that_no_stack_with_a_longer_name_is_meant_too() -> No
 
 
 def test_lambda_does_not_stop_films_that_two_functions_hand_to_each_other() -> None:
-    """It stops messages that went through the same functions some 16 times, unless told so."""
+    """Lambda stops messages after about 16 passes through the same functions, unless allowed."""
     for one, other in (("Classify", "Renditions"), ("Render", "Uploads")):
         (policy,) = properties(f"{one}Role")["Policies"]
         sends = [s["Resource"] for s in policy["PolicyDocument"]["Statement"] if "sqs" in str(s)]

@@ -1,4 +1,4 @@
-"""Folders as hospitals, archives and file systems make them: all films count, and each once."""
+"""Folders as hospitals, archives and file systems make them: all films count, each once."""
 
 import os
 import unicodedata
@@ -40,7 +40,7 @@ def put_dicom(path: Path, patient: str) -> None:
 
 
 def spelt(name: str) -> st.SearchStrategy[str]:
-    """Ways in which people and systems write the name of a class folder."""
+    """Return ways in which people and systems write the name of a class folder."""
     return st.tuples(
         st.sampled_from([name, name.lower(), name.title(), name.swapcase()]),
         st.sampled_from(["", " ", "_", "."]),
@@ -125,8 +125,8 @@ def test_a_linked_split_is_read_and_a_circle_ends(tmp_path: Path) -> None:
         ("d.jpeg", "train"),
     }
     assert [note.split(",")[0] for note in found.notes] == [
-        "2 links lead nowhere and are left out",
-        "1 links lead to folders that are there already and count once",
+        "2 links are dangling and are left out",
+        "1 links lead to folders that are listed already and count once",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Calibration at a stated share of ill films, on probabilities whose truth is known."""
+"""Calibration at a stated prevalence, on probabilities with a known truth."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ HERE, MEANT = 0.74, 0.19  # shares of ill films: among those measured, and where
 
 
 def films() -> tuple[np.ndarray, np.ndarray]:
-    """Labels, and probabilities that are right where the share MEANT of films is ill."""
+    """Return labels, and probabilities that are calibrated for a prevalence of MEAN."""
     random = np.random.default_rng(1)
     labels = (np.arange(40_000) < 40_000 * HERE).astype(np.float64)
     # Two normals of variance d with means d apart: their log odds are the value itself.

@@ -31,7 +31,7 @@ def exactly(share: float) -> Rate:
 
 
 def some_films(seed: int, films: int, patients: int) -> tuple[Floats, Floats, list[int]]:
-    """Labels, probabilities with many ties that tell something, patients who have one label."""
+    """Return labels, informative probabilities with many ties, and patients with one label each."""
     random = np.random.default_rng(seed)
     whose = random.integers(0, patients, films)
     labels = (whose % 2).astype(float)

@@ -217,13 +217,13 @@ def test_files_that_are_no_films_are_counted(tmp_path: Path) -> None:
     touch(tmp_path, "NORMAL/a.jpeg", "NORMAL/b.tiff", "train/PNEUMONIA/p/c.pdf", "notes.txt")
     touch(tmp_path, "NORMAL/._a.jpeg", "NORMAL/Thumbs.db", "PNEUMONIA/b.jpeg")
     (note,) = survey(tmp_path).notes
-    assert note.startswith("2 files in class folders are no JPEG, PNG or DICOM and are left out")
+    assert note.startswith("2 files in class folders are not JPEG, PNG or DICOM and are left out")
 
 
 def test_films_in_no_class_folder_are_counted(tmp_path: Path) -> None:
     touch(tmp_path, "NORMAL/a.jpeg", "PNEUMONIA/b.jpeg", "Pneumonie/c.jpeg", "d.png")
     (note,) = survey(tmp_path).notes
-    assert note.startswith("2 films lie in no folder NORMAL or PNEUMONIA and are left out")
+    assert note.startswith("2 films are not in a folder NORMAL or PNEUMONIA and are left out")
     (tmp_path / "PNEUMONIA/b.jpeg").unlink()
     with pytest.raises(BadDataset, match=r"folder PNEUMONIA .*\(2 lie in other folders"):
         survey(tmp_path)

@@ -1,4 +1,4 @@
-"""Lists and tables of films in the forms that editors, Windows and spreadsheets give them."""
+"""Lists and tables of films as editors, Windows and spreadsheets write them."""
 
 import csv
 import io
@@ -151,7 +151,7 @@ def test_a_copy_counts_once_unless_a_list_names_it(
     all_films = [str(film.path.relative_to(films)) for film in chosen_films(films, None)]
     assert all_films == ["NORMAL/a.jpeg", "PNEUMONIA/b.jpeg"]
     said = capsys.readouterr().err
-    assert "1 films are there twice: x/NORMAL/a.jpeg is the same film as NORMAL/a.jpeg" in said
+    assert "1 films are present twice: x/NORMAL/a.jpeg is the same film as NORMAL/a.jpeg" in said
     assert "1 films are copies of others under other names; each counts once." in said
     listed = names(films, "NORMAL/a.jpeg", "x/NORMAL/a.jpeg", "NORMAL/copy.jpeg", "b.jpeg")
     assert listed == ["NORMAL/a.jpeg", "NORMAL/copy.jpeg", "PNEUMONIA/b.jpeg"]

@@ -1,4 +1,4 @@
-"""Whose films they are, told by a table, and copies among them."""
+"""Patients given by a table, and copies among their films."""
 
 from io import BytesIO
 from pathlib import Path

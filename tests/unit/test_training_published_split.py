@@ -1,4 +1,4 @@
-"""The published set is parted as the shipped network's lists say: nobody held out was learned."""
+"""The published set is split as the shipped network's lists say: no held-out film was learned."""
 
 from pathlib import Path
 

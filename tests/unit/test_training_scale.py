@@ -8,7 +8,7 @@ from training.learning.scale import Scale, fit_scale, scale_interval
 
 
 def films(count: int, ill: float) -> tuple[np.ndarray, np.ndarray]:
-    """Logit differences that say twice what they should, and one too much; with labels."""
+    """Return labels, and logit differences with twice the true slope and an offset of one."""
     random = np.random.default_rng(1)
     labels = (random.random(count) < ill).astype(float)
     # Two normal distributions one deviation apart each side: the true evidence is 2 * x.

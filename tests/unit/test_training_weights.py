@@ -1,4 +1,4 @@
-"""Weights from elsewhere: torchvision's names, three colours, a thousand classes."""
+"""Foreign weights: torchvision's names, three colours, a thousand classes."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from training.learning.weights import foreign_weights
 
 
 def as_torchvision(network: ResNet18) -> dict[str, Tensor]:
-    """The network's weights as torchvision names and shapes them."""
+    """Return the network's weights with torchvision's names and shapes."""
     found = {}
     for name, value in network.state_dict().items():
         kind, _, rest = name.partition(".")

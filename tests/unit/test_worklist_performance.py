@@ -34,12 +34,14 @@ def case(
     chance: float | None = None,
     uploaded: str = "2026-11-22T10:15:30.000Z",
     model: str = "first",
+    blind: bool = True,
 ) -> Case:
     words: Mapping[str, Reading] = {
         f"reader {number}": Reading(reading) for number, reading in enumerate(readings)
     }
     positive = probability >= CUTOFF
-    return Case(uploaded, "ward", model, positive, probability, CUTOFF, chance, words)
+    unseeing = words if blind else {}
+    return Case(uploaded, "ward", model, positive, probability, CUTOFF, chance, words, unseeing)
 
 
 def test_intervals_are_those_of_the_books() -> None:
@@ -83,6 +85,25 @@ def test_precision_counts_positives_only_and_sensitivity_weights_by_the_inverse_
     assert found.sensitivity
     assert found.sensitivity.value == pytest.approx(6 / (6 + 1 / 0.5))
     assert found.sensitivity.low < 0.75 < found.sensitivity.high
+
+
+def test_sensitivity_counts_readings_without_the_score_alone() -> None:
+    chosen = [
+        *[case(0.9, "PNEUMONIA", blind=False)] * 7,
+        case(0.9, "PNEUMONIA"),
+        case(0.9, "NORMAL"),
+        case(0.09, "PNEUMONIA", chance=0.5),
+        case(0.09, "NORMAL", chance=0.5, blind=False),
+    ]
+    found = measure(chosen)
+    assert found.precision
+    assert found.precision.value == 8 / 9
+    assert (found.drawn, found.drawn_read, found.missed) == (2, 1, 1)
+    assert found.sensitivity
+    # Of nine positives half are ill, as of the two read blind; of four negatives all.
+    assert found.sensitivity.value == pytest.approx(4.5 / (4.5 + 4))
+    known = [each for each in chosen if each.positive and not each.blind]
+    assert measure([*known, case(0.09, "NORMAL", chance=0.5)]).sensitivity is None
 
 
 def test_a_film_that_a_reader_set_aside_counts_nowhere() -> None:

@@ -1,21 +1,26 @@
 """The worklist's rules: rights, order, sampling, reviews, and what is told again."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
+from screening.facts import Facts
 from screening.film_name import film_name
 from screening.judgement import Finding, Judgement
+from screening.precision import LocalPrecision
 from screening.record import AlertState, Record
+from screening.sampling import POSITIVES_HIDDEN, chance, drawn
+from tests.unit.templates import read
+from worklist.api import PACS_LINK
 from worklist.rules.entry import Entry, State, enter, with_review
-from worklist.rules.film import film
+from worklist.rules.film import film, pacs_link
 from worklist.rules.listing import read_wanted, row
 from worklist.rules.overdue import is_overdue, overdue_since, subject, text
 from worklist.rules.review import Decision, Reading, Review, WrongRequest, decide, read_submitted
 from worklist.rules.rights import NoRight, Right, person
-from worklist.rules.sampling import POSITIVES_HIDDEN, chance, drawn
 
 CUTOFF = Decimal("0.1")
 UPLOADED = "2026-11-22T10:15:30.000Z"
@@ -173,6 +178,15 @@ def test_a_hidden_score_is_in_nothing_its_reader_gets() -> None:
 
 def test_a_record_that_expired_leaves_what_the_list_knows() -> None:
     assert film(entry(), None, [], "one")["finding"] == "PNEUMONIA"
+
+
+def test_what_readers_confirmed_stands_beside_positives_whose_score_is_shown() -> None:
+    precision = LocalPrecision(41, 50, 0.69, 0.902)
+    shown = film(entry(), None, [], "one", precision=precision)
+    assert shown["precision"].startswith("Here, 41 of the last 50 such alerts were confirmed")
+    assert film(entry("0.02"), None, [], "one", precision=precision)["precision"] is None
+    hidden = replace(entry(), hidden=True)
+    assert film(hidden, None, [], "one", precision=precision)["precision"] is None
     assert row(entry(None), "one")["probability"] is None
 
 
@@ -258,3 +272,96 @@ def test_the_mail_links_to_the_films_and_names_none() -> None:
     assert "Ann" not in said + subject(many)
     assert subject(many[:1]) == "Not reviewed yet: 1 film"
     assert "1 film with possible pneumonia has waited over 4 hours" in text(many[:1], 4, "")
+
+
+@pytest.mark.parametrize(
+    ("readings", "state"),
+    [
+        (["PNEUMONIA", "NORMAL"], State.DISPUTED),
+        (["PNEUMONIA", "SET_ASIDE"], State.DISPUTED),
+        (["PNEUMONIA", "UNSURE"], State.REVIEWED),
+        (["PNEUMONIA", "NORMAL", "NORMAL"], State.REVIEWED),
+        (["PNEUMONIA", "NORMAL", "UNSURE"], State.DISPUTED),
+    ],
+)
+def test_readers_who_differ_leave_a_film_disputed_until_one_more_decides(
+    readings: list[str], state: State
+) -> None:
+    at = entry()
+    for number, reading in enumerate(readings):
+        at = with_review(at, review(at, Reading(reading), f"reader {number}"))
+    assert at.state is state
+    assert row(at, "one")["disputed"] is (state is State.DISPUTED)
+
+
+def test_disputed_films_are_a_list_of_their_own_and_part_of_the_others() -> None:
+    disputed, reviewed, every = (
+        read_wanted({"view": view}).parts for view in ("disputed", "reviewed", "all")
+    )
+    assert all(part.startswith("disputed#") for part in disputed)
+    assert set(disputed) < set(reviewed) < set(every)
+
+
+def test_accession_number_study_view_and_age_are_shown_and_searched() -> None:
+    facts = Facts("DX", "window", study_uid="1.2.840.77", accession_number="ACC-55", view="PA")
+    known = enter(replace(record("0.9"), facts=replace(facts, age="004Y")), Decimal(0))
+    shown = row(known, "one")
+    assert (shown["accession"], shown["study"], shown["age"], shown["view"]) == (
+        *("ACC-55", "1.2.840.77", "004Y", "PA"),
+    )
+    for searched in ("acc-55", "1.2.840.77", "004y", "müller"):
+        assert searched in known.text
+
+
+@pytest.mark.parametrize(
+    ("template", "accession", "link"),
+    [
+        (
+            "https://pacs/v?accession={}",
+            "A 1&b=c/#",
+            "https://pacs/v?accession=A%201%26b%3Dc%2F%23",
+        ),
+        ("https://pacs/v?accession={}", None, None),
+        ("", "A1", None),
+    ],
+)
+def test_a_link_into_the_pacs_holds_the_accession_number_and_nothing_else_of_it(
+    template: str, accession: str | None, link: str | None
+) -> None:
+    assert pacs_link(template, accession) == link
+
+
+@pytest.mark.parametrize(
+    ("template", "good"),
+    [
+        ("", True),
+        ("https://pacs/viewer?accession={}", True),
+        ("http://pacs/viewer?accession={}", False),
+        ("javascript:alert({})//https://", False),
+        ("https://pacs/viewer", False),
+        ("https://pacs/{}/{}", False),
+        ('https://pacs/"{}', False),
+    ],
+)
+def test_only_an_https_address_with_one_place_is_a_template(template: str, good: bool) -> None:
+    pattern = read("functions/worklist/template.yaml").whole["Parameters"]["PacsLink"]
+    assert pattern["AllowedPattern"] == PACS_LINK
+    assert bool(re.fullmatch(PACS_LINK, template)) is good
+
+
+def test_a_film_is_one_readers_for_a_while() -> None:
+    at = replace(entry(), reading_by="lee", reading_until="2026-11-22T10:20:00.000Z")
+    assert row(at, "roe", "2026-11-22T10:19:00.000Z")["beingReadBy"] == "lee"
+    assert row(at, "lee", "2026-11-22T10:19:00.000Z")["beingReadBy"] is None
+    assert row(at, "roe", "2026-11-22T10:20:00.000Z")["beingReadBy"] is None
+    assert with_review(at, review(at, Reading.UNSURE, "lee")).reading_by is None
+
+
+def test_a_reminder_of_films_to_read_blind_tells_nothing_of_their_finding() -> None:
+    blind = [enter(record(each), Decimal(1)) for each in ("0.02",)]
+    blind += [replace(entry("0.93"), hidden=True)]
+    before = overdue_since(datetime(2026, 11, 22, 15, tzinfo=UTC), 4)
+    assert all(is_overdue(each, before) for each in blind)
+    said = text(blind, 4, "https://worklist.example.org")
+    assert "2 films to be read without the score have waited over 4 hours for it." in said
+    assert "pneumonia" not in said

@@ -42,14 +42,14 @@ def test_whoever_is_taken_out_of_a_group_is_out_within_a_quarter_of_an_hour() ->
 
 
 def test_mails_find_the_link_where_the_worklist_leaves_it() -> None:
-    left = TEMPLATE.properties("Address")["Name"]["Sub"].replace("${Application}", "NAME")
-    read = variables(APPLICATION, "NotifyFunction")["WORKLIST_ADDRESS_PARAMETER"]["Sub"]
-    assert read.replace("${AWS::StackName}", "NAME") == left
-
-
-def test_results_find_what_readers_confirmed_where_the_worklist_leaves_it() -> None:
-    left = TEMPLATE.properties("LocalPrecision")["Name"]
-    assert variables(RESULTS, "PublishFunction")["LOCAL_PRECISION_PARAMETER"] == left
+    read = variables(APPLICATION, "NotifyFunction")["WORKLIST_PARAMETERS"]["Sub"]
+    names = {"Address": "address", "Share": "sample-share", "LocalPrecision": "precision"}
+    for resource, end in names.items():
+        left = TEMPLATE.properties(resource)["Name"]["Sub"]
+        assert read.replace("${AWS::StackName}", "${Application}") + f"-{end}" == left
+    assert variables(RESULTS, "PublishFunction")["WORKLIST_PARAMETERS"]["Sub"] == read.replace(
+        "${AWS::StackName}", "${Application}"
+    )
 
 
 def test_reviews_and_logins_outlive_the_stack_and_refuse_deletion() -> None:

@@ -1,1 +1,1 @@
-"""Labelled films: the folder, its checks, what training and SageMaker read."""
+"""Labelled films: the folder, its checks, and the input of training and SageMaker."""

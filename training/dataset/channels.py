@@ -1,4 +1,4 @@
-"""What SageMaker's built-in image-classification algorithm reads: image folders and .lst files."""
+"""Input of SageMaker's built-in image-classification algorithm: image folders and .lst files."""
 
 import io
 import random
@@ -34,13 +34,13 @@ def write_channels(
 ) -> dict[Path, Path]:
     """Write the algorithm's four channels into `out`, one folder each.
 
-    `train` and `validation` hold the films in a folder per class, with their pixels and nothing
-    else: no tags, texts or comments, and a name of their own unless it is a published one.
-    `train_lst/train.lst` and `validation_lst/validation.lst` name them, a line each:
-    index, label and path below the channel's folder, with tabs between; in random order, since
-    batches are taken from it as it stands.
+    `train` and `validation` have the films in a folder per class, with their pixels and no
+    metadata: no tags, texts or comments, and a new name unless it is a published one.
+    `train_lst/train.lst` and `validation_lst/validation.lst` list them, one per line: index, label
+    and path below the channel's folder, separated by tabs. Their order is random, since batches are
+    taken in the order of the list.
 
-    Returns where each film lies, below `out`, by its path.
+    Returns the place of each film below `out`, by its path.
     """
     parts = {"train": training, "validation": validation}
     films = [(film, path) for part in IMAGES for film, path in _placed(parts[part], out / part)]
@@ -68,11 +68,11 @@ def write_channels(
 
 
 def as_rgb(data: bytes) -> bytes:
-    """A film's file as the algorithm needs it: RGB, 8 bits a channel, upright.
+    """Return a film's file as the algorithm needs it: RGB, 8 bits a channel, upright.
 
-    A file that is so already keeps its pixels and loses the rest; another is decoded as the
-    endpoint would and saved in its own format, but for DICOM: the algorithm reads only JPEG and
-    PNG.
+    A file with this form keeps its pixels and loses its metadata. Any other file is decoded like in
+    the endpoint and saved in its own format, or as PNG if it is DICOM: the algorithm reads only
+    JPEG and PNG.
     """
     if format_of(data) is Format.DICOM:
         return _saved(read_grey(data), _DICOM_BECOMES)
@@ -92,10 +92,10 @@ def _saved(grey: Grey, kind: str | None) -> bytes:
 
 
 def _placed(films: Sequence[Film], folder: Path) -> list[tuple[Film, Path]]:
-    """Each film with its path in `folder`.
+    """Yield each film with its path in `folder`.
 
-    A published name stays, since it tells the patient and nobody's name. Any other becomes the
-    digest of its patient with a number, from which `find_films` knows who is the same.
+    A published name stays, since it identifies the patient by a number only. Any other name becomes
+    the digest of its patient with a number, from which `find_films` groups films of one patient.
     """
     numbers: dict[Patient, int] = defaultdict(int)
     taken: set[Path] = set()

@@ -1,4 +1,4 @@
-"""Films that are the same film: exact copies, and near ones by a perceptual hash."""
+"""Duplicate films: exact copies, and near copies by a perceptual hash."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from scipy.fft import dctn
 
 from imaging.grey import Grey
 
-# Of 256 bits. A film saved anew at another size, quality or exposure differs in up to 24 from
-# itself; among the 5,232 published films no two different ones differ in fewer than 38. The usual
-# 64 bits can't tell: chest films are alike, and thousands of pairs fall below any useful limit.
+# Of 256 bits. A film saved again at another size, quality or exposure differs from itself in up to
+# 24 bits; among the 5,232 published films, no two different ones differ in fewer than 38. The usual
+# 64 bits are too few: chest films are similar, and thousands of pairs fall below any useful limit.
 NEAR = 32
 
 _THUMBNAIL = 64
@@ -22,7 +22,7 @@ _FREQUENCIES = 16
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is compared: a digest of the grey levels, and a hash of the look as uint64 [4]."""
+    """The basis of comparison: a digest of the grey levels, and a perceptual hash, uint64 [4]."""
 
     digest: bytes
     look: NDArray[np.uint64]
@@ -30,7 +30,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two films, by their places in the list, and how many of 256 bits of their hashes differ."""
+    """Two films, by their indices in the list, and the number of differing bits of their hashes."""
 
     first: int
     second: int
@@ -39,14 +39,14 @@ class Pair:
 
 
 def fingerprint(grey: Grey) -> Fingerprint:
-    """The fingerprint of grey levels uint8 [height, width]."""
+    """Return the fingerprint of grey levels uint8 [height, width]."""
     digest = hashlib.sha256(repr(grey.shape).encode())
     digest.update(grey.tobytes())
     return Fingerprint(digest.digest(), _perceptual_hash(grey))
 
 
 def find_pairs(fingerprints: Sequence[Fingerprint]) -> list[Pair]:
-    """All pairs of equal pixels or of hashes at most NEAR bits apart, the closest first."""
+    """Return all pairs with equal pixels, or hashes at most NEAR bits apart, closest first."""
     if not fingerprints:
         return []
     looks = np.stack([one.look for one in fingerprints])
@@ -61,7 +61,7 @@ def find_pairs(fingerprints: Sequence[Fingerprint]) -> list[Pair]:
 
 
 def _perceptual_hash(grey: Grey) -> NDArray[np.uint64]:
-    """The pHash (Zauner, 2010) of 16 x 16 frequencies: which are above their median."""
+    """Return the pHash (Zauner, 2010) of 16 x 16 frequencies: which ones are above their median."""
     side = (_THUMBNAIL, _THUMBNAIL)
     thumbnail = Image.fromarray(grey).resize(side, Image.Resampling.BILINEAR)
     waves = dctn(np.asarray(thumbnail, dtype=np.float32))[:_FREQUENCIES, :_FREQUENCIES]

@@ -1,4 +1,4 @@
-"""Pictures of a data set: how its classes are distributed, and what its films look like."""
+"""Charts of a data set: the distribution of its classes, and example films."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ from PIL import Image
 from imaging.readers import read_grey
 from training.dataset.folder import CLASSES, Film
 
-_COLORS = ("#0072B2", "#D55E00")  # of CLASSES; from Okabe and Ito, told apart by everyone
+_COLORS = ("#0072B2", "#D55E00")  # of CLASSES; by Okabe and Ito, safe for colour blindness
 _COLUMNS = 6
 _ROWS_PER_CLASS = 2
 _LONGEST_NAME = 24
 
 
 def draw_distribution(parts: Mapping[str, Sequence[Film]], path: Path) -> None:
-    """Bars of how many films of each class each part has, as a PNG in `path`."""
+    """Draw the number of films of each class in each part as bars, as a PNG in `path`."""
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
     width = 0.38
@@ -39,7 +39,7 @@ def draw_distribution(parts: Mapping[str, Sequence[Film]], path: Path) -> None:
 
 
 def draw_examples(films: Sequence[Film], path: Path) -> None:
-    """Films of each class under their label, spread evenly over `films`, as a PNG in `path`."""
+    """Draw films of each class under their label, evenly from `films`, as a PNG in `path`."""
     rows = _ROWS_PER_CLASS * len(CLASSES)
     figure = Figure(figsize=(7.5, 1.6 * rows), layout="constrained")
     grid = figure.subplots(rows, _COLUMNS)
@@ -63,7 +63,7 @@ def _shortened(name: str) -> str:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """As a PNG of 64 colours, which is a fraction of the size and looks the same."""
+    """Save as a PNG of 64 colours, which looks the same at a fraction of the size."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100)
     Image.open(drawn).convert("RGB").quantize(

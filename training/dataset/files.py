@@ -1,4 +1,4 @@
-"""Files below a folder, as file systems and archives really hold them."""
+"""List files below a folder, with the oddities of real file systems and archives."""
 
 import hashlib
 import os
@@ -16,8 +16,8 @@ from screening.messages import printable
 
 SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".dcm", ".dicom"})
 
-_HEAD_BYTES = 64 * 1024  # what is compared before whole files are
-# What systems leave beside films: thumbnails, resource forks, bins.
+_HEAD_BYTES = 64 * 1024  # compared before whole files are
+# Files that systems leave beside films: thumbnails, resource forks, recycle bins.
 _JUNK_FOLDERS = frozenset(
     {"__macosx", "@eadir", "$recycle.bin", "system volume information", ".ipynb_checkpoints"}
 )
@@ -30,9 +30,9 @@ class BadDataset(Mistake):
 
 @dataclass
 class Listing:
-    """What lies below a folder. Each real folder is entered once, whatever links lead to it.
+    """The contents of a folder. Each real folder is entered once, whatever links lead to it.
 
-    `links_again` are links to folders that are listed already, `broken` are links to nothing.
+    `links_again` are links to folders that are already listed, `broken` are dangling links.
     """
 
     films: list[Path] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Listing:
 
 
 def list_files(folder: Path) -> Listing:
-    """List the films and the other files below `folder`, at any depth, through links too.
+    """List the films and the other files below `folder`, at any depth, following links.
 
     Raises BadDataset for a folder that can't be opened.
     """
@@ -50,7 +50,7 @@ def list_files(folder: Path) -> Listing:
     entered = {_identity(folder)}
     links: list[Path] = []
     _enter([folder], listing, entered, links)
-    # Links come last, so that a folder which is also there itself keeps its own place.
+    # Links come last, so that a folder that is also present itself is listed in its own place.
     while links:
         link = links.pop(0)
         if _identity(link) in entered:
@@ -91,19 +91,19 @@ def _enter(
 
 
 def is_junk(path: Path) -> bool:
-    """Tell whether a system left the file there: macOS leaves a `._film.jpeg` beside each film."""
+    """Return whether a system created the file: macOS writes a `._film.jpeg` beside each film."""
     return path.name.startswith("._") or path.name.lower() in _JUNK_FILES
 
 
 def is_film(path: Path) -> bool:
-    """Tell by the name, or by the first bytes: PACS export DICOM by names such as `1.2.840.7`."""
+    """Decide by the name, or by the first bytes: PACS export DICOM with names like `1.2.840.7`."""
     if path.name.startswith(".") or not path.is_file():
         return False
     return path.suffix.strip().lower() in SUFFIXES or file_format(path) is not None
 
 
 def file_format(path: Path) -> Format | None:
-    """The format that the first bytes say; None for no image, or one that can't be opened."""
+    """Return the format by the first bytes; None for other files, or if it can't be opened."""
     try:
         with path.open("rb") as file:
             return format_of(file.read(DICOM_PREFIX_BYTES))
@@ -112,7 +112,7 @@ def file_format(path: Path) -> Format | None:
 
 
 def copies(paths: Sequence[Path]) -> list[list[Path]]:
-    """Groups of two or more of `paths` that are images and hold the same bytes."""
+    """Return groups of two or more of `paths` that are images with the same bytes."""
     groups = [list(paths)]
     for key in (_size, _head, _content):
         groups = [same for group in groups for same in _grouped(group, key)]
@@ -124,7 +124,7 @@ def _grouped(paths: Iterable[Path], key: Callable[[Path], object]) -> list[list[
     for path in paths:
         try:
             value = key(path)
-        except OSError:  # whoever reads the film says so
+        except OSError:  # the reader of the film will report it
             continue
         if value:
             by_key[value].append(path)
@@ -152,7 +152,10 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def read_image(path: Path) -> Grey:
-    """The file's grey levels; raises BadDataset naming a file that can't be read."""
+    """Return the file's grey levels.
+
+    Raise BadDataset with the name of a file that can't be read.
+    """
     try:
         return read_grey(path.read_bytes())
     except (OSError, NotReadable) as error:

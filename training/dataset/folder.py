@@ -1,4 +1,4 @@
-"""The labelled folder: which films there are, whose they are, and which ones are held out."""
+"""The labelled folder: its films, their patients, and the held-out films."""
 
 import random
 import sys
@@ -19,7 +19,7 @@ CLASSES = ("NORMAL", "PNEUMONIA")
 UNFINISHED = "unfinished"  # a file that `prepare` has in its --out while it works
 HELD_OUT_BY_REPORT = 46  # of 5,232 films: the split of the 2020 report
 
-_NUMBERED = ("0", "1")  # what the folders of CLASSES may be called instead
+_NUMBERED = ("0", "1")  # other names of the folders of CLASSES
 _SPLITS = {
     "train": "train",
     "training": "train",
@@ -35,9 +35,9 @@ _SPLITS = {
 class Film:
     """One labelled X-ray; `label` indexes CLASSES.
 
-    `split` is where its folder puts it: train, validation, test, or empty where none is named.
-    `known` is what its patient is known by. `twin` is the same text for all films whose files hold
-    the same bytes, and empty for a film without copies.
+    `split` is that of its folder: train, validation, test, or empty if none is named. `known` says
+    how its patient was identified. `twin` is the same text for all films with the same bytes, and
+    empty for a film without copies.
     """
 
     path: Path
@@ -50,9 +50,9 @@ class Film:
 
 @dataclass(frozen=True)
 class Survey:
-    """The films below a folder, and in sentences what of it is not among them, or counts once.
+    """The films below a folder, and sentences about files that were left out or count once.
 
-    `again` leads from the path of a copy under the same name to the film that counts instead.
+    `again` maps the path of a copy under the same name to the film that counts instead.
     """
 
     films: list[Film]
@@ -61,7 +61,7 @@ class Survey:
 
 
 def find_films(folder: Path) -> list[Film]:
-    """All films of `survey`; its notes go to stderr."""
+    """Return all films of `survey`; print its notes to stderr."""
     found = survey(folder)
     tell(found.notes)
     return found.films
@@ -73,19 +73,20 @@ def tell(notes: Iterable[str]) -> None:
 
 
 def survey(folder: Path, *, both_classes: bool = True) -> Survey:
-    """All films below `folder`, told apart by the class folder they lie in, in a stable order.
+    """Return all films below `folder`, by the class folder that they are in, in a stable order.
 
-    Takes the published layout (`train/NORMAL`, `val/PNEUMONIA`, ...) as well as bare class folders,
-    named by the classes in any case or by `0` and `1`; films may lie in folders of their patients
-    below these. A file that is there twice, by a link or as a copy of the same name and class,
-    counts once.
-    Raises BadDataset when the folder is missing, a class has no film (with `both_classes`), or a
-    film's class can't be told.
+    It accepts the published layout (`train/NORMAL`, `val/PNEUMONIA`, ...) as well as bare class
+    folders, named by the classes in any case or by `0` and `1`; films may be in folders of their
+    patients below these. A film that is present twice, by a link or as a copy of the same name and
+    class, counts once.
+
+    Raises BadDataset if the folder is missing, if a class has no film (with `both_classes`), or if
+    the class of a film is unclear.
     """
     if not folder.is_dir():
         raise BadDataset(f"{folder} is not a folder: name the one that holds NORMAL and PNEUMONIA.")
     if (folder / UNFINISHED).is_file():
-        raise BadDataset(f"{folder} is a part of what `prepare` was to leave: run that again.")
+        raise BadDataset(f"{folder} is an unfinished output of `prepare`: run that again.")
     listing = list_files(folder)
     placed, outside = _placed(folder, listing.films)
     if both_classes or not placed:
@@ -106,10 +107,10 @@ class _Placed:
 
 
 def _placed(folder: Path, paths: Sequence[Path]) -> tuple[list[_Placed], list[Path]]:
-    """The films by class, and those that lie in no class folder.
+    """Return the films by class, and films outside class folders.
 
-    The innermost folder named by a class decides; one named by a number only where no film lies in
-    a folder named by a class, since it may be a patient or a part.
+    The innermost folder with a class's name decides. A folder named by a number decides only if no
+    film is in a folder with a class's name, since it may be a patient or a part.
     """
     named, numbered, outside = [], [], []
     for path in paths:
@@ -139,7 +140,7 @@ def _placed(folder: Path, paths: Sequence[Path]) -> tuple[list[_Placed], list[Pa
 
 
 def _plain(part: str) -> str:
-    """A folder's name without what people and systems add to it by mistake."""
+    """Return a folder's name without additions by people and systems."""
     return unicodedata.normalize("NFKC", part).strip(" ._").lower()
 
 
@@ -149,7 +150,7 @@ def _refuse_missing_classes(
     for label, name in enumerate(CLASSES):
         if not any(each.label == label for each in placed):
             elsewhere = (
-                f" ({len(outside):,} lie in other folders, {_shown(outside[0])} for one)"
+                f" ({len(outside):,} lie in other folders, e.g. {_shown(outside[0])})"
                 if outside
                 else ""
             )
@@ -160,9 +161,9 @@ def _refuse_missing_classes(
 
 
 def _patient_folders(below: Sequence[tuple[str, ...]]) -> int | None:
-    """How many folders below a class folder are passed before those that tell films apart.
+    """Return how many folder levels below a class folder come before those that separate films.
 
-    None where there is at most one folder on the way to every film: it tells nothing.
+    Returns None if there is at most one folder on the way to every film: it separates nothing.
     """
     ways = [tuple(part for part in way if part not in _SPLITS) for way in below]
     for depth in range(max(map(len, ways), default=0)):
@@ -185,14 +186,17 @@ def _film(folder: Path, placed: _Placed, apart: int | None) -> Film:
 
 
 def split_of(folder: Path, path: Path) -> str:
-    """The split that the folders from `folder` to the film at `path` name; test before others."""
+    """Return the split that the folders from `folder` to the film at `path` name.
+
+    Test before others.
+    """
     above = (folder.name, folder.resolve().name, *path.relative_to(folder).parts[:-1])
     named = [_SPLITS[name] for part in above if (name := _plain(part)) in _SPLITS]
     return "test" if "test" in named else named[-1] if named else ""
 
 
 def _once(folder: Path, films: list[Film]) -> tuple[list[Film], dict[Path, Film], list[str]]:
-    """The films without copies of the same name and class; which film counts for each; notes."""
+    """Return the films without copies of the same name and class, the copies, and notes."""
     by_path = {film.path: film for film in films}
     again: dict[Path, Film] = {}
     notes = []
@@ -214,8 +218,8 @@ def _once(folder: Path, films: list[Film]) -> tuple[list[Film], dict[Path, Film]
     if again:
         path, film = next(iter(again.items()))
         notes.append(
-            f"{len(again):,} films are there twice: {_shown(path, folder)} is the same film as "
-            f"{_shown(film.path, folder)}, for one. Each counts once."
+            f"{len(again):,} films are present twice: {_shown(path, folder)} is the same film as "
+            f"{_shown(film.path, folder)}, for example. Each counts once."
         )
     return (
         [by_path[film.path] for film in films if film.path not in again],
@@ -225,7 +229,7 @@ def _once(folder: Path, films: list[Film]) -> tuple[list[Film], dict[Path, Film]
 
 
 def _precedence(film: Film) -> tuple[bool, int, Path]:
-    """Which of two copies counts: that of the test split, so that nobody trains on it."""
+    """Return the sort key of copies: the test split counts first, so that nobody trains on it."""
     return film.split != "test", len(film.path.parts), film.path
 
 
@@ -234,15 +238,15 @@ def _same_name(one: Film, other: Film) -> bool:
 
 
 def _left_out(folder: Path, listing: Listing, outside: Sequence[Path]) -> list[str]:
-    """A sentence for each kind of things below `folder` that are not among its films."""
+    """Return a sentence for each kind of things below `folder` that are not among its films."""
     in_classes = [path for path in listing.others if _in_class(folder, path)]
     kinds = (
-        (outside, "films lie in no folder NORMAL or PNEUMONIA and are left out"),
-        (in_classes, "files in class folders are no JPEG, PNG or DICOM and are left out"),
-        (listing.broken, "links lead nowhere and are left out"),
-        (listing.links_again, "links lead to folders that are there already and count once"),
+        (outside, "films are not in a folder NORMAL or PNEUMONIA and are left out"),
+        (in_classes, "files in class folders are not JPEG, PNG or DICOM and are left out"),
+        (listing.broken, "links are dangling and are left out"),
+        (listing.links_again, "links lead to folders that are listed already and count once"),
     )
-    return [f"{len(paths):,} {what}, {_shown(paths[0])} for one." for paths, what in kinds if paths]
+    return [f"{len(paths):,} {what}, e.g. {_shown(paths[0])}." for paths, what in kinds if paths]
 
 
 def _in_class(folder: Path, path: Path) -> bool:
@@ -265,12 +269,12 @@ def _shown(path: PurePath, folder: Path | None = None) -> str:
 
 
 def patients_below(folder: Path | None) -> set[Patient]:
-    """Whose films lie below `folder`; nobody's without one."""
+    """Return the patients of the films below `folder`; nobody without a folder."""
     return {film.patient for film in films_below(folder)} if folder else set()
 
 
 def films_below(folder: Path) -> list[Film]:
-    """All films of `survey`, of one class or both; its notes go to stderr."""
+    """Return all films of `survey`, of one class or both; print its notes to stderr."""
     found = survey(folder, both_classes=False)
     tell(found.notes)
     return found.films
@@ -279,18 +283,18 @@ def films_below(folder: Path) -> list[Film]:
 def split_films(
     films: Sequence[Film], fold: int, folds: int, always_held_out: Iterable[Patient]
 ) -> tuple[list[Film], list[Film]]:
-    """Training and validation films, no patient in both and no film of the test split in either.
+    """Return training and validation films that share no patient, and none with the test split.
 
     Validation is one of `folds` contiguous blocks of patient numbers in each series: films taken at
-    another time than those trained on, which is harder than random patients and nearer to what a
-    network meets in use. The patients in `always_held_out` are added to it, and whoever shares a
-    film's bytes with them, or is surely one of the test split.
+    another time than the training films, which is harder than random patients and closer to use in
+    practice. The patients in `always_held_out` are added to it, and every patient who shares a
+    film's bytes with them, or is surely in the test split.
     """
     held_out = set(always_held_out)
     labels: dict[Patient, set[int]] = defaultdict(set)
     for film in _without_test(films):
         labels[film.patient].add(film.label)
-    # Those who were healthy and ill are a series of their own, so that each class is parted evenly.
+    # Patients with both classes are a series of their own, so that each class is divided evenly.
     series: dict[tuple[str, frozenset[int]], set[Patient]] = defaultdict(set)
     for patient, own in labels.items():
         series[patient.series, frozenset(own)].add(patient)
@@ -304,9 +308,9 @@ def split_films(
 def split_as_reported(
     films: Sequence[Film], always_held_out: Iterable[Patient], seed: int
 ) -> tuple[list[Film], list[Film]]:
-    """The 2020 report's split: all films but 46 to train on, no film of the test split in either.
+    """Return the 2020 report's split: all films except 46 for training, none of the test split.
 
-    Which 46 it held out is not known; here they are those of patients drawn at random, so that no
+    Which 46 it held out is unknown; here they are those of randomly drawn patients, so that no
     patient is on both sides. The patients in `always_held_out` are the first of them.
     """
     usable = _without_test(films)
@@ -325,7 +329,7 @@ def split_as_reported(
 
 
 def tell_shared_patients(films: Sequence[Film]) -> list[str]:
-    """A sentence for each two splits that films of one patient were put into."""
+    """Return a sentence for each two splits with films of the same patient."""
     splits: dict[Patient, set[str]] = defaultdict(set)
     for film in films:
         splits[film.patient].add(film.split)
@@ -333,8 +337,12 @@ def tell_shared_patients(films: Sequence[Film]) -> list[str]:
     sentences = []
     for one, other, what_follows in (
         ("train", "validation", "all films of a patient are put on one side."),
-        ("train", "test", "a measure on test flatters the network. --keep-out holds patients out."),
-        ("validation", "test", "a cutoff chosen on validation flatters itself on test."),
+        (
+            "train",
+            "test",
+            "figures measured on test would be too good. --keep-out holds patients out.",
+        ),
+        ("validation", "test", "a cutoff chosen on validation looks too good on test."),
     ):
         shared = sorted(patient for patient, names in splits.items() if {one, other} <= names)
         if one == "train" and other == "test":
@@ -353,13 +361,13 @@ def tell_shared_patients(films: Sequence[Film]) -> list[str]:
 
 
 def _tested(films: Iterable[Film]) -> set[Patient]:
-    """Patients with films in the test split, where no running number is taken for a patient."""
+    """Return patients with films in the test split, without those known by a running number."""
     surely = (Known.TABLE, Known.PATIENT_ID)
     return {film.patient for film in films if film.split == "test" and film.known in surely}
 
 
 def _sharing(films: Sequence[Film], held_out: set[Patient]) -> set[Patient]:
-    """`held_out`, and all who share the bytes of a film with them or with the test split."""
+    """Return `held_out` and all patients who share a film's bytes with them or the test split."""
     whose: dict[str, set[Patient]] = defaultdict(set)
     found = set(held_out)
     for film in films:

@@ -1,4 +1,4 @@
-"""Patients: who is the same person, by PatientID, by file name or by folder."""
+"""Patients: identify the same person by PatientID, by file name or by folder."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _PUBLISHED_NAME = re.compile(r"(?P<series>person|(?:NORMAL2-)?IM-)(?P<number>\d+)", re.IGNORECASE)
-# The series of the published names, and the class that its films have there.
+# The series of the published names, and the class of their films.
 _SERIES = {"person": ("person", 1), "im-": ("IM-", 0), "normal2-im-": ("NORMAL2-IM-", 0)}
 _PREPARED_NAME = re.compile(r"patient-(?P<digest>[0-9a-f]{12})-\d+\b")
 _NAMELESS = re.compile(
@@ -19,7 +19,7 @@ _NAMELESS = re.compile(
     re.ASCII,
 )
 _DIGITS = 12
-# What exports write in place of a number: one patient for all films would be wrong.
+# Texts that exports write instead of a number; as one patient for all films they would be wrong.
 _NOBODY = re.compile(
     r"0*|x+|na|nan|nil|none|null|unknown|unnamed|test|patient|pseudonym|"
     r"(?:anon|anonym|anonymous|anonymi[sz]ed|deidentified|removed|redacted|hidden)(?:patient)?"
@@ -27,23 +27,23 @@ _NOBODY = re.compile(
 
 
 class Known(StrEnum):
-    """What a film's patient is known by, the most reliable first."""
+    """How a film's patient was identified, most reliable first."""
 
-    TABLE = "table"  # of --patients
+    TABLE = "table"  # by --patients
     PATIENT_ID = "PatientID"
     FILE_NAME = "file name"
     FOLDER = "folder"
-    NOTHING = "nothing"  # so it counts as a patient of its own
+    NOTHING = "nothing"  # not identified, so it counts as a patient of its own
 
 
 @dataclass(frozen=True, order=True)
 class Patient:
-    """Who a film shows.
+    """The patient of a film.
 
     `person1011_virus_1.jpeg` is number 1011 of series `person`, in the class that this series has
     in the published set. Other patients are in the series without a name, by `name`: a digest of
-    PatientID, a name of the user's own table, a folder, or the film's name without its suffix. Only
-    the last has the class of its film, since one person's films may be healthy and ill.
+    PatientID, a name in the user's own table, a folder, or the film's name without its suffix. Only
+    the last one has the class of its film, since one person's films may be normal and positive.
     """
 
     label: int
@@ -56,7 +56,7 @@ class Patient:
 
     @property
     def digest(self) -> str:
-        """Who it is without the name; of PatientID the digest that `name` is."""
+        """Return the identity without the name; for PatientID it is the digest in `name`."""
         if self.series or self.label:  # of a class: the film's name, which two classes may have
             return digest(f"{self.label} {self}")
         known = re.fullmatch(rf"[0-9a-f]{{{_DIGITS}}}", self.name)
@@ -64,12 +64,12 @@ class Patient:
 
     @property
     def file_name(self) -> str:
-        """How a file's name begins that tells the patient to `published`, and nobody's name."""
+        """Return the start of a file name that `published` can read, without any person's name."""
         return str(self) if self.series else f"patient-{self.digest}"
 
 
 def published(name: str) -> Patient | None:
-    """The patient in a published file name, or in a name that `prepare` or `export` gave."""
+    """Return the patient in a published file name, or in a name from `prepare` or `export`."""
     if found := _PREPARED_NAME.match(name):
         return Patient(0, "", 0, found["digest"])
     if found := _PUBLISHED_NAME.match(name):
@@ -79,13 +79,13 @@ def published(name: str) -> Patient | None:
 
 
 def is_nameless(stem: str) -> bool:
-    """Tell whether a file's name without its suffix is one of the published or prepared ones."""
+    """Return whether a file's name without its suffix is a published or prepared one."""
     return bool(_NAMELESS.fullmatch(stem))
 
 
 def patient_in(file: Path | BinaryIO) -> Patient | None:
-    """The patient that a DICOM file names; None where it names nobody or can't be read."""
-    # Imported late: whoever has no DICOM films goes without the library.
+    """Return the patient in a DICOM file; None if it has none or can't be read."""
+    # Imported late, so that the library is needed only for DICOM films.
     import pydicom
 
     with warnings.catch_warnings():
@@ -101,16 +101,16 @@ def patient_in(file: Path | BinaryIO) -> Patient | None:
 
 
 def digest(number: str) -> str:
-    """A short hash of a patient's number or name, alike for its usual spellings.
+    """Return a short hash of a patient's number or name, equal for its usual spellings.
 
-    These are an issuer after ^, spaces, case, and leading zeros. Two hospitals' equal numbers count
-    as one patient: that only keeps films together.
+    It ignores an issuer after ^, spaces, case, and leading zeros. Equal numbers of two hospitals
+    count as one patient, which only keeps their films together.
     """
     return hashlib.sha256(_canonical(number).encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
 
 
 def names_nobody(number: str) -> bool:
-    """Tell whether a PatientID is empty, or one that exports give to everybody."""
+    """Return whether a PatientID is empty, or one that exports give to every patient."""
     return bool(_NOBODY.fullmatch(re.sub(r"[\W_]+", "", _canonical(number))))
 
 

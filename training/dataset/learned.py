@@ -1,4 +1,4 @@
-"""Whose films a network learned from: hashes beside it, which tell nobody's name."""
+"""The patients that a network learned from: hashes beside the network, without names."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ def write_patients(folder: Path, digests: Iterable[str]) -> None:
 
 
 def read_patients(folder: Path) -> frozenset[str] | None:
-    """Return the digests, or None for a network that came without."""
+    """Return the digests, or None for a network without them."""
     try:
         return frozenset((folder / PATIENTS).read_text().split())
     except FileNotFoundError:
@@ -27,7 +27,7 @@ def read_patients(folder: Path) -> frozenset[str] | None:
 
 
 def warn_of_learned(network: Path, films: Sequence[Film], consequence: str) -> list[str]:
-    """Return a sentence if the network file learned from patients of these films, else nothing."""
+    """Return a warning if the network file learned from patients of these films, else nothing."""
     known = read_patients(network.parent) or frozenset()
     learned = sum(patient_digest(film) in known for film in films)
     if not learned:

@@ -1,4 +1,4 @@
-"""Lists and tables of films, as editors, Windows and spreadsheets write them."""
+"""Lists and tables of films, as written by editors, Windows and spreadsheets."""
 
 import codecs
 import contextlib
@@ -25,25 +25,26 @@ _DELIMITERS = ",;\t|"
 
 
 def open_table(path: Path) -> TextIO:
-    """Open a CSV file to write names into; those that are no UTF-8 are kept byte for byte."""
+    """Open a CSV file to write names into; names that are not UTF-8 are kept byte for byte."""
     return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def write_list(path: Path, names: Iterable[Path]) -> None:
-    """Write a name to a line; one that would not fit into a line as a JSON string."""
+    """Write a name to a line; as a JSON string if it would not fit into a line."""
     lines = "".join(f"{_line(name.as_posix())}\n" for name in names)
     path.write_bytes(os.fsencode(lines))
 
 
 def read_list(path: Path) -> list[str]:
-    """The lines of a list of films that are not empty. Raises BadDataset."""
+    """Return the lines of a list of films that are not empty. Raises BadDataset."""
     return [line for line in _LINE.split(_text(path, "list")) if line.strip()]
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file by `columns`: with commas, semicolons or tabs, headings in any case.
+    """Return the rows of a CSV file by `columns`.
 
-    Raises BadDataset for a file that can't be read or lacks a column.
+    Separators are commas, semicolons or tabs; headings may be in any case. Raises BadDataset for a
+    file that can't be read or lacks a column.
     """
     text = _LINE.sub("\n", _text(path, "table"))
     first, _, rest = text.partition("\n")
@@ -66,7 +67,7 @@ def _cells(row: Sequence[str], places: Mapping[str, int]) -> dict[str, str]:
 
 
 class Names:
-    """Paths below the folder `data`, to be found by what people call them."""
+    """Paths below the folder `data`, found by the spellings that people use."""
 
     def __init__(self, data: Path, paths: Iterable[Path]) -> None:
         self._data = data
@@ -80,10 +81,10 @@ class Names:
             self._by_file[_alike(path.name)].add(path)
 
     def find(self, text: str) -> set[Path]:
-        """The paths that `text` may mean: itself below `data`, or else a file name alone.
+        """Return the paths that `text` may mean: a path below `data`, or a file name alone.
 
-        Slashes of either kind, `./`, quotes, spaces around it, and a path that leads to `data` are
-        understood; case and Unicode's forms make no difference unless two paths differ in them.
+        It accepts slashes of either kind, `./`, quotes, spaces around it, and a path that leads to
+        `data`; case and Unicode's forms make no difference unless two paths differ in them.
         """
         for spelling in _spellings(text):
             if spelling in self._exact:
@@ -100,7 +101,7 @@ class Names:
         return set()
 
     def _below(self, spelling: str) -> Iterable[str]:
-        """`spelling` as it is, and without the folders that lead to the data."""
+        """Yield `spelling` as it is, and without the folders that lead to the data."""
         parts = PurePosixPath(spelling).parts
         yield "/".join(parts)
         own = _alike(self._data.resolve().name)
@@ -110,7 +111,7 @@ class Names:
 
 
 def _spellings(text: str) -> list[str]:
-    """What a line of a list may stand for, the likeliest first."""
+    """Yield the meanings that a line of a list may have, likeliest first."""
     bare = text.strip()
     found = [text, bare]
     if len(bare) > 1 and bare[0] == bare[-1] == '"':
@@ -122,7 +123,7 @@ def _spellings(text: str) -> list[str]:
 
 
 def _alike(name: str) -> str:
-    """The name without what differs between systems: case, Unicode's form, Latin-1 or UTF-8."""
+    """Return the name without system differences: case, Unicode's form, Latin-1 or UTF-8."""
     if any("\udc80" <= sign <= "\udcff" for sign in name):
         name = os.fsencode(name).decode("cp1252", errors="replace")
     return unicodedata.normalize("NFC", name).casefold()

@@ -1,4 +1,4 @@
-"""Patients by a table of the site's own, and patients who are never to be trained on."""
+"""Patients by a table of the site, and patients who are never to be trained on."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,11 +14,11 @@ _COLUMNS = ("film", "patient")
 
 
 def name_patients(films: Sequence[Film], data: Path, table: Path) -> list[Film]:
-    """The films below `data` with the patients that the CSV file `table` gives them.
+    """Return the films below `data` with the patients in the CSV file `table`.
 
     It has the columns `film` (the path below `data`, or the file's name alone) and `patient` (any
     text). Raises BadDataset for a table that can't be read, that leaves a film out, or that names
-    two patients for one.
+    two patients for one film.
     """
     named = _named(data, [film.path for film in films], table)
     if nameless := [film for film in films if film.path not in named]:
@@ -36,12 +36,12 @@ def patients_kept_out(
     films: Sequence[Film],
     table: Path | None = None,
 ) -> set[Patient]:
-    """The patients of `films` who have films below `kept_out` too; nobody without it.
+    """Return the patients of `films` who also have films below `kept_out`; nobody without it.
 
     `films` are those of `find_films`, `found`, in the same order, with the patients of `table` if
-    there is one. The same person is told by PatientID, name or folder, by the table, or by a file
-    with the same bytes. Raises BadDataset where there is a table, and none of these tells whose a
-    film kept out is.
+    there is one. A person is identified by PatientID, name or folder, by the table, or by a file
+    with the same bytes. Raises BadDataset if there is a table, and none of these identifies the
+    patient of a film below `kept_out`.
     """
     if kept_out is None:
         return set()
@@ -87,7 +87,7 @@ def patients_kept_out(
 
 
 def tell_nameless(films: Sequence[Film]) -> list[str]:
-    """A sentence about films that do not say whose they are."""
+    """Return a sentence about films without a patient's name."""
     nameless = [film for film in films if film.known is Known.NOTHING]
     if not nameless:
         return []
@@ -103,7 +103,7 @@ def tell_nameless(films: Sequence[Film]) -> list[str]:
 
 
 def _named(data: Path, paths: Iterable[Path], table: Path) -> dict[Path, Patient]:
-    """The patients that `table` gives to the films at `paths` below `data`."""
+    """Return the patients that `table` gives to the films at `paths` below `data`."""
     names = Names(data, paths)
     spelt: dict[str, str] = {}
     by_path: dict[Path, str] = {}
@@ -122,7 +122,7 @@ def _named(data: Path, paths: Iterable[Path], table: Path) -> dict[Path, Patient
                     f"{table} names two patients for {printable(row['film'])}, "
                     f"{printable(known[film])} and {printable(patient)}: keep one line of them."
                 )
-    # Of no class: the films of one patient may be healthy and ill.
+    # Without a class: the films of one patient may be normal and positive.
     return {
         film: Patient(0, "", 0, patient) for film, patient in {**by_file_name, **by_path}.items()
     }

@@ -1,4 +1,4 @@
-"""Films in memory, read by the same code that serves them."""
+"""Load films into memory with the code that serves them."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,15 +15,15 @@ from training.dataset.folder import Film
 
 
 def load_films(films: Sequence[Film], size: int, what: str) -> Tensor:
-    """Grey levels 0..255 as uint8 [N, 1, size, size], in the order of `films`.
+    """Return grey levels 0..255 as uint8 [N, 1, size, size], in the order of `films`.
 
-    Raises BadDataset naming the first file that can't be read.
+    Raises BadDataset with the name of the first file that can't be read.
     """
     return load_images([film.path for film in films], size, f"{what} films")
 
 
 def load_images(paths: Sequence[Path], size: int, what: str) -> Tensor:
-    """As `load_films`, of image files of any kind."""
+    """Like `load_films`, for image files of any kind."""
     pixels = np.empty((len(paths), 1, size, size), dtype=np.uint8)
 
     def load(index: int) -> None:

@@ -1,4 +1,4 @@
-"""`cxr-alert prepare`: from a folder of films to what a training job reads."""
+"""`cxr-alert prepare`: turn a folder of films into the input of a training job."""
 
 import csv
 import json
@@ -47,14 +47,14 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class _Duplicates:
-    """Pairs of `films`, which are told by their places in it."""
+    """Pairs of `films`, by their indices."""
 
     films: Sequence[Film]
     part: Mapping[Film, str]
     pairs: Sequence[Pair]
 
     def across(self, pair: Pair) -> list[str]:
-        """In what the two differ: splits (the folder's), parts (those made), labels, patients."""
+        """Return in what the two differ: the folder's splits, the new parts, labels, patients."""
         first, second = self.films[pair.first], self.films[pair.second]
         return [
             name
@@ -71,14 +71,14 @@ class _Duplicates:
 def prepare(
     data: Path, out: Path, split: Split, kept_out: Path | None, patients: Path | None = None
 ) -> Summary:
-    """Label, check, split and draw the films below `data`, and leave in `out` what a job reads.
+    """Label, check, split and chart the films below `data`, and write a job's input to `out`.
 
-    `films.csv` (every film: its label, part, patient and file in a channel), `duplicates.csv`,
-    `summary.json`, `distribution.png`, `examples.png`, and the built-in algorithm's four channels
-    (see channels.py). `split` is `patients`, the same blocks of patient numbers that `train` holds
-    out, or `report`, 46 films held out as in the 2020 report. Films of a test split are checked and
-    counted but lie in no channel; films that can't be read are named and left out. `patients` is a
-    table as `name_patients` takes it.
+    The output is `films.csv` (every film: its label, part, patient and file in a channel),
+    `duplicates.csv`, `summary.json`, `distribution.png`, `examples.png`, and the built-in
+    algorithm's four channels (see channels.py). `split` is `patients`, the same blocks of patient
+    numbers that `train` holds out, or `report`, 46 films held out as in the 2020 report. Films of a
+    test split are checked and counted but are in no channel; films that can't be read are listed
+    and left out. `patients` is a table as `name_patients` takes it.
 
     Returns the summary. Raises BadDataset.
     """
@@ -129,22 +129,23 @@ def prepare(
 
 
 def _claim(out: Path, data: Path) -> None:
-    """Refuse an `out` that holds anything but an earlier result."""
+    """Refuse an `out` that contains anything other than an earlier result."""
     here, there = out.resolve(), data.resolve()
     if here.is_relative_to(there) or there.is_relative_to(here):
         raise BadDataset(
-            f"{out} and {data} lie in one another, so films would be mixed with their copies: "
+            f"one of {out} and {data} is inside the other, so films would be mixed "
+            "with their copies: "
             "choose an --out elsewhere."
         )
     if out.exists() and not out.is_dir():
         raise BadDataset(f"{out} is a file: choose another --out.")
     ours = (out / _FILMS).exists() or (out / UNFINISHED).exists()
     if out.is_dir() and any(out.iterdir()) and not ours:
-        raise BadDataset(f"{out} holds something else already: choose an empty --out.")
+        raise BadDataset(f"{out} already has other contents: choose an empty --out.")
 
 
 def _clear(out: Path) -> None:
-    """Remove an earlier result's channels: a film of theirs may be in another part now."""
+    """Remove an earlier result's channels: their films may be in another part now."""
     out.mkdir(parents=True, exist_ok=True)
     (out / UNFINISHED).touch()
     for channel in CHANNELS:
@@ -152,7 +153,7 @@ def _clear(out: Path) -> None:
 
 
 def _look_at(films: Sequence[Film]) -> tuple[list[Film], list[Fingerprint], list[Unreadable]]:
-    """The films that can be read, their fingerprints, and those that can't."""
+    """Return the readable films, their fingerprints, and the unreadable ones."""
 
     def look(film: Film) -> Fingerprint | Unreadable:
         try:

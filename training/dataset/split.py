@@ -1,4 +1,4 @@
-"""The usual split of a data set: which tenth is held out, and the seed of what is drawn."""
+"""The usual split of a data set: which tenth is held out, and the seed of random choices."""
 
 SEED = 1
 FOLD = 0

@@ -1,1 +1,1 @@
-"""What a network is worth: its answers, figures, charts and report."""
+"""Evaluation of a network: its answers, figures, charts and report."""

@@ -1,4 +1,4 @@
-"""How far the AUC would wander with other patients: a bootstrap that draws patients, not films."""
+"""The interval of the AUC for other patients, by a bootstrap over patients, not films."""
 
 from collections.abc import Hashable, Sequence
 
@@ -10,20 +10,20 @@ from training.evaluation.calibration import Floats
 
 DRAWS = 2000
 SEED = 0
-_AT_A_TIME = 100  # draws: bounds the memory
+_AT_A_TIME = 100  # draws at once, which bounds the memory
 
 
 def auc_interval(
     labels: Floats, probabilities: Floats, patients: Sequence[Hashable]
 ) -> list[float] | None:
-    """The 95 % percentile interval of the AUC of probabilities [N], given labels and patients [N].
+    """Return the 95 % interval of the AUC of probabilities [N], given labels and patients [N].
 
-    Patients are drawn with replacement within each class, all films of one together, since two
-    films of one child tell less than two children. The seed is fixed: the same films give the same
-    interval. None where resampling can't tell: a single patient in a class, or classes that the
-    probabilities separate without a mistake, so that every draw would too.
+    Patients are drawn with replacement within each class, with all their films, since two films of
+    one child tell less than two children. The seed is fixed: the same films give the same interval.
+    Returns None if resampling gives no information: a single patient in a class, or classes that
+    the probabilities separate without an error.
     """
-    # Draws only repeat patients, so films count by how often they were drawn and by rank.
+    # Draws only repeat patients, so films are weighted by their number of draws and ranked once.
     levels, level = np.unique(probabilities, return_inverse=True)
     random = np.random.default_rng(SEED)
     sick = _Class(labels == 1, level, len(levels), patients)
@@ -62,7 +62,7 @@ class _Class:
         self._films = csr_array(films, shape=(self.patients, levels))
 
     def draw(self, random: np.random.Generator, draws: int) -> Floats:
-        """Films at each level [draws, levels] when as many patients are drawn as there are."""
+        """Return films at each level [draws, levels]; a draw has as many patients as there are."""
         even = np.full(self.patients, 1 / self.patients)
         drawn = random.multinomial(self.patients, even, size=draws)
         films: Floats = drawn @ self._films
@@ -70,7 +70,7 @@ class _Class:
 
 
 def _auc(sick: Floats, well: Floats) -> Floats:
-    """Of each row: the share of pairs with the sick film above the well one, ties as halves."""
+    """Return, per row, the share of pairs in the right order; ties count half."""
     below = np.cumsum(well, axis=1) - well / 2
     share: Floats = (sick * below).sum(axis=1) / (sick.sum(axis=1) * well.sum(axis=1))
     return share

@@ -1,6 +1,6 @@
-"""Whether probabilities mean what they say, where a stated share of films is ill.
+"""Whether probabilities are calibrated for a stated prevalence.
 
-Measured films are seldom mixed as a clinic's are: here each class is weighted until they are.
+Measured films rarely have a clinic's prevalence: here each class is weighted to match it.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 Floats = NDArray[np.float64]
 
 BINS = 10
-_LEAST = 1e-6  # probabilities nearer to 0 or 1 count as this near
+_LEAST = 1e-6  # probabilities closer to 0 or 1 count as this
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Bin:
-    """The films whose probabilities lie in one stretch, and the share of them that is ill.
+    """The films with probabilities in one interval, and the share of them with pneumonia.
 
     `weight` is the share of all films that they stand for.
     """
@@ -40,13 +40,13 @@ class Bin:
 
 
 def wilson(count: int, total: int) -> Rate:
-    """Give `count` of `total`, which is not 0, with its interval (Wilson, 1927)."""
+    """Return the share `count` of `total`, which is not 0, with its interval (Wilson, 1927)."""
     interval = binomtest(count, total).proportion_ci(method="wilson")
     return Rate(count / total, float(interval.low), float(interval.high))
 
 
 def weights_for(labels: Floats, prevalence: float | None) -> Floats:
-    """How much each film [N] counts for the share `prevalence` of them to be ill; without, 1."""
+    """Return the weight of each film [N] for a prevalence of `prevalence`; 1 without one."""
     if prevalence is None:
         return np.ones(len(labels))
     share = labels.mean()
@@ -57,9 +57,9 @@ def weights_for(labels: Floats, prevalence: float | None) -> Floats:
 def reliability(
     labels: Floats, probabilities: Floats, prevalence: float | None = None
 ) -> list[Bin]:
-    """The films in BINS equal stretches of the probability; a stretch without films is left out.
+    """Group the films into BINS equal intervals of the probability, without empty ones.
 
-    Where the share of ill films is shifted to `prevalence`, so are the ends of its interval.
+    If the share with pneumonia is adjusted to `prevalence`, so are the ends of its interval.
     """
     weights = weights_for(labels, prevalence)
     ill, well = (weights[labels == label][:1].sum() or 1.0 for label in (1, 0))
@@ -86,25 +86,25 @@ def reliability(
 
 
 def expected_error(bins: list[Bin]) -> float:
-    """How far the mean probability of a stretch is from the share of ill films, on average."""
+    """Return the mean distance between a bin's mean probability and its share with pneumonia."""
     return sum(abs(each.mean_probability - each.observed.share) * each.weight for each in bins)
 
 
 def slope_and_intercept(
     labels: Floats, probabilities: Floats, prevalence: float | None = None
 ) -> tuple[float, float]:
-    """Of the line that would set the logits of probabilities [N] right: 1 and 0 if they are."""
+    """Return slope and intercept that correct the logits of probabilities [N]; ideal: 1 and 0."""
     evidence = logit(probabilities.clip(_LEAST, 1 - _LEAST))
     return fit_line(evidence, labels, weights_for(labels, prevalence))
 
 
 def fit_line(evidence: Floats, labels: Floats, weights: Floats) -> tuple[float, float]:
-    """Slope and intercept with the least log-loss on logits [N] with labels [N] of 0 and 1."""
+    """Return slope and intercept with the least log-loss on logits [N] and labels [N]."""
     weights = weights / weights.sum()
     signs = np.where(labels == 1, 1.0, -1.0)
 
     def loss(values: Floats) -> tuple[float, Floats]:
-        """The log-loss at slope and intercept, and its slope in either."""
+        """Return the log-loss at slope and intercept, and its gradient."""
         margin = signs * (values[0] * evidence + values[1])
         pull = -weights * signs * expit(-margin)
         return float(-(weights * log_expit(margin)).sum()), np.array(
@@ -117,7 +117,7 @@ def fit_line(evidence: Floats, labels: Floats, weights: Floats) -> tuple[float, 
 
 
 def reweighted(probabilities: Floats, said: float, wanted: float) -> Floats:
-    """Probabilities [N] for the prevalence `said`, as they are for the prevalence `wanted`."""
+    """Convert probabilities [N] from the prevalence `said` to the prevalence `wanted`."""
     clipped = probabilities.clip(1e-9, 1 - 1e-9)
     found: Floats = expit(logit(clipped) - logit(said) + logit(wanted))
     return found

@@ -1,4 +1,4 @@
-"""The charts of an evaluation, as SVG. Colours are Okabe and Ito's, told apart by everyone."""
+"""The charts of an evaluation, as SVG, in the colour-blind safe colours of Okabe and Ito."""
 
 import io
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
 _MARKERS = "os^D"
 _STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "cxr-alert",  # the same films, the same file
+    "svg.hashsalt": "cxr-alert",  # the same films give the same file
     "font.family": "sans-serif",
     "font.size": 11,
     "axes.spines.top": False,
@@ -28,12 +28,12 @@ _STYLE: dict[RcKeyType, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 10,
 }
-_RARE = 0.05  # share of ill films in the second decision curve
+_RARE = 0.05  # prevalence of the second decision curve
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart as SVG, with the words for those who don't see it."""
+    """A chart as SVG, with a description for people who can't see it."""
 
     name: str
     title: str
@@ -44,9 +44,9 @@ class Chart:
 def draw_all(
     labels: Floats, probabilities: Floats, cutoffs: Sequence[float], prevalence: float
 ) -> list[Chart]:
-    """ROC, precision and recall, reliability, decision; `cutoffs` are marked on the curves.
+    """Draw ROC, precision and recall, reliability, decision; `cutoffs` are marked on the curves.
 
-    The probabilities are for films of which the share `prevalence` is ill.
+    The probabilities are calibrated for `prevalence`.
     """
     with mpl.rc_context(_STYLE):
         return [
@@ -104,7 +104,7 @@ def _reliability(labels: Floats, probabilities: Floats, prevalence: float) -> Ch
     seen = np.array([each.observed.share for each in bins])
     low = seen - np.array([each.observed.low for each in bins])
     high = np.array([each.observed.high for each in bins]) - seen
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="as good as its word")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect calibration")
     errors = np.maximum([low, high], 0)
     axes.errorbar(
         said, seen, errors, fmt="o", color=BLUE, capsize=3, label="films, with 95 % interval"
@@ -116,7 +116,7 @@ def _reliability(labels: Floats, probabilities: Floats, prevalence: float) -> Ch
     bars = counts.bar((places + 0.5) / BINS, films, width=0.9 / BINS, color=BLUE)
     counts.bar_label(bars, fontsize=9)
     counts.margins(y=0.3)
-    counts.set(xlabel="probability of pneumonia that was given", ylabel="films")
+    counts.set(xlabel="predicted probability of pneumonia", ylabel="films")
     alt = f"Reliability where {100 * prevalence:.0f} % of films show pneumonia: " + "; ".join(
         f"of {each.films} films given {100 * each.mean_probability:.0f} % on average, "
         f"{100 * each.observed.share:.0f} % show pneumonia"
@@ -139,7 +139,7 @@ def _decision(labels: Floats, probabilities: Floats, prevalence: float) -> Chart
         axes.axhline(0, color=GREY, linestyle=":", label="review none")
         axes.set(
             title=f"{100 * ill:.0f} % with pneumonia",
-            xlabel="probability from which one would act",
+            xlabel="threshold probability",
             ylabel="net benefit per film",
             xlim=(0, 1),
             ylim=(-0.25 * ill, 1.1 * ill),
@@ -147,13 +147,13 @@ def _decision(labels: Floats, probabilities: Floats, prevalence: float) -> Chart
     figure.axes[0].legend(loc="center left")
     alt = (
         "Decision curves: net benefit of the network, of reviewing every film and of reviewing "
-        "none, against the probability from which one would act."
+        "none, against the threshold probability."
     )
     return _chart("decision", "Decision curve: is it worth using?", alt, figure)
 
 
 def _rates(labels: Floats, probabilities: Floats, cutoffs: Floats) -> tuple[Floats, Floats]:
-    """Sensitivity and specificity [N] at cutoffs [N]."""
+    """Return sensitivity and specificity [N] at cutoffs [N]."""
     ill, normal = np.sort(probabilities[labels == 1]), np.sort(probabilities[labels == 0])
     sensitivity = 1 - np.searchsorted(ill, cutoffs) / len(ill)
     specificity = np.searchsorted(normal, cutoffs) / len(normal)

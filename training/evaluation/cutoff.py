@@ -1,4 +1,4 @@
-"""`cxr-alert cutoff`: from which probability on to alert, chosen on validation films."""
+"""`cxr-alert cutoff`: choose the cutoff on validation films."""
 
 import json
 import math
@@ -16,17 +16,17 @@ from training.evaluation.calibration import Floats, Rate, wilson
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.metrics import ExpectedPerThousand, per_thousand
 
-SIGNIFICANT_DIGITS = 3  # of a cutoff that people are to read and type
+SIGNIFICANT_DIGITS = 3  # of a cutoff, so that people can read and type it
 _TEST = "test"
 
 
 class NoCutoff(BadDataset):
-    """No cutoff does what is wanted on these films; the message says why."""
+    """No cutoff meets the request on these films; the message says why."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A cutoff, and what it does on the films that it was chosen on."""
+    """A cutoff, and its figures on the films that it was chosen on."""
 
     cutoff: float
     sensitivity: Rate
@@ -34,7 +34,7 @@ class Choice:
 
 
 def refuse_test_films(data: Path, films: Sequence[Film]) -> None:
-    """Raise BadDataset where films of a published test split are among `films` below `data`."""
+    """Raise BadDataset if films of a published test split are among `films` below `data`."""
     if any(split_of(data, film.path) == _TEST for film in films):
         raise BadDataset(
             f"{data} holds test films, and a cutoff chosen on them would make every figure that is "
@@ -44,18 +44,18 @@ def refuse_test_films(data: Path, films: Sequence[Film]) -> None:
 
 
 def choose(labels: Floats, probabilities: Floats, sensitivity: float) -> Choice:
-    """The highest cutoff that finds the share `sensitivity` of the ill films.
+    """Return the highest cutoff that finds the share `sensitivity` of the films with pneumonia.
 
-    Rounded down to a few digits, which can only find more. Raises NoCutoff if an ill film that
-    has to be found has probability 0.
+    It is rounded down to a few digits, which can only find more. Raises NoCutoff if a film that has
+    to be found has probability 0.
     """
     return _choice(labels, probabilities, math.ceil(round(sensitivity * labels.sum(), 9)))
 
 
 def choose_supported(labels: Floats, probabilities: Floats, sensitivity: float) -> Choice | None:
-    """The highest cutoff whose interval of the sensitivity begins at `sensitivity` or above.
+    """Return the highest cutoff with a sensitivity interval that begins at `sensitivity` or above.
 
-    None if there are too few ill films for that, even if all of them are found.
+    Returns None if there are too few films with pneumonia for that, even if all of them are found.
     """
     ill = int(labels.sum())
     for found in range(math.ceil(round(sensitivity * ill, 9)), ill + 1):
@@ -65,7 +65,7 @@ def choose_supported(labels: Floats, probabilities: Floats, sensitivity: float) 
 
 
 def fewest_ill(sensitivity: float) -> int:
-    """How many ill films, all found, it takes for the interval to begin at `sensitivity`."""
+    """Return how many films, all found, it takes for the interval to begin at `sensitivity`."""
     count = 1
     while wilson(count, count).low < sensitivity:
         count += 1
@@ -75,7 +75,7 @@ def fewest_ill(sensitivity: float) -> int:
 def show(
     evaluation: Evaluation, sensitivity: float, prevalences: Sequence[float], *, as_json: bool
 ) -> None:
-    """Print the cutoff for `sensitivity`, with its price at each share of ill films."""
+    """Print the cutoff for `sensitivity`, with its cost at each prevalence."""
     labels, probabilities = evaluation.labels, evaluation.probabilities
     chosen = choose(labels, probabilities, sensitivity)
     try:
@@ -135,7 +135,7 @@ def _rounded_down(probability: float) -> float:
 def _not_supported(choice: Choice, sensitivity: float, ill: int) -> str:
     fewest = fewest_ill(sensitivity)
     remedy = (
-        f"a promise takes at least {fewest} films with pneumonia, all of them found"
+        f"that takes at least {fewest} films with pneumonia, all of them found"
         if ill < fewest
         else "the network misses too many of them for that at any cutoff"
     )
@@ -191,7 +191,7 @@ def _table(how: str, choice: Choice, prevalences: Sequence[float]) -> Table:
 
 
 def _precision(choice: Choice, ill: float) -> tuple[float, float]:
-    """The precision if both rates are at the worse, and at the better, end of their intervals."""
+    """Return the precision with both rates at the worse, and at the better, interval ends."""
     worst = per_thousand(_exactly(choice.sensitivity.low), _exactly(choice.specificity.low), ill)
     best = per_thousand(_exactly(choice.sensitivity.high), _exactly(choice.specificity.high), ill)
     return worst.precision, best.precision

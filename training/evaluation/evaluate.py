@@ -1,4 +1,4 @@
-"""`cxr-alert evaluate`: what a network makes of labelled films, as it is served."""
+"""`cxr-alert evaluate`: evaluate a network, as it is served, on labelled films."""
 
 import csv
 import json
@@ -18,13 +18,13 @@ from training.evaluation.calibration import BINS, Floats
 from training.evaluation.metrics import Json, measure, measure_subgroup
 from training.evaluation.predictor import ParallelPredictor, Unread
 
-# What the published names tell of the cause: person1_bacteria_2.jpeg, person1_virus_2.jpeg.
+# The cause in published names: person1_bacteria_2.jpeg, person1_virus_2.jpeg.
 SUBGROUPS = {"bacterial": re.compile(r"_bacteria_"), "viral": re.compile(r"_virus_")}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Films with the probabilities of pneumonia [N] that `network` gave them, and the measure."""
+    """Films with the probabilities of pneumonia [N] from `network`, and the metrics."""
 
     films: list[Film]
     probabilities: Floats
@@ -44,7 +44,7 @@ def evaluate_films(
 ) -> Evaluation:
     """Ask about `films`, and measure the answers at the report's cutoffs and at `cutoffs`.
 
-    Calibration is measured for `prevalence`, or else for the one that the network tells.
+    Calibration is measured for `prevalence`, or else for the network's own.
     """
     prevalence = prevalence or asked.prevalence
     probabilities = predict_films(asked, films)
@@ -71,7 +71,7 @@ def evaluate_films(
 
 
 def save(evaluation: Evaluation, data: Path, out: Path) -> None:
-    """Leave `metrics.json` and `predictions.csv` in the folder `out`."""
+    """Write `metrics.json` and `predictions.csv` to the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(evaluation.metrics, indent=2) + "\n")
     with open_table(out / "predictions.csv") as file:
@@ -82,9 +82,9 @@ def save(evaluation: Evaluation, data: Path, out: Path) -> None:
 
 
 def predict_films(asked: ParallelPredictor, films: Sequence[Film]) -> Floats:
-    """Ask for the probability of pneumonia [N] of each film.
+    """Return the probability of pneumonia [N] of each film.
 
-    Raises BadDataset naming the films that can't be read.
+    Raises BadDataset with the names of films that can't be read.
     """
     paths = [film.path for film in films]
     probabilities, unread = [], []
@@ -99,11 +99,11 @@ def predict_films(asked: ParallelPredictor, films: Sequence[Film]) -> Floats:
 
 
 def chosen_films(data: Path, only: Path | None) -> list[Film]:
-    """The films below `data`, each once, or those of them that `only` lists.
+    """Return the films below `data`, each once, or those of them that `only` lists.
 
-    `only` is a file of paths relative to `data`, one a line, like the `validation.txt` of a
-    training run: no other film is looked at, and a copy that it lists under a name of its own
-    counts. What is left out is told on stderr. Raises BadDataset for films that aren't there.
+    `only` is a file of paths relative to `data`, one per line, like the `validation.txt` of a
+    training run. No other film is read, and a listed copy counts under its own name. Films left out
+    are reported on stderr. Raises BadDataset for missing films.
     """
     found = survey(data)
     tell(found.notes)
@@ -123,7 +123,7 @@ def _interval(
 
 
 def _without_copies(films: Sequence[Film]) -> list[Film]:
-    """The films without those whose file has the bytes of an earlier one of the same class."""
+    """Return the films without files that have the bytes of an earlier one of the same class."""
     first: dict[tuple[str, int], Film] = {}
     for film in films:
         if film.twin:

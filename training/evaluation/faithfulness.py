@@ -1,8 +1,8 @@
-"""`cxr-alert faithfulness`: whether the map shows what the network goes by.
+"""`cxr-alert faithfulness`: whether the saliency map shows what the network uses.
 
-Cells that the map marks are blotted out of films in which pneumonia was found (deletion), or are
-all that is left of them (insertion). If the map is true, the evidence falls further, or comes
-back further, than with as many cells drawn at random, or with the cells of another film's map.
+Cells that the map marks are blurred in films with a positive finding (deletion), or are all that is
+left of them (insertion). If the map is faithful, the evidence falls further, or returns further,
+than with the same number of random cells, or with the cells of another film's map.
 """
 
 import json
@@ -27,16 +27,16 @@ from training.evaluation.metrics import Json
 
 SHARE = 0.2  # of the cells
 DRAWS = 2000
-_RANDOM = 3  # draws of random cells a film
+_RANDOM = 3  # draws of random cells per film
 
 
 def faithfulness(
     data: Path, model: Path, out: Path, cutoff: float, most: int, only: Path | None = None
 ) -> Json:
-    """Measure the map of the network in `model` on at most `most` films that it finds ill.
+    """Measure the map of the network in `model` on at most `most` films that it finds positive.
 
-    Gives by how much more the logit of pneumonia changes for the map's cells than for others, with
-    the 95 % interval of a bootstrap over patients; leaves `faithfulness.json` in `out`.
+    Returns by how much more the logit of pneumonia changes for the map's cells than for others,
+    with the 95 % interval of a bootstrap over patients; writes `faithfulness.json` to `out`.
     """
     network = Network(model, os.cpu_count() or 1)
     ill = [film for film in chosen_films(data, only) if film.label == 1]
@@ -55,7 +55,7 @@ def faithfulness(
         drawn = [random.permutation(len(marked))[: marked.sum()] for _ in range(_RANDOM)]
         chance = [np.isin(np.arange(len(marked)), each) for each in drawn]
         rows.append([_both(network, grey, each) for each in (marked, other, *chance)])
-    # [N, 2 + _RANDOM, 2]: evidence with the cells gone, and with them alone.
+    # [N, 2 + _RANDOM, 2]: evidence without the cells, and with them alone.
     evidence = np.array(rows)
     patients = [patient for patient, _, _ in found]
     random_cells = evidence[:, 2:].mean(axis=1)
@@ -72,7 +72,7 @@ def faithfulness(
 
 
 def blotted(grey: Grey, cells: NDArray[np.bool_]) -> Grey:
-    """Grey levels [S, S] with the `cells` of a square grid blurred beyond recognition."""
+    """Return grey levels [S, S] with the `cells` of a square grid blurred beyond recognition."""
     side = int(np.sqrt(len(cells)))
     mask = Image.fromarray(cells.reshape(side, side).astype(np.uint8) * 255)
     mask = mask.resize(grey.shape[::-1], Image.Resampling.NEAREST)
@@ -82,14 +82,14 @@ def blotted(grey: Grey, cells: NDArray[np.bool_]) -> Grey:
 
 
 def _most(cells: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The SHARE of the cells with the largest values."""
+    """Return the SHARE of the cells with the largest values."""
     marked = np.zeros(len(cells), dtype=np.bool_)
     marked[np.argsort(-cells, kind="stable")[: round(SHARE * len(cells))]] = True
     return marked
 
 
 def _both(network: Network, grey: Grey, cells: NDArray[np.bool_]) -> tuple[float, float]:
-    """The evidence for pneumonia with `cells` gone, and with them alone."""
+    """Return the evidence for pneumonia without `cells`, and with them alone."""
     return _evidence(network, blotted(grey, cells)), _evidence(network, blotted(grey, ~cells))
 
 
@@ -98,7 +98,7 @@ def _evidence(network: Network, grey: Grey) -> float:
 
 
 def _interval(values: Floats, patients: Sequence[Hashable]) -> Json:
-    """The mean of values [N] with its 95 % interval, patients drawn with all their films."""
+    """Return the mean of values [N] with its 95 % interval, resampling whole patients."""
     number = {each: place for place, each in enumerate(dict.fromkeys(patients))}
     owner = np.array([number[each] for each in patients])
     even = np.full(len(number), 1 / len(number))

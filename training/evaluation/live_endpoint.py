@@ -12,14 +12,14 @@ from aws.endpoint import Endpoint as FunctionsEndpoint
 from aws.endpoint import NotAnswered
 from imaging.refusals import NotReadable
 from screening.refusals import Rejected, TryAgain
-from serving.gate import KINDS, StrangePicture
+from serving.gate import KINDS, OutOfDistribution
 from training.evaluation.predictor import NoAnswer, ParallelPredictor, Probabilities
 
 AT_ONCE = 8
-ATTEMPTS = 6  # of ours, for what botocore tries once only: the last after 12 s at most
+ATTEMPTS = 6  # our own tries, for what botocore tries once only: the last after 12 s at most
 FIRST_WAIT_SECONDS = 0.4
 READ_SECONDS = 70  # an endpoint answers within 60
-# A moment later these may be gone; the rest stays as it is until someone mends it.
+# These errors may disappear after a moment; the others last until someone acts.
 _PASSING = {
     "InternalDependencyException",
     "InternalFailure",
@@ -35,7 +35,7 @@ _CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetr
 @dataclass(frozen=True)
 class LiveEndpoint:
     asked: FunctionsEndpoint
-    models: set[str] = field(default_factory=set)  # that have answered
+    models: set[str] = field(default_factory=set)  # names of the networks that have answered
 
     @property
     def name(self) -> str:
@@ -43,27 +43,27 @@ class LiveEndpoint:
         return f"{named}, behind endpoint {self.asked.name}"
 
     def classify(self, film: bytes, *, gated: bool = False) -> Probabilities:
-        """The probabilities (normal, pneumonia) for the film in an image file.
+        """Return the probabilities (normal, pneumonia) for the film in an image file.
 
         Waits longer each time while the endpoint is throttled, starts or fails. Raises NotReadable
-        with the endpoint's reason for an image that it rejects, StrangePicture where its gate does,
-        and NoAnswer when it can't be asked.
+        with the endpoint's reason for an image that it can't read, OutOfDistribution for one that
+        its gate rejects, and NoAnswer if it can't be asked.
         """
         for attempt in range(ATTEMPTS):
             try:
                 answer = self.asked.ask(film, gated=gated)
             except Rejected as rejected:
                 if rejected.code in KINDS:
-                    raise StrangePicture(rejected.code, str(rejected)) from None
+                    raise OutOfDistribution(rejected.code, str(rejected)) from None
                 refused = NotReadable(str(rejected))
                 refused.code = rejected.code
                 raise refused from None
             except NotAnswered as problem:
-                # The function tries everything again; AWS's code says whether that helps.
+                # The function retries everything; AWS's code says whether that helps.
                 if problem.code not in _PASSING or attempt + 1 == ATTEMPTS:
                     raise NoAnswer(self._sentence(problem)) from None
                 time.sleep(FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
-            except TryAgain as problem:  # an answer that is no probability
+            except TryAgain as problem:  # the answer is not a probability
                 raise NoAnswer(f"Endpoint {self.asked.name} gave no answer. {problem}") from None
             else:
                 if answer.model:
@@ -92,7 +92,7 @@ class LiveEndpoint:
 
 
 def connect(name: str) -> ParallelPredictor:
-    """Be ready to ask endpoint `name`; raise NoAnswer where AWS can't be reached at all."""
+    """Connect to endpoint `name`; raise NoAnswer if AWS can't be reached at all."""
     limits = Config(
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": 3},

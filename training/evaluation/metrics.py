@@ -1,4 +1,4 @@
-"""How good probabilities are, from labels and probabilities alone."""
+"""Metrics of probabilities, from labels and probabilities alone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from training.evaluation.calibration import (
     wilson,
 )
 
-CUTOFFS = (0.5, 0.1)  # the report's two; always shown
+CUTOFFS = (0.5, 0.1)  # the report's two, which are always shown
 RATES = ("accuracy", "recall", "precision", "specificity", "npv")
 
-Json: TypeAlias = dict[str, Any]  # what metrics.json holds
+Json: TypeAlias = dict[str, Any]  # the contents of metrics.json
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ExpectedPerThousand:
 
     @property
     def npv(self) -> float:
-        """The share of the films without an alert that are normal."""
+        """Return the share of the films without an alert that are normal."""
         quiet = 1000 - self.alerts
         return (quiet - self.missed[0]) / quiet if quiet else 0.0
 
@@ -50,15 +50,14 @@ def measure(
     cutoffs: Iterable[float] = (),
     prevalence: float | None = None,
 ) -> Json:
-    """What there is to know about probabilities [N] of pneumonia, given labels [N] of 0 and 1.
+    """Return all figures of probabilities [N] of pneumonia, given labels [N] of 0 and 1.
 
-    Where the probabilities are for films of which the share `prevalence` is ill, all figures of
-    calibration, and `auprc`, weight the films so. `ece` is the expected calibration error: over
-    BINS equal stretches of the probability, how far the mean probability is from the share of ill
-    films. `slope` and `intercept` belong to the line that would set the logits right: 1 and 0 are
-    perfect. `at` holds, for the report's cutoffs and `cutoffs`, the counts of the four outcomes and
-    the rates among these films, with their 95 % Wilson intervals; a rate of nothing, such as
-    precision without positives, is left out.
+    With `prevalence`, all figures of calibration, and `auprc`, weight the films to that prevalence.
+    `ece` is the expected calibration error: over BINS equal intervals of the probability, the mean
+    distance between mean probability and share with pneumonia. `slope` and `intercept` belong to
+    the line that would correct the logits: 1 and 0 are perfect. `at` has, for the report's cutoffs
+    and `cutoffs`, the counts of the four outcomes and the rates, with their 95 % Wilson intervals;
+    a rate without a denominator, e.g. precision without positives, is left out.
     """
     weights = weights_for(labels, prevalence)
     slope, intercept = slope_and_intercept(labels, probabilities, prevalence)
@@ -81,9 +80,9 @@ def measure(
 def measure_subgroup(
     labels: Floats, probabilities: Floats, group: NDArray[np.bool_], cutoffs: Iterable[float] = ()
 ) -> Json:
-    """How the ill films in `group` [N] fare: how many are found, and their AUC against all normals.
+    """Return sensitivity in `group` [N] of the films with pneumonia, and AUC against all normals.
 
-    Everything that depends on the normal films alone, such as specificity, is left out.
+    Figures that depend on the normal films alone, such as specificity, are left out.
     """
     counted = group | (labels == 0)
     at: Json = {}
@@ -105,16 +104,16 @@ def measure_subgroup(
 
 
 def net_benefit(sensitivity: Floats, specificity: Floats, cutoffs: Floats, ill: float) -> Floats:
-    """True positives per film, less the false ones at the exchange rate that a cutoff implies.
+    """Return true positives per film, minus false ones at the exchange rate of the cutoff.
 
-    All of shape [N]; `ill` is the share of ill films. A reader who acts from probability t on finds
+    All are of shape [N]; `ill` is the prevalence. A reader who acts from probability t on considers
     a missed film (1 - t) / t times as bad as a false alarm (Vickers and Elkin, 2006).
     """
     return sensitivity * ill - (1 - specificity) * (1 - ill) * cutoffs / (1 - cutoffs)
 
 
 def per_thousand(sensitivity: Rate, specificity: Rate, ill: float) -> ExpectedPerThousand:
-    """What 1,000 films bring of which the share `ill` shows pneumonia."""
+    """Return the outcomes of 1,000 films at the prevalence `ill`."""
     sick, healthy = 1000 * ill, 1000 * (1 - ill)
     found = (sensitivity.share, sensitivity.low, sensitivity.high)
     right = (specificity.share, specificity.high, specificity.low)
@@ -125,7 +124,7 @@ def per_thousand(sensitivity: Rate, specificity: Rate, ill: float) -> ExpectedPe
 
 
 def rates(at: Json) -> dict[str, Rate]:
-    """The rates in one entry of `at`, by name; one of nothing is not among them."""
+    """Return the rates in one entry of `at`, by name; without rates that have no denominator."""
     names = [name for name in RATES if name in at]
     return {name: Rate(at[name], *at[f"{name}_interval"]) for name in names}
 

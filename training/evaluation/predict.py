@@ -1,4 +1,4 @@
-"""`cxr-alert predict`: what the application would find on any images."""
+"""`cxr-alert predict`: print the application's findings on any images."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ PLACES = 6
 
 
 def films_below(paths: Sequence[Path]) -> list[Path]:
-    """The files among `paths` as they are, and for each folder the films in it, at any depth."""
+    """Return the files among `paths`, and for each folder the films in it, at any depth."""
     films: list[Path] = []
     for path in paths:
         if not path.is_dir():
@@ -54,10 +54,10 @@ def predict_images(
     gated: bool,
     as_json: bool,
 ) -> None:
-    """Print what `asked` says of each of `images`, with the finding at `cutoff`.
+    """Print the answer of `asked` for each of `images`, with the finding at `cutoff`.
 
-    A table, or JSON for programs. An image that can't be read, or that the network's gate refuses
-    where it is `gated`, is shown with the reason, and NotAllRead raised after the others.
+    The output is a table, or JSON for programs. An image that can't be read, or that the gate
+    rejects (if `gated`), is shown with the reason, and NotAllRead is raised after all images.
     """
     answers = list(zip(images, asked.predict(images, gated=gated), strict=True))
     if as_json:
@@ -102,5 +102,5 @@ def _print_table(
 
 
 def _finding(pneumonia: float, cutoff: float) -> Finding:
-    """As the application has it: from the probability to 6 places."""
+    """Return the finding as the application does, from the probability to 6 decimals."""
     return finding_of(Decimal(f"{pneumonia:.{PLACES}f}"), Decimal(str(cutoff)))

@@ -1,4 +1,4 @@
-"""What answers about films, and how it is asked: about several at once."""
+"""The predictors, and concurrent requests to them."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from screening.errors import Mistake
 from screening.formats import refuse_others
 from screening.messages import printable
 from screening.refusals import Code, Rejected
-from serving.gate import StrangePicture
+from serving.gate import OutOfDistribution
 from serving.network import Network
 
 NO_GATE = (
@@ -37,22 +37,22 @@ class NotAllRead(Mistake):
 
 
 class Predictor(Protocol):
-    """What can be asked from several threads: a Network, or a live Endpoint."""
+    """An object to ask from several threads: a Network, or a live Endpoint."""
 
     @property
     def name(self) -> str:
-        """Which network answers, as far as it says so."""
+        """Return the name of the network that answers, if it is known."""
 
     def classify(self, film: bytes, *, gated: bool = False) -> Probabilities:
-        """Answer about one film; raise NotReadable where it is none.
+        """Return the answer for one film; raise NotReadable if it is not a film.
 
-        `gated`, it raises StrangePicture where the network's gate takes it for none that it knows.
+        If `gated`, it raises OutOfDistribution for a film that the gate rejects.
         """
 
 
 @dataclass(frozen=True)
 class Unread:
-    """In place of probabilities: why there are none, and the code that the application gives."""
+    """Replaces probabilities: the reason why there are none, and the application's code for it."""
 
     why: str
     code: str | None = None
@@ -60,20 +60,20 @@ class Unread:
 
 @dataclass(frozen=True)
 class ParallelPredictor:
-    """A predictor, what to call it before it has answered, and how many films it takes at once."""
+    """A predictor, its name before its first answer, and the number of concurrent films."""
 
     predictor: Predictor
     title: str
     at_once: int
-    prevalence: float | None = None  # that its probabilities are for, where it tells
+    prevalence: float | None = None  # the prevalence of its calibration, if known
 
     def predict(
         self, images: Sequence[Path], *, gated: bool = False
     ) -> Iterator[Probabilities | Unread]:
-        """Give the answer about each of `images`, in their order, with a bar on stderr.
+        """Return the answer for each of `images`, in their order, with a progress bar on stderr.
 
-        Labelled films are measured without the gate; the application asks `gated`. Raises NoAnswer
-        when an endpoint can't be asked.
+        Labelled films are measured without the gate; the application uses it (`gated`). Raises
+        NoAnswer if an endpoint can't be asked.
         """
 
         def one(image: Path) -> Probabilities | Unread:
@@ -83,7 +83,7 @@ class ParallelPredictor:
                 return self.predictor.classify(for_an_endpoint(film), gated=gated)
             except OSError as error:
                 return Unread(f"{error.strerror or error}.")
-            except (NotReadable, Rejected, StrangePicture) as refused:
+            except (NotReadable, Rejected, OutOfDistribution) as refused:
                 return Unread(str(refused), refused.code if film else Code.EMPTY)
 
         bar = Console(stderr=True)
@@ -93,7 +93,7 @@ class ParallelPredictor:
 
 
 def load_network(model: Path) -> ParallelPredictor:
-    """The network in `model`, by the code that serves; raises BadNetwork for another file."""
+    """Load the network in `model` with the serving code; raise BadNetwork for another file."""
     threads = os.cpu_count() or 1
     network = Network(model, threads)
     if not network.has_gate:

@@ -1,4 +1,4 @@
-"""What networks answer about films in every rendering: one decoding, many answers."""
+"""Networks' answers for films in every rendering: decoded once, asked many times."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from training.evaluation.rerender import RENDERINGS, UNSEEN, Rendering, rerender
 
 @dataclass(frozen=True)
 class Answers:
-    """Of films [N] in renderings [R]: probability of pneumonia, and what the gate took them for.
+    """For films [N] in renderings [R]: probability of pneumonia, and the kind by the gate.
 
     `probabilities` and `kinds` (indices of gate.KINDS; all 0 without a gate) are [N, R].
     """
@@ -55,16 +55,16 @@ def answers(
 
 
 def ask(network: Network, grey: Grey) -> tuple[float, int]:
-    """The probability of pneumonia, and the kind that the gate takes the picture for."""
+    """Return the probability of pneumonia, and the kind of the image by the gate."""
     found = network.answers(network_input(grey, network.size))
     kind = int(found["gate"].argmax()) if "gate" in found else KINDS.index("chest")
     return float(found["probabilities"][1]), kind
 
 
 def in_some_renderings(film: Film, index: int, size: int) -> list[Grey]:
-    """The film as it is and in every third rendering, as a network of that `size` takes it.
+    """Return the film as it is and in every third rendering, as a network of that `size` takes it.
 
-    The next `index` goes with other renderings.
+    The next `index` has other renderings.
     """
     grey = read_image(film.path)
     others = list((RENDERINGS | UNSEEN).values())[1:]
@@ -73,5 +73,5 @@ def in_some_renderings(film: Film, index: int, size: int) -> list[Grey]:
 
 
 def _as_read(grey: Grey, rendering: Rendering) -> Grey:
-    """The film as a reader would give it if it were exported so: padding is cut off."""
+    """Return the film as a reader would give it after such an export: padding is cut off."""
     return without_padding(rerender(grey, rendering))

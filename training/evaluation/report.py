@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML file that needs nothing else, on a screen or on paper."""
+"""The report of an evaluation: one self-contained HTML file, for screen and paper."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ from training.evaluation.charts import Chart, draw_all
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.metrics import ExpectedPerThousand, Json, per_thousand, rates
 
-WORST = 6  # mistakes of each kind that are shown
+WORST = 6  # errors of each kind that are shown
 PICTURE_SIDE = 320
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5)
 CUTOFF_OF_A_COIN = 0.5
@@ -49,10 +49,10 @@ class Subgroup:
 
 
 def write_report(evaluation: Evaluation, data: Path, cutoff: float, typed: str, out: Path) -> Path:
-    """Leave `report.html` in `out`, and its charts in `out/figures`; return the report's path.
+    """Write `report.html` to `out`, and its charts to `out/figures`; return the report's path.
 
-    `typed` is the command that made it. The mistakes are those at `cutoff`, which must be among
-    the evaluation's.
+    `typed` is the command that made it. The shown errors are those at `cutoff`, which must be among
+    the evaluation's cutoffs.
     """
     shown = list(dict.fromkeys([CUTOFF_OF_A_COIN, cutoff]))
     charts = draw_all(
@@ -87,7 +87,7 @@ def write_report(evaluation: Evaluation, data: Path, cutoff: float, typed: str, 
             classes=CLASSES,
         ),
         encoding="utf-8",
-        errors="backslashreplace",  # names may be no UTF-8
+        errors="backslashreplace",  # names may not be valid UTF-8
     )
     return report
 
@@ -154,7 +154,7 @@ def _subgroups(metrics: Json, cutoffs: list[str]) -> list[Subgroup]:
 
 
 def _worst(evaluation: Evaluation, cutoff: float, label: int) -> list[Misjudged]:
-    """The mistakes among the films of class `label` that were made with most conviction."""
+    """Return the errors among the films of class `label` with the most extreme probabilities."""
     labels, probabilities = evaluation.labels, evaluation.probabilities
     wrong = np.flatnonzero((labels == label) & ((probabilities >= cutoff) != (label == 1)))
     doubt = probabilities[wrong] * (1 if label == 1 else -1)

@@ -1,7 +1,7 @@
-"""The same film as other machines and other hands would have rendered it: a harder yardstick.
+"""The same film rendered as by other machines and people: a harder evaluation.
 
-Each rendering keeps what a reader sees. A network that judges it otherwise leans on something that
-is not the disease: framing, sharpness, exposure, or the letters burned into a corner.
+Each rendering keeps what a reader sees. A network that judges it differently relies on something
+other than the disease: framing, sharpness, exposure, or letters burned into a corner.
 """
 
 import io
@@ -24,7 +24,7 @@ def _contrast(factor: float) -> Rendering:
 
 
 def _cut(left: float, top: float) -> Rendering:
-    """Without this share of the film at each side; the network's input stretches it back."""
+    """Crop this share of the film at each side; the network's input stretches it again."""
 
     def render(film: Image.Image) -> Image.Image:
         across, down = round(left * film.width), round(top * film.height)
@@ -38,7 +38,7 @@ def _turned(film: Image.Image) -> Image.Image:
 
 
 def _blurred(film: Image.Image) -> Image.Image:
-    """Through 96 pixels and back, as an export for the web."""
+    """Resize to 96 pixels and back, like an export for the web."""
     return film.resize((96, 96), Image.Resampling.BILINEAR).resize(film.size)
 
 
@@ -57,20 +57,20 @@ def _corners_masked(film: Image.Image) -> Image.Image:
 
 
 def _framed(film: Image.Image) -> Image.Image:
-    """Black to a tenth of the film at each side, as a collimator leaves it."""
+    """Blacken a tenth of the film at each side, like a collimator."""
     border = (film.width // 10, film.height // 10)
     return ImageOps.expand(ImageOps.crop(film, border), border, fill=0)
 
 
 def _coarse_jpeg(film: Image.Image) -> Image.Image:
-    """As a messenger would pass it on."""
+    """Compress as a messenger would."""
     packed = io.BytesIO()
     film.save(packed, "JPEG", quality=10)
     return Image.open(packed).convert("L")
 
 
 def _slanted(film: Image.Image) -> Image.Image:
-    """As photographed from the side: the right edge is shorter."""
+    """Distort as if photographed from the side: the right edge is shorter."""
     width, height, less = film.width, film.height, 0.08
     corners = (0, 0, 0, height, width, (1 + less) * height, width, -less * height)
     return film.transform(film.size, Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
@@ -84,7 +84,7 @@ def _vignetted(film: Image.Image) -> Image.Image:
 
 
 def _labelled(film: Image.Image) -> Image.Image:
-    """With a patient's line and a side, as a workstation burns them in."""
+    """Burn in a patient's line and a side, like a workstation."""
     written = film.copy()
     draw, size = ImageDraw.Draw(written), film.height / 20
     draw.text((size / 2, size / 2), "DOE J  03Y M  AP SUPINE", fill=255, font_size=size)
@@ -93,7 +93,7 @@ def _labelled(film: Image.Image) -> Image.Image:
 
 
 def _in_a_viewer(film: Image.Image) -> Image.Image:
-    """A screenshot: the film between a toolbar and a list of names."""
+    """Return a screenshot: the film between a toolbar and a list of names."""
     side = max(film.size)
     page = Image.new("L", (round(1.8 * side), round(1.3 * side)), 45)
     draw = ImageDraw.Draw(page)
@@ -129,7 +129,7 @@ RENDERINGS: dict[str, Rendering] = {
 }
 
 
-# No augmentation has a relative of these: what holds here was not learnt by heart.
+# No augmentation resembles these, so results on them were not learnt by heart.
 UNSEEN: dict[str, Rendering] = {
     "equalised": ImageOps.equalize,
     "ends of the greys clipped": lambda film: ImageOps.autocontrast(film, cutoff=4),
@@ -142,7 +142,7 @@ UNSEEN: dict[str, Rendering] = {
     "white edge": lambda film: ImageOps.expand(film, min(film.size) // 16, fill=255),
 }
 
-# These are no films to be judged as they are: a gate refuses them, or the finding holds.
+# These are not films to be judged as they are: a gate must reject them, or the finding must hold.
 SPOILT: dict[str, Rendering] = {
     "inverted": ImageOps.invert,
     "turned by 90 degrees": lambda film: film.transpose(Image.Transpose.ROTATE_90),
@@ -156,5 +156,5 @@ SPOILT: dict[str, Rendering] = {
 
 
 def rerender(grey: NDArray[np.uint8], rendering: Rendering) -> NDArray[np.uint8]:
-    """Grey levels [H, W] as `rendering` shows them; the shape may change."""
+    """Return grey levels [H, W] in that rendering; the shape may change."""
     return np.asarray(rendering(Image.fromarray(grey)))

@@ -1,4 +1,4 @@
-"""`cxr-alert robustness`: how a network takes films that were rendered otherwise."""
+"""`cxr-alert robustness`: measure a network on renderings of films."""
 
 import json
 import os
@@ -19,10 +19,10 @@ from training.evaluation.rerender import RENDERINGS, SPOILT, UNSEEN
 def robustness(data: Path, model: Path, out: Path, cutoff: float, only: Path | None = None) -> Json:
     """Measure the network in `model` on the films below `data`, once for each rendering.
 
-    Leaves `robustness.json` in `out` (for each rendering what `metrics.measure` gives, and
-    `refused`, the share that its gate refuses), and returns what that holds. Of spoilt films only
-    those are measured that the gate lets through, where it does so to films of both classes. `only`
-    as in `chosen_films`.
+    Writes `robustness.json` to `out` (for each rendering the figures of `metrics.measure`, and
+    `refused`, the share that its gate rejects), and returns its contents. Of spoilt films, only
+    those that the gate accepts are measured, if there are any of both classes. `only` is as in
+    `chosen_films`.
     """
     films = chosen_films(data, only)
     renderings = RENDERINGS | UNSEEN | SPOILT

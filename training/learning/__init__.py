@@ -1,1 +1,1 @@
-"""From films and a recipe to a network that can be served."""
+"""Train a network from films and a recipe."""

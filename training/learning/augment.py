@@ -1,7 +1,7 @@
-"""Random variations of a batch of films that a reader would still call the same film.
+"""Random variations of a batch of films that do not change the diagnosis.
 
-They deny the shortcuts the published set offers: aspect and sharpness differ between its classes,
-and burned-in letters and exposure tell the ward. All run on whole batches, on any device.
+They prevent shortcuts in the published set: aspect and sharpness differ between its classes, and
+burned-in letters and exposure reveal the ward. All of them run on whole batches, on any device.
 """
 
 import math
@@ -17,9 +17,9 @@ _MORE = 1.1  # of the film's side: the widest view of a cropping recipe
 
 
 def augment(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -> Tensor:
-    """Films [N, 1, H, W] of grey levels 0..255 -> varied films [N, 1, size, size], same range.
+    """Turn films [N, 1, H, W] of grey levels 0..255 into varied films [N, 1, size, size].
 
-    `random` may be a generator of another device than the films': draws are moved to theirs.
+    `random` may be a generator of another device than the films': its draws are moved to theirs.
     """
     films = _warp(films, recipe, random)
     films = F.interpolate(films, (size, size), mode="bilinear", antialias=True)
@@ -59,7 +59,7 @@ def _warp(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
     angle, shear = draw(math.radians(recipe.rotation)), draw(math.radians(recipe.shear))
     aspect = draw(recipe.aspect / 2).exp()
     if recipe.cropped < 1:
-        # A little more than the film at most, so that black edges are seen too.
+        # Slightly more than the film at most, so that black edges are seen too.
         zoom = recipe.cropped + (_MORE - recipe.cropped) * torch.rand(
             count, generator=random, device=random.device
         )
@@ -82,7 +82,7 @@ def _warp(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
 
 
 def _lose_resolution(films: Tensor, share: float, random: torch.Generator) -> Tensor:
-    """A share of the films go through a smaller size and back, as coarser exports do."""
+    """Resize a share of the films down and up again, as coarser exports do."""
     side = films.shape[-1]
     smaller = round(
         side * (0.45 + 0.5 * float(torch.rand((), generator=random, device=random.device)))
@@ -93,7 +93,7 @@ def _lose_resolution(films: Tensor, share: float, random: torch.Generator) -> Te
 
 
 def _sharpen(films: Tensor, share: float, random: torch.Generator) -> Tensor:
-    """A share of the films have their edges raised, as some consoles do before the export."""
+    """Sharpen the edges of a share of the films, as some consoles do before the export."""
     if share == 0:
         return films
     strength = 2 * torch.rand((len(films), 1, 1, 1), generator=random, device=random.device).to(
@@ -105,7 +105,7 @@ def _sharpen(films: Tensor, share: float, random: torch.Generator) -> Tensor:
 
 
 def _frame(films: Tensor, share: float, random: torch.Generator) -> Tensor:
-    """A share of the films go black outside a rectangle, or in the corners where letters are."""
+    """Blacken a share of the films outside a rectangle, or in the corners where letters are."""
     if share == 0:
         return films
     per_film, side = (len(films), 1, 1, 1), films.shape[-1]
@@ -140,7 +140,7 @@ def _change_exposure(films: Tensor, recipe: Recipe, random: torch.Generator) -> 
 
 
 def _bend_tones(films: Tensor, strength: float, random: torch.Generator) -> Tensor:
-    """Each film through a random rising curve of its grey levels, as other processing gives it."""
+    """Map each film through a random rising curve of its grey levels, like other processing."""
     if strength == 0:
         return films
     steps = (
@@ -156,7 +156,7 @@ def _bend_tones(films: Tensor, strength: float, random: torch.Generator) -> Tens
 
 
 def _shade(films: Tensor, strength: float, random: torch.Generator) -> Tensor:
-    """Half of the films are lit unevenly: brighter or darker in places, without any edge."""
+    """Light half of the films unevenly: brighter or darker in places, without any edge."""
     if strength == 0:
         return films
     coarse = strength * (
@@ -170,7 +170,7 @@ def _shade(films: Tensor, strength: float, random: torch.Generator) -> Tensor:
 
 
 def _erase(films: Tensor, share: float, random: torch.Generator) -> Tensor:
-    """A share of the films lose a rectangle of 5 to 40 % of each side to their mean grey."""
+    """Replace a rectangle of 5 to 40 % of each side by the mean grey in a share of the films."""
     per_film, side = (len(films), 1, 1, 1), films.shape[-1]
     place = torch.arange(side, device=random.device)
 

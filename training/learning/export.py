@@ -15,7 +15,7 @@ from training.learning.scale import Scale
 def export(classifier: Classifier, scale: Scale, size: int, path: Path) -> None:
     """Write `classifier` for films float32 [N, 1, size, size] to `path`, with its `scale`.
 
-    The metadata say which prevalence the probabilities are for, and what kinds the gate knows.
+    The metadata name the prevalence of the probabilities, and the gate's kinds.
     """
     example = torch.zeros(2, 1, size, size)
     outputs = ["probabilities", "map", *(["gate"] if classifier.gate else [])]
@@ -33,7 +33,7 @@ def export(classifier: Classifier, scale: Scale, size: int, path: Path) -> None:
         raise RuntimeError("PyTorch's exporter gave no ONNX program.")
     model = program.model_proto
     for node in model.graph.node:
-        del node.metadata_props[:]  # where on this machine each step was written
+        del node.metadata_props[:]  # paths of the export on this machine
     told = scale.told()
     if classifier.gate:
         told["kinds"] = json.dumps(KINDS)

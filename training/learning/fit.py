@@ -1,4 +1,4 @@
-"""The training loop: films and a recipe in, the averaged network out."""
+"""The training loop: turns films and a recipe into the averaged network."""
 
 import hashlib
 import io
@@ -30,7 +30,7 @@ class Labelled:
 
 
 def without_copies(training: Labelled) -> Labelled:
-    """The films without those that have the same pixels and the same label as an earlier one."""
+    """Return the films without those that have the pixels and the label of an earlier one."""
     seen: dict[tuple[bytes, int], int] = {}
     for index, (film, label) in enumerate(zip(training.films, training.labels, strict=True)):
         digest = hashlib.sha256(film.numpy().tobytes()).digest()
@@ -48,11 +48,9 @@ def fit(
 ) -> ResNet18:
     """Train and return the network with exponentially averaged weights (EMA).
 
-    Begins with the network `start`, or from scratch.
-
-    Goes on from `checkpoint` where it exists, to the same result as an uninterrupted run, and
-    leaves one there after each epoch. `after_epoch` is told the epoch, its mean loss, and the
-    averaged network.
+    Begins with the network `start`, or from scratch. Resumes from `checkpoint` if it exists, with
+    the same result as an uninterrupted run, and writes a checkpoint after each epoch. `after_epoch`
+    is called with the epoch, its mean loss, and the averaged network.
     """
     device = fastest_device()
     torch.manual_seed(recipe.seed)
@@ -119,11 +117,11 @@ def fit(
 
 
 def save_state(state: dict[str, Any], checkpoint: Path) -> None:
-    """Replace `checkpoint` whole: whoever is interrupted here keeps the one before."""
+    """Replace `checkpoint` atomically: an interruption leaves the one before."""
     unfinished = checkpoint.with_suffix(".part")
     saved = io.BytesIO()
     torch.save(state, saved)
-    unfinished.write_bytes(saved.getbuffer())  # of a full disk PyTorch itself says something else
+    unfinished.write_bytes(saved.getbuffer())  # PyTorch's own error for a full disk is unclear
     unfinished.replace(checkpoint)
 
 
@@ -136,22 +134,22 @@ def diverged(epoch: int, recipe: Recipe) -> BadRecipe:
 
 @torch.inference_mode()
 def predict_logits(network: nn.Module, films: Tensor, batch_size: int = 64) -> Tensor:
-    """Films uint8 [N, 1, S, S] -> logits float32 [N, 2] on the CPU, in full precision."""
+    """Turn films uint8 [N, 1, S, S] into logits float32 [N, 2] on the CPU, in full precision."""
     device = next(network.parameters()).device
     return torch.cat([network(part.to(device).float()).cpu() for part in films.split(batch_size)])
 
 
 def disagreement(logits: Tensor) -> Tensor:
-    """How differently the first and the second half of logits [2N, 2] judge the same films.
+    """Return how differently the two halves of logits [2N, 2] judge the same films.
 
-    The symmetric Kullback-Leibler divergence, as in R-Drop (Liang et al., 2021).
+    This is the symmetric Kullback-Leibler divergence, as in R-Drop (Liang et al., 2021).
     """
     mild, strong = F.log_softmax(logits, dim=1).chunk(2)
     return ((mild.exp() - strong.exp()) * (mild - strong)).sum(dim=1).mean() / 2
 
 
 def _order(labels: Tensor, balanced: int, random: torch.Generator) -> Tensor:
-    """The films of an epoch, drawn anew: all, or as many of each class as the rarer one has."""
+    """Draw the films of an epoch: all, or as many of each class as the rarer one has."""
     order = torch.randperm(len(labels), generator=random)
     if not balanced:
         return order
@@ -161,7 +159,7 @@ def _order(labels: Tensor, balanced: int, random: torch.Generator) -> Tensor:
 
 
 def _views(films: Tensor, size: int, recipe: Recipe, random: torch.Generator) -> Tensor:
-    """Varied films [N, 1, size, size]; or [2N, ...] where a mild and a strong view are compared."""
+    """Return varied films [N, 1, size, size], or [2N, ...] to compare a mild and a strong view."""
     strong = augment(films, size, recipe, random)
     if recipe.consistency == 0:
         return strong
@@ -190,14 +188,14 @@ def _step(
 
 
 def fastest_device() -> torch.device:
-    """The first GPU, or the CPU where there is none."""
+    """Return the first GPU, or the CPU if there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _precision(device: torch.device) -> torch.dtype:
-    """What the chip multiplies fastest: bfloat16 where it has it itself, for it is slow elsewhere.
+    """Return the fast precision of the chip: bfloat16 if it has native support.
 
-    GPUs that lack it have float16, whose small gradients are lost unless they are scaled.
+    GPUs without it have float16, with small gradients that are lost unless they are scaled.
     """
     if device.type == "cuda":
         own = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -206,18 +204,18 @@ def _precision(device: torch.device) -> torch.dtype:
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """What trains fastest there: `_precision`, where that is less than single precision."""
+    """Return the context of fastest training: `_precision`, if it is below single precision."""
     precision = _precision(device)
     return torch.autocast(device.type, precision, enabled=precision != torch.float32)
 
 
 def generator_of(seed: int, epoch: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """One for each epoch, so that a resumed run draws what an uninterrupted one would."""
+    """Return the generator of an epoch, so that a resumed run draws like an uninterrupted one."""
     return torch.Generator(device).manual_seed(seed * 1_000_003 + epoch)
 
 
 def sgd(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """SGD that decays kernels and matrices only: norms and biases have no size to keep down."""
+    """Return SGD with decay for kernels and matrices only, not for norms and biases."""
     learning = [p for p in network.parameters() if p.requires_grad]
     decayed = [p for p in learning if p.ndim > 1]
     others = [p for p in learning if p.ndim <= 1]
@@ -234,7 +232,7 @@ def average(averaged: nn.Module, network: nn.Module, decay: float, step: int) ->
     decay = min(decay, (1 + step) / (10 + step))
     pairs = list(zip(averaged.state_dict().values(), network.state_dict().values(), strict=True))
     moving = [pair for pair in pairs if pair[0].is_floating_point()]
-    # One call for all tensors: on a GPU, one for each takes longer than the training step.
+    # One call for all tensors: on a GPU, one call for each takes longer than the training step.
     torch._foreach_lerp_([mean for mean, _ in moving], [value for _, value in moving], 1 - decay)
     for mean, value in pairs:
         if not mean.is_floating_point():

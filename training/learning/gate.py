@@ -1,6 +1,6 @@
 """The gate: an out-of-distribution detector that sees the film itself.
 
-It is a network of its own, so it goes with any network that judges the films that it lets through.
+It is a separate network, so it can be combined with any network that judges films.
 """
 
 from itertools import pairwise
@@ -16,7 +16,7 @@ _WIDTHS = (32, 32, 64, 128, 160)
 
 
 class Gate(nn.Module):
-    """Grey levels in, logits of KINDS out: a small residual network on SIDE x SIDE pixels."""
+    """A small residual network on SIDE x SIDE pixels: grey levels in, logits of KINDS out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Gate(nn.Module):
         self.head = nn.Linear(2 * _WIDTHS[-1], len(KINDS))
 
     def forward(self, small: Tensor) -> Tensor:
-        """`shrunk` films [N, 1, SIDE, SIDE] of grey levels 0..255 -> logits [N, KINDS]."""
+        """Turn `shrunk` films [N, 1, SIDE, SIDE] of grey levels 0..255 into logits [N, KINDS]."""
         found = self.blocks(self.stem(small / 127.5 - 1))
         pooled = torch.cat([found.mean(dim=(2, 3)), found.amax(dim=(2, 3))], dim=1)
         logits: Tensor = self.head(self.drop(pooled))
@@ -36,7 +36,7 @@ class Gate(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; halves the side where the width grows."""
+    """Two 3x3 convolutions beside a shortcut; halves the side when the width grows."""
 
     def __init__(self, given: int, wanted: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class _Block(nn.Module):
 
 
 def shrunk(films: Tensor) -> Tensor:
-    """Films [N, 1, S, S] at the gate's side, whatever size the network takes."""
+    """Resize films [N, 1, S, S] to the gate's side, whatever size the network takes."""
     if films.shape[-1] == 2 * SIDE:
         return F.avg_pool2d(films, 2)
     return F.interpolate(films, (SIDE, SIDE), mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""Where the gate says no: as strictly as the children's films that it may refuse allow."""
+"""The gate's limits: as strict as the allowed rejections of children's films permit."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ _CHEST, _ADULT = KINDS.index("chest"), KINDS.index("adult")
 
 
 def limits(logits: NDArray[np.float64], refused: float = REFUSED) -> NDArray[np.float64]:
-    """What to add to the logits of KINDS, given those of children's chest films [N, KINDS].
+    """Return offsets for the logits of KINDS, given those of children's chest films [N, KINDS].
 
-    Then the likeliest kind is another than a chest for about the share `refused` of those films:
-    for half of them because it seems an adult's, for half because it seems no film for the network.
+    With them, the likeliest kind is not a child's chest for about the share `refused` of those
+    films: for half of them an adult's chest, for half another kind.
     """
     added = np.zeros(len(KINDS))
     strange = np.delete(logits, [_CHEST, _ADULT], axis=1).max(axis=1)

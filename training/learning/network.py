@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from training.learning.gate import Gate, shrunk
 
-MAP_SIDE = 10  # cells of the map at each side
+MAP_SIDE = 10  # cells of the map per side
 _EDGE = 0.15  # the share of a film's side that counts as edge
 
 
@@ -33,13 +33,13 @@ class Block(nn.Module):
         )  # each block starts as its shortcut: steadier first epochs
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, C_in, H, W] -> [N, C, H / stride, W / stride]."""
+        """Turn [N, C_in, H, W] into [N, C, H / stride, W / stride]."""
         residual = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
         return F.relu(residual + self.shortcut(x))
 
 
 class ResNet18(nn.Module):
-    """Grey levels in, logits out; standardises each film: brightness and contrast tell nothing."""
+    """Grey levels in, logits out; standardises each film, since brightness and contrast vary."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,18 +62,18 @@ class ResNet18(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, films: Tensor) -> Tensor:
-        """Films [N, 1, S, S] of grey levels 0..255 -> logits [N, 2] (normal, pneumonia)."""
+        """Turn films [N, 1, S, S] of grey levels 0..255 into logits [N, 2] (normal, pneumonia)."""
         logits: Tensor = self.head(self.features(films).mean(dim=(2, 3)))
         return logits
 
     def features(self, films: Tensor) -> Tensor:
-        """The last layer before pooling: [N, 1, S, S] -> [N, 512, S / 32, S / 32]."""
+        """Return the last layer before pooling: [N, 1, S, S] to [N, 512, S / 32, S / 32]."""
         found: Tensor = self.blocks(self.stem(standardise(films)))
         return found
 
 
 def train_mode(network: ResNet18, frozen: int) -> None:
-    """Training mode, but for the stem and the `frozen` first blocks, which learn nothing."""
+    """Set training mode, except for the stem and the `frozen` first blocks, which stay fixed."""
     network.train()
     if frozen:
         for part in (network.stem, network.blocks[:frozen]):
@@ -81,22 +81,22 @@ def train_mode(network: ResNet18, frozen: int) -> None:
 
 
 class Classifier(nn.Module):
-    """What is served: the network's logits as probabilities; what the gate says; the map."""
+    """The served network: probabilities, the gate's probabilities, and the saliency map."""
 
     def __init__(self, network: ResNet18, gate: Gate | None = None) -> None:
         super().__init__()
         self.network = network
         self.gate = gate
-        # By these names in the file, `rescale` finds them. No other constant is like them: the
-        # exporter makes one of two that are equal, and drops a name.
+        # `rescale` finds these constants by their names in the file. Their values are unique, since
+        # the exporter merges equal constants and drops a name.
         self.register_buffer("slope", torch.tensor(1.0001))
         self.register_buffer("offset", torch.tensor(0.0001))
 
     def forward(self, films: Tensor) -> tuple[Tensor, ...]:
-        """Films [N, 1, S, S] of grey levels 0..255 -> probabilities, the gate's word, the map.
+        """Turn films [N, 1, S, S] of grey levels 0..255 into probabilities, gate and map.
 
-        Probabilities [N, 2] (normal, pneumonia); with a gate, probabilities [N, KINDS] too; and how
-        much each cell [N, MAP_SIDE ** 2], row by row, speaks for pneumonia.
+        Probabilities are [N, 2] (normal, pneumonia); with a gate, also [N, KINDS]. The map [N,
+        MAP_SIDE ** 2], row by row, is how much each cell speaks for pneumonia.
         """
         features = self.network.features(films)
         logits = self.network.head(features.mean(dim=(2, 3)))
@@ -115,9 +115,9 @@ class Classifier(nn.Module):
 
 
 def standardise(films: Tensor) -> Tensor:
-    """Each film to mean 0 and standard deviation 1 in its middle; a blank film to zeros.
+    """Standardise each film to mean 0 and standard deviation 1 in its centre; blank films to zeros.
 
-    What lies along the edges, a black frame for one, has no say: it would shift every pixel.
+    Edges, e.g. a black frame, do not count: they would shift every pixel.
     """
     edge = round(_EDGE * films.shape[-1])
     middle = films[:, :, edge:-edge, edge:-edge]

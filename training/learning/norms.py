@@ -1,22 +1,22 @@
-"""Batch normalisation settled on films as they will be served."""
+"""Batch normalisation statistics computed on films as they will be served."""
 
 import torch
 from torch import Tensor, nn
 
 from training.learning.network import ResNet18, train_mode
 
-SETTLED_ON = 1500  # films: plenty for means and variances
+SETTLED_ON = 1500  # number of films, plenty for means and variances
 
 
 @torch.no_grad()
 def settle_norms(
     network: ResNet18, films: Tensor, seed: int, batch_size: int = 64, frozen: int = 0
 ) -> None:
-    """Take the running statistics anew from `films`, uint8 [N, 1, S, S], none of them varied.
+    """Compute the running statistics again from `films`, uint8 [N, 1, S, S], without variations.
 
-    Training leaves the statistics of varied films, which are blurrier than those that are served;
-    the network then leans towards NORMAL, whose films happen to be the sharper ones. The stem and
-    the `frozen` first blocks keep theirs.
+    Training leaves the statistics of varied films, which are blurrier than served ones; the network
+    then leans towards NORMAL, since normal films happen to be sharper. The stem and the `frozen`
+    first blocks keep their statistics.
     """
     train_mode(network, frozen)
     for module in network.modules():

@@ -1,4 +1,4 @@
-"""The recipe in plain sight: every number that decides what is learned."""
+"""The training recipe: every number that determines what is learned."""
 
 import dataclasses
 import json
@@ -8,13 +8,13 @@ from pathlib import Path
 from screening.errors import Mistake
 from training.dataset.split import FOLD, FOLDS, SEED
 
-_MARGIN = 1.4  # films are kept this much larger than the network takes them, to be warped from
+_MARGIN = 1.4  # films are stored this much larger than the network's input, as a margin for warping
 
 
 BLOCKS = 8  # of a ResNet-18
-VARIED = ("blurred", "erased", "sharpened", "framed")  # shares of films that are varied so
+VARIED = ("blurred", "erased", "sharpened", "framed")  # shares of films that are varied in this way
 _SHARES = (*VARIED, "label_smoothing", "ema_decay", "noise", "grown_after")
-STEP = 16  # of the sizes that films are trained at
+STEP = 16  # of the sizes of training films
 
 
 class BadRecipe(Mistake):
@@ -23,9 +23,9 @@ class BadRecipe(Mistake):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training run does. Two runs of one recipe on one machine give the same network.
+    """A training run's settings; two runs of one recipe on one machine give the same network.
 
-    Lengths are in pixels, angles in degrees, fractions of the film's side unless said otherwise.
+    Lengths are in pixels, angles in degrees, fractions of the film's side unless stated otherwise.
     """
 
     seed: int = SEED
@@ -34,8 +34,8 @@ class Recipe:
     epochs: int = 32
     batch_size: int = 64
     first_size: int = 96  # films grow from this ...
-    size: int = 160  # ... to this, which is what the network takes when it serves
-    grown_after: float = 0.7  # the share of the epochs after which they are full size
+    size: int = 160  # ... to this, the input of the served network
+    grown_after: float = 0.7  # the share of the epochs after which they have full size
     learning_rate: float = 0.1
     weight_decay: float = 5e-4
     label_smoothing: float = 0.05
@@ -44,21 +44,21 @@ class Recipe:
     rotation: float = 12.0
     shear: float = 6.0
     shift: float = 0.08
-    zoom: float = 0.18  # of the logarithm, likewise aspect and gamma
+    zoom: float = 0.18  # of the logarithm, also for aspect and gamma
     aspect: float = 0.5
     gamma: float = 0.4
     noise: float = 0.03  # of the grey range
     blurred: float = 0.3  # share of films that lose resolution
     erased: float = 0.2  # share of films that lose a rectangle
-    sharpened: float = 0.3  # share of films whose edges are raised
-    framed: float = 0.25  # share of films that lose what lies along their edges, letters and all
-    consistency: float = 0.0  # weight of two views of a film being judged alike; 0: one view
+    sharpened: float = 0.3  # share of films with sharpened edges
+    framed: float = 0.25  # share of films with blackened edges, including letters
+    consistency: float = 0.0  # weight of the agreement between two views of a film; 0: one view
     cropped: float = 0.35  # the smallest share of the side that a view shows; 1: `zoom`, `shift`
     contrast: float = 0.5  # of the logarithm
-    tone_curve: float = 0.0  # how far a random, rising curve of the grey levels bends them
-    shading: float = 0.0  # how much light a film loses or gains from one place to another
-    balanced: int = 0  # 1: an epoch has as many films of one class as of the other
-    frozen: int = 0  # how many of the eight blocks, with the stem before them, stay as they start
+    tone_curve: float = 0.0  # strength of a random, rising curve of the grey levels
+    shading: float = 0.0  # largest change of light from one place to another
+    balanced: int = 0  # 1: an epoch has equally many films of both classes
+    frozen: int = 0  # how many of the eight blocks, with the stem before them, are not trained
 
     def __post_init__(self) -> None:
         if not 0 <= self.frozen <= BLOCKS or not 0 < self.cropped <= 1:
@@ -78,16 +78,16 @@ class Recipe:
 
     @property
     def stored_size(self) -> int:
-        """The side at which films are kept in memory: a multiple of 16."""
+        """Return the side of films in memory: a multiple of 16."""
         return round(self.size * _MARGIN / STEP) * STEP
 
     def size_at(self, epoch: int) -> int:
-        """The side of the films in this epoch: a multiple of 16 that grows linearly, then stays."""
+        """Return the films' side in this epoch, a multiple of 16 that grows, then stays."""
         grown = min(1.0, epoch / max(1.0, self.grown_after * self.epochs))
         return self.first_size + round(grown * (self.size - self.first_size) / STEP) * STEP
 
     def milder(self) -> "Recipe":
-        """The same with variations of a quarter: films much as they are served."""
+        """Return the same recipe with a quarter of the variations, close to served films."""
         lengths = ("rotation", "shear", "shift", "zoom", "aspect", "gamma", "noise", "contrast")
         return dataclasses.replace(
             self, **{name: getattr(self, name) / 4 for name in (*lengths, *VARIED)}
@@ -98,7 +98,7 @@ class Recipe:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe that `Recipe.save` wrote; fields left out keep their defaults."""
+    """Read a recipe that `Recipe.save` wrote; missing fields have their defaults."""
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Another scale, or other limits of the gate, for a network file: nothing is trained."""
+"""Change the scale, or the gate's limits, of a network file without training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from training.learning.scale import SCALE, Scale
 
 
 class NoScale(Mistake):
-    """The network file has no scale to be changed; the message says what to do."""
+    """The network file has no scale to change; the message says what to do."""
 
 
 def scale_of(path: Path) -> Scale:
-    """The scale that the network in `path` says it has."""
+    """Return the scale of the network in `path`."""
     told = {each.key: each.value for each in _load(path).metadata_props}
     if not told.keys() >= set(SCALE):
-        raise NoScale(f"{path} has no scale: it is older than that. Train it again.")
+        raise NoScale(f"{path} has no scale: it was made by an older version. Train it again.")
     return Scale(*(float(told[name]) for name in SCALE))
 
 
@@ -56,5 +56,5 @@ def _put(model: onnx.ModelProto, name: str, value: np.ndarray) -> None:
 def _load(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(path)
-    except Exception as error:  # ONNX raises whatever its parser does
+    except Exception as error:  # ONNX raises various errors of its parser
         raise NoScale(f"{path} can't be read as a network: {error}.") from error

@@ -1,4 +1,4 @@
-"""The folder of a training run: whose it is, and how the run went."""
+"""The folder of a training run: the recipe that it belongs to, and its progress."""
 
 import csv
 import hashlib
@@ -19,7 +19,7 @@ from training.learning.recipe import BadRecipe, Recipe, load_recipe
 
 
 def claim(out: Path, recipe: Recipe) -> None:
-    """Make `out` the folder of this recipe's run, new or to be gone on with."""
+    """Make `out` the folder of a new run of this recipe, or of a resumed one."""
     kept = out / "recipe.json"
     if _begun(out) and load_recipe(kept) != recipe:
         raise BadRecipe(
@@ -37,10 +37,10 @@ def note_split(
     held_out: Iterable[Film],
     start: Path | None = None,
 ) -> None:
-    """Keep in `out` which films below `data` are held out, and from whose films the run learns.
+    """Write to `out` which films below `data` are held out, and the patients learned from.
 
-    The latter by hashes, which tell nobody's name, and with those of the run `start`: a network
-    still knows what it began with.
+    The patients are hashes without names, and include those of the run `start`: a network also
+    knows the films that it was first trained on.
     """
     write_list(out / "validation.txt", (film.path.relative_to(data) for film in held_out))
     before = read_patients(start) if start else None
@@ -48,7 +48,7 @@ def note_split(
 
 
 def refuse_known_patients(run: Path, held_out: Iterable[Film]) -> None:
-    """Raise BadRecipe if the run in the folder `run` learned from a patient who is held out now."""
+    """Raise BadRecipe if the run in the folder `run` learned from a patient who is now held out."""
     known = read_patients(run)
     if known is None:
         raise BadRecipe(
@@ -70,11 +70,10 @@ def claim_source(
     held: Tensor,
     start: ResNet18 | None,
 ) -> None:
-    """Keep what the run in `out` learns from, so that nobody goes on with it on other films.
+    """Record what the run in `out` learns from, so that it is never resumed on other films.
 
-    `held` are the films held out, uint8 [N, 1, S, S].
-
-    Going on with other films would train on those that were held out, in silence.
+    `held` are the held-out films, uint8 [N, 1, S, S]. Other films could silently include those that
+    were held out before.
     """
     now = {
         "films": _digest([learned.films, learned.labels]),
@@ -91,7 +90,7 @@ def claim_source(
 
 
 def epochs_done(out: Path) -> int:
-    """How many epochs of the run in `out` are trained."""
+    """Return how many epochs of the run in `out` are trained."""
     checkpoint = out / "checkpoint.pt"
     if not checkpoint.exists():
         return 0
@@ -99,10 +98,10 @@ def epochs_done(out: Path) -> int:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """What `fit` left in the file `path`. Raises BadRecipe where it is damaged."""
+    """Return what `fit` wrote to the file `path`. Raises BadRecipe if it is damaged."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # PyTorch raises whatever its unpickler does
+    except Exception as error:  # PyTorch raises various errors of its unpickler
         raise BadRecipe(
             f"{path} is no checkpoint of a training run, or is damaged: remove it, and the run "
             "begins anew."
@@ -111,7 +110,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def add_to_curve(out: Path, epoch: int, size: int, loss: float, auc: float) -> None:
-    """Note an epoch in `curve.csv`; the first one begins the file."""
+    """Append an epoch to `curve.csv`; the first one begins the file."""
     path = out / "curve.csv"
     with path.open("w" if epoch == 0 else "a", newline="") as file:
         table = csv.writer(file)
@@ -125,7 +124,7 @@ def _begun(out: Path) -> bool:
 
 
 def _weights(network: ResNet18 | None) -> list[Tensor]:
-    """Kernels and matrices: norms that were woken differ by rounding from machine to machine."""
+    """Return kernels and matrices only: initialised norms differ by rounding between machines."""
     return [value for value in network.state_dict().values() if value.ndim > 1] if network else []
 
 

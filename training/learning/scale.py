@@ -1,4 +1,4 @@
-"""What a network's logits mean: an affine fit for even classes, shifted to a stated prevalence."""
+"""The scale of a network: an affine fit of its logits for even classes, shifted to a prevalence."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ SCALE = ("slope", "intercept", "prevalence")  # the names in a network's metadat
 
 @dataclass(frozen=True)
 class Scale:
-    """From a film's logit difference (pneumonia less normal) to a probability.
+    """Turns a film's logit difference (pneumonia less normal) into a probability.
 
-    `slope` and `intercept` make it right where as many films are ill as healthy; `prevalence` is
-    the share of ill films that the probability is for.
+    `slope` and `intercept` calibrate it for even classes; `prevalence` is the prevalence that the
+    probability is for.
     """
 
     slope: float = 1.0
@@ -31,24 +31,24 @@ class Scale:
     prevalence: float = 0.5
 
     def told(self) -> dict[str, str]:
-        """What the network's metadata say of it."""
+        """Return the scale in the network's metadata."""
         return {name: f"{getattr(self, name):.6g}" for name in SCALE}
 
     @property
     def shift(self) -> float:
-        """What is added to the logit of even classes."""
+        """Return the offset to the logit of even classes."""
         return float(logit(self.prevalence))
 
     def probabilities(self, differences: Floats) -> Floats:
-        """Of pneumonia [N], for logit differences [N]."""
+        """Return the probabilities of pneumonia [N] for logit differences [N]."""
         found: Floats = expit(self.slope * differences + self.intercept + self.shift)
         return found
 
 
 def fit_scale(differences: Floats, labels: Floats, prevalence: float = PREVALENCE) -> Scale:
-    """The scale with the least log-loss on logit differences [N] with labels [N] of 0 and 1.
+    """Return the scale with the least log-loss on logit differences [N] with labels [N] of 0 and 1.
 
-    Each class weighs the same, so how many films there are of it does not matter.
+    Both classes have the same weight, however many films they have.
     """
     slope, intercept = fit_line(differences, labels, weights_for(labels, 0.5))
     return Scale(slope, intercept, prevalence)
@@ -61,11 +61,11 @@ def scale_interval(
     patients: Sequence[Hashable],
     probability: float,
 ) -> tuple[float, float] | None:
-    """The 95 % percentile interval of what a film at `probability` of `scale` might be given.
+    """Return the 95 % interval, over other patients, for a film at `probability` of `scale`.
 
-    Patients are drawn with replacement within each class, all films of one together, as many as
-    there are; each draw has a scale of its own. The seed is fixed. None for fewer than ten patients
-    of a class: of so few, draws tell nothing.
+    Patients are drawn with replacement within each class, with all their films, as many as there
+    are; each draw gives a scale of its own. The seed is fixed. Returns None for fewer than ten
+    patients in a class, too few for resampling.
     """
     random = np.random.default_rng(SEED)
     at = (logit(probability) - scale.intercept - scale.shift) / scale.slope

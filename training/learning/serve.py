@@ -1,4 +1,4 @@
-"""A trained network as the file that is served: in eight bits, with its scale and its gate."""
+"""Turn a trained network into the served file: in eight bits, with its scale and its gate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from training.learning.quantize import quantize
 from training.learning.rescale import rescale, scale_of, set_limits
 from training.learning.scale import PREVALENCE, Scale, fit_scale, scale_interval
 
-QUANTIZED_ON = 300  # training films whose activations set the ranges of the eight bits
+QUANTIZED_ON = 300  # training films that set the ranges of the eight bits
 
 
 def serve(
@@ -39,10 +39,10 @@ def serve(
     out: Path,
     prevalence: float = PREVALENCE,
 ) -> None:
-    """Write `full-precision.onnx` and, in eight bits, `cxr-resnet18.onnx` into `out`.
+    """Write `full-precision.onnx` and, in eight bits, `cxr-resnet18.onnx` to `out`.
 
-    `films` are those trained on, uint8 [N, 1, S, S]. The scale and the gate's limits are settled on
-    the films held out, `validation`, on the file as it is served.
+    `films` are the training films, uint8 [N, 1, S, S]. The scale and the gate's limits are fitted
+    on the held-out films, `validation`, with the file as it is served.
     """
     labels = labels_of(validation)
     logits = predict_logits(network, load_films(validation, size, "held-out"))
@@ -54,7 +54,7 @@ def serve(
 
 
 def settle(served: Path, films: Sequence[Film], labels: Floats, prevalence: float) -> None:
-    """Give the file `served` the scale, and its gate the limits, that `films` call for."""
+    """Give the file `served` the scale, and its gate the limits, fitted on `films`."""
     network = Network(served, threads=1)
     seen = [_looks(network, film, index) for index, film in enumerate(films)]
     differences = _differences(served, [found[0]["probabilities"] for found in seen])
@@ -66,17 +66,17 @@ def settle(served: Path, films: Sequence[Film], labels: Floats, prevalence: floa
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A scale, and what else it might have given a film at the cutoff: see `scale_interval`."""
+    """A scale, and the interval of the probability at the cutoff: see `scale_interval`."""
 
     scale: Scale
     interval: tuple[float, float] | None
 
 
 def calibrate(served: Path, films: Sequence[Film], out: Path, prevalence: float) -> Calibrated:
-    """Write the network in `served` to `out` with the scale that `films` call for; return that.
+    """Write the network in `served` to `out` with the scale fitted on `films`; return the scale.
 
-    The interval (95 %) is that of the probability which other films of as many patients would have
-    given a film that this scale puts at the shipped cutoff.
+    The 95 % interval is that of a film that this scale puts at the shipped cutoff, if other
+    patients' films had been used.
     """
     network = Network(served, threads=1)
     found = [
@@ -93,7 +93,7 @@ def calibrate(served: Path, films: Sequence[Film], out: Path, prevalence: float)
 
 
 def _differences(served: Path, found: Sequence[NDArray[np.float32]]) -> Floats:
-    """The logit differences behind probabilities that the file `served` gave."""
+    """Return the logit differences behind probabilities from the file `served`."""
     before = scale_of(served)
     evidence = np.array([_evidence(probabilities) for probabilities in found])
     differences: Floats = (evidence - before.intercept - before.shift) / before.slope
@@ -101,7 +101,7 @@ def _differences(served: Path, found: Sequence[NDArray[np.float32]]) -> Floats:
 
 
 def _looks(network: Network, film: Film, index: int) -> list[dict[str, NDArray[np.float32]]]:
-    """Answers about the film as it is, and about every third rendering of it."""
+    """Return answers for the film as it is, and for every third rendering of it."""
     return [network.answers(each) for each in in_some_renderings(film, index, network.size)]
 
 

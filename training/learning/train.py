@@ -1,4 +1,4 @@
-"""`cxr-alert train`: a folder of films in, a network for `serving` out."""
+"""`cxr-alert train`: train a network for `serving` from a folder of films."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,8 +39,8 @@ from training.learning.run import (
 from training.learning.serve import serve
 from training.learning.weights import foreign_weights, gate_of, wake_norms, weights_of
 
-FEW_HELD_OUT = 50  # of a class: all of them found, the interval of the share begins at 0.93
-WOKEN_ON = 400  # films that the norms of a served network see before it is trained on
+FEW_HELD_OUT = 50  # of a class: if all of them are found, the interval of the share begins at 0.93
+WOKEN_ON = 400  # films for the norms of a served network before it is trained further
 
 
 def train(
@@ -51,18 +51,20 @@ def train(
     start: Path | None = None,
     patients: Path | None = None,
 ) -> None:
-    """Train by `recipe` on the films below `data`; leave in `out` what there is to serve and know.
+    """Train by `recipe` on the films below `data`; write the network and its figures to `out`.
 
-    `cxr-resnet18.onnx` (the network as it is served, in eight bits), `full-precision.onnx`,
-    `recipe.json`, `validation.txt` (the films held out), `patients.txt` (whose films it learned
-    from, hashed), `metrics.json` and `predictions.csv` (the served network on those held
-    out), `checkpoint.pt` (from which an interrupted run goes on), `source.json` (what it learns
-    from), `curve.csv` (how it went).
+    The files are `cxr-resnet18.onnx` (the served network, in eight bits), `full-precision.onnx`,
+    `recipe.json`, `validation.txt` (the held-out films), `patients.txt` (hashes of the patients
+    it learned from), `metrics.json` and `predictions.csv` (the served network on the held-out
+    films), `checkpoint.pt` (from which an interrupted run resumes), `source.json` (what it
+    learns from), `curve.csv` (the learning curve).
+
     Patients that also appear below `kept_out` are never trained on; `patients` is a table as
     `name_patients` takes it. Of films with the same pixels and label, one is trained on.
-    Begins with the network of the run in the folder `start`, which must not have learned
+    Training begins with the network of the run in the folder `start`, which must not have learned
     from patients who are held out here.
-    Raises BadDataset, and BadRecipe where `out` holds a run of another recipe, on other films, or
+
+    Raises BadDataset, and BadRecipe if `out` holds a run of another recipe, on other films, or
     from another start.
     """
     console = Console()
@@ -120,7 +122,7 @@ def train(
 
 
 def warn_of_few(labels: Floats) -> list[str]:
-    """Return a sentence if the films held out, with labels [N], are too few to tell much."""
+    """Return a warning if there are too few held-out films, with labels [N], for useful figures."""
     ill, well = int(labels.sum()), int((1 - labels).sum())
     if min(ill, well) >= FEW_HELD_OUT:
         return []
@@ -135,10 +137,10 @@ def warn_of_few(labels: Floats) -> list[str]:
 def network_to_start_from(
     run: Path, held_out: Sequence[Film], films: torch.Tensor, recipe: Recipe
 ) -> ResNet18:
-    """The network of `run`, provided that it never saw the patients held out here.
+    """Return the network of `run`, if it did not learn from patients held out here.
 
-    `run` is the folder that a training run left, or one with the served file alone, as `model/` is;
-    or a file of weights from elsewhere, see `foreign_weights`.
+    `run` is the folder of a training run, or one with the served file alone, like `model/`, or a
+    file of weights from elsewhere, see `foreign_weights`.
     """
     if run.is_file():
         return foreign_weights(run)
@@ -158,7 +160,7 @@ def network_to_start_from(
 
 
 def gate_to_keep(start: Path | None) -> Gate:
-    """The gate of the network to start from; that of the shipped network where it has none."""
+    """Return the gate of the network to start from, or the shipped network's if it has none."""
     served = start / NETWORK_FILE if start else SHIPPED_NETWORK
     own = gate_of(served) if served.is_file() else None
     gate = own or gate_of(SHIPPED_NETWORK)
@@ -174,5 +176,5 @@ def _describe(films: list[Film]) -> str:
 
 
 def class_labels(films: list[Film]) -> torch.Tensor:
-    """0 (normal) or 1 (pneumonia) of each film, int64 [N]."""
+    """Return 0 (normal) or 1 (pneumonia) for each film, int64 [N]."""
     return torch.tensor([film.label for film in films])

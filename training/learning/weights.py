@@ -1,4 +1,4 @@
-"""Weights to begin with: of a network that is served, or of torchvision's ResNet-18."""
+"""Initial weights: of a served network, or of torchvision's ResNet-18."""
 
 import re
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from training.learning.network import ResNet18
 from training.learning.recipe import BadRecipe
 
 CLASSES = 2
-_FOLDED = ".weight_bias"  # what the exporter calls the bias that a norm was folded into
+_FOLDED = ".weight_bias"  # the exporter's name for the bias that a norm was folded into
 
 
 def weights_of(path: Path) -> ResNet18:
-    """The network in the ONNX file `path`, which `export` wrote; eight bits become numbers again.
+    """Return the network in the ONNX file `path` from `export`; eight bits become numbers.
 
-    The exporter has folded each norm into the convolution before it. Here the norms do nothing but
-    add that bias, so the network answers as the file does, but can't be trained: its norms don't
-    know what they see. `wake_norms` mends that.
+    The exporter has folded each norm into the convolution before it. Here the norms only add
+    that bias, so the network answers like the file, but can't be trained: its norms have no
+    statistics. `wake_norms` corrects that.
     """
     network = ResNet18()
     _fill(network, "network.", _graph(path))
@@ -31,7 +31,7 @@ def weights_of(path: Path) -> ResNet18:
 
 
 def gate_of(path: Path) -> Gate | None:
-    """The gate in the ONNX file `path`, its limits included; None where it has none."""
+    """Return the gate in the ONNX file `path`, including its limits; None if it has none."""
     graph = _graph(path)
     if not any(value.name.startswith("gate.") for value in graph.initializer):
         return None
@@ -43,12 +43,12 @@ def gate_of(path: Path) -> Gate | None:
 def _graph(path: Path) -> onnx.GraphProto:
     try:
         return onnx.load(path).graph
-    except Exception as error:  # ONNX raises whatever its parser does
+    except Exception as error:  # ONNX raises various errors of its parser
         raise BadRecipe(f"{path} can't be read as a network to start from: {error}.") from error
 
 
 def _fill(network: nn.Module, prefix: str, graph: onnx.GraphProto) -> None:
-    """Give `network` the weights whose names begin with `prefix` in `graph`."""
+    """Give `network` the weights with names that begin with `prefix` in `graph`."""
     values = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
     made = {node.output[0]: node for node in graph.node}
     state = network.state_dict()
@@ -73,10 +73,10 @@ def _fill(network: nn.Module, prefix: str, graph: onnx.GraphProto) -> None:
 
 
 def foreign_weights(path: Path) -> ResNet18:
-    """The network whose weights PyTorch saved in `path`: ours, or torchvision's ResNet-18.
+    """Return the network from a file of PyTorch's: ours, or torchvision's ResNet-18.
 
-    Of the latter, the first convolution's three colours are summed to grey, and the head stays as
-    it is drawn unless it has two classes. Raises BadRecipe.
+    For the latter, the three colours of the first convolution are summed to grey, and the head
+    stays random unless it has two classes. Raises BadRecipe.
     """
     network = ResNet18()
     try:
@@ -85,7 +85,7 @@ def foreign_weights(path: Path) -> ResNet18:
         if "conv1.weight" in given:
             given = _renamed(given)
         missing, unknown = network.load_state_dict(given, strict=False)
-    except Exception as error:  # PyTorch raises whatever its unpickler does
+    except Exception as error:  # PyTorch raises various errors of its unpickler
         raise BadRecipe(f"{path} can't be read as the weights of a ResNet-18: {error}.") from error
     if unknown or set(missing) - {"head.weight", "head.bias"}:
         raise BadRecipe(f"{path} holds the weights of another network than a ResNet-18.")
@@ -93,7 +93,7 @@ def foreign_weights(path: Path) -> ResNet18:
 
 
 def _renamed(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Torchvision's weights by our names; a head of other classes is left out."""
+    """Return torchvision's weights by our names; a head of other classes is left out."""
     found = {}
     for name, value in given.items():
         if parts := re.fullmatch(r"layer(\d)\.(\d)\.(.+)", name):
@@ -110,7 +110,7 @@ def _renamed(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def norm_after(layer: str) -> str:
-    """The name of the norm behind a convolution: `blocks.0.conv1` -> `blocks.0.norm1`."""
+    """Return the name of the norm after a convolution: `blocks.0.conv1` -> `blocks.0.norm1`."""
     before, _, number = layer.rpartition(".")
     if number.isdigit():
         return f"{before}.{int(number) + 1}"
@@ -119,10 +119,10 @@ def norm_after(layer: str) -> str:
 
 @torch.no_grad()
 def wake_norms(network: ResNet18, films: Tensor, batch_size: int = 64) -> None:
-    """Let the norms of `weights_of` know what they see, from films float32 [N, 1, S, S].
+    """Give the norms of `weights_of` statistics from films float32 [N, 1, S, S].
 
-    Each takes over the mean and the variance of what comes to it, and gives them back by its weight
-    and bias: the network answers as before, and can be trained.
+    Each norm takes the mean and the variance of its input, and reverts them by its weight and bias:
+    the network answers as before, and can be trained.
     """
     seen: dict[nn.BatchNorm2d, list[Tensor]] = {}
 
@@ -149,7 +149,7 @@ def wake_norms(network: ResNet18, films: Tensor, batch_size: int = 64) -> None:
 def _weight(
     name: str, values: Mapping[str, np.ndarray], made: Mapping[str, onnx.NodeProto]
 ) -> Tensor:
-    """A weight as it is, or as eight bits with a scale for each row."""
+    """Return a weight as it is, or from eight bits with a scale for each row."""
     if name in values:
         return torch.from_numpy(values[name].copy())
     node = made[name]

@@ -1,4 +1,4 @@
-"""What the commands that use AWS share: the account, S3 addresses, AWS's refusals in a sentence."""
+"""Shared by the commands that use AWS: the account, S3 addresses, AWS's errors in a sentence."""
 
 import os
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from screening.errors import Mistake
 
-Client = Any  # boto3 makes its clients while it runs
+Client = Any  # boto3 makes its clients at run time
 
 
 class CloudError(Mistake):
-    """What AWS refused or was not told; the message says what to do."""
+    """AWS refused something, or a setting is missing; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,10 @@ class Address:
 
     @property
     def prefix(self) -> str:
-        """What the keys below it begin with: a slash at its end tells `films` from `films-2`."""
+        """Return the prefix of the keys below it.
+
+        Its final slash separates `films` from `films-2`.
+        """
         return f"{self.key}/" if self.key else ""
 
     def __truediv__(self, part: str) -> "Address":
@@ -39,7 +42,7 @@ class Address:
 
 
 def address(text: str, option: str) -> Address:
-    """Read `s3://BUCKET/KEY`; `option` is what the user gave it to."""
+    """Read `s3://BUCKET/KEY`, the value of `option`."""
     scheme, _, rest = text.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket:
@@ -48,7 +51,7 @@ def address(text: str, option: str) -> Address:
 
 
 def sign_in() -> boto3.Session:
-    """The user's account and region, as every AWS program finds them."""
+    """Return the user's account and region, by the usual AWS settings."""
     session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
     if session.region_name is None:
         raise CloudError("No AWS region is chosen: set AWS_REGION, or run `aws configure`.")
@@ -61,7 +64,7 @@ def sign_in() -> boto3.Session:
 
 
 def role_arn(session: boto3.Session, role: str | None) -> str:
-    """The ARN of the role that SageMaker works under, given by name or ARN."""
+    """Return the ARN of the role for SageMaker, from its name or ARN."""
     if role is None:
         raise CloudError(
             "--role is missing: name the IAM role that SageMaker works under "
@@ -75,7 +78,7 @@ def role_arn(session: boto3.Session, role: str | None) -> str:
 
 @contextmanager
 def aws_in_a_sentence() -> Iterator[None]:
-    """Turn whatever AWS or the way to it refuses into a CloudError."""
+    """Turn an error of AWS, or of the connection to it, into a CloudError."""
     try:
         yield
     except ClientError as error:

@@ -1,7 +1,7 @@
-"""An endpoint's stack: what serving/endpoint.yaml is deployed with, changed, turned back, removed.
+"""The stack of an endpoint: create, change, roll back and remove serving/endpoint.yaml.
 
-One stack an endpoint, found by its name; what CloudFormation can't say before it starts is asked
-here, so that nothing is uploaded for a change that AWS will refuse.
+There is one stack per endpoint, found by its name. Errors that CloudFormation would report late are
+checked here, so that nothing is uploaded for a change that AWS will refuse.
 """
 
 import hashlib
@@ -23,8 +23,8 @@ from training.sagemaker.prices import HOURS_A_MONTH, read_prices
 
 TEMPLATE = Path(__file__).parents[2] / "serving" / "endpoint.yaml"
 OWNED = "cxr-alert:endpoint"
-FILMS_A_DAY = 500  # what the monthly price of a serverless endpoint is told for
-LEAST_CONCURRENCY = 2  # of the application's MaximumConcurrency
+FILMS_A_DAY = 500  # basis of the monthly price of a serverless endpoint
+LEAST_CONCURRENCY = 2  # limit of the application's MaximumConcurrency
 MOST_IN_A_BATCH = 10
 IN_ECR = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?"
@@ -46,9 +46,10 @@ class Serverless:
 
 @dataclass(frozen=True)
 class Instances:
-    """`most` above `count` scales by `invocations` a minute per instance.
+    """The instances; `most` above `count` scales by `invocations` a minute per instance.
 
-    `capture` is where requests and answers are kept, encrypted by the KMS key with the ARN `key`.
+    `capture` is the place of captured requests and answers, encrypted by the KMS key with the ARN
+    `key`.
     """
 
     type: str
@@ -69,7 +70,10 @@ class Served:
 
 @dataclass(frozen=True)
 class Plan:
-    """The endpoint as it is to be; `upload` is the network to pack and put at the artefact."""
+    """The wanted state of the endpoint.
+
+    `upload` is the network to pack and upload as the artefact.
+    """
 
     endpoint: str
     serves: Served
@@ -82,11 +86,11 @@ def stack_of(endpoint: str) -> str:
 
 
 def uploaded_to(bucket: str | None, endpoint: str, network: Path) -> Address:
-    """Where a network goes, named by its content: the same one lies there once, and stays.
+    """Return the place of a network, named by its content, so that the same network is stored once.
 
-    Raises BadNetwork for a file that is no network, CloudError where no bucket is named.
+    Raises BadNetwork for a file that is not a network, CloudError if no bucket is named.
     """
-    Network(network, threads=1)  # rather fail here than in an endpoint that can't start
+    Network(network, threads=1)  # fail here rather than in an endpoint that can't start
     if bucket is None:
         raise CloudError("--bucket is missing: name the S3 bucket to upload the network to.")
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
@@ -94,7 +98,7 @@ def uploaded_to(bucket: str | None, endpoint: str, network: Path) -> Address:
 
 
 def trained_by(session: boto3.Session, job: str) -> tuple[Address, str | None]:
-    """The packed network of a completed job, and its image if that serves too."""
+    """Return the packed network of a completed job, and its image if that can serve too."""
     found = session.client("sagemaker").describe_training_job(TrainingJobName=job)
     if found["TrainingJobStatus"] != "Completed":
         raise CloudError(
@@ -107,10 +111,10 @@ def trained_by(session: boto3.Session, job: str) -> tuple[Address, str | None]:
 
 
 def parameters(plan: Plan, before: Mapping[str, str]) -> Parameters:
-    """The stack's parameters, given those that it has now; `before` is empty for a new one.
+    """Return the stack's new parameters from the present ones; `before` is empty for a new stack.
 
-    What it serves now becomes the way back, unless it goes on serving that. Raises CloudError for
-    a container that is not in ECR.
+    The present network becomes the one to roll back to, unless it stays the same. Raises CloudError
+    for a container that is not in ECR.
     """
     image, artefact = plan.serves.image, _plain(plan.serves.artefact)
     former = before.get("PreviousImage", ""), before.get("PreviousArtefact", "")
@@ -147,9 +151,9 @@ def _plain(place: Address) -> str:
 
 
 def _allowed(endpoint: str, images: Iterable[str], artefacts: Iterable[str]) -> Parameters:
-    """What the role may read and pull: all that deploy uploads for the endpoint, or one object.
+    """Return what the role may read and pull: all uploads for the endpoint, or one object.
 
-    The first does not change from network to network, so nothing waits for IAM to hear of it.
+    The former is the same for every network, so that no change has to wait for IAM.
     """
     pullable = set()
     for image in filter(None, images):
@@ -171,7 +175,10 @@ def _allowed(endpoint: str, images: Iterable[str], artefacts: Iterable[str]) -> 
 
 
 def refuse_what_aws_would(asked: Mapping[str, str], before: Mapping[str, str]) -> None:
-    """Raise CloudError for a change that AWS doesn't make; `before` is empty for a new endpoint."""
+    """Raise CloudError for a change that AWS does not make.
+
+    `before` is empty for a new endpoint.
+    """
     if not before:
         return
     endpoint, now = asked["EndpointName"], before["RunsOn"]
@@ -191,7 +198,7 @@ def refuse_what_aws_would(asked: Mapping[str, str], before: Mapping[str, str]) -
 
 
 class Stack:
-    """The stack of one endpoint; `tell` hears what goes on, looked at every `pause` seconds."""
+    """The stack of one endpoint; `tell` is called with progress, polled every `pause` seconds."""
 
     def __init__(
         self, session: boto3.Session, endpoint: str, tell: Tell, pause: float = 10.0
@@ -204,9 +211,9 @@ class Stack:
         self._pause = pause
 
     def now(self) -> Parameters:
-        """The parameters that it has, none where it is not there.
+        """Return its parameters, none if it does not exist.
 
-        Raises CloudError where the endpoint is not this stack's, or can't be changed now.
+        Raises CloudError if the endpoint does not belong to this stack, or can't be changed now.
         """
         served = self._served()
         found = self._ours(served)
@@ -222,10 +229,10 @@ class Stack:
         return {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
 
     def deploy(self, plan: Plan, asked: Parameters, *, update: bool) -> bool:
-        """Upload the network and make or change the stack; False if that is as asked already.
+        """Upload the network and create or change the stack; return False if nothing changed.
 
-        Waits until the endpoint serves. Raises CloudError with AWS's reason; what fails leaves no
-        endpoint behind, or the one before. Interrupted while it waits, it leaves AWS to go on.
+        Waits until the endpoint serves. Raises CloudError with AWS's reason; a failure leaves no
+        endpoint, or the previous one. An interruption does not stop AWS.
         """
         if plan.upload:
             self._upload(plan.upload, plan.serves.artefact)
@@ -243,7 +250,10 @@ class Stack:
         return True
 
     def back(self, before: Parameters) -> None:
-        """Have the endpoint serve what it served before; what it serves becomes the way back."""
+        """Return to the network that was served before.
+
+        The present one becomes the previous one.
+        """
         swapped = {
             "Image": before["PreviousImage"],
             "Artefact": before["PreviousArtefact"],
@@ -327,7 +337,7 @@ class Stack:
         return True
 
     def _await(self, stack: str, wanted: str) -> None:
-        """Wait until AWS has stopped working on it; `stack` is its ARN, which outlives it."""
+        """Wait until AWS has stopped working on it; `stack` is its ARN, which remains valid."""
         while (found := self._describe(stack)) is not None:
             status = found["StackStatus"]
             if status == wanted:
@@ -342,15 +352,15 @@ class Stack:
             time.sleep(self._pause)
 
     def _reason(self, stack: str) -> str:
-        """What failed first since the stack was last begun with, in AWS's words."""
+        """Return the first failure of the last operation, in AWS's words."""
         reason = "AWS gave no reason"
         pages = self._cloudformation.get_paginator("describe_stack_events")
         for page in pages.paginate(StackName=stack):
-            for event in page["StackEvents"]:  # the newest first
+            for event in page["StackEvents"]:  # newest first
                 status = event["ResourceStatus"]
                 if status.endswith("_FAILED") and event.get("ResourceStatusReason"):
                     reason = f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
-                # A create that fails is deleted in the same go, so that is no beginning.
+                # A failed creation is deleted in the same operation, so that is not a new one.
                 begun = status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
                 if begun and event.get("PhysicalResourceId") == stack:
                     return reason.rstrip(".")
@@ -377,7 +387,7 @@ def _told(parameters: Parameters) -> list[dict[str, str]]:
 
 
 def pack(network: Path, folder: Path) -> Path:
-    """The model.tar.gz, made in `folder`, that SageMaker unpacks for `serving`."""
+    """Return the model.tar.gz, made in `folder`, that SageMaker unpacks for `serving`."""
     packed = folder / "model.tar.gz"
     with tarfile.open(packed, "w:gz") as archive:
         archive.add(network, network.name)
@@ -412,14 +422,14 @@ def monthly_cost(runs_on: Serverless | Instances) -> str:
 
 
 def application_parameters(endpoint: str, runs_on: Serverless | Instances) -> str:
-    """What the application is to be told of the endpoint: its name, and what it takes.
+    """Return the application's parameters for the endpoint: its name and its limits.
 
-    A serverless endpoint turns away what is more than its concurrency, and a body over 4 MB.
+    A serverless endpoint refuses requests above its concurrency, and a body over 4 MB.
     """
     given = f"EndpointName={endpoint}"
     if isinstance(runs_on, Instances):
         return f"{given} MaximumConcurrency=5 FilmsInBatch=10 LargestBodyMB=25"
-    # SQS starts two batches at least; films in a batch do the rest.
+    # SQS starts at least two batches; the number of films in a batch does the rest.
     films = min(MOST_IN_A_BATCH, max(1, runs_on.concurrency // LEAST_CONCURRENCY))
     batches = max(LEAST_CONCURRENCY, runs_on.concurrency // films)
     return f"{given} MaximumConcurrency={batches} FilmsInBatch={films} LargestBodyMB=4"

@@ -1,8 +1,8 @@
-"""What a SageMaker training job runs: `learning.train` between the folders that SageMaker names.
+"""Entry point of a SageMaker training job: `learning.train` between SageMaker's folders.
 
-The environment variables are those that SageMaker's training driver sets. The run does its work in
-the folder of the checkpoints: it outlives the job's instance, so a job whose spot instance was
-taken away goes on there.
+The environment variables are those that SageMaker's training driver sets. The run works in the
+folder of the checkpoints, which outlives the job's instance, so a job that lost its spot instance
+continues there.
 """
 
 import os
@@ -23,13 +23,13 @@ BESIDE_IT = ("full-precision.onnx", "validation.txt", "predictions.csv")
 
 
 class _BadJobError(Exception):
-    """The job was set up wrong; the message says what to do."""
+    """The job is configured wrongly; the message says what to do."""
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Train; leave the network in SM_MODEL_DIR, which becomes model.tar.gz, as `serving` loads it.
+    """Train; write the network to SM_MODEL_DIR, which becomes model.tar.gz, as `serving` loads it.
 
-    What is wrong with the data or the job is one sentence, which SageMaker shows as the job's
+    A fault of the data or the job is one sentence, which SageMaker shows as the job's
     FailureReason.
     """
     try:
@@ -42,7 +42,7 @@ def main(environment: Mapping[str, str]) -> int:
 
 
 def _train(environment: Mapping[str, str]) -> None:
-    # OpenVINO and NNCF, once imported, report to Google Analytics, except from a test.
+    # After their import, OpenVINO and NNCF report to Google Analytics, except in a test.
     os.environ["CI"] = "true"
     import torch
 
@@ -71,7 +71,7 @@ def _train(environment: Mapping[str, str]) -> None:
 
 
 def _given(environment: Mapping[str, str], channel: str) -> Path | None:
-    """What lies in a channel: its one file, or the folder; None where the job has no such one."""
+    """Return the content of a channel: its one file, or the folder; None without that channel."""
     folder = environment.get(f"SM_CHANNEL_{channel}")
     if not folder:
         return None

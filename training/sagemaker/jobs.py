@@ -24,7 +24,7 @@ from training.learning.recipe import Recipe
 from training.sagemaker.cloud import Address, CloudError, address, role_arn, sign_in
 from training.sagemaker.prices import read_prices
 
-if TYPE_CHECKING:  # the SDK has an environment of its own, and is imported where it is used
+if TYPE_CHECKING:  # the SDK has an environment of its own, and is imported when it is used
     from sagemaker.train import ModelTrainer
     from sagemaker.train.configs import Compute, InputData, StoppingCondition
 
@@ -54,13 +54,13 @@ CHECKPOINTS = "/opt/ml/checkpoints"  # where training/sagemaker/entry.py looks
 
 PROJECT = (str(ROOT), str(ROOT / "functions"))
 
-# The packages of a job's code, whole.
+# The packages of a job's code, complete.
 CODE = tuple(ROOT / name for name in ("training", "serving", "imaging", "functions/screening"))
 NOT_CODE = shutil.ignore_patterns("__pycache__")
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDED = ("Completed", "Failed", "Stopped")
-# What sends a file to S3: in one piece, or a large one in parts.
+# Functions that upload a file to S3: in one piece, or in parts.
 _UPLOADING = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 
 console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -68,7 +68,7 @@ console = Console(highlight=False, soft_wrap=True, markup=False)
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What is asked for; None stands for the default that the help names."""
+    """The user's request; None stands for the default named in the help."""
 
     algorithm: str
     data: str
@@ -78,7 +78,7 @@ class TrainingRequest:
     output: str | None = None
     instance_type: str | None = None
     max_seconds: int = REPORTED_SECONDS
-    sent: dict[str, str] = field(default_factory=dict)  # what goes with the films, by its channel
+    sent: dict[str, str] = field(default_factory=dict)  # files beside the films, by channel
     checkpoints: str | None = None
     spot: bool = True
     detach: bool = False
@@ -94,7 +94,7 @@ class _HeldBackError(Exception):
 
 
 def go_on_with_sdk() -> None:
-    """Run this very command in the environment of SageMaker's SDK, if this one has none.
+    """Run this same command in the environment of SageMaker's SDK, if this one has none.
 
     The SDK and the test tools pin different versions of the same packages.
     """
@@ -103,17 +103,17 @@ def go_on_with_sdk() -> None:
     if not SDK_PYTHON.exists():
         raise CloudError("SageMaker's SDK is not installed: run `make cloud` first.")
     sys.stdout.flush()
-    # The project is not installed there, so it is named by its two roots.
+    # The project is not installed there, so its two roots are on the path.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(PROJECT)}
     program = [str(SDK_PYTHON), "-m", "cxr_alert", *sys.argv[1:]]
     os.execve(SDK_PYTHON, program, environment)  # noqa: S606
 
 
 def train_on_sagemaker(asked: TrainingRequest) -> None:
-    """Start the job, and wait for its end unless it is to be left alone."""
+    """Start the job, and wait for its end unless detached."""
     for place in asked.sent.values():
         if not place.startswith("s3://") and not Path(place).exists():
-            raise CloudError(f"{place} is neither here nor an address s3://BUCKET/PREFIX.")
+            raise CloudError(f"{place} is neither a folder here nor an address s3://BUCKET/PREFIX.")
     session = sign_in()
     data = address(asked.data, "--data")
     _require_objects(session, data)
@@ -145,7 +145,7 @@ def train_on_sagemaker(asked: TrainingRequest) -> None:
 
 
 def _wait(session: boto3.Session, name: str, pause: float = 15.0) -> dict[str, Any]:
-    """Return what SageMaker says of the job once it has ended; look every `pause` seconds."""
+    """Return SageMaker's description of the ended job; poll every `pause` seconds."""
     sagemaker = session.client("sagemaker")
     with console.status("Waiting for the job to end"):
         while True:
@@ -179,7 +179,7 @@ def _builtin_job(
         hyperparameters=chosen,
         training_input_mode="File",
     )
-    # The slash: without it `train` would take `train_lst` along.
+    # The slash: without it, `train` would match `train_lst` too.
     return trainer, [
         InputData(
             channel_name=name, data_source=f"{data / name}/", content_type="application/x-image"
@@ -214,7 +214,7 @@ def _resnet_job(
             requirements="requirements.txt",
         ),
         compute=_compute(instance_type, asked.spot),
-        # Twice the time: the other half may be spent on waiting for a spot instance.
+        # Twice the time: the other half may pass waiting for a spot instance.
         stopping_condition=_stopping(asked.max_seconds, 2 * asked.max_seconds * asked.spot),
         checkpoint_config=CheckpointConfig(
             s3_uri=str(address(asked.checkpoints, "--checkpoints")) if asked.checkpoints else "",
@@ -227,7 +227,7 @@ def _resnet_job(
 
 
 def copy_code(folder: Path) -> None:
-    """Put into `folder` what the resnet's job runs: our own training code, and what it installs."""
+    """Copy the code of the resnet's job to `folder`: our training code, and its requirements."""
     for package in CODE:
         shutil.copytree(package, folder / package.name, ignore=NOT_CODE)
     shutil.copy(ROOT / "requirements" / "job.lock", folder / "requirements.txt")
@@ -237,7 +237,7 @@ def copy_code(folder: Path) -> None:
 
 
 def _trainer(session: boto3.Session, output: Address, **settings: object) -> "ModelTrainer":
-    # The SDK tries the role against all buckets, which a role with the least rights fails.
+    # The SDK checks the role for all buckets, which fails with least privileges.
     os.environ["SAGEMAKER_VALIDATE_ROLE"] = "false"
     os.environ.setdefault("AWS_DEFAULT_REGION", session.region_name)
     from sagemaker.core.helper.session_helper import Session
@@ -313,7 +313,7 @@ def _hold_back(session: boto3.Session) -> None:
 def _about_instance(
     session: boto3.Session, error: ClientError, instance_type: str
 ) -> CloudError | None:
-    """What to do where it was the instance type that AWS refused."""
+    """Return the remedy if AWS refused the instance type."""
     told = error.response["Error"]
     about_it = instance_type in told["Message"] or "instance type" in told["Message"].lower()
     if told["Code"] != "ResourceLimitExceeded" and not (
@@ -364,19 +364,20 @@ def _most_it_costs(asked: TrainingRequest) -> str:
 
 
 def _require_objects(session: boto3.Session, place: Address) -> list[str]:
-    """The first thousand keys below `place`; a CloudError if there is none."""
+    """Return the first thousand keys below `place`; raise CloudError if there are none."""
     s3 = session.client("s3")
     found = s3.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix).get("Contents")
     if not found:
         raise CloudError(
-            f"Nothing lies under {place}: fill it by `cxr-alert prepare` and `aws s3 sync`, see "
+            f"There is nothing under {place}: fill it by `cxr-alert prepare` and "
+            "`aws s3 sync`, see "
             "docs/training.md."
         )
     return [each["Key"] for each in found]
 
 
 def _count_lines(session: boto3.Session, folder: Address) -> int:
-    """How many films the .lst files in `folder` list."""
+    """Return how many films the .lst files in `folder` list."""
     s3 = session.client("s3")
     keys = _require_objects(session, folder)
     bodies = (s3.get_object(Bucket=folder.bucket, Key=key)["Body"] for key in keys)

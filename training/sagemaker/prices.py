@@ -1,4 +1,4 @@
-"""What AWS charges, read from prices.toml: us-east-1, US dollars."""
+"""AWS's prices, read from prices.toml: us-east-1, US dollars."""
 
 import tomllib
 from pathlib import Path

@@ -1,5 +1,6 @@
 // The worklist's API. Every refusal is an Error whose message is a sentence for the reader.
 
+import { ask } from "./outage.js";
 import { renew, token } from "./session.js";
 
 const PIECES_AT_ONCE = 4;
@@ -8,16 +9,16 @@ const KEPT_PICTURES = 4;
 const pictures = new Map();
 
 async function send(path, options = {}) {
-  const ask = async (access) =>
-    fetch(`api/${path}`, {
+  const call = async (access) =>
+    ask(`api/${path}`, {
       ...options,
       headers: { ...options.headers, Authorization: `Bearer ${access}` },
     });
-  let answer = await ask(await token());
-  if (answer.status === 401) answer = await ask(await renew());
+  let answer = await call(await token());
+  if (answer.status === 401) answer = await call(await renew());
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  throw new Error(said.error ?? `The worklist did not answer (${answer.status}). Try again.`);
+  throw new Error(said.error ?? `The worklist refused it (${answer.status}). Try again.`);
 }
 
 export async function get(path) {
@@ -33,39 +34,47 @@ export async function post(path, body) {
   return (await send(path, options)).json();
 }
 
-// The film as an object's address, and its type. The last few are kept, so that the next film can be
-// fetched while one looks at this.
-export function picture(film) {
+// The film's bytes and their type; `progress` is told how many of how many have come. The last few
+// are kept, so that the next film can be fetched while one looks at this.
+export function picture(film, progress) {
   if (!pictures.has(film)) {
-    const coming = fetchPicture(film);
+    const listeners = new Set();
+    const coming = fetchPicture(film, (...state) => listeners.forEach((tell) => tell(...state)));
     coming.catch(() => pictures.delete(film));
-    pictures.set(film, coming);
+    pictures.set(film, { coming, listeners });
   }
   const wanted = pictures.get(film);
+  if (progress) wanted.listeners.add(progress);
   pictures.delete(film);
   pictures.set(film, wanted);
-  for (const old of [...pictures.keys()].slice(0, -KEPT_PICTURES)) {
-    pictures.get(old).then((gone) => URL.revokeObjectURL(gone.address), () => {});
-    pictures.delete(old);
-  }
-  return wanted;
+  for (const old of [...pictures.keys()].slice(0, -KEPT_PICTURES)) pictures.delete(old);
+  return wanted.coming;
 }
 
-async function fetchPicture(film) {
+async function fetchPicture(film, tell) {
   const path = `films/${film}/image`;
   const first = await send(path, { headers: { Range: "bytes=0-" } });
   const type = first.headers.get("Content-Type");
-  const [, last, total] = /-(\d+)\/(\d+)$/.exec(first.headers.get("Content-Range")) ?? [];
-  const pieces = [await first.arrayBuffer()];
-  const size = Number(last) + 1;
+  const [, last, end] = /-(\d+)\/(\d+)$/.exec(first.headers.get("Content-Range")) ?? [];
+  const [size, total] = [Number(last) + 1, Number(end)];
+  let come = 0;
+  const read = async (answer) => {
+    const bytes = [];
+    for (const reader = answer.body.getReader(); ;) {
+      const { done, value } = await reader.read();
+      if (done) return new Blob(bytes);
+      bytes.push(value);
+      come += value.length;
+      tell(come, total);
+    }
+  };
+  const pieces = [await read(first)];
   const starts = [];
-  for (let start = size; start < Number(total); start += size) starts.push(start);
+  for (let start = size; start < total; start += size) starts.push(start);
   while (starts.length) {
-    const some = starts.splice(0, PIECES_AT_ONCE).map(async (start) => {
-      const piece = await send(path, { headers: { Range: `bytes=${start}-` } });
-      return piece.arrayBuffer();
-    });
+    const some = starts.splice(0, PIECES_AT_ONCE).map(async (start) =>
+      read(await send(path, { headers: { Range: `bytes=${start}-` } })));
     pieces.push(...(await Promise.all(some)));
   }
-  return { address: URL.createObjectURL(new Blob(pieces, { type })), type };
+  return new Blob(pieces, { type });
 }

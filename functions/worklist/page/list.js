@@ -1,61 +1,76 @@
-// The list of films: filters, pages, and the order in which one film follows another.
+// The list of films: filters, pages, and the order in which one film follows another. It refreshes by
+// itself; focus, place and the film that one came from stay.
 
 import { post } from "./api.js";
+import { attempt } from "./outage.js";
 import { keep, read } from "./session.js";
-import { DECISIONS, FINDINGS, element, percent, time, waited } from "./words.js";
+import { DECISIONS, FINDINGS, age, counted, element, percent, short, time, waited } from "./words.js";
 
 const PAGE = 50;
 const MOST_RELOADED = 500;
+const POLL_SECONDS = 20;
+const SLOWEST_POLL_SECONDS = 300;
+const COUNT_SECONDS = 15; // for which a count is good
 
+const section = document.getElementById("list");
 const filters = document.getElementById("filters");
 const body = document.getElementById("rows");
 const count = document.getElementById("count");
+const news = document.getElementById("news");
 const more = document.getElementById("more");
 
 let films = [];
 let cursor = "";
+const totals = new Map(); // what was counted, by the question
+let latest = read("counted") ?? {}; // what was counted last
 let loading;
 let asked = 0; // the number of the question; answers to older ones are dropped
+let pause = POLL_SECONDS;
+let timer;
 
-export function begin(report) {
+export function begin() {
   const kept = read("filters") ?? {};
   for (const [name, value] of Object.entries(kept)) filters.elements[name].value = value;
-  let pause;
+  let typing;
   const change = () => {
-    clearTimeout(pause);
-    pause = setTimeout(() => load().catch(report), 250);
+    clearTimeout(typing);
+    typing = setTimeout(() => attempt(() => load()), 250);
   };
   filters.addEventListener("input", change);
   filters.addEventListener("reset", () => setTimeout(change));
   filters.addEventListener("submit", (event) => event.preventDefault());
-  more.addEventListener("click", () => loadMore().catch(report));
+  more.addEventListener("click", () => attempt(loadMore));
+  body.addEventListener("focusin", (event) => select(event.target.closest("tr")?.dataset.film));
   new IntersectionObserver((seen) => {
-    if (seen.some((one) => one.isIntersecting)) loadMore().catch(report);
+    if (seen.some((one) => one.isIntersecting)) attempt(loadMore, { quiet: true });
   }, { rootMargin: "400px" }).observe(more);
   addEventListener("pagehide", remember);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) poll();
+  });
 }
 
 // Where one is in the list, for a reload.
 export function remember() {
-  if (!read("tokens")) return;
-  if (document.getElementById("list").hidden) return;
+  if (!read("tokens") || section.hidden) return;
   keep("place", { films: films.length, scroll: scrollY });
 }
 
 export async function show() {
   const place = read("place");
-  if (!films.length && place) {
-    await load(Math.min(place.films, MOST_RELOADED));
-  } else {
-    await load(Math.min(Math.max(films.length, PAGE), MOST_RELOADED));
-  }
+  const wanted = films.length || place?.films || 0;
+  await load(Math.min(Math.max(wanted, PAGE), MOST_RELOADED));
   if (place) scrollTo(0, place.scroll);
+  link(read("selected"))?.focus({ preventScroll: true });
+}
+
+export function hasFocus() {
+  return body.contains(document.activeElement);
 }
 
 async function load(wanted = PAGE) {
   const question = ++asked;
-  const values = Object.fromEntries(new FormData(filters));
-  keep("filters", values);
+  keep("filters", Object.fromEntries(new FormData(filters)));
   loading = undefined;
   let found = [];
   let next = "";
@@ -65,12 +80,14 @@ async function load(wanted = PAGE) {
     found = found.concat(page.films);
     next = page.cursor;
     // A rare name may take long to find; what was found is shown meanwhile.
-    if (next && page.films.length === 0) count.textContent = `${found.length} films so far ...`;
+    if (next && page.films.length === 0) say(count, `${counted(found.length, "film")} so far ...`);
   } while (next && found.length < wanted);
   films = found;
   cursor = next;
-  body.replaceChildren(...films.map(row));
+  draw();
   tell();
+  attempt(countAll, { quiet: true });
+  wait();
 }
 
 function loadMore() {
@@ -79,42 +96,145 @@ function loadMore() {
   loading ??= ask(cursor, PAGE).then((page) => {
     loading = undefined;
     if (question !== asked) return;
-    films = films.concat(page.films);
+    const known = new Set(films.map((film) => film.film));
+    films = films.concat(page.films.filter((film) => !known.has(film.film)));
     cursor = page.cursor;
-    body.append(...page.films.map(row));
+    draw();
     tell();
   }).finally(() => { loading = undefined; });
   return loading;
 }
 
-function ask(from, size) {
+// Counting reads more than a page does, so the list is shown before, and what was counted a moment ago
+// is not counted again. What a search finds is not counted at all.
+async function countAll() {
+  const question = wanted();
+  const name = JSON.stringify(question);
+  const known = totals.get(name);
+  if (news.textContent && (question.text || Date.now() - known?.at < COUNT_SECONDS * 1000)) return;
+  const found = await post("counts", question);
+  latest = found;
+  totals.set(name, { ...found, at: Date.now() });
+  keep("counted", found); // after a reload nothing moves when it is counted anew
+  tell();
+}
+
+function wait() {
+  clearTimeout(timer);
+  timer = setTimeout(poll, pause * 1000);
+}
+
+// What has changed, as long as somebody can see the list; less and less often while it fails.
+function poll() {
+  clearTimeout(timer);
+  if (section.hidden || document.hidden || !read("tokens")) return;
+  pause = Math.min(SLOWEST_POLL_SECONDS, pause * 2);
+  wait();
+  attempt(async () => {
+    await load(Math.min(Math.max(films.length, PAGE), MOST_RELOADED));
+    pause = POLL_SECONDS;
+    wait();
+  }, { quiet: true });
+}
+
+function wanted() {
   const { view, finding, since, until, text } = Object.fromEntries(new FormData(filters));
-  return post("list", {
+  return {
     view,
     finding,
     text,
-    size,
-    cursor: from,
     since: since ? new Date(`${since}T00:00:00`).toISOString() : "",
     until: until ? new Date(`${until}T23:59:59.999`).toISOString() : "",
-  });
+  };
+}
+
+function ask(from, size) {
+  return post("list", { ...wanted(), size, cursor: from });
 }
 
 function tell() {
   more.hidden = !cursor;
-  const shown = films.length === 1 ? "1 film" : `${films.length} films`;
-  count.textContent = cursor ? `${shown}, more below` : films.length ? shown : "No film.";
+  const { total, more: beyond } = totals.get(JSON.stringify(wanted())) ?? {};
+  const all = Math.max(total ?? 0, films.length);
+  if (!films.length) say(count, "No film.");
+  else if (total === null || total === undefined) say(count, counted(films.length, "film") + (cursor ? ", more below" : ""));
+  else if (cursor) say(count, `1 to ${films.length} of ${beyond ? "over " : ""}${counted(all, "film")}`);
+  else say(count, counted(films.length, "film"));
+  const { overdue, hours, latest: newest } = latest;
+  const late = overdue ? `${counted(overdue, "film has", "films have")} waited over ${hours} hours. ` : "";
+  const last = newest ? `The last film came ${waited(newest)} ago.` : "No film has come yet.";
+  if (hours) say(news, late + last);
+}
+
+function say(where, text) {
+  if (where.textContent !== text) where.textContent = text;
+}
+
+// Rows that did not change stay as they are, so that focus and selection do; what one looks at stays
+// where it is on the screen.
+function draw() {
+  const old = new Map([...body.children].map((each) => [each.dataset.film, each]));
+  const focused = body.contains(document.activeElement) ? document.activeElement.closest("tr") : null;
+  const anchor = [...body.children].find((each) => each.getBoundingClientRect().bottom > 0);
+  const stood = anchor?.getBoundingClientRect().top;
+  const after = focused ? [...body.children].slice([...body.children].indexOf(focused)).map((each) => each.dataset.film) : [];
+  const fresh = films.map((film) => {
+    const shown = JSON.stringify([film, film.state === "to-review" ? waited(film.uploaded) : ""]);
+    const standing = old.get(film.film);
+    if (standing?.shown === shown) return standing;
+    const made = row(film);
+    made.shown = shown;
+    return made;
+  });
+  if (fresh.length !== body.children.length || fresh.some((each, place) => each !== body.children[place])) {
+    body.replaceChildren(...fresh);
+  }
+  mark();
+  if (focused) {
+    const next = after.map(link).find(Boolean);
+    if (document.activeElement !== next) next?.focus({ preventScroll: true });
+  }
+  const now = anchor && body.querySelector(`[data-film="${anchor.dataset.film}"]`);
+  if (now && scrollY > 0) scrollBy(0, now.getBoundingClientRect().top - stood);
+}
+
+function link(name) {
+  return name ? body.querySelector(`[data-film="${name}"] a`) : null;
+}
+
+function select(name) {
+  if (!name) return;
+  keep("selected", name);
+  mark();
+}
+
+function mark() {
+  const selected = read("selected");
+  for (const each of body.children) {
+    if (each.dataset.film === selected) each.setAttribute("data-selected", "");
+    else each.removeAttribute("data-selected");
+  }
 }
 
 function row(film) {
-  const late = film.state === "to-review";
+  const late = film.state === "to-review" || film.state === "disputed";
+  const name = element(
+    "a",
+    { href: `#film/${film.film}`, title: film.name, "aria-label": film.name },
+    short(film.name),
+  );
+  const cell = (label, ...children) => element("td", { "data-label": label }, ...children);
   return element(
     "tr",
     { "data-film": film.film, class: film.told ? "told" : null },
-    element("td", { class: "waiting" }, late ? waited(film.uploaded) : ""),
+    element("td", { class: "waiting", "data-label": "waiting" }, late ? waited(film.uploaded) : ""),
     element("td", {}, finding(film)),
-    element("td", { class: "name" }, element("a", { href: `#film/${film.film}` }, film.name)),
-    element("td", {}, time(film.uploaded)),
+    element("td", { class: "name" }, name),
+    cell("accession number", film.accession ?? ""),
+    cell("age", age(film.age)),
+    cell("view", film.view ?? ""),
+    element("td", { "data-label": "study", title: film.study }, short(film.study ?? "", 13)),
+    cell("received", time(film.uploaded)),
     element("td", {}, reviewed(film)),
   );
 }
@@ -127,6 +247,11 @@ export function finding(film) {
 }
 
 function reviewed(film) {
+  const reads = film.beingReadBy ? `, being read by ${film.beingReadBy}` : "";
+  return words(film) + reads;
+}
+
+function words(film) {
   if (!film.readers && film.replaced) return "replaced by a newer version";
   if (!film.readers) return film.state === "not-asked" ? "not asked" : "open";
   if (film.hidden) return "by another reader";
@@ -135,12 +260,15 @@ function reviewed(film) {
   return `${film.disputed ? "disputed: " : ""}${decisions}${readers}`;
 }
 
-// The film after this one that the reader has not read yet; loads the list as far as it takes.
-export async function after(name) {
+// The film after this one that neither the reader has read nor another reads; it loads the list as far
+// as that takes. `passed` are films that turned out to be another's.
+export async function after(name, passed = new Set()) {
   if (!films.length) await load();
   let from = films.findIndex((film) => film.film === name) + 1;
+  const free = (film) =>
+    !film.mine && !film.beingReadBy && film.film !== name && !passed.has(film.film);
   for (;;) {
-    const found = films.slice(from).find((film) => !film.mine && film.film !== name);
+    const found = films.slice(from).find(free) ?? (cursor ? null : films.slice(0, from).find(free));
     if (found) return found.film;
     if (!cursor) return null;
     from = films.length;
@@ -148,15 +276,25 @@ export async function after(name) {
   }
 }
 
+// The film before this one in the list, read or not.
+export function before(name) {
+  const place = films.findIndex((film) => film.film === name);
+  return place > 0 ? films[place - 1].film : null;
+}
+
 export function note(film) {
-  const at = films.findIndex((each) => each.film === film.film);
-  if (at >= 0) films[at] = { ...films[at], ...film };
+  const place = films.findIndex((each) => each.film === film.film);
+  if (place >= 0) films[place] = { ...films[place], ...film };
+}
+
+export function open(name) {
+  keep("selected", name);
 }
 
 export function step(by) {
   const links = [...body.querySelectorAll("a")];
-  const at = links.indexOf(document.activeElement);
-  const to = links[at < 0 ? (by > 0 ? 0 : links.length - 1) : at + by];
+  const place = links.indexOf(document.activeElement);
+  const to = links[place < 0 ? (by > 0 ? 0 : links.length - 1) : place + by];
   to?.focus();
   to?.scrollIntoView({ block: "nearest" });
 }

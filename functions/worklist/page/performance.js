@@ -62,7 +62,7 @@ function look({ said, films }) {
 function table({ title, columns, rows, note }) {
   const head = element("tr", {}, ...columns.map((name) => (name ? element("th", { scope: "col" }, name) : element("td"))));
   const lines = rows.map((row) =>
-    element("tr", {}, ...row.map((cell, at) => (at ? element("td", {}, cell) : element("th", { scope: "row" }, cell)))));
+    element("tr", {}, ...row.map((cell, at) => (at ? element("td", { "data-label": columns[at] }, cell) : element("th", { scope: "row" }, cell)))));
   return element(
     "section",
     {},

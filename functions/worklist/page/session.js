@@ -1,25 +1,46 @@
 // Who is logged in: OAuth's code flow with PKCE against the login page. All that is kept lies in
-// sessionStorage, ends with the tab, and is cleared when one logs out.
+// sessionStorage, ends with the tab, and is cleared when one logs out. Only a note that is not sent
+// yet outlives a session that ended by itself, for the same reader in the same tab.
+
+import { ask } from "./outage.js";
 
 const SLACK_SECONDS = 60;
 const IDLE_MINUTES = 30;
+const IDLE =
+  `You were logged out after ${IDLE_MINUTES} minutes without a key or a click. ` +
+  "A note that you were writing is kept in this tab.";
+const EXPIRED = "Your session had ended, so you had to log in again. Your note is kept; please decide again.";
 
 const home = new URL(".", document.baseURI).href;
 let config;
 let refreshing;
+let leaving = false; // what the page still wants is not asked any more
+const FOREVER = new Promise(() => {});
 
 export async function begin() {
-  config = await (await fetch("config.json")).json();
+  config = await (await ask("config.json")).json();
   const query = new URLSearchParams(location.search);
   if (query.has("code")) await redeem(query);
-  if (!read("tokens")) await logIn();
+  if (!read("tokens")) {
+    if (read("ended")) await waitForReader();
+    await logIn();
+  }
   watchIdleness();
+}
+
+// Drops what another reader left in this tab; returns what the page should say at first.
+export function welcome(name) {
+  if (read("reader") !== name) for (const each of ["counted", "drafts", "filters", "place", "selected"]) drop(each);
+  keep("reader", name);
+  const notice = read("notice") ?? "";
+  drop("notice");
+  return notice;
 }
 
 async function redeem(query) {
   const { state, verifier, hash } = read("login") ?? {};
-  drop("login");
   history.replaceState(null, "", home + (hash ?? ""));
+  drop("login");
   if (!state || state !== query.get("state")) return;
   await askForTokens({
     grant_type: "authorization_code",
@@ -30,13 +51,14 @@ async function redeem(query) {
 }
 
 async function askForTokens(fields) {
-  const answer = await fetch(`${config.login}/oauth2/token`, {
+  const answer = await ask(`${config.login}/oauth2/token`, {
     method: "POST",
     headers: { "Content-Type": "application/x-www-form-urlencoded" },
     body: new URLSearchParams({ client_id: config.client, ...fields }),
   });
   if (!answer.ok) return drop("tokens");
   const found = await answer.json();
+  if (leaving) await FOREVER; // else they would be kept after logging out
   keep("tokens", {
     access: found.access_token,
     refresh: found.refresh_token ?? fields.refresh_token,
@@ -49,7 +71,9 @@ async function logIn() {
   const verifier = random();
   const state = random();
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-  keep("login", { state, verifier, hash: location.hash });
+  const hash = read("ended")?.hash ?? location.hash;
+  drop("ended");
+  keep("login", { state, verifier, hash });
   const query = new URLSearchParams({
     client_id: config.client,
     response_type: "code",
@@ -60,29 +84,38 @@ async function logIn() {
     code_challenge_method: "S256",
   });
   location.assign(`${config.login}/oauth2/authorize?${query}`);
-  await new Promise(() => {});
+  await FOREVER;
 }
 
 export async function token() {
+  if (leaving) await FOREVER;
   const tokens = read("tokens");
-  if (!tokens) await logIn();
+  if (!tokens) return renew();
   if (Date.now() < tokens.until) return tokens.access;
   return renew();
 }
 
 // One renewal for all that wait for it.
 export async function renew() {
+  if (leaving) await FOREVER;
   const tokens = read("tokens");
-  refreshing ??= askForTokens({ grant_type: "refresh_token", refresh_token: tokens?.refresh });
+  refreshing ??= askForTokens({ grant_type: "refresh_token", refresh_token: tokens?.refresh })
+    .finally(() => { refreshing = undefined; });
   await refreshing;
-  refreshing = undefined;
-  if (!read("tokens")) await logIn();
+  if (leaving) await FOREVER;
+  if (!read("tokens")) {
+    keep("notice", EXPIRED);
+    await logIn();
+  }
   return read("tokens").access;
 }
 
-export async function logOut() {
+export async function logOut(ended) {
+  leaving = true;
   const refresh = read("tokens")?.refresh;
+  const kept = ended ? { ended, drafts: read("drafts"), reader: read("reader") } : {};
   sessionStorage.clear();
+  for (const [name, value] of Object.entries(kept)) if (value) keep(name, value);
   if (refresh) {
     const body = new URLSearchParams({ client_id: config.client, token: refresh });
     await fetch(`${config.login}/oauth2/revoke`, { method: "POST", body }).catch(() => {});
@@ -91,11 +124,21 @@ export async function logOut() {
   location.replace(`${config.login}/logout?${query}`);
 }
 
+// After an idle logout the page says why, and waits: whoever comes back may be somebody else.
+function waitForReader() {
+  document.getElementById("ended").hidden = false;
+  const button = document.getElementById("log-in");
+  // Said after the page is there: screen readers announce a change, not what stood there at first.
+  setTimeout(() => { document.getElementById("ended-why").textContent = read("ended").why; });
+  button.focus();
+  return new Promise((go) => button.addEventListener("click", go, { once: true }));
+}
+
 function watchIdleness() {
   let timer;
   const wait = () => {
     clearTimeout(timer);
-    timer = setTimeout(logOut, IDLE_MINUTES * 60_000);
+    timer = setTimeout(() => logOut({ why: IDLE, hash: location.hash }), IDLE_MINUTES * 60_000);
   };
   for (const sign of ["keydown", "pointerdown", "wheel"]) {
     addEventListener(sign, wait, { passive: true });

@@ -25,6 +25,65 @@ export const DECISIONS = {
   SET_ASIDE: "set aside",
 };
 
+const VIEWS = {
+  PA: "PA, from behind",
+  AP: "AP, from the front",
+  LL: "lateral, left",
+  RL: "lateral, right",
+  RLD: "lying on the right side",
+  LLD: "lying on the left side",
+  RLO: "oblique, right",
+  LLO: "oblique, left",
+};
+const UNITS = { D: "day", W: "week", M: "month", Y: "year" };
+const ALERTS = { SENT: "sent", PENDING: "on its way", NOT_NEEDED: "not needed" };
+
+// The facts of a film in the order in which they are shown; what is not named here is for engineers.
+export const FACTS = {
+  accession_number: "accession number",
+  age: "age",
+  view: "view",
+  body_part: "body part",
+  modality: "modality",
+  study_uid: "study",
+  series_uid: "series",
+  instance_uid: "image",
+  rendering: "greys made by",
+  uploaded: "received",
+  classified: "screened",
+  size: "file",
+  model: "network",
+  alert: "mail about it",
+  gate: "check of the picture",
+};
+
+export function fact(name, value) {
+  if (name === "age") return age(value);
+  if (name === "view") return VIEWS[value] ?? value;
+  if (name === "alert") return ALERTS[value] ?? value;
+  if (name === "gate") return value === "off" ? "left out on request" : value;
+  if (name === "size") return value < 1024 ** 2 ? `${Math.max(1, Math.round(value / 1024))} KB` : `${(value / 1024 ** 2).toFixed(1)} MB`;
+  if (name === "rendering" && value === "refused") return "its picture, for readers only";
+  return String(value);
+}
+
+export function age(text) {
+  const [, number, unit] = /^(\d+)([DWMY])$/.exec(text ?? "") ?? [];
+  if (!unit) return text ?? "";
+  return `${Number(number)} ${UNITS[unit]}${Number(number) === 1 ? "" : "s"}`;
+}
+
+// A long name without its middle: what tells films apart stands at either end.
+export function short(name, most = 44) {
+  if (name.length <= most) return name;
+  const half = Math.floor((most - 1) / 2);
+  return `${name.slice(0, half)}…${name.slice(-half)}`;
+}
+
+export function counted(number, one, more = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : more}`;
+}
+
 export function percent(share, digits = 0) {
   if (share === null || share === undefined) return "unknown";
   const shown = (share * 100).toFixed(digits);

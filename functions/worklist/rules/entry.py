@@ -13,9 +13,9 @@ from screening.clock import stamp
 from screening.film_name import film_name
 from screening.judgement import Finding
 from screening.record import Record
+from screening.sampling import chance, drawn
 from screening.upload import is_backfill_key
-from worklist.rules.review import Reading, Review
-from worklist.rules.sampling import chance, drawn
+from worklist.rules.review import Reading, Review, is_disputed
 
 # A rejected film stands behind the positives until it has waited this long; then it goes first.
 REJECTED_YIELDS = timedelta(hours=4)
@@ -24,6 +24,7 @@ REJECTED_YIELDS = timedelta(hours=4)
 class State(StrEnum):
     TO_REVIEW = "to-review"
     REVIEWED = "reviewed"
+    DISPUTED = "disputed"  # reviewed by readers who differ, until one more decides
     # A negative, a reject that a newer version replaced, or a film of a backfill.
     NOT_ASKED = "not-asked"
 
@@ -36,6 +37,8 @@ class Entry:
     """`readings` holds each reader's last word. `place` orders a part of the list, as text.
 
     `replaced` names the film that was screened in this one's place: the newest version of its key.
+    `accession` to `view` are those of a DICOM film. While one reader looks at the film,
+    `reading_by` keeps others from starting on it; it ends by itself.
     """
 
     film: str
@@ -53,10 +56,18 @@ class Entry:
     reviewed: str | None = None
     reminded: str | None = None
     replaced: str | None = None
+    accession: str | None = None
+    study: str | None = None
+    age: str | None = None
+    view: str | None = None
+    reading_by: str | None = None
+    reading_until: str | None = None
     revision: int = 0
 
     @property
     def state(self) -> State:
+        if is_disputed(self.readings):
+            return State.DISPUTED
         if any(reading is not Reading.UNSURE for reading in self.readings.values()):
             return State.REVIEWED
         if self.replaced or is_backfill_key(self.key):
@@ -81,10 +92,15 @@ class Entry:
     @property
     def text(self) -> str:
         """What a search looks through."""
-        return self.key.lower()
+        facts = (self.key, self.accession, self.study, self.view, self.age)
+        return "\n".join(fact for fact in facts if fact).lower()
 
     def hides_score_from(self, reader: str) -> bool:
         return self.hidden and reader not in self.readings
+
+    def is_read_by(self, at: str) -> str | None:
+        """Return the reader who looks at the film at that time, if somebody does."""
+        return self.reading_by if (self.reading_until or "") > at else None
 
 
 def place(part: str, time: str) -> str:
@@ -120,16 +136,25 @@ def enter(
     share: Decimal,
     before: Entry | None = None,
     versions: Iterable[Record] = (),
+    *,
+    fresh: bool = True,
 ) -> Entry:
     """Return the entry for a record as it is now; readings stay with the film.
 
-    `versions` are the records of all versions of its key, where it was rejected.
+    `versions` are the records of all versions of its key, where it was rejected. A judgement that
+    is not `fresh` may have been mailed with its score before the worklist knew of it: such a film
+    is never drawn to be read blind. Once drawn it stays so, until it is judged again.
     """
     film = film_name(record.key, record.version)
     judged = record.judgement
-    likely = None
-    if judged.probability is not None and not is_backfill_key(record.key):
+    same = before is not None and before.classified == judged.classified
+    likely, hidden = None, False
+    if before is not None and same:
+        likely, hidden = before.chance, before.hidden
+    elif judged.probability is not None and not is_backfill_key(record.key):
         likely = chance(judged.probability, judged.cutoff, share)
+        hidden = fresh and drawn(film, likely)
+    facts = record.facts
     entry = Entry(
         film=film,
         key=record.key,
@@ -141,8 +166,12 @@ def enter(
         probability=judged.probability,
         model=judged.model,
         chance=likely,
-        hidden=likely is not None and drawn(film, likely),
+        hidden=hidden,
         replaced=replacement(record, versions),
+        accession=facts.accession_number if facts else None,
+        study=facts.study_uid if facts else None,
+        age=facts.age if facts else None,
+        view=facts.view if facts else None,
     )
     if before is None:
         return entry
@@ -151,11 +180,17 @@ def enter(
         readings=before.readings,
         reviewed=before.reviewed,
         reminded=before.reminded,
+        reading_by=before.reading_by,
+        reading_until=before.reading_until,
         revision=before.revision,
     )
 
 
 def with_review(entry: Entry, review: Review) -> Entry:
     return replace(
-        entry, readings={**entry.readings, review.reader: review.reading}, reviewed=review.time
+        entry,
+        readings={**entry.readings, review.reader: review.reading},
+        reviewed=review.time,
+        reading_by=None,
+        reading_until=None,
     )

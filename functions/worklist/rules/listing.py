@@ -15,7 +15,7 @@ from typing import Any
 
 from screening.clock import stamp
 from worklist.rules.entry import HIDDEN, Entry, State, place
-from worklist.rules.review import Reading, WrongRequest, decide, is_text
+from worklist.rules.review import WrongRequest, decide, is_text
 
 LONGEST_PAGE = 100
 LONGEST_TEXT = 200
@@ -24,8 +24,9 @@ YEARS = range(1900, 3000)  # some hours more or less are still a time
 FINDINGS = ("PNEUMONIA", "REJECTED", "NORMAL")
 _VIEWS = {
     "to-review": (State.TO_REVIEW,),
-    "reviewed": (State.REVIEWED,),
-    "all": (State.TO_REVIEW, State.REVIEWED, State.NOT_ASKED),
+    "disputed": (State.DISPUTED,),
+    "reviewed": (State.REVIEWED, State.DISPUTED),
+    "all": (State.TO_REVIEW, State.REVIEWED, State.DISPUTED, State.NOT_ASKED),
 }
 
 
@@ -67,12 +68,18 @@ class Wanted:
         """
         findings = (self.finding, HIDDEN) if self.finding else (*FINDINGS, HIDDEN)
         states = _VIEWS[self.view]
+        waits = State.DISPUTED if self.view == "disputed" else State.TO_REVIEW
         stages = []
-        if State.TO_REVIEW in states:
-            stages.append(Stage(_parts([State.TO_REVIEW], findings), oldest_first=True))
-        if rest := [state for state in states if state is not State.TO_REVIEW]:
+        if waits in states:
+            stages.append(Stage(_parts([waits], findings), oldest_first=True))
+        if rest := [state for state in states if state is not waits]:
             stages.append(Stage(_parts(rest, findings), oldest_first=False))
         return stages
+
+    @property
+    def parts(self) -> list[str]:
+        """All parts of the list that it asks for."""
+        return [part for stage in self.stages for part in stage.parts]
 
     def bounds(self, part: str) -> tuple[str, str]:
         """Return the first and the last place in a part that the times allow."""
@@ -81,6 +88,8 @@ class Wanted:
         return first, last
 
 
+# Where a film can be, whatever the filter: the newest of these is the last that came.
+EVERYWHERE = tuple(f"{state}#{finding}" for state in State for finding in (*FINDINGS, HIDDEN))
 _NEVER = {f"{State.TO_REVIEW}#NORMAL", f"{State.NOT_ASKED}#HIDDEN"}
 
 
@@ -172,8 +181,12 @@ def merge(runs: list[Run], stage: Stage, size: int) -> tuple[list[Entry], str | 
     return entries, stop
 
 
-def row(entry: Entry, reader: str) -> dict[str, Any]:
-    """Return what the list shows of a film to a reader."""
+LATER = "~"  # than any time
+
+
+def row(entry: Entry, reader: str, at: str = LATER) -> dict[str, Any]:
+    """Return what the list shows of a film to a reader at that time."""
+    reads = entry.is_read_by(at)
     shown: dict[str, Any] = {
         "film": entry.film,
         "name": entry.key,
@@ -182,17 +195,21 @@ def row(entry: Entry, reader: str) -> dict[str, Any]:
         "readers": len(entry.readings),
         "mine": entry.readings.get(reader),
         "replaced": entry.replaced,
+        "accession": entry.accession,
+        "study": entry.study,
+        "age": entry.age,
+        "view": entry.view,
+        "beingReadBy": None if reads == reader else reads,
         "hidden": entry.hides_score_from(reader),
     }
     if entry.hides_score_from(reader):
         return shown
-    readings = {reading for reading in entry.readings.values() if reading is not Reading.UNSURE}
     decisions = {str(decide(reading, entry.finding)) for reading in entry.readings.values()}
     return shown | {
         "finding": entry.finding,
         "probability": None if entry.probability is None else float(entry.probability),
         "cutoff": float(entry.cutoff),
         "decisions": sorted(decisions),
-        "disputed": len(readings) > 1,
+        "disputed": entry.state is State.DISPUTED,
         "told": entry.reminded is not None,
     }

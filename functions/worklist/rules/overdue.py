@@ -1,4 +1,4 @@
-"""What people are told of positives that nobody has reviewed for hours. Pure."""
+"""What people are told of films that nobody has read for hours. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,8 +14,12 @@ def overdue_since(now: datetime, hours: int) -> str:
 
 
 def is_overdue(entry: Entry, before: str) -> bool:
-    """Whether people are to be told of it; they are once."""
-    waits = entry.state is State.TO_REVIEW and entry.finding == "PNEUMONIA"
+    """Whether people are to be told of it; they are once.
+
+    Of films to be read without their score, all are told of, or only positives would be.
+    """
+    asked = entry.finding == "PNEUMONIA" or entry.hidden
+    waits = entry.state is State.TO_REVIEW and asked
     return waits and entry.uploaded < before and entry.reminded is None
 
 
@@ -26,13 +30,19 @@ def subject(entries: Sequence[Entry]) -> str:
 
 def text(entries: Sequence[Entry], hours: int, address: str) -> str:
     """Return the mail: where each film is to be read. It names no film, since names are keys."""
-    many = len(entries) != 1
-    lines = [
-        f"{len(entries)} films" if many else "1 film",
-        f"with possible pneumonia {'have' if many else 'has'} waited over {hours} hours "
-        "for a review.",
-    ]
-    links = [f"  {address}/#film/{entry.film}" for entry in entries[:_NAMED]]
-    if len(entries) > _NAMED:
-        links.append(f"  and {len(entries) - _NAMED} more: {address}/")
-    return "\n".join([" ".join(lines), "", *links, "", "You are told of each film once."])
+    groups = (
+        ("with possible pneumonia", "for a review", [each for each in entries if not each.hidden]),
+        ("to be read without the score", "for it", [each for each in entries if each.hidden]),
+    )
+    lines = []
+    for kind, what, films in groups:
+        if not films:
+            continue
+        number = "1 film" if len(films) == 1 else f"{len(films)} films"
+        waited = "has" if len(films) == 1 else "have"
+        lines += [f"{number} {kind} {waited} waited over {hours} hours {what}.", ""]
+        lines += [f"  {address}/#film/{entry.film}" for entry in films[:_NAMED]]
+        if len(films) > _NAMED:
+            lines.append(f"  and {len(films) - _NAMED} more: {address}/")
+        lines.append("")
+    return "\n".join([*lines, "You are told of each film once."])

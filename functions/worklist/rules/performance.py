@@ -1,11 +1,12 @@
 """What the network was worth, from what readers said. Pure.
 
 Precision needs the reviewed positives alone. Sensitivity needs what was missed: the negatives that
-were drawn to be read stand for the others, each for as many as the inverse of its chance. What was
+were drawn to be read stand for the others, each for as many as the inverse of its chance. For it,
+readings count only if made without knowing the score: some positives are read so, too. What was
 asked for and not read yet is taken to be like what was.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +16,17 @@ from screening.interval import Estimate, wilson
 from screening.precision import LocalPrecision
 from worklist.rules.entry import Entry
 from worklist.rules.intervals import agreement, share_of_sum, weighted_count
-from worklist.rules.review import Reading, Review
+from worklist.rules.review import Reading, Review, majority
 
 LAST_POSITIVES = 200  # of one network: enough for an interval of 10 %, few enough to be recent
 
 
 @dataclass(frozen=True)
 class Case:
-    """A film that readers were asked to read, as one network judged it; `readings` by reader."""
+    """A film that readers were asked to read, as one network judged it; `readings` by reader.
+
+    `blind` holds the readings that were made without knowing the score.
+    """
 
     uploaded: str
     group: str
@@ -32,15 +36,17 @@ class Case:
     cutoff: float
     chance: float | None  # of a negative, to be drawn
     readings: Mapping[str, Reading]
+    blind: Mapping[str, Reading]
 
     @cached_property
     def truth(self) -> Reading | None:
         """What most readers saw; None if nobody read it, none was sure, or as many saw each."""
-        sure = Counter(reading for reading in self.readings.values() if reading.is_sure)
-        ranked = sure.most_common(2)
-        if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
-            return None
-        return ranked[0][0]
+        return majority(self.readings)
+
+    @cached_property
+    def blind_truth(self) -> Reading | None:
+        """What most of those saw who did not know the score."""
+        return majority(self.blind)
 
 
 @dataclass(frozen=True)
@@ -83,17 +89,17 @@ def cases(reviews: Iterable[Review], unread: Iterable[Entry]) -> list[Case]:
     A negative that somebody read though nobody asked for it is left out: why they chose it is not
     known, so it stands for no other. So is a film that a reader set aside: it was none to read.
     """
-    by_judgement: dict[tuple[str, str], dict[str, Review]] = defaultdict(dict)
+    by_judgement: dict[tuple[str, str], list[Review]] = defaultdict(list)
     for review in sorted(reviews, key=lambda review: review.time):
-        by_judgement[review.film, review.classified][review.reader] = review
+        by_judgement[review.film, review.classified].append(review)
     found = []
-    for last in by_judgement.values():
-        review = next(iter(last.values()))
-        readings = {reader: each.reading for reader, each in last.items()}
-        if _asked(review) and Reading.SET_ASIDE not in readings.values():
-            found.append(_case(review, readings))
+    for said in by_judgement.values():
+        readings = {each.reader: each.reading for each in said}
+        blind = {each.reader: each.reading for each in said if not each.score_seen}
+        if _asked(said[0]) and Reading.SET_ASIDE not in readings.values():
+            found.append(_case(said[0], readings, blind))
     seen = {film for film, _ in by_judgement}
-    found += [_case(entry, {}) for entry in unread if entry.film not in seen and _asked(entry)]
+    found += [_case(entry, {}, {}) for entry in unread if entry.film not in seen and _asked(entry)]
     return found
 
 
@@ -101,7 +107,9 @@ def _asked(film: Review | Entry) -> bool:
     return film.probability is not None and (film.finding == Reading.PNEUMONIA or film.hidden)
 
 
-def _case(film: Review | Entry, readings: Mapping[str, Reading]) -> Case:
+def _case(
+    film: Review | Entry, readings: Mapping[str, Reading], blind: Mapping[str, Reading]
+) -> Case:
     positive = film.finding == Reading.PNEUMONIA
     return Case(
         uploaded=film.uploaded,
@@ -112,6 +120,7 @@ def _case(film: Review | Entry, readings: Mapping[str, Reading]) -> Case:
         cutoff=float(film.cutoff),
         chance=None if positive or film.chance is None else float(film.chance),
         readings=readings,
+        blind=blind,
     )
 
 
@@ -120,18 +129,19 @@ def measure(chosen: Sequence[Case]) -> Measures:
     drawn = [case for case in chosen if not case.positive]
     read = [case for case in positives if case.truth]
     confirmed = sum(case.truth is Reading.PNEUMONIA for case in read)
-    drawn_read = [case for case in drawn if case.truth]
+    drawn_read = [case for case in drawn if case.blind_truth]
     weighted = _weighted(chosen)
+    found_ill = any(case.ill and case.positive for case in weighted)
     return Measures(
         positives=len(positives),
         positives_read=len(read),
         confirmed=confirmed,
         drawn=len(drawn),
         drawn_read=len(drawn_read),
-        missed=sum(case.truth is Reading.PNEUMONIA for case in drawn_read),
+        missed=sum(case.blind_truth is Reading.PNEUMONIA for case in drawn_read),
         disputed=sum(bool(case.readings) and case.truth is None for case in chosen),
         precision=wilson(confirmed, len(read)) if read else None,
-        sensitivity=_sensitivity(weighted, _now) if confirmed and drawn_read else None,
+        sensitivity=_sensitivity(weighted, _now) if found_ill and drawn_read else None,
     )
 
 
@@ -172,7 +182,7 @@ def cutoff_for(chosen: Sequence[Case], sensitivity: float) -> CutoffFor | None:
     weighted = _weighted(chosen)
     ill = sorted((case for case in weighted if case.ill), key=lambda case: -case.probability)
     total = sum(case.weight for case in ill)
-    if not ill or all(case.positive for case in chosen):
+    if not ill or all(case.positive for case in weighted):
         return None
     reached = 0.0
     for case in ill:
@@ -193,16 +203,16 @@ def cutoff_for(chosen: Sequence[Case], sensitivity: float) -> CutoffFor | None:
 
 
 def _weighted(chosen: Sequence[Case]) -> list[_Weighted]:
-    """Return the read cases, each with the number of films that it stands for."""
+    """Return the cases read blind, each with the number of films that it stands for."""
     positives = [case for case in chosen if case.positive]
-    read = [case for case in positives if case.truth]
+    read = [case for case in positives if case.blind_truth]
     drawn = [(case, 1 / case.chance) for case in chosen if not case.positive and case.chance]
-    drawn_read = [(case, weight) for case, weight in drawn if case.truth]
+    drawn_read = [(case, weight) for case, weight in drawn if case.blind_truth]
     unread = sum(weight for _, weight in drawn) / (sum(w for _, w in drawn_read) or 1)
     weights = [(case, len(positives) / len(read)) for case in read]
     weights += [(case, weight * unread) for case, weight in drawn_read]
     return [
-        _Weighted(case.probability, case.positive, weight, case.truth is Reading.PNEUMONIA)
+        _Weighted(case.probability, case.positive, weight, case.blind_truth is Reading.PNEUMONIA)
         for case, weight in weights
     ]
 

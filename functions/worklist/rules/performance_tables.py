@@ -28,7 +28,8 @@ def tables(chosen: Sequence[Case], wanted: float) -> list[Table]:
             [_row("all films", whole)],
             "Share with its 95 % interval. Precision: of the positives, how many readers "
             "confirmed. Sensitivity: of the films in which readers saw pneumonia, how many were "
-            "positive; it is told from negatives drawn by chance, weighted by its inverse. "
+            "positive; it is told from films read without their score, negatives among them "
+            "that were drawn by chance and are weighted by its inverse. "
             f"{whole.disputed} films on which readers were unsure or divided are left out.",
         ),
         _agreement(chosen),
@@ -73,7 +74,12 @@ def _cutoff(chosen: Sequence[Case], wanted: float) -> Table:
     columns = ("cutoff", "sensitivity", "precision", "alerts per 1,000 films", "now")
     found = cutoff_for(chosen, wanted)
     if found is None:
-        return Table(title, columns, [(NOTHING,) * len(columns)], "No drawn negative was read yet.")
+        return Table(
+            title,
+            columns,
+            [(NOTHING,) * len(columns)],
+            "Too few films were read without their score yet.",
+        )
     row = (
         f"{found.cutoff:.4f}",
         _share(found.sensitivity),

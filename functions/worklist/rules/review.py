@@ -5,6 +5,7 @@ answers, since the record's may change when the film is screened again.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -31,6 +32,22 @@ class Reading(StrEnum):
     def is_sure(self) -> bool:
         """Whether it says what is on the film."""
         return self in (Reading.PNEUMONIA, Reading.NORMAL)
+
+
+def majority(readings: Mapping[str, Reading]) -> Reading | None:
+    """Return what most readers saw; None if none was sure, or as many saw something else."""
+    sure = Counter(reading for reading in readings.values() if reading.is_sure)
+    ranked = sure.most_common(2)
+    if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
+        return None
+    return ranked[0][0]
+
+
+def is_disputed(readings: Mapping[str, Reading]) -> bool:
+    """Whether as many readers saw one thing as another, so that one more has to decide."""
+    said = Counter(reading for reading in readings.values() if reading is not Reading.UNSURE)
+    ranked = said.most_common(2)
+    return len(ranked) == 2 and ranked[0][1] == ranked[1][1]
 
 
 class Decision(StrEnum):
@@ -82,6 +99,7 @@ class Submitted:
     reading: Reading
     note: str
     answers: str  # `classified` of the judgement that the reader had before their eyes
+    score_known: bool = False  # from elsewhere, such as a result in the PACS
 
 
 def is_text(value: object, longest: int) -> TypeGuard[str]:
@@ -108,7 +126,10 @@ def read_submitted(body: object) -> Submitted:
         reading = Reading(body.get("reading", ""))
     except ValueError:
         raise WrongRequest(f"A reading is one of {', '.join(Reading)}.") from None
-    return Submitted(name, reading, note.strip(), body["answers"])
+    known = body.get("scoreKnown", False)
+    if not isinstance(known, bool):
+        raise WrongRequest("Whether the score is known from elsewhere is true or false.")
+    return Submitted(name, reading, note.strip(), body["answers"], known)
 
 
 def as_shown(review: Review) -> dict[str, Any]:

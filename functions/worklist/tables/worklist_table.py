@@ -1,7 +1,8 @@
 """The worklist's entries in DynamoDB, one for each film, and the index that keeps them in order."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from screening.clock import now, stamp
 from screening.film_name import film_name
+from screening.judgement import Finding
 from screening.record import Record
 from screening.upload import is_check_key
 from worklist.rules.entry import Entry, enter
@@ -21,8 +24,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutTypeDef
 
 INDEX = "in-order"
+OF_STUDY = "of-study"
+MOST_OF_STUDY = 20  # films: more are no study of a chest
 # A search looks through this many pages of the index, of 1 MB each, before it says how far it came.
 SEARCHED_PAGES = 5
+
+# A film is entered within seconds; one that took longer may have been mailed with its score.
+FRESH = timedelta(minutes=5)
 
 _TRIES = 5  # of a write that others come before
 
@@ -66,19 +74,31 @@ class WorklistTable:
     def remove(self, film: str) -> None:
         self.client.delete_item(TableName=self.table, Key={"film": {"S": film}})
 
-    def enlist(self, record: Record, share: Decimal, versions: Iterable[Record] = ()) -> None:
+    def enlist(
+        self,
+        record: Record,
+        share: Decimal,
+        versions: Iterable[Record] = (),
+        tell_of_drawn: Callable[[Record], None] | None = None,
+    ) -> None:
         """Write a screening record's entry, unless it stands so already; none of a test film.
 
-        `versions` are the records of all versions of its key, where it was rejected.
+        `versions` are the records of all versions of its key, where it was rejected. A negative
+        that was drawn to be read is told of before it is entered: twice is better than never.
         """
         if is_check_key(record.key):
             return
         film = film_name(record.key, record.version)
+        fresh = record.judgement.classified > stamp(now() - FRESH)
         for _ in range(_TRIES):
             before = self.find(film)
-            entry = enter(record, share, before, versions)
+            entry = enter(record, share, before, versions, fresh=fresh)
             if entry == before:
                 return
+            newly_drawn = entry.hidden and not (before and before.hidden)
+            if tell_of_drawn and newly_drawn and entry.finding == Finding.NORMAL:
+                tell_of_drawn(record)
+                tell_of_drawn = None
             try:
                 self.put(entry)
             except Changed:
@@ -154,17 +174,50 @@ class WorklistTable:
             return Run(entries, entries[-1].place)
         return Run(entries, None if reached is None else reached["place"]["S"])
 
-    def count(self, part: str, most: int) -> int:
-        """Return how many films a part holds, counted up to `most`."""
+    def count(self, part: str, most: int, first: str = "0", last: str = "~") -> int:
+        """Return how many films a part holds between two places, counted up to `most` or so."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=INDEX,
+            KeyConditionExpression="part = :part AND place BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":part": {"S": part},
+                ":first": {"S": first},
+                ":last": {"S": last},
+            },
+            Select="COUNT",
+        )
+        found = 0
+        for page in pages:
+            found += page["Count"]
+            if found >= most:
+                break
+        return found
+
+    def newest(self, part: str) -> str:
+        """Return when the last film of a part was uploaded, "" if it has none."""
         answer = self.client.query(
             TableName=self.table,
             IndexName=INDEX,
             KeyConditionExpression="part = :part",
             ExpressionAttributeValues={":part": {"S": part}},
-            Select="COUNT",
-            Limit=most,
+            ScanIndexForward=False,
+            Limit=1,
         )
-        return answer["Count"]
+        return max((read_entry(each).uploaded for each in answer["Items"]), default="")
+
+    def of_study(self, study: str | None) -> list[Entry]:
+        """Return the films of a study, the first uploaded first."""
+        if not study:
+            return []
+        answer = self.client.query(
+            TableName=self.table,
+            IndexName=OF_STUDY,
+            KeyConditionExpression="study = :study",
+            ExpressionAttributeValues={":study": {"S": study}},
+            Limit=MOST_OF_STUDY,
+        )
+        return [read_entry(each) for each in answer["Items"]]
 
     def part(self, part: str, first: str, last: str) -> list[Entry]:
         """Return all films of a part between two places."""

@@ -2,8 +2,8 @@
 
 What readers say of positives tells how often an alert is right, never what was missed. So some
 negatives are drawn to be read as well, each with a recorded chance, more near the cutoff, where
-misses are likelier. So that nobody knows a film in the list for a negative by its missing score,
-some positives hide theirs too; those are read no later for it.
+misses are likelier. So that nobody knows a film for a negative by its missing score, some positives
+hide theirs too, in the worklist and in mails alike; those are read no later for it.
 """
 
 import hashlib
@@ -14,7 +14,11 @@ NEAR = 9  # just below the cutoff the chance is 1 + NEAR times that of a film wi
 
 
 def chance(probability: Decimal, cutoff: Decimal, share: Decimal) -> Decimal:
-    """Return the chance with which a film is drawn; `share` is a negative's without any sign."""
+    """Return the chance with which a film is drawn; `share` is a negative's without any sign.
+
+    A positive's depends on no more than whether films are drawn at all, so that whoever sends mails
+    need not know the share.
+    """
     if probability >= cutoff:
         return POSITIVES_HIDDEN if share else Decimal(0)
     drawn = share * (1 + NEAR * probability / cutoff)

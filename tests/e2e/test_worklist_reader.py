@@ -1,0 +1,526 @@
+"""A reader's day in a real browser, by keys alone, on a desk's screen and on a phone's."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from imaging.readers import read_grey
+from testbed.dicom_films import dicom
+from testbed.worklist_api import Api
+from testbed.worklist_api import log_in as api_log_in
+from tests.e2e.application import POSITIVE, Application, wait_until
+from tests.e2e.test_worklist_api import hide, listed, other, reader, review  # noqa: F401
+from tests.e2e.worklist_browser import DESK, PHONE, log_in
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route, ViewportSize
+
+GREY = read_grey(POSITIVE)
+SIZES = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+NOTE = "Left lower lobe, 2 cm"
+
+
+def film(study: str, view: str = "AP", **tags: Any) -> bytes:
+    """A DICOM film of a study, which is its accession number too."""
+    uid = f"1.2.826.0.1.3680043.8.498.{int(study, 16)}"
+    image = f"{uid}.{len(view)}"
+    known = {"AccessionNumber": f"A&{study}", "StudyInstanceUID": uid, "SOPInstanceUID": image}
+    spacing = {"PixelSpacing": [0.5, 0.5], "ImagerPixelSpacing": [0.5, 0.5]}
+    return dicom(GREY, tags={"ViewPosition": view, **known, **spacing, **tags})
+
+
+def study() -> str:
+    return uuid4().hex[:12]
+
+
+def open_film(page: "Page", application: Application, name: str, film: str, size: Any) -> None:
+    page.set_viewport_size(size)
+    log_in(page, application.stack, "reader", "readers", at=f"#film/{film}")
+    page.get_by_role("heading", name=name).wait_for()
+
+
+def picture_shown(page: "Page") -> None:
+    page.get_by_role("img", name=re.compile("Chest X-ray")).wait_for()
+
+
+def look_again(page: "Page") -> None:
+    """What the page does by itself every 20 seconds, and as it comes to the front again."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def search(page: "Page", text: str, films: int) -> None:
+    page.get_by_label("Name, accession number or study holds").fill(text)
+    expected = "1 film" if films == 1 else f"{films} films"
+    page.locator("#count").filter(has_text=re.compile(f"^{expected}$")).wait_for()
+    page.keyboard.press("Escape")
+
+
+@SIZES
+def test_a_refused_film_of_an_older_child_is_found_by_its_accession_number_beside_its_study(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = study()
+    frontal, side = f"reader/{name}-frontal.dcm", f"reader/{name}-side.dcm"
+    first = listed(application, reader, frontal, film(name, PatientAge="011Y"))
+    listed(application, reader, side, film(name, "LL", PatientAge="011Y"))
+    page.set_viewport_size(size)
+    log_in(page, application.stack, "reader", "readers")
+    search(page, f"a&{name}", films=2)
+    row = page.locator("#rows tr").filter(has_text=side)
+    for text in (f"A&{name}", "11 years", "LL", "not screened"):
+        assert text in row.inner_text()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=side).wait_for()
+    picture_shown(page)
+    assert page.get_by_text(f"Accession number A&{name}").is_visible()
+    assert page.get_by_text("Take care: The child is older").is_visible()
+    link = page.get_by_role("link", name="Open in the PACS")
+    assert link.get_attribute("href") == f"https://pacs.example/viewer?accession=A%26{name}"
+    assert link.get_attribute("rel") == "noopener noreferrer"
+    page.locator("#study a").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=frontal).wait_for()
+    assert page.url.endswith(first)
+    for engineers in ("study_uid", "AllTraffic", "SENT", "accession_number"):
+        assert engineers not in page.locator("main").inner_text()
+
+
+@SIZES
+def test_a_film_that_comes_appears_by_itself_and_focus_and_place_stay(
+    application: Application,
+    reader: Api,  # noqa: F811
+    other: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = f"reader/{study()}"
+    films = [listed(application, reader, f"{name}-{number}.jpeg") for number in range(12)]
+    page.set_viewport_size(size)
+    log_in(page, application.stack, "reader", "readers")
+    search(page, name, films=12)
+    for _ in range(10):
+        page.keyboard.press("j")
+    focused = page.locator(":focus")
+    assert focused.get_attribute("title") == f"{name}-9.jpeg"
+    stood = focused.bounding_box()
+    listed(application, reader, f"{name}-new.jpeg")
+    assert review(other, films[0], "NORMAL").status == 200
+    assert other.call("POST", f"api/films/{films[11]}/claim", {}).json() == {"by": "other"}
+    look_again(page)
+    page.get_by_role("link", name=f"{name}-new.jpeg").wait_for()
+    assert page.get_by_role("link", name=f"{name}-0.jpeg").count() == 0
+    assert focused.get_attribute("title") == f"{name}-9.jpeg"
+    place = focused.bounding_box()
+    assert stood
+    assert place
+    if page.evaluate("scrollY") > 0:
+        assert abs(place["y"] - stood["y"]) < 2
+    last = page.locator("#rows tr").filter(has_text=f"{name}-11.jpeg")
+    assert "being read by other" in last.inner_text()
+    assert "The last film came" in page.locator("#news").inner_text()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=f"{name}-9.jpeg").wait_for()
+    page.keyboard.press("p")
+    page.get_by_role("heading", name=f"{name}-8.jpeg").wait_for()
+    page.keyboard.press("l")
+    page.locator("#rows a:focus").wait_for()
+    assert page.locator("#rows a:focus").get_attribute("title") == f"{name}-8.jpeg"
+
+
+def test_the_list_says_how_many_films_it_holds(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+) -> None:
+    listed(application, reader, f"reader/{study()}.jpeg")
+    log_in(page, application.stack, "reader", "readers")
+    total = reader.call("POST", "api/counts", {}).json()["total"]
+    shown = page.locator("#count").filter(has_text=re.compile(rf"^(1 to 50 of )?{total} films?$"))
+    shown.wait_for()
+
+
+@SIZES
+def test_two_readers_who_begin_get_different_films(
+    application: Application,
+    reader: Api,  # noqa: F811
+    chromium: "Browser",
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = f"reader/{study()}"
+    for number in range(2):
+        listed(application, reader, f"{name}-{number}.jpeg")
+    second = chromium.new_context(viewport=size).new_page()
+    page.set_viewport_size(size)
+    titles = set()
+    for each, who in ((page, "reader"), (second, "other")):
+        log_in(each, application.stack, who, "readers")
+        search(each, name, films=2)
+    for each in (page, second):
+        each.keyboard.press("n")
+        each.locator("#film-title").filter(has_text=name).wait_for()
+        titles.add(each.locator("#film-title").inner_text())
+    assert len(titles) == 2
+    second.context.close()
+
+
+@SIZES
+def test_a_third_reader_decides_what_two_dispute(
+    application: Application,
+    reader: Api,  # noqa: F811
+    other: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = f"reader/{study()}.jpeg"
+    disputed = listed(application, reader, name)
+    third = api_log_in(application.stack, "third", "readers")
+    assert review(third, disputed, "PNEUMONIA").status == 200
+    assert review(other, disputed, "NORMAL").status == 200
+    page.set_viewport_size(size)
+    log_in(page, application.stack, "reader", "readers")
+    page.get_by_label("Show").select_option("disputed")
+    search(page, name, films=1)
+    assert "disputed: confirmed, overruled (2 readers)" in page.locator("#rows").inner_text()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.get_by_text("Readers differ: your reading decides.").wait_for()
+    page.keyboard.press("2")
+    page.get_by_text("Saved: no pneumonia.").wait_for()
+    assert reader.call("GET", f"api/films/{disputed}").json()["state"] == "reviewed"
+
+
+def write_note(page: "Page") -> None:
+    page.keyboard.press("m")
+    page.keyboard.type(NOTE)
+    page.keyboard.press("Escape")
+
+
+def note(page: "Page") -> str:
+    return page.get_by_label("Note").input_value()
+
+
+@SIZES
+def test_a_note_survives_the_next_film_and_a_session_that_ends(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = f"reader/{study()}"
+    first = listed(application, reader, f"{name}-0.jpeg")
+    listed(application, reader, f"{name}-1.jpeg")
+    page.set_viewport_size(size)
+    log_in(page, application.stack, "reader", "readers")
+    search(page, name, films=2)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=f"{name}-0.jpeg").wait_for()
+    write_note(page)
+    page.keyboard.press("n")
+    page.get_by_role("heading", name=f"{name}-1.jpeg").wait_for()
+    assert note(page) == ""
+    page.keyboard.press("p")
+    page.get_by_role("heading", name=f"{name}-0.jpeg").wait_for()
+    assert note(page) == NOTE
+    gone = '{"access": "gone", "refresh": "gone", "until": 9e15}'
+    page.evaluate("gone => sessionStorage.setItem('tokens', gone)", gone)
+    page.keyboard.press("1")
+    log_in_again(page, application)
+    page.get_by_role("status").filter(has_text="Your session had ended").wait_for()
+    page.get_by_role("heading", name=f"{name}-0.jpeg").wait_for()
+    assert note(page) == NOTE
+    page.get_by_role("button", name="Confirm").wait_for()
+    page.keyboard.press("1")
+    page.get_by_text("Saved: pneumonia.").wait_for()
+    said = reader.call("GET", f"api/films/{first}").json()["reviews"]
+    assert [each["note"] for each in said] == [NOTE]
+    assert NOTE not in page.evaluate("JSON.stringify({...sessionStorage})")
+
+
+def log_in_again(page: "Page", application: Application) -> None:
+    from cxr_alert.local import readers
+
+    page.fill("input[name=username]", "reader")
+    page.fill("input[name=password]", readers.password(application.stack, "reader", ("readers",)))
+    page.click("[type=submit]")
+
+
+@SIZES
+def test_an_idle_logout_says_why_and_keeps_the_note_for_its_reader(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = f"reader/{study()}.jpeg"
+    idle = listed(application, reader, name)
+    page.clock.install()
+    open_film(page, application, name, idle, size)
+    write_note(page)
+    page.clock.fast_forward("31:00")
+    said = page.get_by_role("alert").filter(has_text="after 30 minutes without a key or a click")
+    said.wait_for()
+    assert "tokens" not in page.evaluate("Object.keys(sessionStorage)")
+    assert page.locator(":focus").inner_text() == "Log in again"
+    page.keyboard.press("Enter")
+    log_in_again(page, application)
+    page.get_by_role("heading", name=name).wait_for()
+    assert note(page) == NOTE
+
+
+@SIZES
+def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_stands_once(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = f"reader/{study()}.jpeg"
+    out = listed(application, reader, name)
+    open_film(page, application, name, out, size)
+    page.get_by_role("button", name="Confirm").wait_for()
+    write_note(page)
+    page.route("**/api/**", lambda route: route.abort())
+    page.keyboard.press("1")
+    sentence = page.get_by_role("alert").filter(has_text="The worklist does not answer.")
+    sentence.wait_for()
+    assert page.get_by_role("button", name="Try again").is_visible()
+    assert "Failed to fetch" not in page.locator("body").inner_text()
+    assert note(page) == NOTE
+    page.unroute("**/api/**")
+    page.get_by_text("Saved: pneumonia.").wait_for()
+    assert sentence.count() == 0
+    assert not page.get_by_role("button", name="Try again").is_visible()
+    said = reader.call("GET", f"api/films/{out}").json()["reviews"]
+    assert [each["note"] for each in said] == [NOTE]
+
+
+def test_a_review_sent_in_an_outage_stands_though_its_reader_goes_on(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+) -> None:
+    name = f"reader/{study()}.jpeg"
+    out = listed(application, reader, name)
+    open_film(page, application, name, out, DESK)
+    page.get_by_role("button", name="Confirm").wait_for()
+    page.route("**/api/**", lambda route: route.abort())
+    page.keyboard.press("1")
+    page.get_by_role("button", name="Try again").wait_for()
+    page.keyboard.press("l")
+    page.get_by_role("heading", name="Films").wait_for()
+    page.unroute("**/api/**")
+    page.get_by_role("button", name="Try again").wait_for(state="hidden")
+    said = reader.call("GET", f"api/films/{out}").json()["reviews"]
+    assert [each["reading"] for each in said] == ["PNEUMONIA"]
+
+
+@SIZES
+def test_facts_and_finding_show_while_a_large_film_comes(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = f"reader/{study()}.jpeg"
+    large = listed(application, reader, name, POSITIVE + bytes(5 * 1024 * 1024))
+    held: list[Route] = []
+    last = re.compile(r"bytes=[1-9]")
+
+    def hold(route: "Route") -> None:
+        if last.match(route.request.headers["range"]):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/image", hold)
+    open_film(page, application, name, large, size)
+    page.get_by_text("Probability").wait_for()
+    bar = page.get_by_role("progressbar", name="The film is coming")
+    bar.wait_for()
+    wait_for(page, lambda: 0.5 < float(bar.get_attribute("value") or 0) < 1)
+    held.pop().continue_()
+    picture_shown(page)
+    bar.wait_for(state="hidden")
+
+
+def wait_for(page: "Page", found: Callable[[], bool]) -> None:
+    def looked() -> bool:
+        page.wait_for_timeout(0)
+        return found()
+
+    wait_until(looked, "what the page should show", 60)
+
+
+def middle_of(page: "Page") -> tuple[float, float]:
+    box = page.locator("#stage").bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def under(page: "Page", x: float, y: float) -> tuple[float, float]:
+    """Return the point of the film that lies under a point of the window."""
+    box = page.locator("#stage").bounding_box()
+    assert box
+    left, top, scale = page.locator("#picture").evaluate(
+        "each => { const m = new DOMMatrix(each.style.transform); return [m.e, m.f, m.a]; }"
+    )
+    return (x - box["x"] - left) / scale, (y - box["y"] - top) / scale
+
+
+@SIZES
+def test_a_dicom_film_is_windowed_in_its_full_depth_and_measured(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = study()
+    key = f"reader/{name}.dcm"
+    open_film(page, application, key, listed(application, reader, key, film(name)), size)
+    picture_shown(page)
+    values = page.locator("#window-values")
+
+    def window() -> tuple[int, int]:
+        centre, width = re.findall(r"(?:centre|width) (-?\d+)", values.inner_text())
+        return int(centre), int(width)
+
+    def greys() -> int:
+        found: int = page.evaluate(
+            """() => {
+              const canvas = document.getElementById('picture');
+              const {width, height} = canvas;
+              const {data} = canvas.getContext('2d').getImageData(0, 0, width, height);
+              return new Set(data.filter((_, at) => at % 4 === 0)).size;
+            }"""
+        )
+        return found
+
+    own = window()
+    assert own[1] > 1000, "more than 8 bits"
+    wait_for(page, lambda: greys() > 50)
+    page.keyboard.press("v")
+    page.keyboard.press("v")
+    presets = page.get_by_role("combobox", name="Window")
+    assert presets.input_value() == "lungs"
+    assert window() != own
+    page.keyboard.press("r")
+    assert window() == own
+    x, y = middle_of(page)
+    page.mouse.move(x, y)
+    page.mouse.down(button="right")
+    page.mouse.move(x + 60, y - 20)
+    page.mouse.up(button="right")
+    assert window()[1] > own[1]
+    assert presets.input_value() == "hand"
+    page.keyboard.press("g")
+    page.keyboard.press("b")
+    x, y = middle_of(page)
+    page.mouse.move(x - 30, y + 40)
+    before = under(page, x - 30, y + 40)
+    page.mouse.wheel(0, -400)
+    assert under(page, x - 30, y + 40) == pytest.approx(before, abs=2)
+    page.keyboard.press("z")
+    assert "zoom 100 %" in values.inner_text()
+    page.keyboard.press("u")
+    assert page.locator("#loupe").is_visible()
+    page.keyboard.press("u")
+    page.keyboard.press("d")
+    measured = page.locator("#measure")
+    assert measured.inner_text() == f"{GREY.shape[1] / 3 * 0.5:.1f} mm at the detector"
+    page.locator("#stage").focus()
+    page.keyboard.press("ArrowRight")
+    assert measured.inner_text() == f"{(GREY.shape[1] / 3 + 8) * 0.5:.1f} mm at the detector"
+
+
+@SIZES
+def test_who_knows_a_hidden_score_says_so_by_a_key(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+) -> None:
+    name = f"reader/{study()}.jpeg"
+    hidden = listed(application, reader, name)
+    hide(application, hidden)
+    open_film(page, application, name, hidden, size)
+    page.get_by_text("Please read this film without the score").wait_for()
+    page.keyboard.press("s")
+    assert page.get_by_label("I have seen its score elsewhere").is_checked()
+    page.keyboard.press("1")
+    page.get_by_text("Saved: pneumonia.").wait_for()
+    said = reader.call("GET", f"api/films/{hidden}").json()["reviews"]
+    assert [each["scoreSeen"] for each in said] == [True]
+
+
+def test_a_long_name_is_shortened_in_the_middle_and_read_out_in_full(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+) -> None:
+    name = f"reader/{study()}-{'very-long-' * 8}0001.jpeg"
+    listed(application, reader, name)
+    log_in(page, application.stack, "reader", "readers")
+    search(page, name, films=1)
+    link = page.get_by_role("link", name=name, exact=True)
+    shown = link.inner_text()
+    assert shown.startswith("reader/")
+    assert shown.endswith("0001.jpeg")
+    assert "…" in shown
+    assert len(shown) < len(name) / 2
+
+
+@SIZES
+@pytest.mark.parametrize("look", ["light", "dark", "contrast"])
+def test_axe_finds_no_violation_wherever_a_reader_comes(
+    application: Application,
+    reader: Api,  # noqa: F811
+    page: "Page",
+    size: "ViewportSize",
+    look: str,
+) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    ).Axe()
+    name = study()
+    key = f"reader/{name}.dcm"
+    seen = listed(application, reader, key, film(name, PatientAge="011Y"))
+    listed(application, reader, f"reader/{name}-side.dcm", film(name, "LL"))
+    hidden = listed(application, reader, f"reader/{name}.jpeg")
+    hide(application, hidden)
+    open_film(page, application, key, seen, size)
+    page.locator("#look").select_option(look)
+    found = {}
+
+    def check(where: str) -> None:
+        for problem in axe.run(page).response["violations"]:
+            found[where, problem["id"]] = [each["html"] for each in problem["nodes"]]
+
+    picture_shown(page)
+    page.locator("#film-title").focus()
+    for key in ("u", "d", "v"):
+        page.keyboard.press(key)
+    check("film")
+    page.keyboard.press("?")
+    check("keys")
+    page.keyboard.press("Escape")
+    page.evaluate("hash => { location.hash = hash; }", f"#film/{hidden}")
+    page.get_by_text("Please read this film without the score").wait_for()
+    check("hidden")
+    page.keyboard.press("l")
+    page.locator("#rows tr").first.wait_for()
+    check("list")
+    page.route("**/api/**", lambda route: route.abort())
+    look_again(page)
+    page.get_by_role("button", name="Try again").wait_for()
+    check("outage")
+    assert found == {}
