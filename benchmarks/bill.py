@@ -20,10 +20,11 @@ BEGIN, END = "<!-- table of `python -m benchmarks.bill --report` -->", "<!-- end
 FILMS_A_MONTH = (100, 10_000, 1_000_000)
 MONTHS_BEFORE = {"first month": 0, "after a year": 12}
 
-# Numbers of the templates; a test counts them there.
-ALARM_METRICS = 73  # in the alarms of application, worklist and results' stack
-POLLED_QUEUES = 5
-HOURLY_METRICS = 5  # of `watch` and `reconcile`
+# What the templates have; a test counts them there.
+_STACKS = read_prices()["stacks"]
+ALARM_METRICS = _STACKS["alarm_metrics"]
+POLLED_QUEUES = _STACKS["polled_queues"]
+HOURLY_METRICS = _STACKS["hourly_metrics"]
 FILM_METRICS = 9  # written in the hours in which films come
 
 KINDS = ("all, serverless", "all, on instances")

@@ -27,6 +27,7 @@ from cxr_alert.commands import (
     export,
     faithfulness,
     identify,
+    install,
     look_up,
     performance,
     predict,
@@ -64,6 +65,7 @@ class Command(Protocol):
 GROUPS: Mapping[str, tuple[Command, ...]] = {
     "run it here": (demo, up, down, alerts, predict, completion),
     "operate": (
+        install,
         deploy,
         receive,
         send,

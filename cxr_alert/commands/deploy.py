@@ -99,12 +99,7 @@ def _deploy(options: argparse.Namespace) -> None:
     done = "not made"
     if session is not None:
         with _bar(plan.endpoint) as tell:
-            stack = endpoint.Stack(session, plan.endpoint, tell)
-            before = stack.now()
-            asked = endpoint.parameters(plan, before)
-            endpoint.refuse_what_aws_would(asked, before)
-            changed = stack.deploy(plan, asked, update=bool(before))
-        done = ("updated" if changed else "as asked already") if before else "in service"
+            asked, done = endpoint.bring_about(session, plan, tell)
     if options.json:
         record = {
             "endpoint": plan.endpoint,

@@ -8,11 +8,12 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cxr_alert.deployment.stacks import exists
 from cxr_alert.rehearsal.journal import Journal
 from cxr_alert.rehearsal.report import Outcome, Report, Verdict
 from cxr_alert.rehearsal.stage import NotJudged, Refuted, Settings, Stage
 from cxr_alert.rehearsal.steps import STEPS, Step
-from cxr_alert.rehearsal.takedown import exists, take_down
+from cxr_alert.rehearsal.takedown import take_down
 from screening.clock import now, stamp
 from screening.errors import Failure, Mistake
 

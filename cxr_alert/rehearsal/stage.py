@@ -1,7 +1,6 @@
 """The means of a rehearsal's steps: the stack, its services, and time limits."""
 
 import json
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 import boto3
 
+from cxr_alert.deployment import sam
 from cxr_alert.operate.application import Application, find
 from cxr_alert.rehearsal.journal import Journal, Kind, Thing
 from screening.errors import Failure
@@ -72,18 +72,13 @@ class Stage:
 
     def deploy(self, parameters: Iterable[str]) -> None:
         """Deploy the built template with the SAM command line."""
-        command = [
-            *(str(self.settings.sam), "deploy", "--template-file", str(self.settings.template)),
-            *("--config-file", str(self.settings.config), "--config-env", "rehearsal"),
-            *("--stack-name", self.settings.stack, "--parameter-overrides"),
-            *parameters,
-            *self.settings.parameters,
-        ]
-        done = subprocess.run(
-            command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        settings = self.settings
+        sam.deploy(
+            sam.Tool(settings.sam, settings.config),
+            settings.template,
+            settings.stack,
+            [*parameters, *settings.parameters],
         )
-        if done.returncode:
-            raise Refuted("\n".join(done.stdout.splitlines()[-25:]))
 
     def drop(self, key: str, body: bytes) -> str:
         """Upload a film; return its version."""

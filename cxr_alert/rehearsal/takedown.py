@@ -1,6 +1,5 @@
 """Remove what a rehearsal made, by its journal; report what can't be removed."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cxr_alert.deployment import stacks
 from cxr_alert.rehearsal.journal import Journal, Kind, Thing
+from screening.errors import Failure
 
 _KEPT = {  # on purpose, by the deletion of the stack
     "AWS::S3::Bucket": Kind.BUCKET,
@@ -24,8 +25,6 @@ _GONE = {
     "QueueDoesNotExist",
     "KMSInvalidStateException",  # its deletion is already scheduled
 }
-_DELETION_SECONDS = 1200
-_PAUSE_SECONDS = 2
 _KEY_DAYS = 7  # the minimum
 
 
@@ -64,43 +63,15 @@ def note_what_outlives(journal: Journal, stack: str) -> None:
         journal.add(Thing(kind, name))
 
 
-def exists(stack: str) -> bool:
-    return _state(stack) is not None
-
-
 def _resources(stack: str) -> list[tuple[str, Kind]]:
-    client: Any = boto3.client("cloudformation")
-    if not exists(stack):
-        return []
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
-    return [
-        (each["PhysicalResourceId"], _KEPT[each["ResourceType"]])
-        for page in pages
-        for each in page["StackResourceSummaries"]
-        if each["ResourceType"] in _KEPT and each.get("PhysicalResourceId")
-    ]
-
-
-def _state(stack: str) -> str | None:
-    client: Any = boto3.client("cloudformation")
-    try:
-        (found,) = client.describe_stacks(StackName=stack)["Stacks"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":
-            return None
-        raise
-    state: str = found["StackStatus"]
-    return None if state == "DELETE_COMPLETE" else state
+    return [(name, _KEPT[kind]) for _, kind, name in stacks.resources(stack) if kind in _KEPT]
 
 
 def _delete_stack(thing: Thing) -> None:
-    client: Any = boto3.client("cloudformation")
-    client.delete_stack(StackName=thing.name)
-    deadline = time.monotonic() + _DELETION_SECONDS
-    while (state := _state(thing.name)) is not None:
-        if state == "DELETE_FAILED" or time.monotonic() > deadline:
-            raise _NotGone(f"It is {state}: see its events in the CloudFormation console.")
-        time.sleep(_PAUSE_SECONDS)
+    try:
+        stacks.delete(thing.name)
+    except Failure as error:
+        raise _NotGone(str(error)) from None
 
 
 def _allow(thing: Thing) -> None:

@@ -367,6 +367,21 @@ class Stack:
         return reason.rstrip(".")
 
 
+def bring_about(session: boto3.Session, plan: Plan, tell: Tell) -> tuple[Parameters, str]:
+    """Make or change the endpoint; return its stack's parameters, and what became of it.
+
+    That is `in service` for a new one, else `updated` or `as asked already`.
+    """
+    stack = Stack(session, plan.endpoint, tell)
+    before = stack.now()
+    asked = parameters(plan, before)
+    refuse_what_aws_would(asked, before)
+    changed = stack.deploy(plan, asked, update=bool(before))
+    if not before:
+        return asked, "in service"
+    return asked, "updated" if changed else "as asked already"
+
+
 def _told(parameters: Parameters) -> list[dict[str, str]]:
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
 

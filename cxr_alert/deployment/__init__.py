@@ -1,0 +1,1 @@
+"""Stacks made and removed: what `install` and `rehearse` share."""

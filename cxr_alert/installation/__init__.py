@@ -1,0 +1,1 @@
+"""The installation: bring the whole application into an AWS account, step by step, or remove it."""

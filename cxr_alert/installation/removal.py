@@ -1,0 +1,57 @@
+"""Remove an installation: what goes, what stays and why."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cxr_alert.deployment import stacks
+from cxr_alert.installation.kept import left_by
+from cxr_alert.installation.ours import refuse_if_not_ours
+from cxr_alert.installation.site import Site
+from training.sagemaker import endpoint
+
+
+@dataclass(frozen=True)
+class Removal:
+    """`goes` are stacks, in the order of their deletion; `stays` has a reason for each."""
+
+    goes: list[str]
+    stays: dict[str, str]
+    repository: bool
+
+
+def plan(site: Site) -> Removal:
+    """Return what there is: stacks that take others' outputs go first."""
+    stack = site.settings.stack
+    ours = [f"{stack}-drift", f"{stack}-results", site.worklist, stack, endpoint.stack_of(stack)]
+    for each in ours[:-1]:  # the endpoint's has a tag, which its deletion looks at
+        refuse_if_not_ours(each, stack)
+    goes = [each for each in ours if stacks.exists(each)]
+    stays = {what: why for each in goes for what, why in left_by(each).items()}
+    if any(each["Name"] == site.bucket for each in site.client("s3").list_buckets()["Buckets"]):
+        stays[f"bucket {site.bucket}"] = "the networks behind the findings that are kept"
+    if goes:
+        stays["SAM's own bucket"] = "other applications of the account may use it"
+    return Removal(goes, stays, _has_repository(site))
+
+
+def remove(site: Site, removal: Removal, say: Callable[[str], None]) -> None:
+    for each in removal.goes:
+        stacks.settled(each)
+        if each == endpoint.stack_of(site.settings.stack):
+            endpoint.Stack(site.session, site.settings.stack, site.report).delete()
+        else:
+            stacks.delete(each)
+        say(f"Stack {each} is gone.")
+    if removal.repository:
+        # Its images can be built again from the repository's files.
+        site.client("ecr").delete_repository(repositoryName=site.repository, force=True)
+        say(f"Repository {site.repository} is gone.")
+
+
+def _has_repository(site: Site) -> bool:
+    ecr = site.client("ecr")
+    try:
+        ecr.describe_repositories(repositoryNames=[site.repository])
+    except ecr.exceptions.RepositoryNotFoundException:
+        return False
+    return True

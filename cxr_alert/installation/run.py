@@ -1,0 +1,33 @@
+"""Run the steps of an installation, one after another."""
+
+from collections.abc import Sequence
+
+from cxr_alert.installation.site import Site
+from cxr_alert.installation.steps import Step
+from cxr_alert.operate.application import aws_in_sentences
+from cxr_alert.output import say
+from screening.errors import Failure, Mistake
+
+
+def install(site: Site, steps: Sequence[Step], command: str) -> None:
+    """Run each step; one that fails ends this with a sentence that says what to type.
+
+    `command` is what the user typed. Typed again, it goes on where it ended, since every step asks
+    AWS what is there.
+    """
+    for number, step in enumerate(steps, 1):
+        try:
+            with aws_in_sentences():
+                did = step.run(site)
+        except (Failure, Mistake) as error:
+            *before, reason = str(error).strip().splitlines()
+            for line in before:
+                say(f"  {line}")
+            raise Failure(
+                f"Step {step.name} failed: {reason.rstrip('.')}. What was made stays; to go on, "
+                f"type again: {command}"
+            ) from error
+        except KeyboardInterrupt:
+            say(f"What AWS has begun goes on. To go on here, type again: {command}", error=True)
+            raise
+        say(f"{number}/{len(steps)} {step.name}: {did}.")

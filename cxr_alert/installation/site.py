@@ -1,0 +1,83 @@
+"""Where the application is installed: the account, the region, and the names in it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from cxr_alert.deployment.sam import Tool
+from cxr_alert.operate.application import Application, find_with_worklist
+from training.sagemaker.endpoint import Instances, Serverless
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an installation is made of.
+
+    `endpoint` names an endpoint in service; None makes one called like the stack. `template` and
+    `worklist_template` were built already; None builds them. The parameters are the templates'.
+    """
+
+    stack: str
+    root: Path
+    sam: Tool
+    model: Path
+    film: Path
+    runs_on: Serverless | Instances
+    email: str = ""
+    operations_email: str = ""
+    reader: str = ""
+    reader_email: str = ""
+    endpoint: str | None = None
+    codebuild: bool = False
+    template: Path | None = None
+    worklist_template: Path | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    worklist_parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def serves(self) -> str:
+        """The name of the endpoint that screens the films."""
+        return self.endpoint or self.stack
+
+
+@dataclass
+class Site:
+    """`report` shows what goes on within a step; the session is the user's own."""
+
+    settings: Settings
+    session: boto3.Session
+    report: Callable[[str], None]
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - the checks don't know most of them
+        make: Any = self.session.client
+        return make(service)
+
+    @cached_property
+    def account(self) -> str:
+        found: str = self.client("sts").get_caller_identity()["Account"]
+        return found
+
+    @property
+    def region(self) -> str:
+        return str(self.session.region_name)
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of the networks, as docs/deploy.md names it."""
+        return f"cxr-alert-models-{self.account}-{self.region}"
+
+    @property
+    def repository(self) -> str:
+        return self.settings.stack
+
+    @property
+    def worklist(self) -> str:
+        return f"{self.settings.stack}-worklist"
+
+    @property
+    def application(self) -> Application:
+        return find_with_worklist(self.settings.stack)

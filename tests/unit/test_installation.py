@@ -1,0 +1,78 @@
+"""What the installation knows of the repository is what the repository has."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import bill
+from cxr_alert.deployment.sam import RUNTIMES, python_runtime
+from cxr_alert.installation import image
+from cxr_alert.installation.costs import standing
+from cxr_alert.installation.kept import KEPT
+from screening.errors import Mistake
+from tests.unit.templates import ROOT, read
+from training.sagemaker.prices import read_prices
+
+TEMPLATES = (
+    "template.yaml",
+    "functions/worklist/template.yaml",
+    "functions/publish/template.yaml",
+    "functions/drift/template.yaml",
+)
+
+
+def test_what_stays_is_what_the_templates_retain() -> None:
+    retained = {
+        name
+        for path in TEMPLATES
+        for name, resource in read(path).resources.items()
+        if resource.get("DeletionPolicy", "").startswith("Retain")
+    }
+    assert retained == KEPT.keys()
+
+
+def test_the_pythons_that_are_looked_for_are_the_ones_that_all_templates_allow() -> None:
+    for path in TEMPLATES[:2]:
+        parameter = read(path).parameters["PythonRuntime"]
+        assert set(RUNTIMES) <= set(parameter["AllowedValues"])
+        assert parameter["Default"] == RUNTIMES[0]
+
+
+def test_a_python_that_does_not_run_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Mistake, match="needs one of python3"):
+        python_runtime()
+    for name, status in (("python3.13", 127), ("python3.12", 0), ("python3.14", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (tmp_path / name).chmod(0o755)
+    assert python_runtime() == "python3.12"
+    assert python_runtime("python3.14") == "python3.14", "the one that the stack has"
+
+
+def test_the_images_tag_and_archive_hold_all_that_the_dockerfile_copies() -> None:
+    dockerfile = (ROOT / "serving" / "Dockerfile").read_text()
+    copied = re.findall(r"^COPY (\S+) ", dockerfile, re.MULTILINE)
+    assert copied
+    for source in copied:
+        assert source.rstrip("/") in image.SOURCES
+
+
+def test_a_changed_file_is_another_image(tmp_path: Path) -> None:
+    for source in image.SOURCES:
+        place = tmp_path / source
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("as it was")
+    before = image.tag(tmp_path)
+    assert image.tag(tmp_path) == before
+    (tmp_path / image.SOURCES[0]).write_text("changed")
+    assert image.tag(tmp_path) != before
+
+
+def test_what_is_told_to_cost_without_a_film_is_what_the_bill_says() -> None:
+
+    nothing = bill.Case(films=0, months=0)
+    billed = sum(line.dollars(nothing) for line in bill.lines(read_prices()))
+    assert abs(standing() - billed) < 1
