@@ -194,7 +194,9 @@ def test_a_patient_in_two_splits_is_named() -> None:
         *numbered(1, "person", [2, 1, 5], "test"),
     ]
     with_validation, with_test = tell_shared_patients(films)
-    assert with_validation.startswith("1 patient(s) have films in train and in validation, e.g. IM-3")
+    assert with_validation.startswith(
+        "1 patient(s) have films in train and in validation, e.g. IM-3"
+    )
     assert with_test.startswith("2 patient(s) have films in train and in test, e.g. person1:")
     assert tell_shared_patients(numbered(1, "person", [1, 1, 2], "train")) == []
 
