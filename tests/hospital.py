@@ -268,10 +268,11 @@ class Cloud:
         client("dynamodb").put_item(TableName="screenings", Item=item)
 
     def tell(self, *records: Record) -> None:
+        sqs = client("sqs")
         for record in records:
             told = judgement_to_tell(record)
             assert told
-            client("sqs").send_message(QueueUrl=self.queue, MessageBody=written(told))
+            sqs.send_message(QueueUrl=self.queue, MessageBody=written(told))
 
     def waiting(self, queue: str | None = None) -> int:
         """Return how many messages a queue holds, including hidden ones."""

@@ -88,8 +88,12 @@ def main() -> int:
             with sending(cloud, Path(folder), destinations(pacs)[name]):
                 seconds_alone(cloud, pacs, records[ALONE])  # until it is started
                 alone = [seconds_alone(cloud, pacs, each) for each in records[:ALONE]]
-                began, before = time.monotonic(), instances(pacs)
-                cloud.tell(*records[ALONE + 1 :])
+            # The rest waits in the queue, as after an outage: the sender starts with a backlog.
+            before = instances(pacs)
+            cloud.tell(*records[ALONE + 1 :])
+            with sending(cloud, Path(folder), destinations(pacs)[name]):
+                wait_until(lambda: instances(pacs) > before, PATIENCE)  # noqa: B023
+                began = time.monotonic()
                 wait_until(lambda: instances(pacs) >= before + 2 * count, PATIENCE)  # noqa: B023
                 took = time.monotonic() - began
                 wait_until(lambda: cloud.waiting() == 0, PATIENCE)
