@@ -207,7 +207,7 @@ def test_dead_letters_are_redriven(application: Application) -> None:
     status, out, _ = operate(application, "redrive")
     assert status == 0
     assert "UploadsDeadLetterQueue: 23 messages moved back." in out
-    assert "UploadsDeadLetterQueue: 1 messages stay, since no function understands them." in out
+    assert "UploadsDeadLetterQueue: 1 messages stay, since no function can read" in out
     application.settle()
     assert application.waiting("UploadsDeadLetterQueueUrl") == 1
     stack.sqs.purge_queue(QueueUrl=dead)

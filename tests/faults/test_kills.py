@@ -14,6 +14,7 @@ from tests.faults.conftest import RESULTS
 from tests.faults.faults import after, error, hang_up, once, stall, xml_error
 from tests.faults.proxy import Exchange, Reply
 
+PUT_BY_RENDER = 2  # the rendition, and the picture for readers
 _numbers = itertools.count()
 
 
@@ -110,7 +111,7 @@ def test_a_missing_rendition_is_made_again_and_the_film_does_not_circulate(
         film = cloud.ledger.drop(key().replace(".jpeg", ".dcm"), DICOM)
         wait_until(lambda: cloud.ledger.record(film), "the record", 60)
     cloud.settle()
-    assert cloud.proxy.answered["PutObject"] - made == 3
+    assert cloud.proxy.answered["PutObject"] - made == 3 * PUT_BY_RENDER
     assert answers == []
     report("S3: the rendition is not there", "made anew")
 
@@ -128,7 +129,7 @@ def test_a_rendition_that_is_always_missing_ends_as_a_dead_letter(cloud: BrokenC
     with cloud.proxy.fault("GetObject", miss):
         film = cloud.ledger.drop(key().replace(".jpeg", ".dcm"), DICOM)
         wait_until(lambda: cloud.waiting(dead), "a dead letter", 180)
-    assert cloud.proxy.answered["PutObject"] - made == 5
+    assert cloud.proxy.answered["PutObject"] - made == 5 * PUT_BY_RENDER
     assert cloud.ledger.audit().dead == {film}
     assert sum(each.moved for each in redrive(cloud.operator(), dead)) == 1
     cloud.settle()

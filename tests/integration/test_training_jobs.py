@@ -153,7 +153,10 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(aws: Account) -> None:
         (["--data", "s3://films/other", "--role", ROLE], "There is nothing under s3://films/other"),
         (["--data", "s3://missing/cxr", "--role", ROLE], "NoSuchBucket"),
         (["--data", DATA], "--role is missing"),
-        (["--data", DATA, "--role", ROLE, "--start", "nowhere"], "nowhere is neither here nor"),
+        (
+            ["--data", DATA, "--role", ROLE, "--start", "nowhere"],
+            "nowhere is neither a folder here nor",
+        ),
         (["--data", DATA, "--role", "nobody"], "Role nobody not found"),
         (["--data", DATA, "--hyperparameter", "epochs=3"], "goes with --algorithm builtin"),
         (["--data", DATA, "--algorithm", "builtin", "--seed", "3"], "takes no --recipe, --seed"),
