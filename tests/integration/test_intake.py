@@ -82,8 +82,8 @@ def test_during_an_outage_of_the_bucket_no_film_is_lost_and_none_duplicated(
     receiver.bucket.name = "away"
     assert send(port, films[80:90]) != 0
     receiver.bucket.name = "uploads"
-    # A modality repeats everything without a success, and some films with one. A bucket that is slow
-    # on a busy machine is an outage, too.
+    # A modality repeats everything without a success, and some films with one. A slow bucket is an
+    # outage, too.
     assert any(send(port, films[60:]) == 0 for _ in range(3))
     keys = versions(bucket)
     assert len(keys) == len(set(keys)) == FILMS
