@@ -41,10 +41,6 @@ class Pacs:
     http: int
     dicom: int
 
-    @property
-    def dicomweb(self) -> str:
-        return f"http://127.0.0.1:{self.http}/dicom-web"
-
     def store(self, film: bytes) -> None:
         """Store a DICOM file, as the X-ray machine does."""
         self._ask("/instances", film).close()

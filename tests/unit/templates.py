@@ -39,6 +39,20 @@ class Template:
     def resources(self) -> dict[str, Any]:
         return dict(_expanded(self.whole["Resources"]))
 
+    @cached_property
+    def exported(self) -> set[str]:
+        """The names of its exports, without the stack's."""
+        return {
+            each["Export"]["Name"]["Sub"].removeprefix("${AWS::StackName}-")
+            for each in self.whole["Outputs"].values()
+            if "Export" in each
+        }
+
+    @cached_property
+    def imported(self) -> set[str]:
+        """The names of the application's exports that it imports, without the application's."""
+        return set(_imports(self.whole))
+
     def of_type(self, kind: str) -> list[str]:
         return [name for name, resource in self.resources.items() if resource["Type"] == kind]
 
@@ -62,6 +76,14 @@ def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
     if "Namespace" in alarm:
         return [alarm]
     return [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+
+
+def _imports(node: Any) -> Iterator[str]:
+    if isinstance(node, dict) and "Fn::ImportValue" in node:
+        yield node["Fn::ImportValue"]["Sub"].removeprefix("${Application}-")
+    elif isinstance(node, dict | list):
+        for each in node.values() if isinstance(node, dict) else node:
+            yield from _imports(each)
 
 
 def _expanded(resources: dict[str, Any]) -> Iterator[tuple[str, Any]]:
