@@ -144,17 +144,7 @@ class WorklistTable:
             first, last = (max(first, after), last) if stage.oldest_first else (first, after)
         if first > last:
             return Run([], None)
-        query: dict[str, Any] = {
-            "TableName": self.table,
-            "IndexName": INDEX,
-            "KeyConditionExpression": "part = :part AND place BETWEEN :first AND :last",
-            "ExpressionAttributeValues": {
-                ":part": {"S": part},
-                ":first": {"S": first},
-                ":last": {"S": last},
-            },
-            "ScanIndexForward": stage.oldest_first,
-        }
+        query = self._between(part, first, last) | {"ScanIndexForward": stage.oldest_first}
         if wanted.text:
             query["FilterExpression"] = "contains(searched, :text)"
             query["ExpressionAttributeValues"][":text"] = {"S": wanted.text}
@@ -174,17 +164,23 @@ class WorklistTable:
             return Run(entries, entries[-1].place)
         return Run(entries, None if reached is None else reached["place"]["S"])
 
-    def count(self, part: str, most: int, first: str = "0", last: str = "~") -> int:
-        """Return how many films a part holds between two places, counted up to `most` or so."""
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            IndexName=INDEX,
-            KeyConditionExpression="part = :part AND place BETWEEN :first AND :last",
-            ExpressionAttributeValues={
+    def _between(self, part: str, first: str, last: str) -> dict[str, Any]:
+        """Return the query for the films of a part between two places."""
+        return {
+            "TableName": self.table,
+            "IndexName": INDEX,
+            "KeyConditionExpression": "part = :part AND place BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
                 ":part": {"S": part},
                 ":first": {"S": first},
                 ":last": {"S": last},
             },
+        }
+
+    def count(self, part: str, most: int, first: str = "0", last: str = "~") -> int:
+        """Return how many films a part holds between two places, counted up to `most` or so."""
+        pages = self.client.get_paginator("query").paginate(
+            **self._between(part, first, last),
             Select="COUNT",
         )
         found = 0
@@ -222,14 +218,7 @@ class WorklistTable:
     def part(self, part: str, first: str, last: str) -> list[Entry]:
         """Return all films of a part between two places."""
         pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            IndexName=INDEX,
-            KeyConditionExpression="part = :part AND place BETWEEN :first AND :last",
-            ExpressionAttributeValues={
-                ":part": {"S": part},
-                ":first": {"S": first},
-                ":last": {"S": last},
-            },
+            **self._between(part, first, last),
         )
         return [read_entry(each) for page in pages for each in page["Items"]]
 
