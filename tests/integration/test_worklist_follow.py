@@ -18,15 +18,15 @@ import worklist.precision
 import worklist.remind
 from aws.clients import WorklistClients
 from aws.worklist import WorklistParameters
-from screening.clock import stamp
 from screening.film_name import film_name
 from screening.judgement import Answer, judge
 from screening.precision import FEWEST_REVIEWED, sentence
 from screening.record import Claim, attributes, screened
 from screening.upload import Upload
 from tests.integration.test_worklist_table import _tables, create_screenings_table
+from tests.unit.test_worklist_rules import review
 from worklist.rules.entry import with_review
-from worklist.rules.review import Reading, Review
+from worklist.rules.review import Reading
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable
 
@@ -226,22 +226,7 @@ def test_what_readers_confirmed_is_left_where_mails_and_results_find_it(
         entry = entries.find(film_name(key, "v1"))
         assert entry
         reading = Reading.NORMAL if number % 5 == 0 else Reading.PNEUMONIA
-        said = Review(
-            film=entry.film,
-            review=f"{number:08}",
-            month=f"{AT:%Y-%m}",
-            reader="dr-lee",
-            time=stamp(AT),
-            reading=reading,
-            score_seen=True,
-            finding=entry.finding,
-            cutoff=entry.cutoff,
-            uploaded=entry.uploaded,
-            classified=entry.classified,
-            hidden=entry.hidden,
-            probability=entry.probability,
-            model=entry.model,
-        )
+        said = replace(review(entry, reading, "dr-lee"), model=entry.model)
         assert reviews.add(said, entries.write(with_review(entry, said)))
     assert run({}, None) == {"networks": 1}
     left = WorklistParameters(SSMProvider(boto3_client=ssm), "/cxr-alert/worklist")
