@@ -19,6 +19,7 @@ import boto3
 
 from aws.consumer import Handler
 from classify.batch import Services
+from render.handler import Config as RenderConfig
 from screening.upload import Upload, event_of
 from tests.docs.valid import valid
 
@@ -313,3 +314,19 @@ class Cloud:
                 envelopes.append(envelope)
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return envelopes
+
+
+def render_config(cloud: Cloud) -> RenderConfig:
+    """Return the configuration of the function that renders this cloud's films."""
+    return RenderConfig(
+        stack_name="cxr-alert",
+        renditions_bucket=cloud.renditions_bucket,
+        key_arn=KEY,
+        renditions_queue_url=cloud.renditions_queue,
+        renditions_backfill_queue_url=cloud.renditions_backfill_queue,
+        renditions_dead_letter_queue_url=cloud.dead_letters,
+        uploads_queue_url=cloud.queue,
+        uploads_backfill_queue_url=cloud.backfill_queue,
+        retry_seconds=1,
+        most_tries=100,
+    )

@@ -29,7 +29,6 @@ from imaging.sandbox import Sandbox
 from intake.identities import open_identities
 from notify.handler import Config as NotifyConfig
 from notify.handler import make_handler as make_notify
-from render.handler import Config as RenderConfig
 from render.handler import make_handler as make_render
 from render.handler import observer
 from screening.film_name import film_name
@@ -39,12 +38,12 @@ from testbed.dicom_films import dicom, film
 from tests import receiving, stacks
 from tests.hospital import Engine, Orthanc, needs_orthanc, orthanc
 from tests.integration.classify_cloud import (
-    KEY,
     REGION,
     Cloud,
     Context,
     EndpointStub,
     Function,
+    render_config,
 )
 from tests.integration.test_worklist_table import _tables, review_of
 from tests.receiving import MotoBucket, moto_bucket
@@ -151,18 +150,6 @@ class Site:
 def site(function: Function, cloud: Cloud, tmp_path: Path) -> Iterator[Site]:
     log = io.StringIO()
     observer.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
-    rendering = RenderConfig(
-        stack_name="cxr-alert",
-        renditions_bucket=cloud.renditions_bucket,
-        key_arn=KEY,
-        renditions_queue_url=cloud.renditions_queue,
-        renditions_backfill_queue_url=cloud.renditions_queue,
-        renditions_dead_letter_queue_url=cloud.dead_letters,
-        uploads_queue_url=cloud.queue,
-        uploads_backfill_queue_url=cloud.queue,
-        retry_seconds=1,
-        most_tries=100,
-    )
     notifying = NotifyConfig(
         stack_name="cxr-alert",
         notifications_topic_arn=cloud.sns.create_topic(Name="people")["TopicArn"],
@@ -178,7 +165,7 @@ def site(function: Function, cloud: Cloud, tmp_path: Path) -> Iterator[Site]:
     yield Site(
         cloud,
         function,
-        make_render(rendering, make_render_clients(), sandbox),
+        make_render(render_config(cloud), make_render_clients(), sandbox),
         make_notify(notifying, NotifyClients(cloud.sns, ssm, lambda: cloud.sqs)),
         entries,
         reviews,

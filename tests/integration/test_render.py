@@ -15,20 +15,20 @@ from aws.consumer import Handler
 from classify.batch import MOST_RENDERINGS
 from imaging.dicom.refused import SENTENCES
 from imaging.sandbox import Sandbox
-from render.handler import Config, make_handler, observer
+from render.handler import make_handler, observer
 from screening.digest import digest_message, digests, read_alert
 from screening.facts import ADULT_REASON, OLDER_CHILD_NOTE
 from screening.refusals import Code
 from screening.upload import read_upload
 from testbed.dicom_films import SECRETS, dicom, film
 from tests.integration.classify_cloud import (
-    KEY,
     Cloud,
     Context,
     EndpointStub,
     Function,
     Reply,
     Request,
+    render_config,
 )
 
 SERVERLESS_BYTES = 4 * 1024 * 1024
@@ -88,20 +88,8 @@ class Application:
 def application(function: Function, cloud: Cloud, sandbox: Sandbox) -> Iterator[Application]:
     log = io.StringIO()
     observer.logger.handlers[0].setStream(log)  # type: ignore[attr-defined]
-    config = Config(
-        stack_name="cxr-alert",
-        renditions_bucket=cloud.renditions_bucket,
-        key_arn=KEY,
-        renditions_queue_url=cloud.renditions_queue,
-        renditions_backfill_queue_url=cloud.renditions_backfill_queue,
-        renditions_dead_letter_queue_url=cloud.dead_letters,
-        uploads_queue_url=cloud.queue,
-        uploads_backfill_queue_url=cloud.backfill_queue,
-        retry_seconds=1,
-        most_tries=100,
-    )
     clients = make_render_clients()
-    yield Application(function, make_handler(config, clients, sandbox), cloud, log)
+    yield Application(function, make_handler(render_config(cloud), clients, sandbox), cloud, log)
     clients.s3.close()
 
 
