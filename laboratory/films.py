@@ -76,3 +76,9 @@ def images_in(folder: Path) -> list[Path]:
     if not found:
         raise BadDataset(f"There is no JPEG or PNG below {folder}: name a folder of images.")
     return found
+
+
+def whole_batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Split `order` into batches of one size; films left over are left out."""
+    size = min(batch_size, len(order))
+    return order[: len(order) // size * size].split(size)

@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from laboratory.checkpoints import WEIGHTS, Stateful, keep, report, resume
-from laboratory.films import Folders, adults_to_train_on, images_in, split
+from laboratory.films import Folders, adults_to_train_on, images_in, split, whole_batches
 from laboratory.gate_images import GateImages, Sources, make_images
 from laboratory.recipe import GateRecipe, LaboratoryRecipe
+from laboratory.recorded import recorded
 from serving.gate import KINDS
 from training.dataset.folder import BadDataset
 from training.learning.augment import augment
@@ -62,39 +63,44 @@ def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
     gate.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     count = torch.bincount(kinds, minlength=len(KINDS)).clamp(min=1)
     weights = (count.sum() / count / len(KINDS)).sqrt()
-    steps = plan.epochs * -(-len(kinds) // plan.batch_size)
+    steps = len(whole_batches(kinds, plan.batch_size))
     optimizer = torch.optim.AdamW(gate.parameters(), plan.learning_rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, plan.learning_rate, total_steps=plan.epochs * steps
+    )
     parts: dict[str, Stateful] = {
         "network": gate,
         "averaged": averaged,
         "optimizer": optimizer,
         "schedule": schedule,
     }
+
+    def gradients(views: Tensor, targets: Tensor) -> Tensor:
+        gate.zero_grad(set_to_none=True)
+        with mixed_precision(views.device):
+            logits = gate(views)
+        loss = F.cross_entropy(
+            logits.float(), targets, weights, label_smoothing=plan.label_smoothing
+        )
+        loss.backward()
+        return loss.detach()
+
+    step = recorded(gradients)
     for epoch in range(resume(folder, parts), plan.epochs):
         random = generator_of(plan.seed, epoch, device)
         order = torch.randperm(len(kinds), generator=random, device=device)
         gate.train()
         total = torch.zeros((), device=device)
-        for chosen in order.split(plan.batch_size):
+        for chosen in whole_batches(order, plan.batch_size):
             small = pool[chosen].float()
             views = augment(small, small.shape[-1], plan.views, random)
-            with mixed_precision(views.device):
-                logits = gate(views)
-            loss = F.cross_entropy(
-                logits.float(),
-                kinds[chosen],
-                weights,
-                label_smoothing=plan.label_smoothing,
-            )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss = step(views, kinds[chosen])
             optimizer.step()
             schedule.step()
             average(averaged, gate, plan.averaging, schedule.last_epoch)
-            total += loss.detach() * len(chosen)
+            total += loss / steps
         keep(folder, epoch + 1, parts)
-        report(folder, epoch, plan.epochs, {"loss": float(total) / len(kinds)})
+        report(folder, epoch, plan.epochs, {"loss": float(total)})
     return averaged.cpu().eval()
 
 

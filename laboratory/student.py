@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, report, resume
-from laboratory.films import Films
+from laboratory.films import Films, whole_batches
 from laboratory.recipe import LaboratoryRecipe
+from laboratory.recorded import recorded
 from laboratory.teacher import Teachers
 from training.learning.augment import augment
 from training.learning.fit import average, fastest_device, generator_of, mixed_precision, sgd
@@ -43,7 +44,7 @@ def train_student(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     teachers.to(device)
     optimizer = sgd(network, plan.learning_rate, plan.weight_decay)
-    steps = math.ceil((children + adults) / plan.batch_size)
+    steps = (children + adults) // min(plan.batch_size, children + adults)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_share(step / (steps * plan.epochs), plan.decay_from)
     )
@@ -53,6 +54,12 @@ def train_student(
         "optimizer": optimizer,
         "schedule": schedule,
     }
+
+    def gradients(views: Tensor, seen: Tensor) -> Tensor:
+        network.zero_grad(set_to_none=True)
+        return _gradients(network, teachers, views, seen, plan.temperature)
+
+    step = recorded(gradients)
     labels = torch.tensor([film.label for film in films.validation])
     for epoch in range(resume(folder, parts), plan.epochs):
         random = generator_of(seed, epoch, device)
@@ -61,19 +68,20 @@ def train_student(
         order = torch.cat([torch.arange(children, device=device), extra])
         order = order[_shuffled(len(order), random)]
         network.train()
-        for number, chosen in enumerate(order.split(plan.batch_size)):
-            views = augment(pool[chosen].float(), size, recipe.views, random)
+        for number, chosen in enumerate(whole_batches(order, plan.batch_size)):
+            views = augment(pool[chosen].float(), plan.view, recipe.views, random)
             if number % 2:
                 views = mixed(views, random)
-            loss = _step(network, teachers, optimizer, views, plan.temperature)
+            loss = step(views, _resized(views, size))
+            optimizer.step()
             schedule.step()
             average(averaged, network, plan.averaging, schedule.last_epoch)
-            total += loss * len(chosen)
+            total += loss / steps
         if (epoch + 1) % plan.kept_every and epoch + 1 < plan.epochs:
             continue
         keep(folder, epoch + 1, parts)
         auc = auc_of(averaged, films.held_out, labels)
-        figures = {"size": size, "loss": float(total) / len(order), "held_out_auc": auc}
+        figures = {"size": size, "loss": float(total), "held_out_auc": auc}
         report(folder, epoch, plan.epochs, figures)
     torch.save(averaged.state_dict(), folder / WEIGHTS)
 
@@ -99,26 +107,26 @@ def learning_rate_share(done: float, decay_from: float) -> float:
     return _FLOOR + (1 - _FLOOR) * (1 + math.cos(math.pi * min(1.0, falling))) / 2
 
 
-def _step(
-    network: ResNet18,
-    teachers: Teachers,
-    optimizer: torch.optim.Optimizer,
-    views: Tensor,
-    temperature: float,
-) -> Tensor:
-    """Make one step of SGD on the Kullback-Leibler divergence from the teachers.
+def _resized(views: Tensor, size: int) -> Tensor:
+    if views.shape[-1] == size:
+        return views
+    return F.interpolate(views, (size, size), mode="bilinear", antialias=True)
 
-    Return its value.
+
+def _gradients(
+    network: ResNet18, teachers: Teachers, views: Tensor, seen: Tensor, temperature: float
+) -> Tensor:
+    """Compute the gradients of the Kullback-Leibler divergence from the teachers' answers.
+
+    The teachers answer for `views`, the network for the same views at its own size. Returns the
+    divergence.
     """
-    views = views.contiguous(memory_format=torch.channels_last)
     with mixed_precision(views.device):
         with torch.no_grad():
             taught = F.log_softmax(teachers(views) / temperature, dim=1)
-        logits = network(views)
+        logits = network(seen.contiguous(memory_format=torch.channels_last))
     learned = F.log_softmax(logits.float() / temperature, dim=1)
     divergence = F.kl_div(learned, taught, log_target=True, reduction="batchmean")
     loss = temperature**2 * divergence
-    optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    optimizer.step()
     return loss.detach()

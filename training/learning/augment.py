@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from training.learning.recipe import Recipe
 
 _KNOTS = 8  # pieces of a tone curve
+_COARSE = (0.45, 0.6, 0.75, 0.9)  # of the side: to which a film loses resolution
 _MORE = 1.1  # of the film's side: the widest view of a cropping recipe
 
 
@@ -84,12 +85,17 @@ def _warp(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
 def _lose_resolution(films: Tensor, share: float, random: torch.Generator) -> Tensor:
     """Resize a share of the films down and up again, as coarser exports do."""
     side = films.shape[-1]
-    smaller = round(
-        side * (0.45 + 0.5 * float(torch.rand((), generator=random, device=random.device)))
-    )
-    coarse = F.interpolate(films, (smaller, smaller), mode="bilinear", antialias=True)
-    coarse = F.interpolate(coarse, (side, side), mode="bilinear", align_corners=False)
-    return torch.where(_chosen(films, share, random), coarse, films)
+    # A fixed choice of sides: one drawn for the batch would have to be read back from a GPU.
+    drawn = torch.randint(
+        len(_COARSE), (len(films), 1, 1, 1), generator=random, device=random.device
+    ).to(films.device)
+    chosen, result = _chosen(films, share, random), films
+    for number, part in enumerate(_COARSE):
+        smaller = round(part * side)
+        coarse = F.interpolate(films, (smaller, smaller), mode="bilinear", antialias=True)
+        coarse = F.interpolate(coarse, (side, side), mode="bilinear", align_corners=False)
+        result = torch.where(chosen & (drawn == number), coarse, result)
+    return result
 
 
 def _sharpen(films: Tensor, share: float, random: torch.Generator) -> Tensor:
