@@ -81,4 +81,4 @@ def images_in(folder: Path) -> list[Path]:
 def whole_batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
     """Split `order` into batches of one size; films left over are left out."""
     size = min(batch_size, len(order))
-    return order[: len(order) // size * size].split(size)
+    return tuple(order[: len(order) // size * size].split(size))

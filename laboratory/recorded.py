@@ -34,17 +34,19 @@ def recorded(step: Step) -> Step:
 
 
 def _record(step: Step, batch: tuple[Tensor, ...]) -> Step:
-    torch.backends.cudnn.benchmark = True  # all batches have the same shape
     kept = [part.clone() for part in batch]
-    beside = torch.cuda.Stream()
+    beside, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+    # The fastest kernels are looked for here only: batches of films to evaluate have many shapes,
+    # and the search takes seconds for each.
+    searched, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
         for _ in range(_WARM_UP):
             step(*kept)
     torch.cuda.current_stream().wait_stream(beside)
-    graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         loss = step(*kept)
+    torch.backends.cudnn.benchmark = searched
 
     def replay(*new: Tensor) -> Tensor:
         for place, part in zip(kept, new, strict=True):
