@@ -22,16 +22,19 @@ up: build/.app build/.emulator build/.sam ## start the local application and lea
 down: build/.app ## stop what `make up` started
 	@$(CXR) down
 
+# Without PyTorch, types and tests of training are left to `make lint` and `make test`.
+WITHOUT_TRAINING = --follow-imports silent --exclude '^(\.|build/|tests/[a-z]+/test_(training|laboratory))' \
+	cxr_alert delivery functions imaging intake results serving testbed tests
 check: build/.dev ## format, style, types, imports and the quick unit tests, within a minute
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/ruff check --quiet .
-	.venv/bin/mypy
+	.venv/bin/mypy $(if $(wildcard build/.training),,$(WITHOUT_TRAINING))
 	.venv/bin/lint-imports > /dev/null
 	$(APP) -m tests.docs.check
 	$(APP) -m tests.docs.reference --check
 	$(APP) -m pytest -q -n 2 tests/unit -m "not slow and not thorough"
 
-test: build/.dev build/.emulator build/.sam build/.cloud lint ## check style and types, and run every test
+test: build/.training build/.emulator build/.sam build/.cloud lint ## check style and types, and run every test
 	$(APP) -m pytest -n 2 --dist loadfile
 
 faults: build/.dev build/.emulator build/.sam ## test every fault between the function and its services, including slow ones
@@ -58,21 +61,21 @@ pictures: build/.dev build/.emulator build/.sam ## take the pictures of README.m
 reference: build/.dev ## write docs/reference/ from the parser, the templates and the types
 	@$(APP) -m tests.docs.reference
 
-prepare: build/.dev ## check, split and draw films: make prepare DATA=folder OUT=folder
+prepare: build/.training ## check, split and draw films: make prepare DATA=folder OUT=folder
 	@$(if $(and $(DATA),$(OUT)),,echo "Say which: make prepare DATA=folder OUT=folder"; exit 2;) $(CXR) prepare --data $(DATA) --out $(OUT) --keep-out samples
 
-train: build/.dev ## train a network: make train DATA=folder OUT=folder
+train: build/.training ## train a network: make train DATA=folder OUT=folder
 	@$(if $(and $(DATA),$(OUT)),,echo "Say which: make train DATA=folder OUT=folder"; exit 2;) $(CXR) train --data $(DATA) --out $(OUT) --keep-out samples
 
 cloud: build/.app build/.cloud ## install SageMaker's SDK, for cxr-alert train --on sagemaker
 
-job: build/.dev build/.cloud build/.mxnet ## run the code of a SageMaker job in a clean environment
+job: build/.training build/.cloud build/.mxnet ## run the code of a SageMaker job in a clean environment
 	$(APP) -m pytest tests/integration/test_training_jobs.py tests/integration/test_training_prepare.py -m slow
 
-bench: build/.dev build/.emulator build/.sam build/.mxnet ## measure speed and cost: make bench, or make bench LONG=1
+bench: build/.training build/.emulator build/.sam build/.mxnet ## measure speed and cost: make bench, or make bench LONG=1
 	@$(APP) -m benchmarks $(if $(LONG),--long)
 
-lint: build/.dev build/.sam build/.checkov ## check style, types, templates and security
+lint: build/.training build/.sam build/.checkov ## check style, types, templates and security
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -125,9 +128,13 @@ build/.app: requirements/app.lock pyproject.toml
 	@$(APP) $(PIP) --no-deps --no-build-isolation --editable .
 	@mkdir -p build && touch $@
 
-build/.dev: requirements/dev.lock requirements/training.lock requirements/torch.txt build/.app
-	@echo "Installing the test tools and PyTorch ..."
+build/.dev: requirements/dev.lock build/.app
+	@echo "Installing the test tools ..."
 	@$(APP) $(PIP) --no-deps --require-hashes -r requirements/dev.lock
+	@touch $@
+
+build/.training: requirements/training.lock requirements/torch.txt build/.dev
+	@echo "Installing PyTorch and what training needs ..."
 	@$(APP) $(PIP) --no-deps --require-hashes -r requirements/training.lock
 	@$(APP) $(PIP) -r requirements/torch.txt
 	@$(APP) -m pip uninstall --quiet --yes openvino-telemetry # NNCF brings it: see overrides.txt

@@ -1,4 +1,4 @@
-"""What 1,000 films cost an endpoint, by training/sagemaker/prices.toml and speeds measured here.
+"""The cost of 1,000 films on an endpoint, from prices.toml and speeds measured here.
 
 real time   instances x 24 h x price / films a day
 instances   busiest hour's films / 3600 / (films/s of a core x cores x headroom), rounded up
@@ -20,7 +20,7 @@ FILMS = 1000
 
 @dataclass(frozen=True)
 class Speed:
-    """What was measured here; a core there is taken to be as fast as one here."""
+    """Measured speeds; a core on AWS is assumed to be as fast as one of this machine."""
 
     films_a_second_a_core: float
     seconds_a_film: float

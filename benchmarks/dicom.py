@@ -1,4 +1,4 @@
-"""From the bytes of a DICOM file to its rendition, against what one would use instead.
+"""Time from the bytes of a DICOM file to its rendition, compared with common libraries.
 
     python -m benchmarks.dicom
 

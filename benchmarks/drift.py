@@ -31,7 +31,7 @@ BEGIN = date(2026, 1, 5)  # a Monday
 
 @dataclass(frozen=True)
 class Change:
-    """What differs from the day of the change on: for the films of `machines`, or for all."""
+    """The change of the films from one day on: of those of `machines`, or of all."""
 
     name: str
     rendering: str = UNCHANGED

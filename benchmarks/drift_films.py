@@ -1,4 +1,4 @@
-"""What the shipped network answers about held-out films, as they are and changed.
+"""The shipped network's answers for held-out films, unchanged and changed.
 
 `python -m benchmarks.drift_films --data chest_xray --adults adult_chest` writes
 `drift_films.json`, which the simulated sites of `benchmarks.drift` draw from.

@@ -1,7 +1,7 @@
-"""Engines from an image file's bytes to a probability: ours, and common alternatives.
+"""Engines that turn an image file's bytes into a probability: ours, and common alternatives.
 
-The alternatives are written as their users write them, with Pillow (or MXNet's own decoder) and a
-full decode. Each imports its own library only, since MXNet is in an environment of its own.
+The alternatives are written as their users write them, with Pillow (or MXNet's decoder) and a full
+decode. Each imports only its own library, since MXNet is installed in a separate environment.
 """
 
 import io

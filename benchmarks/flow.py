@@ -79,7 +79,7 @@ class Flow:
         self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects})  # type: ignore[typeddict-item]
 
     def container_rate(self) -> float:
-        """Return films a second that the stack's container answers to 16 clients of its own."""
+        """Return how many films a second the stack's container answers to 16 clients."""
         return films_a_second(self._stack.container_port, self._films * 10, UPLOADERS)
 
     def _queue_is_empty(self) -> bool:

@@ -59,7 +59,7 @@ SHOWN = {
     "botocore": "botocore's own",
     "boto3": "boto3's own",
     "aws_lambda_powertools": "powertools' own",
-    "classify": "ours, with the making of the clients",
+    "classify": "ours, including creation of the clients",
 }
 _IMPORT = re.compile(r"import time: +(\d+) \| +\d+ \| +([\w.]+)")
 
@@ -91,7 +91,7 @@ def measure_start(rounds: int, say: Callable[[str], None]) -> list[Row]:
 
 
 def _seconds(work: str) -> float:
-    """Return the time of `work` in a process of its own, without the interpreter's start."""
+    """Return the time of `work` in a new process, without the interpreter's start."""
     done = _python("-c", TIMED.format(work=work))
     return float(done.stdout)
 
@@ -111,7 +111,7 @@ def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def measure_warm(stack: Stack, rounds: int, say: Callable[[str], None]) -> list[Row]:
-    """Measure the handler in a process of its own, with the stack's services and container."""
+    """Measure the handler in a new process, with the stack's services and container."""
     bucket = "cxr-alert-benchmark-films"
     stack.s3.create_bucket(Bucket=bucket)
     films = []

@@ -1,4 +1,4 @@
-"""How close the network is to the limits of this machine: its multipliers, and its JPEG decoder."""
+"""Compares the network's speed with the limits of this machine: arithmetic and JPEG decoding."""
 
 import time
 from collections.abc import Callable

@@ -142,7 +142,7 @@ def rows(films: int) -> list[tuple[str, str]]:
     dollars = reads * read_prices()["around"]["dynamodb_read"]
     return [
         ("unreviewed films", f"{films:,}"),
-        ("runs until all are told of, one each quarter of an hour", f"{found.runs}"),
+        ("runs until all films were in a reminder, one each quarter of an hour", f"{found.runs}"),
         ("mails", f"{found.mails}"),
         ("films in two mails; their mark failed twice", f"{found.told_twice}"),
         ("runs that ended with an error for that", f"{found.failed_runs}"),

@@ -22,7 +22,7 @@ from screening.upload import Upload, event_of
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda tells a function about its invocation."""
+    """The context that Lambda passes with an invocation."""
 
     aws_request_id: str
     function_name: str = "classify"

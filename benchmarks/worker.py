@@ -1,7 +1,8 @@
-"""One engine in a process of its own: `python -m benchmarks.worker ENGINE NETWORK THREADS CALLERS`.
+"""One engine in a separate process: `python -m benchmarks.worker ENGINE NETWORK THREADS CALLERS`.
 
-It says "ready", then for each line it reads it measures and answers in JSON: `each` gives the
-seconds of every film, one at a time; `saturate SECONDS` gives films a second, `CALLERS` at once.
+It prints "ready". Then it measures once for each line that it reads, and prints JSON: after `each`
+the seconds of every film, one at a time; after `saturate SECONDS` the films a second, with
+`CALLERS` at once.
 """
 
 import json

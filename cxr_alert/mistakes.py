@@ -58,7 +58,7 @@ def _missing(error: ImportError) -> str | None:
     package = (error.name or "").partition(".")[0]
     if not package or package in _OURS or _is_installed(package):
         return None
-    how = _INSTALLED_BY.get(package, "make build/.dev")
+    how = _INSTALLED_BY.get(package, "make build/.training")
     return f"This command needs {package}, which is not installed: `{how}` installs it."
 
 

@@ -166,7 +166,7 @@ def _add(commands: Commands, modules: Sequence[Command]) -> dict[str, str]:
 def _mistakes() -> tuple[type[Exception], ...]:
     """Return the error classes of user mistakes, as far as they are imported.
 
-    The container's image has no `cxr_alert`, so its error for a bad network has a class of its own.
+    The container's image has no `cxr_alert`, so its error for a bad network is another class.
     """
     network = sys.modules.get("serving.network")
     return (Mistake, network.BadNetwork) if network else (Mistake,)

@@ -43,9 +43,9 @@ class Film:
 
 @dataclass(frozen=True)
 class Missing:
-    """A film without its result, and why.
+    """A film without its result in the PACS, and the reason.
 
-    `told` is the message that delivers it again, if it was screened.
+    `told` is the message that delivers the result again, if the film was screened.
     """
 
     film: Film

@@ -23,7 +23,7 @@ logger = logging.getLogger("delivery")
 
 
 def look(settings: Settings, days: int | None = None) -> list[Missing]:
-    """Return what is missing in the PACS; raises Mistake, Away, Refused and AWS's own errors."""
+    """Return missing results; raises Mistake, Away, Refused and AWS's own errors."""
     if settings.dicomweb is None:
         raise Mistake("The PACS is asked by QIDO-RS, which needs [dicomweb] in the configuration.")
     asked = settings.arrivals or Arrivals()

@@ -70,7 +70,7 @@ class Standing:
 
 @dataclass
 class Progress:
-    """What this process remembers of one result."""
+    """The confirmations and refusals of one result that this process remembers."""
 
     done: set[str] = field(default_factory=set)
     refusals: int = 0

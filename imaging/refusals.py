@@ -5,10 +5,10 @@ from screening.refusals import Code
 
 
 class NotReadable(Exception):
-    """Bytes that are no film; the message tells whoever sent them what is wrong and what to do.
+    """The bytes are not a film; the message tells the sender what is wrong and what to do.
 
-    Of a DICOM file whose header could be read, `facts` say what it is, and `picture`, a PNG, shows
-    to readers what a network should not be asked about.
+    For a DICOM file with a readable header, `facts` has its facts, and `picture` is a PNG for
+    readers of a film that the network should not judge.
     """
 
     code: str = Code.UNREADABLE

@@ -1,4 +1,4 @@
-"""The result of rendering a film; a module of its own, so that the type imports no codec."""
+"""The result of rendering a film, in a separate module so that the type imports no codec."""
 
 from dataclasses import dataclass
 

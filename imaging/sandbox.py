@@ -59,7 +59,7 @@ class Task(StrEnum):
 
 
 class RefusedInSandbox(NotReadable):
-    """What the worker answered about the film: a code, a sentence, and what can be shown of it."""
+    """The worker's rejection of a film: a code, a sentence, and a picture if one can be made."""
 
     def __init__(self, code: str, reason: str, facts: Facts | None, picture: bytes | None) -> None:
         super().__init__(reason)
@@ -270,7 +270,7 @@ def _answer(said: dict[str, str], facts: Facts | None, png: bytes, picture: byte
 def _supervised(data: bytes, limits: Limits, answer_to: Callable[[bytes], bytes]) -> bytes:
     """Return a worker's answer; if the worker dies or takes too long, the film is at fault.
 
-    It is not at fault if the worker is killed from outside: then it is tried once more.
+    If the worker was killed from outside, the film is not at fault and is tried again.
     """
     for _ in range(_TRIES):
         answer = _in_a_worker(data, limits, answer_to)

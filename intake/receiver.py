@@ -67,7 +67,7 @@ class Receiver:
         self._server: BoundedServer | None = None
 
     def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
-        """Listen in threads of its own, with the spool open; return the port."""
+        """Start to listen in background threads, with the spool open; return the port."""
         entity = AE(ae_title=self.settings.title)
         entity.add_supported_context(_VERIFICATION)
         for storage in _TAKEN:

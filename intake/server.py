@@ -48,7 +48,7 @@ logger = logging.getLogger("intake")
 
 @dataclass(frozen=True)
 class Bounds:
-    """Who may associate, and the longest time of an answer, `patience`, in seconds."""
+    """The callers that may associate, and the longest time of an answer (`patience`, seconds)."""
 
     title: str
     senders: Sequence[str]
@@ -164,7 +164,7 @@ def make_server(
 
 
 class _Handler(RequestHandler):
-    """One connection, from its first byte to its last, in a thread of its own."""
+    """One connection, from its first byte to its last, in one thread."""
 
     server: BoundedServer
 

@@ -70,7 +70,7 @@ def with_ids(transaction: Resource) -> Resource:
     """Return the same transaction with each resource put under the id of its `fullUrl`.
 
     Amazon HealthLake creates a resource that is put under a new id, and documents no conditional
-    create. The study is then one of ours, even if the server has one of its own.
+    create. The study is then ours, even if the server already has that study.
     """
     kinds = {each["fullUrl"]: each["resource"]["resourceType"] for each in transaction["entry"]}
     addresses = {urn: f"{kind}/{_id(urn)}" for urn, kind in kinds.items()}

@@ -8,10 +8,10 @@ Grow = Callable[[int], Awaitable[None]]
 
 
 class Budget:
-    """Bytes lent as they arrive, so that a client blocks others only by bytes that it has sent.
+    """A memory budget for uploads; a client holds only as many bytes as it has sent.
 
-    A part is reserved. When the rest is lent, the reserve goes to one holder at a time, who needs
-    no more after that; otherwise holders could wait for each other for ever.
+    A part is reserved. When the rest is in use, one client at a time gets the reserve, which is
+    enough for its whole upload; otherwise clients could wait for each other for ever.
     """
 
     def __init__(self, total: int, reserve: int) -> None:

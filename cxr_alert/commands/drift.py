@@ -68,7 +68,7 @@ def _show(found: dict[str, Any], weeks: "Sequence[Week]") -> None:
         )
     say()
     if not found["signals"]:
-        say("Nothing sounds.")
+        say("There is no signal.")
     for signal in found["signals"]:
         explain(f"Look: {signal['said']}")
         for key in signal["films"]:

@@ -280,7 +280,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
 
 
 def _runs_on(instance_type: str | None) -> "Serverless | Instances":
-    """Return what `deploy` takes when nothing else is said."""
+    """Return the defaults of `deploy`."""
     from training.sagemaker.endpoint import Instances, Serverless
 
     if instance_type is None:

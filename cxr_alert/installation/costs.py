@@ -1,4 +1,4 @@
-"""What the installation costs, by the prices that `deploy` and the bill use."""
+"""The costs of the installation, from the prices that `deploy` and the bill use."""
 
 from training.sagemaker import endpoint
 from training.sagemaker.endpoint import Instances, Serverless
@@ -6,7 +6,7 @@ from training.sagemaker.prices import HOURS_A_MONTH, read_prices
 
 
 def standing() -> float:
-    """Return what application and worklist cost a month without a film.
+    """Return the monthly costs of application and worklist without a film.
 
     Alarms and queues of the results' stack, which is not installed, are counted too.
     """

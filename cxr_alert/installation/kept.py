@@ -1,4 +1,4 @@
-"""What outlives the stacks on purpose, and why."""
+"""The resources that are kept when the stacks are deleted, and the reasons."""
 
 from cxr_alert.deployment import stacks
 
@@ -11,7 +11,7 @@ KEPT = {
     "Key": "what it encrypted can't be read without it; it costs $1 a month",
     "EntriesTable": "the worklist's entries; they can be made again from records and reviews",
     "ReviewsTable": "the readers' reviews",
-    "ReaderPool": "the readers' logins, whom the reviews name",
+    "ReaderPool": "the readers' logins, since reviews refer to readers",
     "AccessLog": "who looked at which film",
 }
 

@@ -20,7 +20,7 @@ class Removal:
 
 
 def plan(site: Site) -> Removal:
-    """Return what there is: stacks that take others' outputs go first."""
+    """Return the existing stacks in the order of their removal: importing stacks first."""
     stack = site.settings.stack
     ours = [f"{stack}-drift", f"{stack}-results", site.worklist, stack, endpoint.stack_of(stack)]
     for each in ours[:-1]:  # the endpoint's has a tag, which its deletion looks at

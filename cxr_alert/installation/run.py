@@ -10,10 +10,10 @@ from screening.errors import Failure, Mistake
 
 
 def install(site: Site, steps: Sequence[Step], command: str) -> None:
-    """Run each step; one that fails ends this with a sentence that says what to type.
+    """Run all steps; a failing step raises an error that names the command to type next.
 
-    `command` is what the user typed. Typed again, it goes on where it ended, since every step asks
-    AWS what is there.
+    `command` is the command that the user typed. The same command continues an interrupted
+    installation, since every step first asks AWS what exists.
     """
     for number, step in enumerate(steps, 1):
         try:

@@ -1,4 +1,4 @@
-"""Where the application is installed: the account, the region, and the names in it."""
+"""The place of an installation: account, region, and the names of its resources."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ from training.sagemaker.endpoint import Instances, Serverless
 
 @dataclass(frozen=True)
 class Settings:
-    """What an installation is made of.
+    """The options of an installation.
 
-    `endpoint` names an endpoint in service; None makes one called like the stack. `template` and
+    `endpoint` names an existing endpoint; None creates one with the stack's name. `template` and
     `worklist_template` were built already; None builds them. The parameters are the templates'.
     """
 
@@ -46,7 +46,7 @@ class Settings:
 
 @dataclass
 class Site:
-    """`report` shows what goes on within a step; the session is the user's own."""
+    """`report` shows progress within a step; the session is the user's own."""
 
     settings: Settings
     session: boto3.Session

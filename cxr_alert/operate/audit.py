@@ -1,7 +1,7 @@
-"""Who viewed or reviewed which film, from the worklist's access log and the reviews.
+"""Views and reviews of films, from the worklist's access log and the reviews.
 
-The access log names a film by its hash, as the page's addresses do; the entries have the keys. A
-film that was erased or has expired is listed by its hash alone.
+The access log names a film by its hash, like the page's addresses; the entries have the keys. A
+film that was erased or has expired is listed by its hash only.
 """
 
 import json

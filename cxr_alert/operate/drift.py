@@ -16,7 +16,7 @@ from screening.interval import Estimate, wilson
 
 @dataclass(frozen=True)
 class Week:
-    """How many positives the readers confirmed in one week, of those with a definite review."""
+    """The number of positives confirmed in one week, of those with a sure reading."""
 
     week: str
     confirmed: int

@@ -54,7 +54,7 @@ def waiting(application: Application, source: str) -> int:
 
 @dataclass(frozen=True)
 class Redriven:
-    """How many messages were moved, and how many stay because no function can read them."""
+    """The numbers of moved messages, and of those left because no function can read them."""
 
     moved: int = 0
     left: int = 0

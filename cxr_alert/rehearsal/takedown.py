@@ -138,7 +138,7 @@ _UNDO: dict[Kind, Callable[[Thing], None]] = {
 
 
 def _left_over(stack: str, known: set[str]) -> list[Leftover]:
-    """Return what AWS still has under the stack's name without an entry in the journal."""
+    """Return the resources with the stack's name that AWS still has and the journal lacks."""
     buckets = [each["Name"] for each in boto3.client("s3").list_buckets()["Buckets"]]
     tables = [
         name

@@ -113,7 +113,7 @@ def _session() -> boto3.session.Session:
 
 
 class NotTheService(BotoCoreError):
-    """Something other than the service answered, e.g. a proxy with an error page of its own."""
+    """Something other than the service answered, e.g. a proxy with an error page."""
 
     fmt = "The answer is not the service's own"
 

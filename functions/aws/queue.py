@@ -65,7 +65,7 @@ class Queue:
         return self.make_client()
 
     def announce(self, uploads: Sequence[Upload]) -> None:
-        """Enqueue uploads once more, as events like those of S3.
+        """Enqueue uploads again, as events like those of S3.
 
         The function screens no film twice, but sends an alert that is still pending.
         """
@@ -142,7 +142,7 @@ class Lanes:
         return self.backfill if upload.is_backfill else self.today
 
     def announce(self, uploads: Sequence[Upload]) -> None:
-        """Enqueue uploads once more, each in the queue that it belongs to."""
+        """Enqueue each upload again, in the queue that it belongs to."""
         self.today.announce([each for each in uploads if not each.is_backfill])
         self.backfill.announce([each for each in uploads if each.is_backfill])
 

@@ -1,4 +1,4 @@
-"""Count one day of a site: which figures moved, and which films to look at. Pure."""
+"""Compare one day of a site with its reference: the signals, and the films to look at. Pure."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence

@@ -18,7 +18,7 @@ MOST_KEYS = 30  # keys of the last films
 
 @dataclass(frozen=True)
 class Signal:
-    """Something to look at: `name` for programs, `said` a sentence, `films` object keys."""
+    """A signal: `name` for programs, `said` as a sentence, `films` the keys to look at."""
 
     name: str
     said: str

@@ -40,7 +40,7 @@ class Config:
     most_tries: Annotated[int, Variable(TRIES, "the queue's maxReceiveCount")]
     look_up_url: Annotated[str, Variable(URL, "a web address, or empty")] = ""
     worklist_parameters: Annotated[
-        str, Variable(PARAMETER, "what the names of parameters in SSM begin with")
+        str, Variable(PARAMETER, "the prefix of the names of parameters in SSM")
     ] = "/cxr-alert/worklist"
 
 

@@ -30,7 +30,7 @@ logger = Logger(service="publish")
 class Config:
     results_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
     worklist_parameters: Annotated[
-        str, Variable(PARAMETER, "what the names of parameters in SSM begin with")
+        str, Variable(PARAMETER, "the prefix of the names of parameters in SSM")
     ]
 
 

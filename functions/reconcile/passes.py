@@ -1,4 +1,4 @@
-"""How runs traverse the bucket: one slice of versions an hour, pass after pass. Pure.
+"""The traversal of the bucket: each hourly run lists one slice of its versions. Pure.
 
 S3 lists by key, not by time, so finding anything requires a full listing. Each run lists a bounded
 number of versions and the next one resumes there, so the cost of a run does not grow with the

@@ -28,9 +28,9 @@ _NEEDED = ("key", "version", "finding", "cutoff", "uploaded")
 
 @dataclass(frozen=True)
 class Alert:
-    """One film as the alerts topic told of it, as far as people are told.
+    """One film of a message from the alerts topic, with the fields that people get.
 
-    `blind` is a film to be read without its score: nothing that people get of it tells its finding.
+    `blind` marks a film for a blinded reading: nothing that people get reveals its finding.
     """
 
     key: str
@@ -83,15 +83,15 @@ def blinded(alert: Alert, *, hides: bool) -> Alert:
 
 
 def kind(alert: Alert) -> str:
-    """Return what a digest of such alerts is of: a finding, or TO_READ."""
+    """Return the subject of a digest of such alerts: a finding, or TO_READ."""
     return TO_READ if alert.blind else alert.finding.value
 
 
 def digests(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
     """Sort alerts into digests: positives, most probable first, and rejects.
 
-    Films to be read without their score, and rejects, are apart from the positives. A film that
-    came twice is told of once.
+    Films for a blinded reading and rejects have digests of their own. A film that came twice is
+    listed once.
     """
     ranked = sorted(dict.fromkeys(alerts), key=_rank)
     for _, same in groupby(ranked, key=kind):

@@ -64,7 +64,7 @@ def alert_message(record: Record) -> Message:
 
 
 def alert_body(record: Record) -> str:
-    """Return the record as an alert tells of it, as JSON."""
+    """Return the body of the alert about a record, as JSON."""
     return json.dumps(_facts(record))
 
 

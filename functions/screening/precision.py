@@ -13,7 +13,7 @@ FEWEST_REVIEWED = 50
 
 @dataclass(frozen=True)
 class LocalPrecision:
-    """Of the last `of` reviewed positives of one network, `confirmed` show pneumonia.
+    """Local precision: `confirmed` of a network's last `of` reviewed positives show pneumonia.
 
     `low` and `high` are the bounds of the 95 % interval of that share, from 0 to 1.
     """

@@ -75,7 +75,7 @@ def is_whole(png: bytes) -> bool:
 
 
 def told(rendered: Rendered | NotRendered) -> dict[str, Any]:
-    """Return it as the message tells it."""
+    """Return the values of the message's field."""
     facts = plain(standard(rendered.facts)) if rendered.facts else None
     if isinstance(rendered, NotRendered):
         refused = {"code": rendered.code, "reason": rendered.reason}
@@ -84,7 +84,7 @@ def told(rendered: Rendered | NotRendered) -> dict[str, Any]:
 
 
 def rendered_from(message: Any) -> Rendered | NotRendered:  # noqa: ANN401
-    """Return what `told` told; raise TypeError, KeyError or AttributeError for anything else."""
+    """Read the output of `told`; raise TypeError, KeyError or AttributeError for anything else."""
     facts = message.get("facts")
     known = standard(facts_from(facts)) if facts is not None else None
     if "refused" in message:

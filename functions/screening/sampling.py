@@ -1,9 +1,9 @@
-"""Which films are to be read without their score. Pure.
+"""The draw of films for blinded readings. Pure.
 
-What readers say of positives tells how often an alert is right, never what was missed. So some
-negatives are drawn to be read as well, each with a recorded chance, more near the cutoff, where
-misses are likelier. So that nobody knows a film for a negative by its missing score, some positives
-hide theirs too, in the worklist and in mails alike; those are read no later for it.
+Reviews of positives show how often an alert is right, but not which films were missed. So some
+negatives are drawn for review as well, each with a recorded chance, more of them near the cutoff,
+where misses are likelier. A hidden score must not reveal a negative, so some positives hide theirs
+too, in the worklist and in mails; they are read as early as other positives.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ NEAR = 9  # just below the cutoff the chance is 1 + NEAR times that of a film wi
 
 
 def chance(probability: Decimal, cutoff: Decimal, share: Decimal) -> Decimal:
-    """Return the chance with which a film is drawn; `share` is a negative's without any sign.
+    """Return the chance that a film is drawn; `share` is the chance of a clear negative.
 
-    A positive's depends on no more than whether films are drawn at all, so that whoever sends mails
-    need not know the share.
+    The chance of a positive depends only on whether films are drawn at all, so that the sender of
+    mails need not know the share.
     """
     if probability >= cutoff:
         return POSITIVES_HIDDEN if share else Decimal(0)

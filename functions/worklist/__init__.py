@@ -1,5 +1,5 @@
-"""The worklist: the page where findings are seen beside their films and answered.
+"""The worklist: the page on which readers see each film with its finding and review it.
 
-`app` answers the page, `enlist` follows the screening records, `remind` tells of what waits too
-long; the rules beside them are pure.
+`api` serves the page, `enlist` keeps one entry for each screening record, `remind` sends reminders
+of films that wait too long, and `precision` publishes local precision. The rules are pure.
 """

@@ -1,7 +1,7 @@
-"""The handler of the worklist's API: it translates, the rules in `worklist.rules` decide.
+"""The handler of the worklist's API. It only translates; the rules in `worklist.rules` decide.
 
-API Gateway lets only valid tokens through to `/api`; who may do what is asked again here, for each
-path. No address holds a film's key: a search comes in a body, and a film is called by its hash.
+API Gateway lets only valid tokens through to `/api`; each path checks the caller's rights again.
+No address contains a film's key: a search is sent in a body, and a film is named by its hash.
 """
 
 import json
@@ -40,8 +40,8 @@ from worklist.tables.worklist_table import Changed, WorklistTable
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-COUNTED = 20_000  # films of a list; of a longer one it is said that there are more
-CLAIMED = timedelta(minutes=3)  # for which a film is one reader's, and then again
+COUNTED = 20_000  # films at most; for a longer list the page says that there are more
+CLAIMED = timedelta(minutes=3)  # how long a claim on a film lasts, unless it is renewed
 _TRIES = 5
 _FILM = re.compile(r"[0-9a-f]{32}")
 _DAYS = re.compile(r"[1-9]\d{0,2}")
@@ -52,7 +52,7 @@ _RANGE = re.compile(r"bytes=(\d{1,12})-\d*")
 logger = Logger(service="worklist")
 app = APIGatewayHttpResolver()
 
-# The context is Lambda's own, or whatever has its members.
+# Any object with LambdaContext's attributes will do as the context.
 Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
@@ -68,14 +68,14 @@ class Config:
     login_client_id: Annotated[str, Variable(r"\w+", "the page's client of the user pool")]
     review_hours: Annotated[int, Variable(r"[1-9]\d{0,2}", "whole hours from 1 on")]
     worklist_parameters: Annotated[
-        str, Variable(PARAMETER, "what the names of parameters in SSM begin with")
+        str, Variable(PARAMETER, "the prefix of the names of parameters in SSM")
     ]
     pacs_link: Annotated[str, Variable(PACS_LINK, "an https address with {}, or empty")] = ""
 
 
 @dataclass(frozen=True)
 class Services:
-    """What the paths work with; powertools hands it to them as the resolver's context."""
+    """The services that the paths use; powertools passes them as the resolver's context."""
 
     config: Config
     worklist: WorklistTable
@@ -87,7 +87,7 @@ class Services:
 
 
 class NoSuchFilm(Exception):
-    """No film of that name is in the worklist."""
+    """The worklist has no film of that name."""
 
 
 def make_handler(config: Config, clients: WorklistClients) -> Handler:
@@ -103,7 +103,7 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
     )
 
     def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-        # powertools forgets it after each request
+        # powertools clears the context after each request
         app.append_context(services=services)  # type: ignore[no-untyped-call]
         return app.resolve(event, context)
 
@@ -136,9 +136,10 @@ def list_films() -> Response[dict[str, Any]]:
 
 @app.post("/api/counts")
 def counts() -> Response[dict[str, Any]]:
-    """Answer with what the page says above the list; apart from it, so that no list waits for it.
+    """Return the counts that the page shows above the list.
 
-    What a search finds is not counted: it would read the whole list.
+    The page asks for them separately, so that the list need not wait. Results of a search are not
+    counted, since that would read the whole list.
     """
     _caller(Right.LOOK)
     wanted, worklist = read_wanted(_body()), _services().worklist
@@ -170,11 +171,11 @@ def one_film(name: str) -> Response[dict[str, Any]]:
 
 @app.get("/api/films/<name>/image")
 def image(name: str) -> Response[bytes]:
-    """Answer with a piece of the film or its rendition; the page puts the pieces together."""
+    """Return a piece of the film or its rendition; the page puts the pieces together."""
     _caller(Right.LOOK)
     asked = _RANGE.fullmatch(app.current_event.headers.get("range", "bytes=0-"))
     if not asked:
-        raise WrongRequest("A range of bytes is such as bytes=0-.")
+        raise WrongRequest("Range must have the form bytes=0-.")
     piece = _picture(_entry(name), first=int(asked[1]))
     last = piece.first + len(piece.body) - 1
     headers = {
@@ -187,7 +188,7 @@ def image(name: str) -> Response[bytes]:
 
 @app.post("/api/films/<name>/claim")
 def claim(name: str) -> Response[dict[str, Any]]:
-    """Have the film be the caller's to read for a while; answer whose it is."""
+    """Claim the film for the caller for some minutes; return the name of whoever reads it."""
     caller = _caller(Right.REVIEW)
     for _ in range(_TRIES):
         entry = _entry(name)
@@ -200,7 +201,7 @@ def claim(name: str) -> Response[dict[str, Any]]:
         except Changed:
             continue
         return _json({"by": caller.name})
-    raise Changed("Others change this film's entry just now; try again.")
+    raise Changed("This film's entry is being changed by others; try again.")
 
 
 @app.post("/api/films/<name>/reviews")
@@ -210,7 +211,7 @@ def add_review(name: str) -> Response[dict[str, Any]]:
     for _ in range(_TRIES):
         entry = _entry(name)
         if entry.classified != submitted.answers:
-            raise Changed("The film was screened again meanwhile; look at it once more.")
+            raise Changed("The film has been screened again since; look at it once more.")
         if submitted.reading is not Reading.SET_ASIDE:
             _must_be_there(entry)
         review = _review(entry, submitted, caller)
@@ -221,10 +222,10 @@ def add_review(name: str) -> Response[dict[str, Any]]:
         except Changed:
             continue
         if not added and not _stands(review):
-            raise WrongRequest("Another review has this id; send it with a new one.")
+            raise WrongRequest("Another review has this id; send the review with a new id.")
         logger.info("Film reviewed", film=name, decision=review.decision, reader=caller.name)
         return _film(_entry(name), caller)
-    raise Changed("Others review this film just now; send it again.")
+    raise Changed("Others are reviewing this film; send the review again.")
 
 
 @app.get("/api/performance")
@@ -233,12 +234,12 @@ def performance() -> Response[dict[str, Any]]:
     query = app.current_event.query_string_parameters
     days, wanted = query.get("days", "90"), query.get("wanted", "0.95")
     if not _DAYS.fullmatch(days) or not _SHARE.fullmatch(wanted):
-        raise WrongRequest("Ask for days from 1 to 999 and a wanted sensitivity such as 0.95.")
+        raise WrongRequest("days must be 1 to 999, and wanted a sensitivity such as 0.95.")
     until = now()
     cases = read_cases(
         _services().worklist, _services().reviews, until - timedelta(days=int(days)), until
     )
-    drift = _services().drift.read()  # of a stack of its own, which may not be there
+    drift = _services().drift.read()  # None where the drift stack is not deployed
     return _json(
         {
             "tables": [asdict(table) for table in tables(cases, float(wanted))],
@@ -307,12 +308,12 @@ def _body() -> object:
 def _entry(name: str) -> Entry:
     entry = _services().worklist.find(name) if _FILM.fullmatch(name) else None
     if entry is None:
-        raise NoSuchFilm("No such film is in the worklist.")
+        raise NoSuchFilm("The worklist has no such film.")
     return entry
 
 
 def _picture(entry: Entry, first: int) -> Piece:
-    """Return a piece of what a browser can show: of a DICOM film, its picture or rendition."""
+    """Return a piece of the image for the browser: for a DICOM film, its picture or rendition."""
     record = _services().screenings.find(entry.key, entry.version)
     if record is None or record.facts is None:
         return _services().pictures.piece(
@@ -326,18 +327,18 @@ def _picture(entry: Entry, first: int) -> Piece:
         except FilmGone:
             continue
     raise FilmGone(
-        "This DICOM film has no picture here: none can be made of it, or it is kept no longer. "
-        "See the film in the PACS."
+        "This DICOM film has no picture here: either none could be made, or it has expired. "
+        "Open the film in the PACS."
     )
 
 
 def _must_be_there(entry: Entry) -> None:
-    """Raise WrongRequest where there is nothing that a reader could have read."""
+    """Raise WrongRequest if the film is gone, so that no reader can have read it."""
     bucket = _services().config.uploads_bucket
     try:
         _services().pictures.must_be_there(bucket, entry.key, entry.version)
     except FilmGone as gone:
-        raise WrongRequest(f"{gone} Answer that there is no film to read.") from None
+        raise WrongRequest(f"{gone} Choose `No film to read`.") from None
 
 
 def _film(entry: Entry, caller: Person) -> Response[dict[str, Any]]:
@@ -380,7 +381,7 @@ def _review(entry: Entry, submitted: Submitted, caller: Person) -> Review:
 
 
 def _stands(review: Review) -> bool:
-    """Return whether the same review was written before: a page that got no answer sends again."""
+    """Return whether this review is already stored: a page without an answer sends it again."""
     return any(
         (each.review, each.reader, each.reading, each.note)
         == (review.review, review.reader, review.reading, review.note)

@@ -1,4 +1,4 @@
-"""What Lambda loads for the API: the handler, made as the process starts from its environment."""
+"""Lambda entry point; builds the handler once per cold start."""
 
 import os
 

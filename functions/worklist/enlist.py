@@ -1,10 +1,10 @@
-"""The handler that follows the screening records: each new or changed record has its entry.
+"""The handler that keeps one worklist entry for each screening record.
 
-The table's stream calls it, in the order of the changes of each record. An entry can be made anew
-from its record at any time, so a batch that fails is simply done again. A record that can never be
-entered is tried some times; then the stream sets its place aside in a queue and goes on. People are
-notified of a negative that was drawn to be read, as `notify` does of the positives. When a
-record ends, its entry and its reviews end with it: nothing outlasts RecordRetentionDays.
+The table's stream calls it, in the order of each record's changes. An entry can be rebuilt from its
+record at any time, so a failed batch is simply repeated. A record that fails several times is left
+out: the stream puts its position into a queue and continues. People are notified of a negative that
+was drawn for review, as `notify` does for positives. When a record expires, its entry and its
+reviews are deleted as well: nothing outlasts RecordRetentionDays.
 """
 
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
     people = Queue(clients.make_sqs, config.people_queue_url)
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
-        """Return the first change that failed; the stream goes on from there."""
+        """Return the first change that failed; the stream continues from there."""
         return follow_changes(event, follow, logger, "A record was not enlisted")
 
     def tell(record: Record) -> None:
@@ -73,9 +73,9 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
 def to_enlist(
     record: Record, of_key: Callable[[str], list[Record]]
 ) -> Iterator[tuple[Record, list[Record]]]:
-    """Yield the record, and each reject that it replaces, with the records of its key.
+    """Yield the record and each reject that it replaces, with all records of its key.
 
-    A record of the same bytes as an earlier version is left out: the film is in the list already.
+    A record with the same bytes as an earlier version is left out: its film is in the list already.
     """
     if record.repeats:
         return

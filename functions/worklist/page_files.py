@@ -1,4 +1,4 @@
-"""The page's own files, and the headers that keep it to itself. They hold no data of anybody."""
+"""The page's own files, and the headers that protect it. The files contain no personal data."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _FILES = {file.name: file for file in _HERE.iterdir() if file.suffix in _TYPES}
 
 
 def read_page_file(name: str) -> tuple[str, str]:
-    """Return type and text of a file of the page."""
+    """Return the content type and the text of one of the page's files."""
     file = _FILES.get(name or "index.html")
     if file is None:
         raise WrongRequest(f"The page has no file {name}.")
@@ -23,7 +23,7 @@ def read_page_file(name: str) -> tuple[str, str]:
 
 
 def page_headers(login_address: str) -> dict[str, str]:
-    """Return what tells the browser to run nothing but the page, and to send nothing elsewhere."""
+    """Return headers by which the browser runs only the page and sends nothing elsewhere."""
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",

@@ -1,4 +1,4 @@
-"""The handler that leaves what readers confirmed where mails and results find it, once a day."""
+"""The handler that publishes local precision once a day, for mails and results to show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from worklist.tables.worklist_table import WorklistTable
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-DAYS = 365  # of films whose reviews count
-_MOST_NETWORKS = 20  # SSM takes 4 KB
+DAYS = 365  # reviews of films uploaded in these days count
+_MOST_NETWORKS = 20  # a parameter in SSM holds 4 KB
 
 logger = Logger(service="precision")
 
-# The context is Lambda's own, or whatever has its members.
+# Any object with LambdaContext's attributes will do as the context.
 Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, int]]
 
 
@@ -36,7 +36,7 @@ class Config:
 
 
 def make_handler(config: Config, clients: WorklistClients) -> Handler:
-    """Return the function that Lambda calls each day; it returns how many networks it told of."""
+    """Return the function that Lambda calls each day; it returns the number of networks."""
     worklist = WorklistTable(clients.dynamodb, config.worklist_table)
     reviews = ReviewsTable(clients.dynamodb, config.reviews_table)
 
@@ -51,7 +51,7 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
             Type="String",
             Overwrite=True,
         )
-        logger.info("Told what readers confirmed", networks=len(latest))
+        logger.info("Local precision published", networks=len(latest))
         return {"networks": len(latest)}
 
     return handler

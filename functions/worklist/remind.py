@@ -1,10 +1,11 @@
 """The handler that reminds people of films that nobody has read; a schedule calls it.
 
-It sends first and marks after: if it stops in between, some films are in two reminders rather than
-in none. So that people don't get the same reminder every quarter of an hour while the table takes
-no marks, it writes to the table before it sends. A mark that fails stops no other one, and is tried
-again at the end; if it fails again, the run ends with an error, which an alarm looks for. A run
-takes a bounded number of films, so that it marks all of them in its time; the next run goes on.
+It sends a reminder before it marks the films as reminded: if it stops in between, some films are
+in two reminders rather than in none. Before it sends, it tries a write, since people would get the
+same reminder every quarter of an hour while the table accepts no writes. A mark that fails does not
+stop the others and is tried again at the end; if it fails again, the run ends with an error, which
+raises an alarm. A run takes a limited number of films, so that it can mark all of them before its
+timeout; the next run takes the others.
 """
 
 import json
@@ -29,18 +30,16 @@ if TYPE_CHECKING:
 
 _PARTS = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 _TRIES = 5
-MOST_FILMS = (
-    1000  # of one run: marked within a minute or two, and more than anybody reads in a mail
-)
+MOST_FILMS = 1000  # in one run: marked in a minute or two, and more than anybody reads in a mail
 
 logger = Logger(service="remind")
 
-# The context is Lambda's own, or whatever has its members.
+# Any object with LambdaContext's attributes will do as the context.
 Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, int]]
 
 
 class NotMarked(Exception):
-    """Films were in a reminder and are not marked so: they are in the next one as well."""
+    """Some films of a reminder could not be marked, so the next reminder repeats them."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Config:
 
 
 def make_handler(config: Config, clients: WorklistClients) -> Handler:
-    """Return the function that Lambda calls on its schedule; it returns how many it told of."""
+    """Return the function that Lambda calls on its schedule; it returns the number of films."""
     worklist = WorklistTable(clients.dynamodb, config.worklist_table)
 
     def handler(_: dict[str, Any], __: "LambdaContext") -> dict[str, int]:
@@ -69,9 +68,11 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
             tell(waiting)
             failed = [entry for entry in waiting if not _marked(worklist, entry)]
             failed = [entry for entry in failed if not _marked(worklist, entry)]
-            logger.info("Told again of films that wait for a review", films=len(waiting))
+            logger.info("Reminder sent", films=len(waiting))
             if failed:
-                raise NotMarked(f"{len(failed)} films were in a reminder and are not marked so.")
+                raise NotMarked(
+                    f"{len(failed)} films of a reminder could not be marked as reminded."
+                )
         return {"told": len(waiting)}
 
     def tell(waiting: list[Entry]) -> None:
@@ -87,13 +88,13 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
 
 
 def _try_a_write(worklist: WorklistTable, entry: Entry) -> None:
-    """Write an entry as it stands; raises AWS's own errors where the table takes no writes."""
+    """Write an entry without a change; raises AWS's own errors if the table accepts no writes."""
     with suppress(Changed):
         worklist.put(entry)
 
 
 def _marked(worklist: WorklistTable, told: Entry) -> bool:
-    """Return whether the film is marked as told, or is gone."""
+    """Mark the film as reminded; return whether it is marked, or gone."""
     entry: Entry | None = told
     for _ in range(_TRIES):
         if entry is None:
@@ -105,7 +106,9 @@ def _marked(worklist: WorklistTable, told: Entry) -> bool:
                 entry = worklist.find(told.film)
                 continue
         except AWS_ERRORS as error:
-            logger.warning("A film was not marked", film=told.film, error=name_of(error))
+            logger.warning(
+                "A film could not be marked as reminded", film=told.film, error=name_of(error)
+            )
             return False
         return True
     return False

@@ -1,4 +1,4 @@
-"""What Lambda loads for the schedule: the handler, made as the process starts."""
+"""Lambda entry point; builds the handler once per cold start."""
 
 import os
 

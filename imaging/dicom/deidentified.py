@@ -1,6 +1,6 @@
 """De-identification: split a film into a copy without identity, and the identity.
 
-The copy is built anew from the header's fields that rendering uses, so it contains only what is
+The copy is built from the header's fields that rendering uses, so it contains only what is
 named here: a number as a number, a text as one term of a closed list. Descriptions, in which people
 write names, are replaced by the terms that they decide, e.g. "CHEST LATERAL". A file that would be
 rejected is copied without its pixels. The pixels of a film are not encoded again; comments inside a

@@ -402,7 +402,7 @@ def _shutter(dataset: Dataset) -> Shutter:
 
 
 def _guess_syntax(start: bytes) -> str:
-    """Return which of the two uncompressed syntaxes a file has that does not name it."""
+    """Return the uncompressed transfer syntax of a file whose header does not name one."""
     explicit = start[4:6].isalpha() and start[4:6].isupper()
     return ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
 

@@ -2,7 +2,7 @@
 
 Browsers show 8 bits of a PNG, even of a 16-bit one. So each value is split into two channels, the
 higher byte in the red one and the lower byte in the green one, and the page combines them; a text
-in the PNG tells the page what the values mean.
+in the PNG describes the values.
 """
 
 import io

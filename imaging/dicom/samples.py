@@ -80,7 +80,7 @@ _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 @dataclass(frozen=True)
 class Layout:
-    """How samples are stored, first by the header, then corrected by the samples."""
+    """The storage of samples, first from the header, then corrected by the samples."""
 
     rows: int
     columns: int

@@ -23,7 +23,7 @@ def test_everything_listens_on_loopback_only(application: Application) -> None:
     assert {address.port for address in listening} == {stack.emulator_port, stack.container_port}
 
 
-def test_no_program_sees_the_users_own_aws_settings(application: Application) -> None:
+def test_no_program_sees_the_users_aws_settings(application: Application) -> None:
     application.drop("seen.jpeg", POSITIVE)
     application.record("seen.jpeg")
     running = processes.belonging_to(application.stack.settings.state)
@@ -39,7 +39,7 @@ def packed(function: str) -> set[str]:
     return set(zipfile.ZipFile(archive).namelist())
 
 
-def test_each_function_is_packed_with_what_it_imports(application: Application) -> None:
+def test_each_function_is_packed_with_its_imports(application: Application) -> None:
     assert "aws_lambda_powertools/__init__.py" in packed("ClassifyFunction")
     assert "imagecodecs/__init__.py" in packed("RenderFunction")
 

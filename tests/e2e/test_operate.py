@@ -166,7 +166,7 @@ def test_an_interrupted_check_leaves_nothing_and_mails_nobody(
     assert len(application.all_mails()) == mails
 
 
-def test_reconcile_says_what_it_found(application: Application) -> None:
+def test_reconcile_reports_its_findings(application: Application) -> None:
     application.drop("found.jpeg", NEGATIVE)
     application.record("found.jpeg")
     status, out, _ = operate(application, "reconcile", "found", "--json")

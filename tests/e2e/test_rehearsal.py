@@ -71,7 +71,7 @@ def test_the_assumptions_hold_in_the_emulator_and_nothing_is_left(
 
 
 @pytest.mark.timeout(300)
-def test_an_interrupted_rehearsal_removes_what_it_made(
+def test_an_interrupted_rehearsal_removes_its_resources(
     application: Application, tmp_path: Path
 ) -> None:
     process = started(application, *options(application, tmp_path), "--yes")

@@ -52,7 +52,7 @@ def test_an_old_film_is_screened_and_alerted_to_programs_alone(
     assert application.mails(key) == []
 
 
-def test_record_says_what_was_screened_when_and_by_what(application: Application) -> None:
+def test_the_record_names_film_time_and_network(application: Application) -> None:
     version = application.drop("whole.jpeg", POSITIVE)
     record = application.record("whole.jpeg", alert="SENT")
 

@@ -113,7 +113,7 @@ def test_an_id_token_opens_nothing(application: Application) -> None:
         ("GET", "nothing.html", None),
     ],
 )
-def test_what_can_not_be_asked_is_refused_in_a_sentence(
+def test_an_invalid_request_is_refused_in_a_sentence(
     reader: Api, method: str, path: str, body: object
 ) -> None:
     answer = reader.call(method, path, body)
@@ -221,7 +221,7 @@ def test_a_normal_film_is_asked_for_by_nobody_and_can_be_reviewed(
     assert review(reader, film, "PNEUMONIA").json()["decisions"] == ["OVERRULED"]
 
 
-def test_two_readers_at_once_are_both_heard(
+def test_concurrent_reviews_are_both_kept(
     application: Application, reader: Api, other: Api
 ) -> None:
     film = listed(application, reader, "worklist/both.jpeg")
@@ -295,7 +295,7 @@ def test_a_drawn_film_shows_its_score_when_it_is_read(
     assert b"probability" in other.call("GET", f"api/films/{film}").body
 
 
-def test_what_the_network_was_worth_is_for_administrators(
+def test_the_networks_performance_is_for_administrators(
     application: Application, reader: Api, administrator: Api
 ) -> None:
     film = listed(application, reader, "worklist/worth.jpeg")
@@ -308,7 +308,7 @@ def test_what_the_network_was_worth_is_for_administrators(
     assert administrator.call("GET", f"api/films/{film}").status == 200
 
 
-def test_a_positive_nobody_reviewed_is_told_again_once(
+def test_people_are_reminded_once_of_an_unreviewed_positive(
     application: Application, reader: Api
 ) -> None:
     stack = application.stack

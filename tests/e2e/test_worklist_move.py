@@ -70,7 +70,7 @@ def adopt(address: str, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_stack_of_its_own_adopts_tables_and_logins(address: str) -> None:
+def test_a_new_stack_adopts_tables_and_logins(address: str) -> None:
     stacks, tables = client(address, "cloudformation"), client(address, "dynamodb")
     stacks.create_stack(StackName="cxr-alert", TemplateBody=BEFORE)
     stacks.get_waiter("stack_create_complete").wait(StackName="cxr-alert")

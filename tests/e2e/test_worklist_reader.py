@@ -173,7 +173,7 @@ def test_two_readers_who_begin_get_different_films(
 
 
 @SIZES
-def test_a_third_reader_decides_what_two_dispute(
+def test_a_third_reader_decides_a_dispute(
     application: Application,
     reader: Api,  # noqa: F811
     other: Api,  # noqa: F811

@@ -9,7 +9,7 @@ from tests.faults.throttle import Throttle
 
 
 @pytest.mark.slow
-def test_two_hundred_at_once_cost_ten_times_what_twenty_do(cloud: BrokenCloud) -> None:
+def test_two_hundred_at_once_cost_ten_times_as_much_as_twenty(cloud: BrokenCloud) -> None:
     few, many = (load(cloud, f"load-{films}", films) for films in (20, 200))
     for measured, films in ((few, 20), (many, 200)):
         for call in ("Query", "GetObject", "InvokeEndpoint", "PutItem"):

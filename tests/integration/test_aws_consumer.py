@@ -67,7 +67,7 @@ def received(cloud: Cloud, key: str) -> dict[str, Any]:
     return message
 
 
-def test_each_message_ends_in_its_own_way(
+def test_each_kind_of_message_ends_differently(
     cloud: Cloud, observer: Observer, log: io.StringIO
 ) -> None:
     done = received(cloud, "done.jpeg")

@@ -102,7 +102,7 @@ def test_if_the_applications_own_key_or_role_is_broken_films_wait(
 
 
 @pytest.mark.parametrize(("key", "final"), [(KEY, False), (FOREIGN, True)])
-def test_if_the_own_key_is_unknown_a_key_of_the_same_account_may_be_it(
+def test_if_the_bucket_key_is_unknown_any_key_of_the_account_is_accepted(
     stub: Stubber, client: Any, key: str, final: bool
 ) -> None:
     stub.add_client_error("get_object", "AccessDenied", not_authorized(key), 403)

@@ -382,7 +382,7 @@ def test_an_alert_that_failed_is_sent_by_the_next_delivery(
     assert len(endpoint.requests) == 2
 
 
-def test_a_failed_message_is_delivered_again_after_its_own_wait_not_the_queues(
+def test_a_failed_message_is_delivered_again_after_its_wait_not_the_queues(
     function: Function, cloud: Cloud, endpoint: EndpointStub
 ) -> None:
     endpoint.says(Reply(503))

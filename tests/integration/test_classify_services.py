@@ -343,7 +343,7 @@ def test_an_expired_claim_is_taken_over_by_one_delivery_only(
         assert sum(deliveries.map(take_over, range(10))) == 1
 
 
-def test_a_write_repeated_after_a_lost_answer_finds_its_own_record(
+def test_a_write_repeated_after_a_lost_answer_finds_its_record(
     function: Function, cloud: Cloud
 ) -> None:
     upload = read_upload(cloud.drop("a.jpeg")["body"])

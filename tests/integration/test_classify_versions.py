@@ -99,7 +99,7 @@ def test_a_third_version_points_to_the_first_and_a_delete_marker_changes_nothing
     assert len(cloud.alerts()) == 1
 
 
-def test_a_key_with_many_versions_still_finds_its_own_record(
+def test_a_version_among_many_still_finds_its_record(
     function: Function,
     cloud: Cloud,
     endpoint: EndpointStub,

@@ -49,7 +49,7 @@ def of(cloud: Cloud, pacs: Orthanc, within: Span = WITHIN) -> list[tuple[str, st
     return [(each.film.instance_uid, each.reason, each.told) for each in found]
 
 
-def test_what_has_no_result_is_named_with_its_reason(cloud: Cloud, pacs: Orthanc) -> None:
+def test_a_film_without_a_result_is_listed_with_its_reason(cloud: Cloud, pacs: Orthanc) -> None:
     for number in range(3):
         archive(pacs, number)
     delivered, lost = cloud.screen(0), cloud.screen(1)

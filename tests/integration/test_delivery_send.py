@@ -88,7 +88,7 @@ def test_a_result_is_everywhere_and_only_then_no_longer_in_the_queue(
 
 
 @needs_orthanc
-def test_stow_stores_what_c_store_does(cloud: Cloud, pacs: Orthanc) -> None:
+def test_stow_stores_the_same_instances_as_c_store(cloud: Cloud, pacs: Orthanc) -> None:
     cloud.tell(cloud.screen())
     destination = DicomwebDestination(pacs.web)
     assert destination.check() == ["answers QIDO-RS"]
@@ -100,7 +100,7 @@ def test_stow_stores_what_c_store_does(cloud: Cloud, pacs: Orthanc) -> None:
 
 
 @needs_orthanc
-def test_a_result_that_is_told_again_is_in_the_pacs_once(cloud: Cloud, pacs: Orthanc) -> None:
+def test_a_result_delivered_twice_is_in_the_pacs_once(cloud: Cloud, pacs: Orthanc) -> None:
     record = cloud.screen()
     for _ in range(3):  # a duplicate, and a process that has forgotten
         cloud.tell(record)

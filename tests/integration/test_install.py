@@ -146,7 +146,7 @@ def test_it_leaves_other_peoples_stacks_alone(aws: Account, programs: Path) -> N
     assert aws.client("cloudformation").describe_stacks(StackName="cxr-alert")["Stacks"]
 
 
-def test_what_was_installed_is_removed_but_for_the_networks(
+def test_an_installation_is_removed_except_for_the_networks(
     aws: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(site(aws, monkeypatch), steps(makes_endpoint=True)[:4], "cxr-alert install")

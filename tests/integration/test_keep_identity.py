@@ -122,7 +122,7 @@ def test_the_bucket_gets_a_copy_without_identity_and_a_repeated_film_once(
     assert identities.keys_of_study(SECRETS["StudyInstanceUID"]) == [version["Key"]]
 
 
-def test_a_corrected_film_is_a_new_version_under_the_same_uids_each_with_its_own_identity(
+def test_a_corrected_film_is_a_new_version_with_the_same_uids_and_a_new_identity(
     port: int, cloud: Cloud, identities: Identities, tmp_path: Path
 ) -> None:
     names = ["Wrong^Child", "Right^Child"]
@@ -146,7 +146,7 @@ def test_a_corrected_film_is_a_new_version_under_the_same_uids_each_with_its_own
         ({}, (0x6000, 0x0102), "overlay"),
     ],
 )
-def test_a_film_whose_pixels_may_name_the_patient_is_refused_with_a_sentence(
+def test_a_film_with_a_name_in_its_pixels_is_refused_with_a_sentence(
     port: int, cloud: Cloud, tmp_path: Path, caplog: pytest.LogCaptureFixture,
     tags: dict[str, str], change: tuple[int, int] | None, comment: str,
 ) -> None:  # fmt: skip
@@ -185,7 +185,7 @@ def test_the_result_is_byte_for_byte_that_of_a_film_that_kept_its_identity(
 
 
 @needs_orthanc
-def test_results_arrive_in_the_pacs_own_study_and_are_found_there(
+def test_results_arrive_in_the_study_of_the_pacs_and_are_found_there(
     port: int, cloud: Cloud, identities: Identities, pacs: Orthanc, tmp_path: Path
 ) -> None:
     file = file_of(tmp_path, "film")

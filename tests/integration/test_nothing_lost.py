@@ -62,7 +62,7 @@ def waiting(cloud: Cloud, queue: str | None = None) -> list[str]:
     return sorted(keys)
 
 
-def test_a_film_whose_event_was_lost_is_found_and_screened(
+def test_a_film_with_a_lost_event_is_found_and_screened(
     function: Function,
     cloud: Cloud,
     endpoint: EndpointStub,
@@ -126,7 +126,7 @@ def test_films_of_a_backfill_are_looked_for_once_none_waits_any_more(
     assert waiting(cloud, cloud.backfill_queue) == ["backfill/lost.jpeg", "backfill/waits.jpeg"]
 
 
-def test_the_function_counts_what_it_found(
+def test_the_function_counts_its_findings(
     cloud: Cloud,
     config: reconcile.Config,
     clients: ReconcileClients,

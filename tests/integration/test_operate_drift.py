@@ -78,7 +78,7 @@ def test_it_shows_history_weeks_and_films(
 
 
 @pytest.mark.parametrize("arguments", [["drift"], ["drift", "--new-reference"]])
-def test_where_it_is_not_deployed_one_sentence_says_what_to_do(
+def test_without_the_stack_one_sentence_says_what_to_do(
     dynamodb: Any, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     assert dynamodb

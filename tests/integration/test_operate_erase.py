@@ -130,7 +130,7 @@ def announced(site: Site) -> list[str]:
     return found
 
 
-def test_it_shows_first_and_erases_only_what_is_asked_for(site: Site) -> None:
+def test_it_lists_first_and_erases_only_the_named_film(site: Site) -> None:
     before = site.left(OTHER)
     status, out, _ = site.with_identity(FILM)
     assert status == 0

@@ -118,7 +118,7 @@ def test_a_spool_in_use(refused: Refused, bucket: MotoBucket, tmp_path: Path) ->
         assert "another receiver" in refused("--spool", str(spool))
 
 
-def test_a_spool_keeps_what_others_have_there(bucket: MotoBucket, tmp_path: Path) -> None:
+def test_a_spool_keeps_files_of_others(bucket: MotoBucket, tmp_path: Path) -> None:
     kept = [tmp_path / "film.dcm", tmp_path / "below" / "film.dcm", tmp_path / "notes.txt"]
     own = tmp_path / FOLDER
     for each in (*kept, own / "left.dcm"):

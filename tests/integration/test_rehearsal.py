@@ -69,7 +69,7 @@ def make_things(clients: dict[str, Any], journal: Journal) -> None:
         journal.add(thing)
 
 
-def test_everything_made_is_removed_and_what_aws_keeps_is_named(
+def test_every_resource_is_removed_and_those_that_aws_keeps_are_named(
     clients: dict[str, Any], tmp_path: Path
 ) -> None:
     file = tmp_path / "journal.json"
@@ -143,7 +143,7 @@ def test_it_does_not_begin_if_the_stack_exists_or_another_run_left_something(
         rehearse(settings, tmp_path, lambda _: None, [])
 
 
-def test_clean_removes_what_an_interrupted_run_left(
+def test_clean_removes_the_resources_of_an_interrupted_run(
     clients: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_things(clients, Journal.read(tmp_path / "journal.json"))

@@ -217,7 +217,7 @@ def test_a_refused_film_has_facts_and_a_picture_for_readers_and_no_rendition(
     assert endpoint.requests == []
 
 
-def test_what_shows_no_film_has_facts_and_no_picture(
+def test_a_file_without_a_film_has_facts_and_no_picture(
     application: Application, cloud: Cloud
 ) -> None:
     application.settle(cloud.drop("a.dcm", dicom(film(), tags={"Rows": 0})))

@@ -83,7 +83,7 @@ def bodies(sqs: "SQSClient", queue: str) -> list[str]:
     return found
 
 
-def test_each_judgement_is_told_once_whatever_was_found(sqs: "SQSClient", queue: str) -> None:
+def test_each_judgement_is_published_once_for_every_finding(sqs: "SQSClient", queue: str) -> None:
     normal, rejected, positive = record("n", "0.01"), record("r", None), record("p")
     answer = publish(
         sqs,
@@ -109,7 +109,7 @@ def test_a_message_names_the_upload_and_the_judgement_and_nothing_else(
     assert set(json.loads(body)) == {"key", "version", "judged"}
 
 
-def test_a_positive_is_told_with_what_readers_confirmed_of_its_network_by_then(
+def test_a_positive_is_published_with_the_local_precision_of_its_network(
     sqs: "SQSClient", queue: str
 ) -> None:
     precision = LocalPrecision(41, 50, 0.69, 0.9)
@@ -131,14 +131,14 @@ def test_a_positive_is_told_with_what_readers_confirmed_of_its_network_by_then(
     assert read_told(written(told["p"])) == told["p"]
 
 
-def test_test_films_and_repetitions_are_told_to_nobody(sqs: "SQSClient", queue: str) -> None:
+def test_test_films_and_repetitions_are_not_published(sqs: "SQSClient", queue: str) -> None:
     check = record(f"{CHECK_PREFIX}{'0' * 32}", "0.01")
     twin = replace(record(), same_as="v0")
     publish(sqs, queue, change(1, check, "INSERT"), change(2, twin, "INSERT"))
     assert bodies(sqs, queue) == []
 
 
-def test_a_record_that_cannot_be_read_is_named_and_those_before_it_are_told(
+def test_an_unreadable_record_is_named_and_those_before_it_are_published(
     sqs: "SQSClient", queue: str
 ) -> None:
     answer = publish(sqs, queue, change(1, record(), "INSERT"), change(2, {"key": "b"}, "INSERT"))

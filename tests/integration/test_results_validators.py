@@ -101,7 +101,7 @@ def test_fhir_finds_every_resource_in_order(name: str, film: Dataset | None) -> 
     assert fhir_errors(json.dumps(bundle(RECORDS[name], film, PRECISION))) == (0, "")
 
 
-def test_fhir_refuses_what_is_no_code_of_the_standard() -> None:
+def test_fhir_refuses_codes_outside_the_standard() -> None:
     made = bundle(RECORDS["normal"], header())
     made["entry"][-2]["resource"]["status"] = "bogus"
     status, said = fhir_errors(json.dumps(made))

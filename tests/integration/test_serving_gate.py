@@ -107,7 +107,9 @@ def test_whoever_asks_the_network_itself_is_not_gated(network: Path) -> None:
         served.screen(film(ADULT), gated=True)
 
 
-def test_predict_shows_the_gates_word_and_can_do_without_it(network: Path, tmp_path: Path) -> None:
+def test_predict_shows_the_gates_answer_and_can_skip_the_gate(
+    network: Path, tmp_path: Path
+) -> None:
     child, adult = tmp_path / "child.png", tmp_path / "adult.png"
     child.write_bytes(film(CHILD))
     adult.write_bytes(film(ADULT))

@@ -133,7 +133,7 @@ def test_a_film_gets_its_probabilities_and_the_networks_name(
     ],
     ids=["empty", "text", "gif", "cut jpeg", "cut png", "tiny", "bomb", "long"],
 )
-def test_what_is_no_film_gets_one_line_that_says_why(
+def test_a_file_that_is_no_film_gets_one_line_with_the_reason(
     container: Container, body: bytes, status: int, reason: str
 ) -> None:
     reply = container.post("/invocations", body)
@@ -167,7 +167,7 @@ def test_other_paths_and_methods_are_refused(container: Container) -> None:
     assert container.post("/endpoints/cxr-alert/invocations", film(1)).status == 404
 
 
-def test_films_sent_together_get_each_its_own_answer(container: Container) -> None:
+def test_each_of_the_films_sent_together_gets_its_answer(container: Container) -> None:
     levels = [10 * (i % 25) for i in range(100)]
     with ThreadPoolExecutor(16) as clients:
         replies = clients.map(lambda level: container.post("/invocations", film(level)), levels)
@@ -292,7 +292,7 @@ def test_boto3_invokes_the_endpoint(endpoint: Container, monkeypatch: pytest.Mon
     assert answer["InvokedProductionVariant"] == "AllTraffic"
 
 
-def test_boto3_raises_what_sagemaker_makes_of_a_refusal(
+def test_boto3_raises_sagemakers_error_for_a_refusal(
     endpoint: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = sagemaker(endpoint, monkeypatch)
@@ -340,7 +340,7 @@ def test_it_stops_cleanly_and_quietly(network: Path, tmp_path: Path, signum: int
         assert container.log.read_text() == before
 
 
-def test_a_film_on_its_way_is_still_answered_when_it_is_told_to_stop(
+def test_a_film_in_progress_is_answered_before_the_container_stops(
     network: Path, tmp_path: Path
 ) -> None:
     body = film(40)
@@ -412,7 +412,7 @@ def test_a_port_that_is_taken_is_named(container: Container, network: Path) -> N
         ("logits.onnx", "which are no probabilities"),
     ],
 )
-def test_what_is_no_network_of_ours_ends_the_start_with_a_sentence(
+def test_a_file_that_is_not_our_network_ends_the_start_with_a_sentence(
     tmp_path: Path, file: str, reason: str
 ) -> None:
     (tmp_path / "empty").mkdir()

@@ -111,7 +111,7 @@ def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint
     assert complaint in refused(aws, "deploy", *arguments)
 
 
-def test_a_change_keeps_what_was_served_to_go_back_to(aws: Account) -> None:
+def test_a_change_keeps_the_previous_model_for_a_rollback(aws: Account) -> None:
     deployed(aws, *OURS)
     before = variant(aws)["ModelName"]
     assert "no network before films/cxr-alert/" in refused(aws, "deploy", "--back")
@@ -130,7 +130,7 @@ def test_a_change_keeps_what_was_served_to_go_back_to(aws: Account) -> None:
         assert model(aws)["PrimaryContainer"]["Image"] == image
 
 
-def test_what_aws_does_not_change_is_refused_before_anything_is_uploaded(aws: Account) -> None:
+def test_an_impossible_change_is_refused_before_any_upload(aws: Account) -> None:
     deployed(aws, *OURS, "--instances", "2", "--max-instances", "4")
     [before] = aws.keys()
     aws.client("s3").delete_object(Bucket=BUCKET, Key=before)
@@ -222,7 +222,7 @@ def session(aws_environment: None) -> boto3.Session:
         (True, "UPDATE_ROLLBACK_FAILED", "Its stack eye-endpoint is UPDATE_ROLLBACK_FAILED."),
     ],
 )
-def test_a_failure_says_what_broke_first_and_what_is_left(
+def test_a_failure_names_the_first_error_and_what_is_left(
     session: boto3.Session, update: bool, ends: str, left: str
 ) -> None:
     verb = "UPDATE" if update else "CREATE"

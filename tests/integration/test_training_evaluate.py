@@ -276,7 +276,7 @@ def test_predict_shows_every_image_and_says_which_it_could_not_read(
     assert f"{images[0]} is not screened (format): The file is neither" in table.stdout
 
 
-def test_predict_asks_the_shipped_network_unless_told_otherwise() -> None:
+def test_predict_uses_the_shipped_network_by_default() -> None:
     (film, *_) = find_films(SAMPLES)
     result = run("predict", film.path, "--json")
     assert result.returncode == 0, result.stderr
@@ -286,14 +286,14 @@ def test_predict_asks_the_shipped_network_unless_told_otherwise() -> None:
     )
 
 
-def test_an_endpoints_own_reason_is_given_for_an_image(at_container: None, tmp_path: Path) -> None:
+def test_the_endpoints_reason_is_shown_for_an_image(at_container: None, tmp_path: Path) -> None:
     (tmp_path / "letter.png").write_text("Dear doctor")
     result = run("predict", tmp_path / "letter.png", "--endpoint", "cxr-alert", "--json")
     assert result.returncode == 2
     assert "neither a JPEG nor a PNG" in json.loads(result.stdout)[0]["error"]
 
 
-def test_an_endpoint_that_is_not_there_is_said(at_container: None, data: Path) -> None:
+def test_a_missing_endpoint_is_reported(at_container: None, data: Path) -> None:
     result = run("evaluate", "--data", data, "--endpoint", "other", "--out", data.parent / "out")
     assert result.returncode == 2
     assert "There is no endpoint other in service in us-east-1" in result.stderr
@@ -307,7 +307,7 @@ def test_an_endpoint_that_is_not_there_is_said(at_container: None, data: Path) -
         (("AWS_DEFAULT_REGION",), "Which region is endpoint cxr-alert in?"),
     ],
 )
-def test_what_aws_needs_is_said(
+def test_missing_aws_settings_are_reported(
     at_stub: EndpointStub,
     monkeypatch: pytest.MonkeyPatch,
     missing: Sequence[str],
@@ -333,7 +333,9 @@ def test_what_aws_needs_is_said(
         EndpointStub.model_error(500, "out of memory"),
     ],
 )
-def test_what_passes_is_waited_for(at_stub: EndpointStub, tmp_path: Path, passing: Reply) -> None:
+def test_temporary_errors_are_tried_again(
+    at_stub: EndpointStub, tmp_path: Path, passing: Reply
+) -> None:
     asked: Counter[bytes] = Counter()
 
     def refuses_each_film_for_longer_than_the_sdk_waits(request: Request) -> Reply:
@@ -348,20 +350,20 @@ def test_what_passes_is_waited_for(at_stub: EndpointStub, tmp_path: Path, passin
     assert list(asked.values()) == [4] * 3
 
 
-def test_what_stays_wrong_is_not_tried_for_long(at_stub: EndpointStub) -> None:
+def test_lasting_errors_end_the_tries(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.error(400, "AccessDeniedException"))
     with pytest.raises(NoAnswer, match=r"does not let endpoint cxr-alert be asked \(AccessDenied"):
         connect("cxr-alert").predictor.classify(b"film")
     assert len(at_stub.requests) == 1
 
 
-def test_an_endpoint_that_answers_nonsense_is_said(at_stub: EndpointStub) -> None:
+def test_an_endpoint_with_invalid_answers_is_reported(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.probabilities([0.9, 0.9]))
     with pytest.raises(NoAnswer, match="two probabilities do not add up"):
         connect("cxr-alert").predictor.classify(b"film")
 
 
-def test_the_bytes_tell_the_endpoint_what_they_are(at_stub: EndpointStub, tmp_path: Path) -> None:
+def test_the_content_type_follows_from_the_bytes(at_stub: EndpointStub, tmp_path: Path) -> None:
     at_stub.finds(0.5)
     draw(tmp_path / "film.png", 7)
     (tmp_path / "film.png").rename(tmp_path / "film.jpeg")
@@ -405,7 +407,7 @@ def test_a_cutoff_comes_with_its_price(data: Path, network: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["evaluate", "cutoff"])
-def test_films_that_the_network_has_learned_from_are_told(
+def test_films_that_the_network_has_learned_from_are_reported(
     tmp_path: Path, data: Path, network: Path, command: str
 ) -> None:
     learned = tmp_path / "run" / "network.onnx"

@@ -120,7 +120,7 @@ def test_the_built_in_job_is_the_reports(aws: Account) -> None:
     assert not job.get("EnableManagedSpotTraining")
 
 
-def test_what_is_chosen_goes_into_the_job(aws: Account) -> None:
+def test_the_chosen_options_go_into_the_job(aws: Account) -> None:
     job = started(
         aws,
         *("--algorithm", "builtin", "--instance-type", "ml.g4dn.xlarge", "--epochs", "3"),
@@ -226,7 +226,7 @@ def test_an_instance_type_that_aws_has_not_is_replaced_by_one_that_it_has(
     assert "Traceback" not in result.stderr
 
 
-def test_a_failed_job_says_why_and_what_to_use_instead(
+def test_a_failed_job_gives_the_reason_and_an_alternative(
     aws: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     describe = SageMakerModelBackend.describe_training_job
@@ -246,7 +246,7 @@ def test_a_failed_job_says_why_and_what_to_use_instead(
     assert "Unable to provision requested ML compute capacity: use --instance-type" in result.stderr
 
 
-def test_our_own_job_is_spot_and_keeps_its_checkpoints(resnet_job: dict[str, Any]) -> None:
+def test_our_job_is_spot_and_keeps_its_checkpoints(resnet_job: dict[str, Any]) -> None:
     assert resnet_job["EnableManagedSpotTraining"] is True
     assert resnet_job["StoppingCondition"]["MaxWaitTimeInSeconds"] >= 36_000
     checkpoints = resnet_job["CheckpointConfig"]
@@ -276,7 +276,7 @@ def test_the_path_from_our_job_to_an_answer_and_back(
     assert aws.keys() == before | {artefact}, "the job's artefact is the job's"
 
 
-def test_a_job_whose_instance_was_taken_away_goes_on(
+def test_a_job_continues_after_its_spot_instance_is_lost(
     aws: Account, resnet_job: dict[str, Any], trained: Container, tmp_path: Path
 ) -> None:
     """Another instance gets the checkpoints' folder, and nothing else of the first."""
@@ -328,7 +328,7 @@ def test_the_built_in_jobs_endpoint_runs_the_algorithms_image(aws: Account) -> N
     assert aws.training("deploy", "--delete", "--endpoint", "report").returncode == 0
 
 
-def test_what_is_wrong_in_our_job_is_its_failure_reason(
+def test_an_error_in_our_job_is_its_failure_reason(
     aws: Account, resnet_job: dict[str, Any], tmp_path: Path
 ) -> None:
     container = Container(aws, resnet_job, tmp_path)
@@ -341,7 +341,7 @@ def test_what_is_wrong_in_our_job_is_its_failure_reason(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_our_job_needs_nothing_but_its_own_requirements(
+def test_our_job_needs_only_its_requirements(
     aws: Account, resnet_job: dict[str, Any], tmp_path: Path
 ) -> None:
     """In a Python with only PyTorch, like the image's."""

@@ -74,7 +74,7 @@ def complaint(result: subprocess.CompletedProcess[str]) -> str:
     return sentence
 
 
-def test_a_folder_becomes_what_a_job_reads(prepare: Run, data: Path, tmp_path: Path) -> None:
+def test_a_folder_becomes_the_input_of_a_job(prepare: Run, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = prepare(data, "--out", out)
     assert result.returncode == 0, result.stderr
@@ -139,7 +139,7 @@ def test_a_second_run_leaves_nothing_of_the_first(prepare: Run, data: Path, tmp_
     assert not list(out.rglob("IM-0105-0001.jpeg"))
 
 
-def test_all_that_is_wrong_with_the_films_is_told_at_once(
+def test_all_problems_of_the_films_are_reported_together(
     prepare: Run, data: Path, tmp_path: Path
 ) -> None:
     normal, pneumonia = data / "train/NORMAL", data / "train/PNEUMONIA"

@@ -88,7 +88,7 @@ def _early(network: ResNet18, films: torch.Tensor) -> torch.Tensor:
     return found
 
 
-def test_a_network_learns_what_tells_its_films_apart(tmp_path: Path) -> None:
+def test_a_network_learns_to_separate_its_films(tmp_path: Path) -> None:
     random = torch.Generator().manual_seed(0)
     labels = torch.arange(48) % 2
     pixels = torch.randint(0, 60, (48, 1, 48, 48), generator=random)

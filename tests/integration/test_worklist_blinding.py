@@ -175,7 +175,7 @@ def test_a_positive_mailed_with_its_score_counts_for_the_precision_alone(place: 
     assert found.sensitivity is None, "no positive was read without its score"
 
 
-def test_a_film_entered_late_is_not_blind_since_its_mail_told_its_score(place: Place) -> None:
+def test_a_film_entered_late_is_not_blinded_since_its_mail_had_the_score(place: Place) -> None:
     made = record(key_of("ill", hidden=True), "0.93")
     past = stamp(now() - timedelta(hours=1))
     film = place.screen(replace(made, judgement=replace(made.judgement, classified=past)))
@@ -192,7 +192,7 @@ def test_who_saw_the_score_elsewhere_says_so_and_does_not_count(place: Place) ->
     assert (place.figures().drawn, place.figures().drawn_read) == (1, 0)
 
 
-def test_a_drawn_negative_is_told_of_once_however_often_its_record_changes(place: Place) -> None:
+def test_a_drawn_negative_is_notified_once_however_often_its_record_changes(place: Place) -> None:
     negative = record(key_of("well", hidden=True), "0.04")
     for _ in range(2):
         place.screen(negative)

@@ -196,7 +196,7 @@ def test_nobody_is_reminded_again_and_again_while_the_table_takes_no_marks(
     assert clients.sns.sent == []  # type: ignore[attr-defined]
 
 
-def test_a_reminder_takes_what_it_can_mark_and_the_next_goes_on(
+def test_a_reminder_takes_as_many_films_as_it_can_mark_and_the_next_continues(
     tables: tuple[WorklistTable, ReviewsTable],
     clients: WorklistClients,
     monkeypatch: pytest.MonkeyPatch,
@@ -210,7 +210,7 @@ def test_a_reminder_takes_what_it_can_mark_and_the_next_goes_on(
     assert len(clients.sns.sent) == 2  # type: ignore[attr-defined]
 
 
-def test_what_readers_confirmed_is_left_where_mails_and_results_find_it(
+def test_local_precision_is_published_for_mails_and_results(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     entries, reviews = tables
@@ -237,7 +237,7 @@ def test_what_readers_confirmed_is_left_where_mails_and_results_find_it(
     assert left.precision("another") is None
 
 
-def test_without_a_worklist_nobody_is_told_what_readers_confirmed(aws_environment: None) -> None:
+def test_without_a_worklist_there_is_no_local_precision(aws_environment: None) -> None:
     with mock_aws():
         provider = SSMProvider(boto3_client=boto3.client("ssm"))
         assert WorklistParameters(provider, "/cxr-alert/worklist").precision("net") is None

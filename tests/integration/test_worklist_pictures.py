@@ -27,7 +27,7 @@ def drop(s3: Any, body: bytes) -> str:
     return version
 
 
-def test_an_empty_film_is_said_to_be_empty(s3: Any) -> None:
+def test_an_empty_film_is_reported_as_empty(s3: Any) -> None:
     version = drop(s3, b"")
     with pytest.raises(FilmGone, match="is empty"):
         Pictures(s3).piece("uploads", "a.jpeg", version, 0)
@@ -35,7 +35,7 @@ def test_an_empty_film_is_said_to_be_empty(s3: Any) -> None:
         Pictures(s3).must_be_there("uploads", "a.jpeg", version)
 
 
-def test_a_deleted_film_is_said_to_be_deleted(s3: Any) -> None:
+def test_a_deleted_film_is_reported_as_deleted(s3: Any) -> None:
     version = drop(s3, b"film")
     Pictures(s3).must_be_there("uploads", "a.jpeg", version)
     s3.delete_object(Bucket="uploads", Key="a.jpeg", VersionId=version)

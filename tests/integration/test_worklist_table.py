@@ -235,7 +235,7 @@ def test_a_review_and_its_entry_are_written_together_or_not_at_all(
     assert reviews.of_film(entry.film) == [review], "a review is never overwritten"
 
 
-def test_performance_counts_what_was_asked_in_the_span(
+def test_performance_counts_the_films_of_the_period(
     tables: tuple[WorklistTable, ReviewsTable],
 ) -> None:
     worklist, reviews = tables

@@ -58,7 +58,7 @@ def test_an_alarm_notices_when_messages_wait_in_a_queue(template: Template) -> N
         assert {metric for metric, name in seen if name == queue} & WAITING, queue
 
 
-def test_every_stream_is_bounded_and_sets_aside_what_fails(template: Template) -> None:
+def test_every_stream_has_limits_and_a_queue_for_failures(template: Template) -> None:
     """Without a limit, one bad record silently blocks its shard until it is a day old."""
     streams = [
         (function, event["Properties"])
@@ -84,7 +84,7 @@ def test_no_alarm_of_one_period_fills_gaps_with_zero(template: Template) -> None
             assert "REPEAT" in expressions(alarm), name
 
 
-def test_an_alarm_on_growth_sends_no_ok_while_what_grew_is_still_there(
+def test_an_alarm_on_growth_sends_no_ok_while_the_messages_remain(
     template: Template,
 ) -> None:
     for name, alarm in alarms(template).items():
@@ -111,7 +111,7 @@ def test_each_alarm_has_its_section_in_the_runbook(template: Template) -> None:
         assert f"\n## {title}\n" in runbook, title
 
 
-def test_what_refuses_deletion_is_kept_when_a_first_deployment_fails(template: Template) -> None:
+def test_protected_resources_are_kept_when_a_first_deployment_fails(template: Template) -> None:
     """RetainExceptOnCreate would delete it, which it refuses: the rollback fails."""
     for name, resource in template.resources.items():
         own = resource.get("Properties", {})

@@ -18,7 +18,7 @@ def test_a_comparison_tells_medians_ratio_noise_and_whether_the_limit_is_kept() 
     assert compare("s", "n", "ms", [20], [50], at_least=0.5, other_name="o").met is False
 
 
-def test_what_could_not_be_measured_meets_no_limit_and_breaks_none() -> None:
+def test_a_missing_measurement_neither_meets_nor_breaks_a_limit() -> None:
     row = compare("s", "n", "ms", [10], None, "MXNet", at_most=0.3)
 
     assert row.met is None

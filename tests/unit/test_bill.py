@@ -46,7 +46,7 @@ def test_every_line_names_the_page_of_its_price() -> None:
         assert line.price
 
 
-def test_what_is_fixed_costs_as_much_without_a_film_and_the_rest_nothing() -> None:
+def test_fixed_costs_are_the_same_without_a_film_and_others_are_zero() -> None:
     prices = read_prices()
     nothing = bill.Case(films=0, months=0)
     fixed = [line.what for line in bill.lines(prices) if line.dollars(nothing) > 0.1]

@@ -172,7 +172,7 @@ FACTS = Facts(modality="DX", rendering="window", study_uid="1.2.3", age="011Y")
     "rendered",
     [Rendered(), Rendered(FACTS), NotRendered("modality", "It is no film.")],
 )
-def test_an_upload_comes_back_with_what_was_made_of_it(rendered: Rendered | NotRendered) -> None:
+def test_an_upload_is_parsed_with_its_rendition(rendered: Rendered | NotRendered) -> None:
     read = read_upload(json.dumps(event_of(replace(UPLOAD, rendered=rendered))))
     assert read is not None
     assert (read, read.rendered) == (UPLOAD, rendered)
@@ -211,7 +211,7 @@ def test_a_view_or_body_part_that_is_no_term_of_the_standard_is_in_no_message() 
 
 
 @pytest.mark.parametrize(("hops", "copied", "digest"), [(0, False, None), (7, True, "d" * 64)])
-def test_what_an_upload_gathers_on_its_way_is_in_the_message(
+def test_the_rendition_of_an_upload_is_in_the_message(
     hops: int, copied: bool, digest: str | None
 ) -> None:
     upload = replace(UPLOAD, hops=hops, copied=copied, digest=digest)
@@ -237,7 +237,7 @@ def png(*chunks: bytes) -> bytes:
 WHOLE = png(b"IHDR" + bytes(13), b"IDAT" + bytes(99), b"IEND")
 
 
-def test_a_whole_png_is_told_from_every_part_of_it_and_from_any_wrong_byte() -> None:
+def test_a_complete_png_is_distinguished_from_its_parts_and_from_corrupt_ones() -> None:
     assert is_whole(WHOLE)
     assert not any(is_whole(WHOLE[:length]) for length in range(len(WHOLE)))
     for at in range(len(WHOLE)):
@@ -329,12 +329,12 @@ def test_without_versions_etag_and_sequencer_tell_uploads_apart(version_id: str 
 
 
 @pytest.mark.parametrize("body", bodies("foreign.json"))
-def test_what_is_no_upload_is_none(body: str) -> None:
+def test_an_event_without_an_upload_gives_none(body: str) -> None:
     assert read_upload(body) is None
 
 
 @pytest.mark.parametrize("body", [*bodies("malformed.json"), "[" * 100_000, ""])
-def test_what_cannot_be_understood_is_malformed(body: str) -> None:
+def test_an_unreadable_message_is_malformed(body: str) -> None:
     with pytest.raises(MalformedMessage):
         read_upload(body)
 
@@ -473,7 +473,7 @@ def test_a_new_judgement_keeps_the_old_ones_and_no_alert_goes_out_twice() -> Non
         (b"", None),
     ],
 )
-def test_the_bytes_say_what_a_film_is(film: bytes, found: Format | None) -> None:
+def test_the_format_of_a_film_follows_from_its_bytes(film: bytes, found: Format | None) -> None:
     assert format_of(film) is found
 
 
@@ -574,7 +574,7 @@ def test_with_a_worklist_each_film_in_a_mail_has_its_link_which_names_no_key() -
     assert "Look them up: https://pacs.example.org\n" in elsewhere.texts["email"]
 
 
-def test_a_mail_of_one_networks_positives_says_what_readers_here_confirmed() -> None:
+def test_a_mail_about_one_networks_positives_shows_its_local_precision() -> None:
     line = "Here, 41 of the last 50 such alerts were confirmed, 69 to 90 %."
     precision = LocalPrecision(41, 50, 0.69, 0.902)
     one, other = alert_of(positive("a")), replace(alert_of(positive("b")), model="another")
@@ -620,7 +620,7 @@ def test_a_long_mail_says_how_many_it_leaves_out() -> None:
 
 
 @pytest.mark.parametrize("body", ["no JSON", "[]", "{}", '{"finding": "PNEUMONIA"}'])
-def test_what_is_no_alert_is_malformed(body: str) -> None:
+def test_a_message_that_is_no_alert_is_malformed(body: str) -> None:
     with pytest.raises(MalformedMessage):
         read_alert(body)
 
@@ -632,7 +632,7 @@ def test_a_key_cannot_write_lines_into_a_mail() -> None:
     assert len(nasty.splitlines()) == len(plain.splitlines())
 
 
-def test_a_positive_behind_a_reject_that_was_told_is_alerted_all_the_same() -> None:
+def test_a_positive_after_an_alerted_reject_is_alerted_as_well() -> None:
     told = replace(rejected(), alert=AlertState.SENT, claim=None)
     found = positive().judgement
     assert rejudged(told, found, alert=False).alert is AlertState.NOT_NEEDED

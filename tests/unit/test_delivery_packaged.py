@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = ["cxr_alert.commands.send", "delivery.schedule", "delivery.dry_run", "intake.receiver"]
 
 
-def test_what_the_image_holds_runs_alone(tmp_path: Path) -> None:
+def test_the_content_of_the_image_runs_alone(tmp_path: Path) -> None:
     lines = (ROOT / "delivery" / "Dockerfile").read_text()
     for source, target in re.findall(r"^COPY (\S+/) (\S+)$", lines, re.MULTILINE):
         shutil.copytree(ROOT / source, tmp_path / target, dirs_exist_ok=True)
@@ -37,7 +37,7 @@ def test_what_the_image_holds_runs_alone(tmp_path: Path) -> None:
     assert ran.stderr == "--config missing.toml can't be read: No such file or directory.\n"
 
 
-def test_the_image_is_built_from_what_its_context_lets_in() -> None:
+def test_the_image_is_built_from_the_files_of_its_context() -> None:
     copied = re.findall(r"^COPY (\S+) ", (ROOT / "delivery" / "Dockerfile").read_text(), re.M)
     let_in = (ROOT / "delivery" / "Dockerfile.dockerignore").read_text()
     for source in copied:

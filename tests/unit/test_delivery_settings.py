@@ -52,7 +52,9 @@ def test_the_example_can_be_read_and_names_every_key() -> None:
         ("pacs = 1\n" + AWS, "pacs must be a table"),
     ],
 )
-def test_a_mistake_is_one_sentence_that_names_the_key(tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrong_setting_is_one_sentence_that_names_the_key(
+    tmp_path: Path, text: str, said: str
+) -> None:
     file = tmp_path / "send.toml"
     file.write_text(text)
     with pytest.raises(Mistake) as raised:

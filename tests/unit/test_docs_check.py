@@ -67,7 +67,7 @@ def test_each_kind_of_mistake_is_found_and_named(text: str, sentence: str) -> No
         "`aws s3api put --configuration BlockPublicAcls=true,IgnorePublicAcls=true`",
     ],
 )
-def test_what_exists_is_no_mistake(text: str) -> None:
+def test_existing_files_are_accepted(text: str) -> None:
     assert found(f"# Title\n\n{text}\n") == []
 
 
@@ -75,7 +75,7 @@ def test_a_mistake_is_found_at_its_line() -> None:
     assert found("# Title\n\nText.\n\n[a](b.md)\n")[0].startswith("docs/a.md:5:")
 
 
-def test_the_changelog_may_name_what_is_gone() -> None:
+def test_the_changelog_may_name_removed_files() -> None:
     text = "`cxr-alert vanish` is gone, `functions/gone.py` too. [a](b.md)"
     assert found(text, "CHANGELOG.md") == ["CHANGELOG.md:1: the file b.md does not exist."]
 

@@ -22,7 +22,7 @@ def test_it_imports_only_what_the_application_exports() -> None:
     assert TEMPLATE.imported <= APPLICATION.exported
 
 
-def test_the_function_may_change_nothing_but_its_own_item() -> None:
+def test_the_function_may_change_only_its_item() -> None:
     (policy,) = TEMPLATE.properties("DriftRole")["Policies"]
     resources: dict[str, list[Any]] = {}
     for found in policy["PolicyDocument"]["Statement"]:

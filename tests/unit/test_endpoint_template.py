@@ -5,7 +5,7 @@ from tests.unit.templates import read
 TEMPLATE = read("serving/endpoint.yaml")
 
 
-def test_what_can_not_be_changed_in_place_has_no_name_of_its_own() -> None:
+def test_a_resource_that_cannot_be_changed_in_place_has_no_fixed_name() -> None:
     """CloudFormation replaces a model and a configuration, which fails while the name is taken."""
     assert "ModelName" not in TEMPLATE.properties("Model")
     assert "EndpointConfigName" not in TEMPLATE.properties("Configuration")
@@ -28,7 +28,7 @@ def test_scaling_comes_after_the_endpoint_and_goes_before_it() -> None:
     assert "${Endpoint." in TEMPLATE.properties(target)["ResourceId"]["Sub"]
 
 
-def test_what_is_captured_is_encrypted_with_the_owners_key() -> None:
+def test_captured_data_is_encrypted_with_the_owners_key() -> None:
     (_, capture, _) = TEMPLATE.properties("Configuration")["DataCaptureConfig"]["If"]
     assert capture["KmsKeyId"] == {"Ref": "CaptureKey"}
     assert TEMPLATE.whole["Rules"]

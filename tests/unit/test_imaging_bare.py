@@ -91,6 +91,6 @@ def test_a_damaged_file_is_refused_or_readable(cut: int, noise: bytes, start: by
             continue
 
 
-def test_what_is_no_film_is_refused() -> None:
+def test_a_file_that_is_no_film_is_refused() -> None:
     with pytest.raises(NotReadable):
         bare(b"%PDF-1.7 Mustermann")

@@ -270,7 +270,9 @@ def test_comments_in_compressed_pixels_are_cut_out(syntax: UID, comment: bytes) 
         ({"BurnedInAnnotation": "yes "}, "burned_in"),
     ],
 )
-def test_what_the_pixels_may_say_is_refused(tags: dict[str, str], code: str) -> None:
+def test_a_film_that_may_have_text_in_its_pixels_is_refused(
+    tags: dict[str, str], code: str
+) -> None:
     with pytest.raises(NotReadable, match="may name the patient") as caught:
         apart(dicom(film(), tags=tags))
     assert caught.value.code == code
@@ -321,7 +323,7 @@ def test_the_age_leaves_and_no_date_does(tags: dict[str, Any], age: str) -> None
     assert not [element for element in elements(copy) if element.VR == "DA"]
 
 
-def test_what_names_the_patient_in_maker_or_model_stays() -> None:
+def test_a_patients_name_in_maker_or_model_is_not_copied() -> None:
     tags = {"Manufacturer": "Xaveria Imaging", "ManufacturerModelName": "DRX 1"}
     copy = read(apart(dicom(film(), tags=tags)).copy)
     assert "Manufacturer" not in copy

@@ -147,9 +147,7 @@ def test_facts_of_any_length_come_back_from_the_sandbox() -> None:
     ("born", "taken", "age"),
     [("20220801", "20260801", "004Y"), ("20250902", "20260801", "010M"), ("", "20260801", None)],
 )
-def test_an_age_that_is_not_told_follows_from_the_dates(
-    born: str, taken: str, age: str | None
-) -> None:
+def test_a_missing_age_follows_from_the_dates(born: str, taken: str, age: str | None) -> None:
     tags = {"PatientAge": "", "PatientBirthDate": born, "StudyDate": taken}
     assert read_film(dicom(film(), tags=tags)).facts.age == age
 
@@ -167,7 +165,7 @@ def test_an_age_that_is_not_told_follows_from_the_dates(
         ("old", False, False),
     ],
 )
-def test_what_an_age_means(age: str, adult: bool, noted: bool) -> None:
+def test_forms_of_an_age(age: str, adult: bool, noted: bool) -> None:
     facts = Facts(modality="DX", rendering="window", age=age)
     assert (facts.adult, facts.note is not None) == (adult, noted)
 
@@ -240,7 +238,7 @@ def test_pixels_are_made_square(tag: str) -> None:
 
 @pytest.mark.parametrize("said", [0, 1])
 @pytest.mark.parametrize("extended", [False, True])
-def test_the_sign_is_that_of_the_samples(said: int, extended: bool) -> None:
+def test_the_signedness_is_that_of_the_samples(said: int, extended: bool) -> None:
     values = np.rint(film().astype(float) * (4095 / 255)).astype(np.int64) - 2048
     stored = (values & (0xFFFF if extended else 0xFFF)).astype("<u2").tobytes()
     tags = {"PixelRepresentation": said, "WindowCenter": 0.5, "WindowWidth": 4096}
@@ -250,7 +248,7 @@ def test_the_sign_is_that_of_the_samples(said: int, extended: bool) -> None:
 
 
 @pytest.mark.parametrize("said", [0, 1])
-def test_a_film_without_a_sign_keeps_none(said: int) -> None:
+def test_an_unsigned_film_stays_unsigned(said: int) -> None:
     grey, _ = shown({"PixelRepresentation": said})
     assert np.abs(grey.astype(int) - film()).max() <= 1
 
@@ -282,12 +280,12 @@ def test_a_film_without_a_sign_keeps_none(said: int) -> None:
         ("broken", {"Rows": 49}),
     ],
 )
-def test_what_is_no_chest_film_is_refused(code: str, tags: dict[str, Any]) -> None:
+def test_a_film_that_is_no_chest_film_is_refused(code: str, tags: dict[str, Any]) -> None:
     assert refused(dicom(film(), tags=tags)) == code
 
 
 @pytest.mark.parametrize("part", ["", "CHEST", "Chest PA", "TORAX", "Brustkorb", "WHOLE BODY"])
-def test_an_unknown_word_for_the_body_part_is_let_through(part: str) -> None:
+def test_an_unknown_body_part_is_accepted(part: str) -> None:
     read_film(dicom(film(), tags={"BodyPartExamined": part}))
 
 

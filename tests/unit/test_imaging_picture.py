@@ -68,7 +68,7 @@ def test_rescaled_and_inverted_values_are_those_of_the_file() -> None:
         ({"ImagerPixelSpacing": [0.14, 0.14], "PixelSpacing": [0.14, 0.14]}, 0.14, False),
     ],
 )
-def test_a_pixel_measures_what_the_file_says(
+def test_the_pixel_size_is_that_of_the_file(
     tags: dict[str, Any], mm: float | None, calibrated: bool
 ) -> None:
     _, about = opened(read_film(dicom(film(), tags=tags), pictured=True).picture)

@@ -138,7 +138,7 @@ def test_a_letter_beyond_the_films_depth_is_a_white_letter(shipped: Network, nam
 
 
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLosslessSV1, JPEG2000])
-def test_a_streams_own_depth_outranks_the_headers(syntax: UID) -> None:
+def test_the_depth_of_the_stream_overrides_the_headers(syntax: UID) -> None:
     values = stored(chest()).astype(np.uint16)
     streams = {
         JPEGLosslessSV1: lambda: imagecodecs.ljpeg_encode(values, bitspersample=12),
@@ -301,7 +301,7 @@ def test_a_shutter_that_makes_no_sense_is_left_aside(tags: dict[str, Any]) -> No
     assert read_film(dicom(chest(), tags=tags)).grey.shape == (96, 96)
 
 
-def test_what_shows_nothing_is_told_from_what_shows_little() -> None:
+def test_blank_films_are_distinguished_from_films_of_low_contrast() -> None:
     assert shows_nothing(np.full((50, 50), 7, np.uint8))
     assert shows_nothing(np.tile(np.array([0, 255], np.uint8), (50, 25)))
     assert not shows_nothing(chest())

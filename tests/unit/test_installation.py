@@ -22,7 +22,7 @@ TEMPLATES = (
 )
 
 
-def test_what_stays_is_what_the_templates_retain() -> None:
+def test_the_kept_resources_are_those_that_the_templates_retain() -> None:
     retained = {
         name
         for path in TEMPLATES
@@ -71,7 +71,7 @@ def test_a_changed_file_is_another_image(tmp_path: Path) -> None:
     assert image.tag(tmp_path) != before
 
 
-def test_what_is_told_to_cost_without_a_film_is_what_the_bill_says() -> None:
+def test_the_stated_fixed_costs_are_those_of_the_bill() -> None:
 
     nothing = bill.Case(films=0, months=0)
     billed = sum(line.dollars(nothing) for line in bill.lines(read_prices()))

@@ -122,9 +122,7 @@ class Failing:
         (NoCredentialsError(), "AWS_PROFILE"),
     ],
 )
-def test_a_bucket_that_cannot_be_used_is_named_with_what_to_do(
-    error: Exception, words: str
-) -> None:
+def test_an_unusable_bucket_is_named_with_the_remedy(error: Exception, words: str) -> None:
     with pytest.raises(BucketRefused, match=words):
         bucket(Failing(error)).check("intake/")
 

@@ -38,7 +38,7 @@ def test_all_films_of_a_patient_are_drawn_together() -> None:
     assert (weights[1:, 3] + weights[1:, 4] == 2).all()
 
 
-def test_the_worst_cells_show_what_the_overall_auc_hides() -> None:
+def test_the_worst_cells_reveal_a_weakness_that_the_overall_auc_hides() -> None:
     labels = np.tile([0.0, 1.0], 30)
     blocks = np.repeat([0, 1, 2], 20)
     right, wrong = labels * 0.8 + 0.1, labels * 0.8 + 0.1

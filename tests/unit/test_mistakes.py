@@ -37,7 +37,7 @@ def test_each_error_of_the_system_is_one_line(number: int, path: str) -> None:
     assert os.strerror(number) in sentence
 
 
-def test_a_full_disk_says_what_to_do() -> None:
+def test_a_full_disk_is_reported_with_the_remedy() -> None:
     with pytest.raises(OSError, match="No space") as full, Path("/dev/full").open("wb", 0) as file:
         file.write(b"film")
     assert sentence_of(full.value) == (
@@ -64,14 +64,16 @@ def test_text_in_another_encoding_is_one_sentence() -> None:
     assert "byte 2" in (sentence_of(unread.value) or "")
 
 
-def test_faults_of_our_own_keep_their_traceback() -> None:
+def test_programming_errors_keep_their_traceback() -> None:
     ours = ImportError("no", name="training.dataset.nothing")
     of_a_package = ImportError("cannot import name 'x' from 'json'", name="json")
     assert [sentence_of(each) for each in (ours, of_a_package, ValueError("x"))] == [None] * 3
 
 
 @pytest.mark.parametrize("command", ["prepare", "evaluate", "train"])
-def test_a_missing_package_says_what_installs_it(command: str, tmp_path: Path) -> None:
+def test_a_missing_package_is_reported_with_the_command_that_installs_it(
+    command: str, tmp_path: Path
+) -> None:
     arguments = [command, "--data", "samples", "--out", str(tmp_path / "out")]
     result = subprocess.run(
         [sys.executable, "-c", HIDING, *arguments],
@@ -83,7 +85,7 @@ def test_a_missing_package_says_what_installs_it(command: str, tmp_path: Path) -
     )
     assert result.returncode == 1
     (sentence,) = result.stderr.splitlines()
-    assert sentence.endswith("which is not installed: `make build/.dev` installs it.")
+    assert sentence.endswith("which is not installed: `make build/.training` installs it.")
 
 
 @pytest.mark.parametrize("out", ["/proc/nowhere/out", "/dev/full", "/dev/null/out"])

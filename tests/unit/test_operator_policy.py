@@ -184,7 +184,7 @@ _CALLED_TO_ERASE = [
         (WORKLIST, "ErasurePolicy", NEEDED_TO_ERASE_IN_WORKLIST),
     ],
 )
-def test_it_allows_what_is_needed(
+def test_it_allows_every_needed_action(
     template: Template, policy: str, needed: dict[str, list[str]]
 ) -> None:
     stack = STACK if template is APPLICATION else f"{STACK}-worklist"
@@ -209,11 +209,11 @@ def test_the_erasure_policy_does_not_allow_reading_films(template: Template) -> 
     assert actions(template, "ErasurePolicy") == needed.keys()
 
 
-def test_every_call_of_the_commands_is_among_what_is_needed() -> None:
+def test_every_call_of_the_commands_is_a_needed_action() -> None:
     assert _actions_of(_OPERATE, _CALLED) - NEEDED.keys() - NEEDED_BY_WORKLIST.keys() == set()
 
 
-def test_every_call_of_erase_is_among_what_is_needed() -> None:
+def test_every_call_of_erase_is_a_needed_action() -> None:
     needed = NEEDED_TO_ERASE.keys() | NEEDED_TO_ERASE_IN_WORKLIST.keys()
     assert _actions_of([_ERASE], _CALLED_TO_ERASE) - needed == set()
 

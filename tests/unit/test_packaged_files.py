@@ -82,7 +82,9 @@ PACKED = [
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("build", "modules"), PACKED)
-def test_what_is_packed_can_be_imported(tmp_path: Path, build: Build, modules: list[str]) -> None:
+def test_all_packed_modules_can_be_imported(
+    tmp_path: Path, build: Build, modules: list[str]
+) -> None:
     build(tmp_path / "packed")
     result = import_alone(tmp_path / "packed", modules)
     assert result.returncode == 0, result.stderr

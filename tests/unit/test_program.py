@@ -31,7 +31,7 @@ def typed(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_options_are_known_without_what_the_commands_work_with() -> None:
+def test_the_options_are_known_without_the_packages_of_the_commands() -> None:
     code = (
         "import sys\n"
         "from cxr_alert.program import parser\n"

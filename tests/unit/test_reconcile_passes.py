@@ -13,7 +13,9 @@ BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @given(lasting=st.lists(st.integers(1, 40 * 24), min_size=1, max_size=20), days=st.integers(1, 29))
-def test_each_pass_compares_what_came_since_the_last_began(lasting: list[int], days: int) -> None:
+def test_each_pass_compares_the_uploads_since_the_last_one_began(
+    lasting: list[int], days: int
+) -> None:
     at, last = BEGAN, None
     for hours in lasting:
         current = next_pass(at, last, days)

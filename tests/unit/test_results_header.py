@@ -94,7 +94,7 @@ def test_a_patient_id_longer_than_its_type_is_kept_whole() -> None:
     assert built(read_header(data)).PatientID == number
 
 
-def test_a_film_without_uids_makes_a_study_of_its_own_and_is_not_pointed_at() -> None:
+def test_the_result_of_a_film_without_uids_is_a_new_study_without_a_reference() -> None:
     data = dicom(film(), change=_without_uids)
     report = built(read_header(data))
     assert report.StudyInstanceUID.startswith("2.25.")
@@ -121,7 +121,7 @@ def test_no_two_films_of_unknown_patients_share_one() -> None:
     assert len(said) == 2
 
 
-def test_a_time_is_shown_by_the_films_own_clock() -> None:
+def test_a_time_is_shown_in_the_films_time_zone() -> None:
     assert built(header()).ContentTime == "043015.123000"
     report = built(header(TimezoneOffsetFromUTC="-0500"))
     assert (report.ContentDate, report.ContentTime) == ("20261126", "233015.123000")
@@ -129,7 +129,7 @@ def test_a_time_is_shown_by_the_films_own_clock() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no DICOM at all", b"\xff\xd8\xff\xe0" + bytes(500)])
-def test_what_is_no_dicom_file_is_refused_in_a_sentence(data: bytes) -> None:
+def test_a_file_that_is_not_dicom_is_refused_in_a_sentence(data: bytes) -> None:
     with pytest.raises(UnreadableHeader, match=r"no DICOM header that can be read: .*\.$"):
         read_header(data)
 

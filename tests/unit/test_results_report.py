@@ -107,7 +107,7 @@ def test_a_rescreening_names_the_report_that_it_replaces(flavour: Flavour) -> No
     assert named(newer, "112040")[0].UID == named(older, "112040")[0].UID
 
 
-def test_the_sop_class_is_what_was_asked_for() -> None:
+def test_the_sop_class_is_the_requested_one() -> None:
     of = RECORDS["pneumonia"]
     assert report(of).SOPClassUID == Comprehensive3DSRStorage
     other = report(of, flavour="comprehensive")

@@ -35,7 +35,7 @@ def test_a_rejected_film_has_no_probability() -> None:
     assert shown(RECORDS["rejected"].judgement) is None
 
 
-def test_local_precision_is_said_from_fifty_reviews_on() -> None:
+def test_local_precision_is_shown_from_fifty_reviews_on() -> None:
     said = "Here, 41 of the last 50 such alerts were confirmed, 69 to 90 %."
     assert sentence(LocalPrecision(41, 50, 0.69, 0.902)) == said
     assert sentence(LocalPrecision(41, 49, 0.69, 0.902)) is None

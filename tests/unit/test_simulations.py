@@ -52,7 +52,7 @@ def test_every_unreviewed_film_is_in_one_mail_unless_its_mark_fails_twice() -> N
     assert found.longest_seconds < function["Timeout"] == 600
 
 
-def test_the_page_has_what_is_simulated() -> None:
+def test_the_page_has_the_simulated_figures() -> None:
     page = simulations.DOCUMENT.read_text()
     shown = {part: [*bill.parts(page, *simulations.marks(part))][1] for part in simulations.PARTS}
     assert shown["backfill"] == simulations.table(simulations.PARTS["backfill"]())

@@ -327,7 +327,7 @@ def test_every_queue_has_a_policy_of_its_own() -> None:
     assert sorted(queue["Ref"] for (queue,) in policies) == sorted(of_type("AWS::SQS::Queue"))
 
 
-def test_what_is_lost_is_looked_for_no_longer_than_records_are_kept() -> None:
+def test_lost_uploads_are_searched_for_as_long_as_records_are_kept() -> None:
     days = TEMPLATE.parameters["ReconcileDays"]["MaxValue"]
     assert days < min(keep for keep in RETENTION_DAYS if keep)
 

@@ -269,7 +269,7 @@ def kept_out_of(data: Path, apart: Path, table: str | None = None) -> set[str]:
     return {film.path.name for film in films if film.patient in held}
 
 
-def test_a_table_adds_to_what_is_kept_out(tmp_path: Path) -> None:
+def test_a_table_adds_to_the_held_out_patients(tmp_path: Path) -> None:
     data, apart = tmp_path / "data", tmp_path / "apart"
     nameless(data, 4)
     table = "film,patient\n" + "".join(

@@ -55,7 +55,7 @@ def brighter(film: Grey) -> Grey:
 
 
 @pytest.mark.parametrize("change", [poorer, smaller, brighter])
-def test_a_film_saved_anew_is_a_near_pair(
+def test_a_film_saved_again_is_a_near_duplicate(
     films: list[Grey], change: Callable[[Grey], Grey]
 ) -> None:
     for film in films:

@@ -78,7 +78,7 @@ def test_net_benefit_is_vickers_and_elkins() -> None:
     assert benefit[0] == pytest.approx(18 / 100 - 8 / 100 / 4)
 
 
-def test_acting_on_every_film_is_worth_nothing_where_the_odds_are_the_prevalences() -> None:
+def test_treating_all_has_no_net_benefit_at_the_prevalence() -> None:
     every = net_benefit(np.array([1.0]), np.array([0.0]), np.array([0.3]), 0.3)
     assert every[0] == pytest.approx(0)
 

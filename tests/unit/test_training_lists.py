@@ -80,7 +80,7 @@ def test_another_folders_film_is_not_taken_for_one_of_these() -> None:
     assert index.find("a.jpeg") == {DATA / "NORMAL/a.jpeg"}
 
 
-def test_paths_that_differ_by_case_alone_are_told_apart() -> None:
+def test_paths_that_differ_only_by_case_are_distinct() -> None:
     both = [DATA / "NORMAL/a.jpeg", DATA / "NORMAL/A.jpeg"]
     index = Names(DATA, both)
     assert index.find("NORMAL/a.jpeg") == {both[0]}

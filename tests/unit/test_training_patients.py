@@ -71,7 +71,7 @@ def test_copies_are_left_out_but_not_those_that_contradict() -> None:
     assert kept.labels.tolist() == [0, 0, 1]
 
 
-def test_patients_are_told_apart_by_a_hash() -> None:
+def test_patients_are_distinguished_by_a_hash() -> None:
     one, same, other = (
         patient_in(BytesIO(dicom(film(), tags={"PatientID": number})))
         for number in ("A 1", "A 1", "A 2")

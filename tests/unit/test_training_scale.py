@@ -31,7 +31,7 @@ def test_a_probability_is_for_the_stated_prevalence() -> None:
     assert said.mean() == pytest.approx(0.19, abs=0.01)
 
 
-def test_films_told_apart_without_a_mistake_still_have_a_scale() -> None:
+def test_perfectly_separated_films_still_have_a_scale() -> None:
     scale = fit_scale(np.array([-3.0, -2.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0, 1.0]))
     assert np.isfinite(scale.probabilities(np.array([-9.0, 0.0, 9.0]))).all()
 

@@ -40,7 +40,7 @@ def test_torchvisions_weights_give_the_same_features(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_our_own_checkpoint_is_taken_whole(tmp_path: Path) -> None:
+def test_our_checkpoint_is_loaded_completely(tmp_path: Path) -> None:
     network = ResNet18()
     path = tmp_path / "checkpoint.pt"
     torch.save({"averaged": network.state_dict(), "epoch": 3}, path)

@@ -120,7 +120,7 @@ def test_films_not_read_yet_count_as_those_read() -> None:
     assert found.sensitivity.value == pytest.approx(2 / (2 + 2))
 
 
-def test_nothing_is_said_where_nothing_is_known() -> None:
+def test_without_readings_there_are_no_measures() -> None:
     assert measure([]).precision is None
     assert measure([case(0.9, "PNEUMONIA")]).sensitivity is None, "positives alone tell no misses"
     assert cutoff_for([case(0.9, "PNEUMONIA")], 0.95) is None
@@ -133,7 +133,7 @@ def test_the_majority_decides_and_a_tie_is_disputed() -> None:
     assert measure([case(0.9, "PNEUMONIA", "NORMAL")]).disputed == 1
 
 
-def test_measures_are_told_by_week_and_model() -> None:
+def test_measures_are_grouped_by_week_and_model() -> None:
     chosen = [
         case(0.9, "PNEUMONIA"),
         case(0.9, "NORMAL", uploaded="2026-11-30T00:00:00.000Z", model="second"),
@@ -212,7 +212,7 @@ def test_intervals_cover_a_planted_truth_as_often_as_they_say() -> None:
     assert np.median(width) < 0.25, "an interval that says nothing covers everything"
 
 
-def test_agreement_of_readers_with_known_errors_is_what_they_were_given() -> None:
+def test_agreement_of_simulated_readers_matches_their_error_rates() -> None:
     random = np.random.default_rng(13)
     ill = random.random(FILMS) < 0.5
     one, two = _readings(random, ill), _readings(random, ill)

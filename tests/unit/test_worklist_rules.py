@@ -80,7 +80,7 @@ def test_rights_come_from_groups(groups: str, rights: set[Right]) -> None:
     "claims",
     [{}, {"username": "lee", "token_use": "id"}, {"username": "", "token_use": "access"}],
 )
-def test_what_is_no_persons_access_token_is_nobodys(claims: dict[str, object]) -> None:
+def test_a_token_that_is_no_persons_access_token_has_no_rights(claims: dict[str, object]) -> None:
     with pytest.raises(NoRight):
         person(claims)
 
@@ -111,7 +111,7 @@ def test_a_film_is_reviewed_when_somebody_was_sure(
     assert at.state is state
 
 
-def test_the_last_word_of_a_reader_counts() -> None:
+def test_the_latest_reading_of_a_reader_counts() -> None:
     first = with_review(entry(), review(entry(), Reading.PNEUMONIA))
     changed = with_review(first, review(first, Reading.NORMAL))
     assert changed.readings == {"one": Reading.NORMAL}
@@ -176,11 +176,11 @@ def test_a_hidden_score_is_in_nothing_its_reader_gets() -> None:
     assert len(after["reviews"]) == 2
 
 
-def test_a_record_that_expired_leaves_what_the_list_knows() -> None:
+def test_the_entry_remains_after_its_record_has_expired() -> None:
     assert film(entry(), None, [], "one")["finding"] == "PNEUMONIA"
 
 
-def test_what_readers_confirmed_stands_beside_positives_whose_score_is_shown() -> None:
+def test_local_precision_is_shown_beside_positives_with_a_score() -> None:
     precision = LocalPrecision(41, 50, 0.69, 0.902)
     shown = film(entry(), None, [], "one", precision=precision)
     assert shown["precision"].startswith("Here, 41 of the last 50 such alerts were confirmed")
@@ -219,7 +219,7 @@ def test_a_reading_answers_a_finding(reading: Reading, finding: str, decision: D
         {"id": "abcdef01", "reading": "NORMAL", "answers": CLASSIFIED, "note": 7},
     ],
 )
-def test_what_is_no_review_is_refused(body: object) -> None:
+def test_an_invalid_review_is_refused(body: object) -> None:
     with pytest.raises(WrongRequest):
         read_submitted(body)
 
@@ -241,12 +241,12 @@ def test_what_is_no_review_is_refused(body: object) -> None:
         {"cursor": "WzksICJhIl0="},
     ],
 )
-def test_what_is_no_question_is_refused(body: object) -> None:
+def test_an_invalid_filter_is_refused(body: object) -> None:
     with pytest.raises(WrongRequest):
         read_wanted(body)
 
 
-def test_only_positives_that_waited_too_long_are_told_again_and_once() -> None:
+def test_only_positives_that_waited_too_long_are_in_a_reminder_once() -> None:
     before = overdue_since(datetime(2026, 11, 22, 15, tzinfo=UTC), 4)
     assert is_overdue(entry(), before)
     assert not is_overdue(entry(), overdue_since(datetime(2026, 11, 22, 14, tzinfo=UTC), 4))
@@ -294,7 +294,7 @@ def test_readers_who_differ_leave_a_film_disputed_until_one_more_decides(
     assert row(at, "one")["disputed"] is (state is State.DISPUTED)
 
 
-def test_disputed_films_are_a_list_of_their_own_and_part_of_the_others() -> None:
+def test_disputed_films_have_a_list_and_are_in_the_others_too() -> None:
     disputed, reviewed, every = (
         read_wanted({"view": view}).parts for view in ("disputed", "reviewed", "all")
     )

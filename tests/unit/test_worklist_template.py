@@ -26,7 +26,7 @@ def test_its_functions_get_the_variables_that_they_read_and_no_others() -> None:
         assert set(variables(TEMPLATE, name)) == {field.name.upper() for field in fields(config)}
 
 
-def test_it_imports_what_the_application_exports() -> None:
+def test_it_imports_outputs_of_the_application() -> None:
     assert TEMPLATE.imported == APPLICATION.exported
 
 

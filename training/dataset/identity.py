@@ -27,7 +27,7 @@ _NOBODY = re.compile(
 
 
 class Known(StrEnum):
-    """How a film's patient was identified, most reliable first."""
+    """The ways to identify a film's patient, most reliable first."""
 
     TABLE = "table"  # by --patients
     PATIENT_ID = "PatientID"

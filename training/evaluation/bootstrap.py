@@ -19,9 +19,9 @@ def auc_interval(
     """Return the 95 % interval of the AUC of probabilities [N], given labels and patients [N].
 
     Patients are drawn with replacement within each class, with all their films, since two films of
-    one child tell less than two children. The seed is fixed: the same films give the same interval.
-    Returns None if resampling gives no information: a single patient in a class, or classes that
-    the probabilities separate without an error.
+    one child carry less information than two children. The seed is fixed: the same films give the
+    same interval. Returns None if resampling gives no information: a single patient in a class, or
+    classes that the probabilities separate without an error.
     """
     # Draws only repeat patients, so films are weighted by their number of draws and ranked once.
     levels, level = np.unique(probabilities, return_inverse=True)

@@ -30,7 +30,7 @@ class Rate:
 class Bin:
     """The films with probabilities in one interval, and the share of them with pneumonia.
 
-    `weight` is the share of all films that they stand for.
+    `weight` is the share of all films that they represent.
     """
 
     films: int

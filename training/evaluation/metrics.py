@@ -26,7 +26,7 @@ Json: TypeAlias = dict[str, Any]  # the contents of metrics.json
 
 @dataclass(frozen=True)
 class ExpectedPerThousand:
-    """What to expect among 1,000 films; each as (value, low, high) by the rates' intervals."""
+    """Expected numbers among 1,000 films, each as (value, low, high) from the rates' intervals."""
 
     alerts: float
     true: tuple[float, float, float]

@@ -64,7 +64,7 @@ def scale_interval(
     """Return the 95 % interval, over other patients, for a film at `probability` of `scale`.
 
     Patients are drawn with replacement within each class, with all their films, as many as there
-    are; each draw gives a scale of its own. The seed is fixed. Returns None for fewer than ten
+    are; each draw gives one scale. The seed is fixed. Returns None for fewer than ten
     patients in a class, too few for resampling.
     """
     random = np.random.default_rng(SEED)

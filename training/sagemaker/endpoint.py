@@ -151,7 +151,7 @@ def _plain(place: Address) -> str:
 
 
 def _allowed(endpoint: str, images: Iterable[str], artefacts: Iterable[str]) -> Parameters:
-    """Return what the role may read and pull: all uploads for the endpoint, or one object.
+    """Return the role's rights to read and pull: all uploads for the endpoint, or one object.
 
     The former is the same for every network, so that no change has to wait for IAM.
     """

@@ -1,4 +1,4 @@
-// The worklist's API. Every refusal is an Error whose message is a sentence for the reader.
+// Requests to the worklist's API. Each failure is an Error whose message is a sentence for the reader.
 
 import { ask } from "./outage.js";
 import { renew, token } from "./session.js";
@@ -18,7 +18,7 @@ async function send(path, options = {}) {
   if (answer.status === 401) answer = await call(await renew());
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  throw new Error(said.error ?? `The worklist refused it (${answer.status}). Try again.`);
+  throw new Error(said.error ?? `The worklist refused the request (${answer.status}). Try again.`);
 }
 
 export async function get(path) {
@@ -34,8 +34,8 @@ export async function post(path, body) {
   return (await send(path, options)).json();
 }
 
-// The film's bytes and their type; `progress` is told how many of how many have come. The last few
-// are kept, so that the next film can be fetched while one looks at this.
+// Returns the film's bytes with their type; calls `progress` with the bytes received and their total.
+// Keeps the last few films, so that the next one can be fetched in advance.
 export function picture(film, progress) {
   if (!pictures.has(film)) {
     const listeners = new Set();

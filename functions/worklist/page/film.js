@@ -1,4 +1,4 @@
-// One film: the picture, what the network found, what readers said, and the reader's own word.
+// One film: its image, the network's finding, the reviews, and the form for this reader's review.
 
 import { get, picture, post } from "./api.js";
 import * as list from "./list.js";
@@ -8,7 +8,7 @@ import { keep, read } from "./session.js";
 import * as viewer from "./viewer.js";
 import { DECISIONS, FACTS, FINDINGS, READINGS, age, element, fact, percent, short, time, waited } from "./words.js";
 
-const CLAIM_SECONDS = 90; // well below the time for which a claim holds
+const CLAIM_SECONDS = 90; // well below the duration of a claim
 
 const title = document.getElementById("film-title");
 const identity = document.getElementById("identity");
@@ -51,7 +51,7 @@ export async function show(film) {
   await showFacts(film);
 }
 
-// Facts and finding come at once; a large film takes longer.
+// Facts and finding don't wait for the image, which may be large.
 async function showFacts(film) {
   const found = await get(`films/${film}`);
   if (name() !== film) return;
@@ -70,7 +70,7 @@ export function leave() {
   clearTimeout(claiming);
 }
 
-// A note that is not sent yet, kept until it is.
+// Keeps a note until it is sent.
 function draft(film, note) {
   const drafts = read("drafts") ?? {};
   delete drafts[film];
@@ -125,7 +125,7 @@ async function fetchNext(film) {
   if (next) picture(next).catch(() => {});
 }
 
-// While the film shows it is this reader's: others are led to another one.
+// Claims the film while it is shown, so that other readers get another one.
 async function claim(film) {
   clearTimeout(claiming);
   if (!mayReview || !current || current.mine || name() !== film || !read("tokens")) return;
@@ -133,7 +133,7 @@ async function claim(film) {
   if (document.hidden) return;
   const { by } = await post(`films/${film}/claim`, {}).catch(() => ({}));
   const me = document.getElementById("who").textContent;
-  if (name() === film) claimed.textContent = by && by !== me ? `${by} is reading this film just now.` : "";
+  if (name() === film) claimed.textContent = by && by !== me ? `${by} is reading this film.` : "";
 }
 
 function fill(film) {
@@ -173,7 +173,7 @@ function said(film) {
   const waits = film.state === "to-review" ? [element("p", {}, `Waiting for ${waited(film.uploaded)}.`)] : [];
   const warns = film.record.note ? [element("p", { class: "warning" }, `Take care: ${film.record.note}`)] : [];
   if (film.hidden) {
-    const why = "Please read this film without the score; it is shown when you have decided.";
+    const why = "Please read this film without its score, which is shown after your decision.";
     return [element("p", { class: "mark hidden-score" }, why), ...warns, ...waits];
   }
   const kind = film.finding.toLowerCase();
@@ -197,7 +197,7 @@ function said(film) {
   return [...parts, ...warns, ...waits];
 }
 
-// The probability as a bar with the cutoff marked; the words above say the same.
+// Draws the probability as a bar with a mark at the cutoff; the text above gives the same values.
 function scale(film) {
   const bar = element("div", { class: `scale ${film.finding.toLowerCase()}`, "aria-hidden": "true" });
   for (const [part, value] of [["level", film.probability], ["cutoff", film.cutoff]]) {
@@ -249,7 +249,7 @@ function earlier(one) {
   return [`${FINDINGS[one.finding] ?? one.finding}${odds}, network ${one.model ?? "unknown"}, `, time(one.classified)];
 }
 
-// The review keeps its id while it is tried again, so that it stands once whatever got lost.
+// The review keeps its id when it is sent again, so that it is stored once.
 export function review(reading) {
   if (!current || !mayReview || sending) return;
   sending = true;
@@ -268,7 +268,7 @@ export function review(reading) {
       const now = await post(`films/${film.film}/reviews`, body);
       done(film, now, reading);
     } catch (error) {
-      const later = error instanceof Outage ? "Not saved yet; it is sent by itself." : "Not saved.";
+      const later = error instanceof Outage ? "Not saved yet; the page will send it again." : "Not saved.";
       if (current === film) saved.textContent = later;
       throw error;
     } finally {
@@ -287,11 +287,11 @@ function done(film, now, reading) {
   decide.reset();
   fill(now);
   saved.textContent = `Saved: ${READINGS[reading]}.` +
-    (meanwhile > 0 ? " Meanwhile another reader reviewed it too; see below." : "") +
-    " Decide again to change it, n for the next film.";
+    (meanwhile > 0 ? " Another reader has reviewed it as well; see below." : "") +
+    " Decide again to change it; press n for the next film.";
 }
 
-// Goes to a film that is nobody else's: of two readers who ask at once, each gets another.
+// Opens a film that nobody else has claimed: two readers who ask at once get different films.
 export function next() {
   attempt(goOn);
 }
@@ -309,7 +309,7 @@ async function goOn() {
     }
     passed.add(film);
   }
-  const end = "There is no further film that nobody reads.";
+  const end = "There is no other film that waits for a reader.";
   if (name()) saved.textContent = end;
   else document.getElementById("news").textContent = end;
 }

@@ -1,5 +1,5 @@
-// The list of films: filters, pages, and the order in which one film follows another. It refreshes by
-// itself; focus, place and the film that one came from stay.
+// The list of films: filters, pages, and the order of the films. It refreshes by itself and keeps the
+// focus, the scroll position and the selected film.
 
 import { post } from "./api.js";
 import { attempt } from "./outage.js";
@@ -10,7 +10,7 @@ const PAGE = 50;
 const MOST_RELOADED = 500;
 const POLL_SECONDS = 20;
 const SLOWEST_POLL_SECONDS = 300;
-const COUNT_SECONDS = 15; // for which a count is good
+const COUNT_SECONDS = 15; // how long a count is reused
 
 const section = document.getElementById("list");
 const filters = document.getElementById("filters");
@@ -21,10 +21,10 @@ const more = document.getElementById("more");
 
 let films = [];
 let cursor = "";
-const totals = new Map(); // what was counted, by the question
-let latest = read("counted") ?? {}; // what was counted last
+const totals = new Map(); // counts by filter
+let latest = read("counted") ?? {}; // the last counts
 let loading;
-let asked = 0; // the number of the question; answers to older ones are dropped
+let asked = 0; // the number of the last request; answers to earlier ones are dropped
 let pause = POLL_SECONDS;
 let timer;
 
@@ -50,7 +50,7 @@ export function begin() {
   });
 }
 
-// Where one is in the list, for a reload.
+// Keeps the position in the list for a reload.
 export function remember() {
   if (!read("tokens") || section.hidden) return;
   keep("place", { films: films.length, scroll: scrollY });
@@ -79,7 +79,7 @@ async function load(wanted = PAGE) {
     if (question !== asked) return;
     found = found.concat(page.films);
     next = page.cursor;
-    // A rare name may take long to find; what was found is shown meanwhile.
+    // Finding a rare name takes long, so the page shows the number of films found so far.
     if (next && page.films.length === 0) say(count, `${counted(found.length, "film")} so far ...`);
   } while (next && found.length < wanted);
   films = found;
@@ -105,8 +105,8 @@ function loadMore() {
   return loading;
 }
 
-// Counting reads more than a page does, so the list is shown before, and what was counted a moment ago
-// is not counted again. What a search finds is not counted at all.
+// Counting reads more than a page does. So the list is shown first, a recent count is reused, and the
+// results of a search are not counted.
 async function countAll() {
   const question = wanted();
   const name = JSON.stringify(question);
@@ -115,7 +115,7 @@ async function countAll() {
   const found = await post("counts", question);
   latest = found;
   totals.set(name, { ...found, at: Date.now() });
-  keep("counted", found); // after a reload nothing moves when it is counted anew
+  keep("counted", found); // so that a reload shows these counts at once
   tell();
 }
 
@@ -124,7 +124,7 @@ function wait() {
   timer = setTimeout(poll, pause * 1000);
 }
 
-// What has changed, as long as somebody can see the list; less and less often while it fails.
+// Refreshes the list while it is visible, and less often while that fails.
 function poll() {
   clearTimeout(timer);
   if (section.hidden || document.hidden || !read("tokens")) return;
@@ -170,8 +170,8 @@ function say(where, text) {
   if (where.textContent !== text) where.textContent = text;
 }
 
-// Rows that did not change stay as they are, so that focus and selection do; what one looks at stays
-// where it is on the screen.
+// Unchanged rows are kept, and with them focus and selection; the visible rows keep their position on
+// the screen.
 function draw() {
   const old = new Map([...body.children].map((each) => [each.dataset.film, each]));
   const focused = body.contains(document.activeElement) ? document.activeElement.closest("tr") : null;
@@ -260,8 +260,8 @@ function words(film) {
   return `${film.disputed ? "disputed: " : ""}${decisions}${readers}`;
 }
 
-// The film after this one that neither the reader has read nor another reads; it loads the list as far
-// as that takes. `passed` are films that turned out to be another's.
+// Returns the next film that this reader has not read and nobody else is reading, and loads more of the
+// list if needed. `passed` are films that another reader has claimed.
 export async function after(name, passed = new Set()) {
   if (!films.length) await load();
   let from = films.findIndex((film) => film.film === name) + 1;
@@ -276,7 +276,7 @@ export async function after(name, passed = new Set()) {
   }
 }
 
-// The film before this one in the list, read or not.
+// Returns the film before this one in the list, read or not.
 export function before(name) {
   const place = films.findIndex((film) => film.film === name);
   return place > 0 ? films[place - 1].film : null;

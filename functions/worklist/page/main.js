@@ -1,4 +1,4 @@
-// Which page is shown, the keys, and how it looks.
+// Which view is shown, the keyboard shortcuts, and the colours.
 
 import { get } from "./api.js";
 import * as film from "./film.js";
@@ -69,7 +69,7 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
   if (event.target.matches("input:not([type=checkbox]), select, textarea")) {
     if (event.key !== "Escape") return;
-    event.preventDefault(); // else it would empty a search field too
+    event.preventDefault(); // otherwise it would clear a search field too
     event.target.blur();
     return;
   }

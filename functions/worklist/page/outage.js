@@ -1,23 +1,23 @@
-// When nothing answers: one sentence with a button, tried again by itself until it works. Nothing is
-// lost meanwhile, since what failed is kept and done again.
+// While the worklist does not answer: one sentence with a button, and repeated tries until it answers.
+// Nothing is lost, since failed requests are kept and repeated.
 
 const FIRST_SECONDS = 3;
 const MOST_SECONDS = 60;
 const SENTENCE =
-  "The worklist does not answer. What you typed is kept, and it is tried again by itself.";
+  "The worklist does not answer. Your input is kept, and the page tries again by itself.";
 const GONE = new Set([500, 502, 503, 504]);
 
 const problem = document.getElementById("problem");
 const again = document.getElementById("try-again");
 
-let failed; // what the page wants to show and could not fetch
-let kept = []; // what a reader sent, which is sent whatever the page shows meanwhile
+let failed; // what the page could not fetch
+let kept = []; // the reader's reviews, which are sent even if the page shows another view
 let timer;
 let seconds = FIRST_SECONDS;
 
 export class Outage extends Error {}
 
-// Fetches, and tells an outage from an answer.
+// Fetches an address; throws Outage if the worklist does not answer.
 export async function ask(address, options) {
   let answer;
   try {
@@ -26,14 +26,14 @@ export async function ask(address, options) {
     throw new Outage(SENTENCE);
   }
   if (!GONE.has(answer.status)) return answer;
-  // A sentence of the worklist's own says more than that it did not answer.
+  // An error message from the worklist says more than that it does not answer.
   const said = await answer.clone().json().catch(() => ({}));
-  throw new Outage(said.error ? `${said.error} It is tried again by itself.` : SENTENCE);
+  throw new Outage(said.error ? `${said.error} The page tries again by itself.` : SENTENCE);
 }
 
-// Does it, and says what went wrong. What is `quiet` runs by itself, and gives way to what a reader
-// did; what is to be kept outlives a change of the page. A success of anything shows that the worklist
-// is back, so what failed before is done again.
+// Runs an action and shows its error. A `quiet` action was not started by the reader, and does not
+// replace one that was; an action to `keep` outlives a change of the view. After any success the
+// worklist is back, so the failed actions are repeated.
 export async function attempt(action, how = {}) {
   try {
     const result = await action();
@@ -62,7 +62,7 @@ export function begin() {
   addEventListener("online", retry);
 }
 
-// The page shows something else: what it could not show before is not wanted any more.
+// The page shows another view, so what it could not fetch before is no longer needed.
 export function settle() {
   failed = undefined;
   if (kept.length) return;

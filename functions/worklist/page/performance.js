@@ -1,4 +1,4 @@
-// What the network was worth: the measures as plots and tables, each with its interval, and drift.
+// The network's performance: plots and tables of the measures with their intervals, and drift.
 
 import { get } from "./api.js";
 import { driftPlot, weeksPlot } from "./plots.js";
@@ -49,7 +49,7 @@ function drift(seen, width) {
     element("h2", {}, "Drift"),
     element("p", { class: "fine" }, reference),
     ...seen.signals.map(look),
-    seen.signals.length ? null : element("p", {}, "Nothing sounds."),
+    seen.signals.length ? null : element("p", {}, "There is no signal."),
     driftPlot({ ...seen, days }, width),
   );
 }

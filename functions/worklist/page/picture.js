@@ -1,12 +1,12 @@
-// From a film's bytes to values that a window can be laid over: 8 bits of JPEG and PNG, and the full
-// depth of DICOM films, whose pictures hold the higher byte of each value in red, the lower in green,
-// and in a text what the values mean. See imaging/dicom/picture.py.
+// Decodes a film's bytes into pixel values: 8 bits of JPEG and PNG, and the full depth of DICOM films.
+// Their pictures contain the higher byte of each value in red, the lower byte in green, and a text that
+// describes the values. See imaging/dicom/picture.py.
 
 const KEYWORD = "cxr-alert";
 const MOST_PIXELS = 24_000_000; // more would take hundreds of megabytes; a screen shows a tenth
 const HEAD_BYTES = 65_536;
 
-// Returns width, height, the film's own window (black, white), and the pixels: `deep` or `bytes`.
+// Returns width, height, the film's own window (black, white), and the pixels (`deep` or `bytes`).
 export async function decode(blob) {
   const about = await describe(blob);
   let bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
@@ -29,7 +29,7 @@ export async function decode(blob) {
   return { width, height, deep, levels: 65_536, ...about };
 }
 
-// The text that a picture in full depth carries; null for any other file.
+// Returns the description in a picture of full depth; null for any other file.
 async function describe(blob) {
   if (blob.type !== "image/png") return null;
   const bytes = new DataView(await blob.slice(0, HEAD_BYTES).arrayBuffer());
@@ -48,7 +48,7 @@ async function describe(blob) {
   return null;
 }
 
-// The value below which a share of the film's middle lies, for windows that suit a part of it.
+// Returns the quantile of the values in the film's middle, for windows that suit a part of the body.
 export function valueAt(film, share) {
   const counts = new Uint32Array(film.levels);
   let total = 0;

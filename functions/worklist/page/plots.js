@@ -1,4 +1,4 @@
-// Plots of the performance view, as SVG of the width that they get: text keeps its size on a phone.
+// Plots of the performance view, as SVG of the given width, so that text keeps its size on a phone.
 
 import { element, percent } from "./words.js";
 
@@ -21,7 +21,7 @@ const dot = (kind, x, y) => shape("circle", { class: `${kind} point`, cx: x, cy:
 const box = (kind, x, y) =>
   shape("rect", { class: `${kind} point`, x: x - 4, y: y - 4, width: 8, height: 8 });
 
-// Precision and sensitivity of each week, each with its 95 % interval.
+// Draws precision and sensitivity of each week with their 95 % intervals.
 export function weeksPlot(weeks, width) {
   const known = weeks.filter((each) => each.precision || each.sensitivity);
   if (!known.length) return null;
@@ -52,7 +52,7 @@ export function weeksPlot(weeks, width) {
   );
 }
 
-// How each day's films compare with the site's first ones; a triangle marks a day on which a signal sounded.
+// Draws how the films of each day compare with the reference; a triangle marks a day with a signal.
 export function driftPlot({ days, distanceLimit, since }, width) {
   const strips = [
     ["films a day", (day) => day.films, (value) => value.toFixed(0)],
@@ -78,7 +78,7 @@ export function driftPlot({ days, distanceLimit, since }, width) {
   const about = `Films, share positive, share not screened and distance of ${days.length} days; signals on ${marked} of them.`;
   return figure(
     drawn(width, bottom + 12, about, parts),
-    "Triangles: days on which something sounded. Dotted: where the reference of the first 500 films begins. Dashed: the limit.",
+    "Triangles: days with a signal. Dotted line: start of the reference of the first 500 films. Dashed line: the limit.",
   );
 }
 
@@ -125,7 +125,7 @@ function dates(names, x, step, y) {
   return names.flatMap((name, at) => {
     if ((names.length - 1 - at) % every) return [];
     const short = name.replace(/^\d{4}-/, "");
-    const atTheEnd = step < LABELS_APART / 2 && at === names.length - 1; // it would stick out
+    const atTheEnd = step < LABELS_APART / 2 && at === names.length - 1; // centred, it would not fit
     return [atTheEnd ? said(x(at) + step / 2, y, short, "end") : said(x(at), y, short, "middle")];
   });
 }

@@ -1,6 +1,6 @@
-// Who is logged in: OAuth's code flow with PKCE against the login page. All that is kept lies in
-// sessionStorage, ends with the tab, and is cleared when one logs out. Only a note that is not sent
-// yet outlives a session that ended by itself, for the same reader in the same tab.
+// The login: OAuth's code flow with PKCE against the login page. All state is in sessionStorage, which
+// ends with the tab and is cleared at logout. If a session expires, only a note that was not sent yet is
+// kept, for the same reader in the same tab.
 
 import { ask } from "./outage.js";
 
@@ -14,7 +14,7 @@ const EXPIRED = "Your session had ended, so you had to log in again. Your note i
 const home = new URL(".", document.baseURI).href;
 let config;
 let refreshing;
-let leaving = false; // what the page still wants is not asked any more
+let leaving = false; // the page sends no more requests
 const FOREVER = new Promise(() => {});
 
 export async function begin() {
@@ -28,7 +28,7 @@ export async function begin() {
   watchIdleness();
 }
 
-// Drops what another reader left in this tab; returns what the page should say at first.
+// Deletes what another reader left in this tab; returns the notice to show at first.
 export function welcome(name) {
   if (read("reader") !== name) for (const each of ["counted", "drafts", "filters", "place", "selected"]) drop(each);
   keep("reader", name);
@@ -58,7 +58,7 @@ async function askForTokens(fields) {
   });
   if (!answer.ok) return drop("tokens");
   const found = await answer.json();
-  if (leaving) await FOREVER; // else they would be kept after logging out
+  if (leaving) await FOREVER; // otherwise the tokens would be kept after logout
   keep("tokens", {
     access: found.access_token,
     refresh: found.refresh_token ?? fields.refresh_token,
@@ -95,7 +95,7 @@ export async function token() {
   return renew();
 }
 
-// One renewal for all that wait for it.
+// Renews the token once for all requests that wait for it.
 export async function renew() {
   if (leaving) await FOREVER;
   const tokens = read("tokens");
@@ -124,11 +124,11 @@ export async function logOut(ended) {
   location.replace(`${config.login}/logout?${query}`);
 }
 
-// After an idle logout the page says why, and waits: whoever comes back may be somebody else.
+// After an idle logout the page gives the reason and waits, since somebody else may come back.
 function waitForReader() {
   document.getElementById("ended").hidden = false;
   const button = document.getElementById("log-in");
-  // Said after the page is there: screen readers announce a change, not what stood there at first.
+  // Set after the page has loaded: screen readers announce changes, not the text that was there first.
   setTimeout(() => { document.getElementById("ended-why").textContent = read("ended").why; });
   button.focus();
   return new Promise((go) => button.addEventListener("click", go, { once: true }));
@@ -144,7 +144,7 @@ function watchIdleness() {
     addEventListener(sign, wait, { passive: true });
   }
   wait();
-  // The browser may show a page again as it was left, after logging out even.
+  // The browser may show the page as it was left, even after a logout.
   addEventListener("pageshow", (shown) => shown.persisted && location.reload());
 }
 

@@ -1,11 +1,11 @@
-// The film on the stage: zoom, move, window, loupe and ruler. Values become greys by one table, so a
-// window costs the same on 8 bits and on 16.
+// The viewer: zoom, pan, window, loupe and ruler. One table maps values to greys, so that a window costs
+// the same for 8 bits and for 16.
 
 import { valueAt } from "./picture.js";
 
 const MOST_ZOOM = 16;
-const LOUPE = 240; // its width in pixels of the screen
-const LOUPE_ZOOM = 3; // beside the film as it stands
+const LOUPE = 240; // width in pixels of the screen
+const LOUPE_ZOOM = 3; // relative to the film as it is shown
 const SVG = "http://www.w3.org/2000/svg";
 
 const stage = document.getElementById("stage");
@@ -17,16 +17,16 @@ const measure = document.getElementById("measure");
 const presets = document.getElementById("presets");
 const button = (what) => document.querySelector(`[data-do=${what}]`);
 
-// What each window of the list is of: shares of the film's middle between black and white.
+// Black and white of each preset window, as quantiles of the film's middle.
 const SHARES = { lungs: [0.01, 0.8], dense: [0.4, 0.998] };
 
 let film; // decoded, see picture.js
 let view = {};
 let modes = { window: false, loupe: false, ruler: false };
-let line; // of the ruler, in pixels of the film
+let line; // the ruler, in pixels of the film
 let painting = false;
 const pointers = new Map();
-let at; // where the pointer is
+let at; // the pointer's position
 
 export function begin() {
   stage.addEventListener("wheel", (event) => {
@@ -120,7 +120,7 @@ function move(x, y) {
   place();
 }
 
-// Centre and width are in the film's own values; `black` above `white` is a film stored inverted.
+// Centre and width are in the film's values; a film stored inverted has `black` above `white`.
 function preset(name) {
   presets.value = name;
   if (!film) return paint();
@@ -143,7 +143,7 @@ function nextPreset() {
   preset(names[(names.indexOf(presets.value) + 1) % names.length]);
 }
 
-// Moves the window's centre by a share of its width, and widens it.
+// Moves the window's centre by a share of its width, and changes the width.
 function level(centre, width) {
   if (!film) return;
   const span = film.step * (film.levels - 1);
@@ -178,7 +178,7 @@ function onArrow(event) {
   event.preventDefault();
   const [x, y] = step[event.key];
   if (!modes.ruler) return move(40 * x, 40 * y);
-  // The ruler's far end; with Shift the near one.
+  // Moves the ruler's end; with Shift its start.
   const by = 8 / view.scale;
   if (event.shiftKey) line = { ...line, x1: line.x1 - by * x, y1: line.y1 - by * y };
   else line = { ...line, x2: line.x2 - by * x, y2: line.y2 - by * y };
@@ -200,7 +200,7 @@ function down(event) {
   }
 }
 
-// One finger or button moves the film, measures or changes the window; two fingers zoom and move it.
+// One finger or button pans, measures or changes the window; two fingers zoom and pan.
 function drag(event) {
   at = { x: event.clientX, y: event.clientY };
   const before = pointers.get(event.pointerId);
@@ -226,7 +226,7 @@ function drag(event) {
   pointers.set(event.pointerId, event);
 }
 
-// --- what is seen ---
+// --- drawing ---
 
 function place() {
   canvas.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
@@ -251,7 +251,7 @@ function draw() {
   const table = greys();
   if (deep) {
     const pixels = new Uint32Array(shown.data.buffer);
-    // Grey in all three channels, opaque: little endian, as every browser's machine is.
+    // Opaque grey in all three channels; every browser's machine is little endian.
     const colours = Uint32Array.from(table, (grey) => 0xff000000 | (grey << 16) | (grey << 8) | grey);
     for (let each = 0; each < deep.length; each += 1) pixels[each] = colours[deep[each]];
   } else {

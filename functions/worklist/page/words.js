@@ -1,4 +1,5 @@
-// How things are said, and how elements are made: always by text, so that no name can be markup.
+// The page's wording, and a function that makes elements. It sets text only, so that no file name can
+// become markup.
 
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -38,7 +39,7 @@ const VIEWS = {
 const UNITS = { D: "day", W: "week", M: "month", Y: "year" };
 const ALERTS = { SENT: "sent", PENDING: "on its way", NOT_NEEDED: "not needed" };
 
-// The facts of a film in the order in which they are shown; what is not named here is for engineers.
+// The facts of a film that the page shows, in this order; the others are for engineers.
 export const FACTS = {
   accession_number: "accession number",
   age: "age",
@@ -48,20 +49,20 @@ export const FACTS = {
   study_uid: "study",
   series_uid: "series",
   instance_uid: "image",
-  rendering: "greys made by",
+  rendering: "rendered by",
   uploaded: "received",
   classified: "screened",
   size: "file",
   model: "network",
-  alert: "mail about it",
-  gate: "check of the picture",
+  alert: "alert",
+  gate: "gate",
 };
 
 export function fact(name, value) {
   if (name === "age") return age(value);
   if (name === "view") return VIEWS[value] ?? value;
   if (name === "alert") return ALERTS[value] ?? value;
-  if (name === "gate") return value === "off" ? "left out on request" : value;
+  if (name === "gate") return value === "off" ? "skipped on request" : value;
   if (name === "size") return value < 1024 ** 2 ? `${Math.max(1, Math.round(value / 1024))} KB` : `${(value / 1024 ** 2).toFixed(1)} MB`;
   if (name === "rendering" && value === "refused") return "its picture, for readers only";
   return String(value);
@@ -73,7 +74,7 @@ export function age(text) {
   return `${Number(number)} ${UNITS[unit]}${Number(number) === 1 ? "" : "s"}`;
 }
 
-// A long name without its middle: what tells films apart stands at either end.
+// Shortens a long name in its middle, since names differ at their ends.
 export function short(name, most = 44) {
   if (name.length <= most) return name;
   const half = Math.floor((most - 1) / 2);

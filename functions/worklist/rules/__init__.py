@@ -1,1 +1,1 @@
-"""The rules of the worklist: order, rights, reviews, and model performance. Pure."""
+"""The rules of the worklist: order, rights, reviews, and the network's performance. Pure."""

@@ -1,6 +1,6 @@
-"""A film's place in the worklist: what the list shows of it and where it stands. Pure.
+"""A film's entry in the worklist: its columns and its place in the order. Pure.
 
-Entries follow the screening records and the reviews and can be made anew from the two.
+Entries can be rebuilt from the screening records and the reviews at any time.
 """
 
 from collections.abc import Iterable
@@ -17,28 +17,28 @@ from screening.sampling import chance, drawn
 from screening.upload import is_backfill_key
 from worklist.rules.review import Reading, Review, is_disputed
 
-# A rejected film stands behind the positives until it has waited this long; then it goes first.
+# A reject is sorted as if it had been uploaded this much later, so that positives come first.
 REJECTED_YIELDS = timedelta(hours=4)
 
 
 class State(StrEnum):
     TO_REVIEW = "to-review"
     REVIEWED = "reviewed"
-    DISPUTED = "disputed"  # reviewed by readers who differ, until one more decides
-    # A negative, a reject that a newer version replaced, or a film of a backfill.
+    DISPUTED = "disputed"  # readers disagree; one more has to decide
+    # a negative, a reject replaced by a newer version, or a film of a backfill
     NOT_ASKED = "not-asked"
 
 
-HIDDEN = "HIDDEN"  # stands for the finding of a film that is to be read without its score
+HIDDEN = "HIDDEN"  # instead of the finding of a film for a blinded reading
 
 
 @dataclass(frozen=True)
 class Entry:
-    """`readings` holds each reader's last word. `place` orders a part of the list, as text.
+    """`readings` holds each reader's latest reading; `place` is the text that a part is sorted by.
 
-    `replaced` names the film that was screened in this one's place: the newest version of its key.
-    `accession` to `view` are those of a DICOM film. While one reader looks at the film,
-    `reading_by` keeps others from starting on it; it ends by itself.
+    `replaced` names the film that was screened instead of this one: the newest version of its key.
+    `accession` to `view` are set for a DICOM film only. While one reader has the film open,
+    `reading_by` keeps others from starting on it; it expires.
     """
 
     film: str
@@ -50,7 +50,7 @@ class Entry:
     cutoff: Decimal
     probability: Decimal | None = None
     model: str | None = None
-    chance: Decimal | None = None  # that it was to be read without its score
+    chance: Decimal | None = None  # whether it was drawn for a blinded reading
     hidden: bool = False
     readings: dict[str, Reading] = field(default_factory=dict)
     reviewed: str | None = None
@@ -86,12 +86,12 @@ class Entry:
 
     @property
     def group(self) -> str:
-        """The folder that it was dropped into: a ward, a device, a site."""
+        """The folder that it was uploaded to: a ward, a device, a site."""
         return self.key.partition("/")[0] if "/" in self.key else ""
 
     @property
     def text(self) -> str:
-        """What a search looks through."""
+        """The text that a search looks at."""
         facts = (self.key, self.accession, self.study, self.view, self.age)
         return "\n".join(fact for fact in facts if fact).lower()
 
@@ -99,15 +99,15 @@ class Entry:
         return self.hidden and reader not in self.readings
 
     def is_read_by(self, at: str) -> str | None:
-        """Return the reader who looks at the film at that time, if somebody does."""
+        """Return the reader who has the film open at that time, if there is one."""
         return self.reading_by if (self.reading_until or "") > at else None
 
 
 def place(part: str, time: str) -> str:
-    """Return where a film uploaded at that time stands in a part of the list.
+    """Return the sort key, within a part of the list, of a film uploaded at that time.
 
-    What must be read stands in the order of its uploads, so that nothing is ever overtaken for
-    good: rejected films yield to the positives of the next hours and then go before them.
+    Films to review are sorted by upload time, so that each is read in the end. A reject counts as
+    uploaded some hours later: positives of those hours come first, later ones after it.
     """
     if part == f"{State.TO_REVIEW}#REJECTED":
         return stamp(datetime.fromisoformat(time) + REJECTED_YIELDS)
@@ -115,10 +115,10 @@ def place(part: str, time: str) -> str:
 
 
 def replacement(record: Record, versions: Iterable[Record]) -> str | None:
-    """Return the film that was screened in the place of a rejected one, if there is one.
+    """Return the film that was screened instead of a rejected one, if there is one.
 
-    `versions` are the records of all versions of its key. Whoever drops a better file under the
-    same name has answered the reject.
+    `versions` are the records of all versions of its key: a better file of the same name settles
+    the reject.
     """
     if record.judgement.finding is not Finding.REJECTED:
         return None
@@ -139,11 +139,11 @@ def enter(
     *,
     fresh: bool = True,
 ) -> Entry:
-    """Return the entry for a record as it is now; readings stay with the film.
+    """Return the entry for a record as it is now; the film keeps its readings.
 
-    `versions` are the records of all versions of its key, where it was rejected. A judgement that
-    is not `fresh` may have been mailed with its score before the worklist knew of it: such a film
-    is never drawn to be read blind. Once drawn it stays so, until it is judged again.
+    `versions` are the records of all versions of its key if it was rejected. The score of a
+    judgement that is not `fresh` may have been mailed before the worklist had its entry, so such a
+    film is never drawn for a blinded reading. A drawn film stays drawn until it is judged again.
     """
     film = film_name(record.key, record.version)
     judged = record.judgement

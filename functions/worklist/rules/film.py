@@ -1,4 +1,4 @@
-"""What the page shows beside a film. Pure."""
+"""The facts, judgement and history that the page shows beside a film. Pure."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -11,13 +11,13 @@ from worklist.rules.entry import Entry
 from worklist.rules.listing import LATER, row
 from worklist.rules.review import Review, as_shown
 
-# Of a film to be read without its score, a reader sees these alone.
+# Before a blinded reading the reader sees these facts only.
 _NEUTRAL = ("uploaded", "size", "facts", "note")
 _SHOWN = (*_NEUTRAL, "classified", "model", "variant", "reason", "gate", "earlier", "alert")
 
 
 def pacs_link(template: str, accession: str | None) -> str | None:
-    """Return the address of the film's study in the PACS, where both are known."""
+    """Return the address of the film's study in the PACS, if study and PACS are known."""
     if not template or not accession:
         return None
     return template.replace("{}", quote(accession, safe=""))
@@ -34,15 +34,15 @@ def film(
     precision: LocalPrecision | None = None,
     at: str = LATER,
 ) -> dict[str, Any]:
-    """Return the film's facts, judgement and history, as far as the reader may know them now.
+    """Return the film's facts, judgement and history, without those still hidden from the reader.
 
-    `study` are the films of its study, `pacs` the template of links into the PACS, `precision` what
-    readers confirmed of the network's last alerts.
+    `study` are the films of its study, `pacs` is the template of links into the PACS, `precision`
+    the network's local precision.
     """
     hides = entry.hides_score_from(reader)
     names = _NEUTRAL if hides else _SHOWN
     shown = [review for review in reviews if not hides or review.reader == reader]
-    facts = {} if record is None else attributes(record)  # it may have expired
+    facts = {} if record is None else attributes(record)  # the record may have expired
     return row(entry, reader, at) | {
         "answers": entry.classified,
         "pacs": pacs_link(pacs, entry.accession),
@@ -54,7 +54,7 @@ def film(
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """Return a value of DynamoDB's as JSON has it."""
+    """Convert a value from DynamoDB into one that JSON can hold."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Mapping):

@@ -1,7 +1,8 @@
-"""Intervals for shares, weighted counts and agreement, 95 % each. Pure, the standard library only.
+"""95 % intervals for weighted counts, their ratios, and agreement. Pure, standard library only.
 
-Fay and Feuer (1997) for a weighted sum of counts, which covers at least as often as it says however
-few they are; Donner and Zou (2012) for the ratio of two. That of a share is in screening/interval.
+Sources: Fay and Feuer (1997) for a weighted sum of counts, which has at least its nominal coverage
+even for few cases; Donner and Zou (2012) for the ratio of two such sums. The interval of a simple
+share is in screening/interval.
 """
 
 import math
@@ -15,10 +16,10 @@ _TAIL = 0.025
 
 
 def weighted_count(counted: Sequence[float], heaviest: float) -> Estimate:
-    """Return the sum of the weights of what was counted.
+    """Return the sum of the weights of the counted cases, with its interval.
 
-    `heaviest` is the largest weight that something not met might have had: with nothing counted,
-    it says how much may have been missed.
+    `heaviest` is the largest weight that an uncounted case may have: it sets the upper limit if no
+    case was counted.
     """
     total, squares = math.fsum(counted), math.fsum(weight * weight for weight in counted)
     if not total and not heaviest:
@@ -32,7 +33,7 @@ def weighted_count(counted: Sequence[float], heaviest: float) -> Estimate:
 
 
 def share_of_sum(part: Estimate, rest: Estimate) -> Estimate:
-    """Return part / (part + rest), of two counts that vary on their own."""
+    """Return part / (part + rest) for two independent counts."""
     ratio = _ratio(rest, part)
     return Estimate(
         part.value / (part.value + rest.value), 1 / (1 + ratio.high), 1 / (1 + ratio.low)
@@ -40,7 +41,7 @@ def share_of_sum(part: Estimate, rest: Estimate) -> Estimate:
 
 
 def _ratio(a: Estimate, b: Estimate) -> Estimate:
-    """Return a / b; where their intervals are too wide for the method, the widest that can be."""
+    """Return a / b; its bounds are quotients of the bounds if the method can't be applied."""
     product = a.value * b.value
 
     def bound(a_end: float, b_end: float, sign: int) -> float:
@@ -58,7 +59,7 @@ def _ratio(a: Estimate, b: Estimate) -> Estimate:
 
 
 def _gamma_quantile(share: float, shape: float) -> float:
-    """Return below what a gamma variate of scale 1 stays with that probability."""
+    """Return the quantile of the gamma distribution with scale 1."""
     low, high = 0.0, max(1.0, shape)
     while _gamma_share(high, shape) < share:
         low, high = high, high * 2
@@ -72,7 +73,7 @@ def _gamma_quantile(share: float, shape: float) -> float:
 
 
 def _gamma_share(x: float, shape: float) -> float:
-    """Return the regularized lower incomplete gamma function, by its power series."""
+    """Return the regularized lower incomplete gamma function, from its power series."""
     if x <= 0:
         return 0.0
     logarithm = shape * math.log(x) - x - math.lgamma(shape + 1)
@@ -88,10 +89,10 @@ def _gamma_share(x: float, shape: float) -> float:
 
 
 def agreement(films: Iterable[Sequence[str]]) -> Estimate | None:
-    """Return Krippendorff's alpha of nominal readings, some of each film, by jackknife over films.
+    """Return Krippendorff's alpha of nominal readings, with a jackknife interval over films.
 
-    1 is full agreement, 0 what chance would give. None if fewer than two films have two readings,
-    or all readings are the same, which says nothing.
+    1 is full agreement, 0 is agreement by chance. Returns None if fewer than two films have two
+    readings, or if all readings are the same, since alpha is undefined then.
     """
     patterns = Counter(tuple(sorted(film)) for film in films if len(film) > 1)
     count = sum(patterns.values())

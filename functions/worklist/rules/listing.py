@@ -1,8 +1,8 @@
-"""The list: which parts of it a filter wants, in which order, and where a page goes on. Pure.
+"""The list: the parts that a filter asks for, their order, and the pages. Pure.
 
-The index keeps a part for each state and finding, in order. A page is merged from the parts that
-the filter wants, and goes on behind the place of its last film: however long the list is, each
-page is some short queries, and films that come meanwhile neither repeat nor skip others.
+The index keeps one sorted part for each state and finding. A page merges the parts that the filter
+asks for; the next page continues after the place of its last film. So each page takes a few short
+queries, however long the list is, and films uploaded meanwhile neither repeat nor skip others.
 """
 
 import base64
@@ -20,7 +20,7 @@ from worklist.rules.review import WrongRequest, decide, is_text
 LONGEST_PAGE = 100
 LONGEST_TEXT = 200
 LONGEST_PLACE = 200
-YEARS = range(1900, 3000)  # some hours more or less are still a time
+YEARS = range(1900, 3000)  # some hours more or less still give a valid time
 FINDINGS = ("PNEUMONIA", "REJECTED", "NORMAL")
 _VIEWS = {
     "to-review": (State.TO_REVIEW,),
@@ -32,7 +32,7 @@ _VIEWS = {
 
 @dataclass(frozen=True)
 class Cursor:
-    """Behind which film of which stage the next page begins."""
+    """The stage and the film after which the next page begins."""
 
     stage: int = 0
     after: str = ""
@@ -43,7 +43,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Stage:
-    """Parts that are merged into one order; what must be read stands first, oldest first."""
+    """Parts that are merged into one order."""
 
     parts: tuple[str, ...]
     oldest_first: bool
@@ -51,7 +51,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the page asks for; `since` and `until` are upload times, either may be empty."""
+    """The filter; `since` and `until` are upload times, and each may be empty."""
 
     view: str
     finding: str
@@ -63,8 +63,8 @@ class Wanted:
 
     @property
     def stages(self) -> list[Stage]:
-        """A film to be read without its score is in the list of each finding, or its absence
-        would tell its own.
+        """The parts to merge. Films for a blinded reading are listed under each finding, since
+        their absence under one would reveal theirs.
         """
         findings = (self.finding, HIDDEN) if self.finding else (*FINDINGS, HIDDEN)
         states = _VIEWS[self.view]
@@ -78,17 +78,17 @@ class Wanted:
 
     @property
     def parts(self) -> list[str]:
-        """All parts of the list that it asks for."""
+        """All parts of the list that the filter asks for."""
         return [part for stage in self.stages for part in stage.parts]
 
     def bounds(self, part: str) -> tuple[str, str]:
-        """Return the first and the last place in a part that the times allow."""
+        """Return the first and the last place in a part between `since` and `until`."""
         first = place(part, self.since) if self.since else "0"
         last = place(part, self.until) + "~" if self.until else "~"
         return first, last
 
 
-# Where a film can be, whatever the filter: the newest of these is the last that came.
+# Every film is in one of these, so that the newest one is the last upload.
 EVERYWHERE = tuple(f"{state}#{finding}" for state in State for finding in (*FINDINGS, HIDDEN))
 _NEVER = {f"{State.TO_REVIEW}#NORMAL", f"{State.NOT_ASKED}#HIDDEN"}
 
@@ -99,19 +99,19 @@ def _parts(states: Iterable[State], findings: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_wanted(body: object) -> Wanted:
-    """Return what the page asks for; raise WrongRequest if it can't be asked."""
+    """Return the filter in a request's body; raise WrongRequest if it is invalid."""
     if not isinstance(body, Mapping):
-        raise WrongRequest("A question for the list is a JSON object.")
+        raise WrongRequest("The request must be a JSON object.")
     view, finding = body.get("view", "to-review"), body.get("finding", "")
     text, size = body.get("text", ""), body.get("size", 50)
     if not isinstance(view, str) or view not in _VIEWS:
-        raise WrongRequest(f"A view is one of {', '.join(_VIEWS)}.")
+        raise WrongRequest(f"view must be one of {', '.join(_VIEWS)}.")
     if not isinstance(finding, str) or (finding and finding not in FINDINGS):
-        raise WrongRequest(f"A finding is one of {', '.join(FINDINGS)}, or empty.")
+        raise WrongRequest(f"finding must be one of {', '.join(FINDINGS)}, or empty.")
     if not is_text(text, LONGEST_TEXT):
-        raise WrongRequest(f"A search is text of at most {LONGEST_TEXT} characters.")
+        raise WrongRequest(f"text must be text of at most {LONGEST_TEXT} characters.")
     if not isinstance(size, int) or not 1 <= size <= LONGEST_PAGE:
-        raise WrongRequest(f"A page has 1 to {LONGEST_PAGE} films.")
+        raise WrongRequest(f"size must be an integer from 1 to {LONGEST_PAGE}.")
     return Wanted(
         view=view,
         finding=finding,
@@ -129,11 +129,11 @@ def _time(text: object) -> str:
     try:
         time = datetime.fromisoformat(str(text))
     except ValueError:
-        raise WrongRequest("A time is such as 2026-11-22T10:15:30Z.") from None
+        raise WrongRequest("A time must have the form 2026-11-22T10:15:30Z.") from None
     if time.tzinfo is None:
-        raise WrongRequest("A time says its zone, such as 2026-11-22T10:15:30Z.")
+        raise WrongRequest("A time must name its zone, as in 2026-11-22T10:15:30Z.")
     if time.year not in YEARS:
-        raise WrongRequest(f"A time lies between the years {YEARS[0]} and {YEARS[-1]}.")
+        raise WrongRequest(f"The year of a time must be {YEARS[0]} to {YEARS[-1]}.")
     return stamp(time)
 
 
@@ -145,23 +145,23 @@ def _cursor(text: object) -> Cursor:
     except (ValueError, TypeError, RecursionError, binascii.Error):
         stage = after = None
     if type(stage) is not int or stage not in (0, 1) or not is_text(after, LONGEST_PLACE):
-        raise WrongRequest("The cursor is none that the list gave out.")
+        raise WrongRequest("The cursor is not one of the list's own.")
     return Cursor(stage, after)
 
 
 @dataclass(frozen=True)
 class Run:
-    """The next films of one part, and how far they reach: the part's end, or a place."""
+    """The next films of one part, and the place up to which it was read; None is its end."""
 
     entries: list[Entry]
     until: str | None
 
 
 def merge(runs: list[Run], stage: Stage, size: int) -> tuple[list[Entry], str | None]:
-    """Return the next films of a stage, and the place up to which it was looked through.
+    """Return the next films of a stage, and the place up to which it is complete.
 
-    None is its end. A run that stopped early holds the others back to where it came: what stands
-    behind that place may have another film of its part before it.
+    None is its end. The stage is complete only up to the place at which the first run stopped:
+    after that place, films of that part may be missing.
     """
     entries = [entry for run in runs for entry in run.entries]
     entries.sort(key=lambda entry: entry.place, reverse=not stage.oldest_first)
@@ -181,11 +181,11 @@ def merge(runs: list[Run], stage: Stage, size: int) -> tuple[list[Entry], str | 
     return entries, stop
 
 
-LATER = "~"  # than any time
+LATER = "~"  # later than any time
 
 
 def row(entry: Entry, reader: str, at: str = LATER) -> dict[str, Any]:
-    """Return what the list shows of a film to a reader at that time."""
+    """Return the film's columns in the list, as the reader may see them at that time."""
     reads = entry.is_read_by(at)
     shown: dict[str, Any] = {
         "film": entry.film,

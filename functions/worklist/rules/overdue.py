@@ -1,4 +1,4 @@
-"""What people are told of films that nobody has read for hours. Pure."""
+"""The reminder of films that nobody has read for hours. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ def overdue_since(now: datetime, hours: int) -> str:
 
 
 def is_overdue(entry: Entry, before: str) -> bool:
-    """Whether people are to be told of it; they are once.
+    """Return whether a reminder is due; there is one for each film.
 
-    Of films to be read without their score, all are told of, or only positives would be.
+    All films for a blinded reading get one, since otherwise it would reveal the positives.
     """
     asked = entry.finding == "PNEUMONIA" or entry.hidden
     waits = entry.state is State.TO_REVIEW and asked
@@ -29,7 +29,7 @@ def subject(entries: Sequence[Entry]) -> str:
 
 
 def text(entries: Sequence[Entry], hours: int, address: str) -> str:
-    """Return the mail: where each film is to be read. It names no film, since names are keys."""
+    """Return the mail, with a link to each film. It names no film, since a name is a key."""
     groups = (
         ("with possible pneumonia", "for a review", [each for each in entries if not each.hidden]),
         ("to be read without the score", "for it", [each for each in entries if each.hidden]),
@@ -45,4 +45,4 @@ def text(entries: Sequence[Entry], hours: int, address: str) -> str:
         if len(films) > _NAMED:
             lines.append(f"  and {len(films) - _NAMED} more: {address}/")
         lines.append("")
-    return "\n".join([*lines, "You are told of each film once."])
+    return "\n".join([*lines, "Each film is in one reminder only."])

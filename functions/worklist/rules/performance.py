@@ -1,9 +1,9 @@
-"""What the network was worth, from what readers said. Pure.
+"""The network's performance, measured against the readers' reviews. Pure.
 
-Precision needs the reviewed positives alone. Sensitivity needs what was missed: the negatives that
-were drawn to be read stand for the others, each for as many as the inverse of its chance. For it,
-readings count only if made without knowing the score: some positives are read so, too. What was
-asked for and not read yet is taken to be like what was.
+Precision needs only the reviewed positives. Sensitivity also needs the missed films: negatives are
+drawn at random and reviewed, each weighted by the inverse of its chance to be drawn. Sensitivity
+counts blinded readings only, of positives too. Drawn films that nobody has read yet are assumed to
+be like those that were read.
 """
 
 from collections import defaultdict
@@ -18,14 +18,16 @@ from worklist.rules.entry import Entry
 from worklist.rules.intervals import agreement, share_of_sum, weighted_count
 from worklist.rules.review import Reading, Review, majority
 
-LAST_POSITIVES = 200  # of one network: enough for an interval of 10 %, few enough to be recent
+LAST_POSITIVES = (
+    200  # positives of one network: enough for an interval of 10 %, few enough to be recent
+)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A film that readers were asked to read, as one network judged it; `readings` by reader.
+    """A film that readers were asked to review, with one network's judgement.
 
-    `blind` holds the readings that were made without knowing the score.
+    `readings` holds the readings by reader, `blind` the blinded ones among them.
     """
 
     uploaded: str
@@ -34,24 +36,24 @@ class Case:
     positive: bool
     probability: float
     cutoff: float
-    chance: float | None  # of a negative, to be drawn
+    chance: float | None  # that a negative was drawn
     readings: Mapping[str, Reading]
     blind: Mapping[str, Reading]
 
     @cached_property
     def truth(self) -> Reading | None:
-        """What most readers saw; None if nobody read it, none was sure, or as many saw each."""
+        """The reading of the majority; None without a sure reading, or if as many disagree."""
         return majority(self.readings)
 
     @cached_property
     def blind_truth(self) -> Reading | None:
-        """What most of those saw who did not know the score."""
+        """The majority of the blinded readings."""
         return majority(self.blind)
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Of some cases; None where there is nothing to tell it from."""
+    """Measures of a group of cases; None where there are no films to compute one from."""
 
     positives: int
     positives_read: int
@@ -66,7 +68,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class CutoffFor:
-    """The highest cutoff with the wanted sensitivity, and its price."""
+    """The highest cutoff with the wanted sensitivity, and the alerts that it would raise."""
 
     cutoff: float
     sensitivity: Estimate
@@ -84,10 +86,10 @@ class _Weighted:
 
 
 def cases(reviews: Iterable[Review], unread: Iterable[Entry]) -> list[Case]:
-    """Return the films that were to be read, with each reader's last word on each judgement.
+    """Return the films that readers were asked to review, with each reader's latest reading.
 
-    A negative that somebody read though nobody asked for it is left out: why they chose it is not
-    known, so it stands for no other. So is a film that a reader set aside: it was none to read.
+    Two kinds are left out: negatives that somebody reviewed unasked, since they are no random
+    sample, and films that a reader set aside, since there was no film to read.
     """
     by_judgement: dict[tuple[str, str], list[Review]] = defaultdict(list)
     for review in sorted(reviews, key=lambda review: review.time):
@@ -146,7 +148,7 @@ def measure(chosen: Sequence[Case]) -> Measures:
 
 
 def by(chosen: Sequence[Case], name: Callable[[Case], str]) -> dict[str, Measures]:
-    """Return the measures of each group of cases that share a name, by name."""
+    """Return the measures of each group of cases, by the group's name."""
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in chosen:
         groups[name(case)].append(case)
@@ -159,7 +161,7 @@ def week(case: Case) -> str:
 
 
 def local_precisions(chosen: Iterable[Case]) -> dict[str, LocalPrecision]:
-    """Return what readers confirmed of each network's last positives, by the network's digest."""
+    """Return each network's local precision, by the network's digest."""
     read: dict[str, list[Case]] = defaultdict(list)
     for case in sorted(chosen, key=lambda each: each.uploaded):
         if case.positive and case.truth:
@@ -178,7 +180,7 @@ def readers_agree(chosen: Iterable[Case]) -> Estimate | None:
 
 
 def cutoff_for(chosen: Sequence[Case], sensitivity: float) -> CutoffFor | None:
-    """Return the highest cutoff that would have found the wanted share of the ill."""
+    """Return the highest cutoff with at least the wanted sensitivity."""
     weighted = _weighted(chosen)
     ill = sorted((case for case in weighted if case.ill), key=lambda case: -case.probability)
     total = sum(case.weight for case in ill)
@@ -203,7 +205,7 @@ def cutoff_for(chosen: Sequence[Case], sensitivity: float) -> CutoffFor | None:
 
 
 def _weighted(chosen: Sequence[Case]) -> list[_Weighted]:
-    """Return the cases read blind, each with the number of films that it stands for."""
+    """Return the cases with a blinded reading, each with the number of films that it represents."""
     positives = [case for case in chosen if case.positive]
     read = [case for case in positives if case.blind_truth]
     drawn = [(case, 1 / case.chance) for case in chosen if not case.positive and case.chance]
@@ -218,7 +220,7 @@ def _weighted(chosen: Sequence[Case]) -> list[_Weighted]:
 
 
 def _sensitivity(weighted: Sequence[_Weighted], finds: Callable[[_Weighted], bool]) -> Estimate:
-    """Return the share of the ill that `finds` finds."""
+    """Return the share of the cases with pneumonia for which `finds` is true."""
 
     def count(found: bool) -> Estimate:
         among = [case for case in weighted if finds(case) == found]

@@ -1,4 +1,4 @@
-"""The measures of each week, as the page's plots take them. Pure."""
+"""The measures of each week, for the page's plots. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,9 +8,9 @@ from worklist.rules.performance import Case, by, week
 
 
 def weeks(chosen: Sequence[Case]) -> list[dict[str, Any]]:
-    """Return precision and sensitivity of each week, None where there is nothing to tell it from.
+    """Return precision and sensitivity of each week; None where no film was reviewed.
 
-    Each has its interval; `read` and `drawnRead` count the films that it is told from.
+    Each has its interval; `read` and `drawnRead` count the films that it is computed from.
     """
     return [
         {

@@ -1,4 +1,4 @@
-"""The measures as tables of words, for the page and the command line alike. Pure."""
+"""The measures as tables of text, for the page and the command line. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Table:
 
 
 def tables(chosen: Sequence[Case], wanted: float) -> list[Table]:
-    """Return what is known of the cases, and the cutoff for a wanted sensitivity."""
+    """Return all measures of the cases, and the cutoff for a wanted sensitivity."""
     whole = measure(chosen)
     found = [
         Table(
@@ -65,7 +65,7 @@ def _agreement(chosen: Sequence[Case]) -> Table:
         "Agreement between readers",
         ("films read by several", "Krippendorff's alpha"),
         [(str(twice), said)],
-        "1 is full agreement, 0 what chance would give.",
+        "1 is full agreement, 0 is agreement by chance.",
     )
 
 
@@ -78,7 +78,7 @@ def _cutoff(chosen: Sequence[Case], wanted: float) -> Table:
             title,
             columns,
             [(NOTHING,) * len(columns)],
-            "Too few films were read without their score yet.",
+            "Too few blinded readings yet.",
         )
     row = (
         f"{found.cutoff:.4f}",
@@ -87,7 +87,7 @@ def _cutoff(chosen: Sequence[Case], wanted: float) -> Table:
         f"{found.alerts_per_thousand:.0f}",
         f"{found.alerts_per_thousand_now:.0f}",
     )
-    return Table(title, columns, [row], "A cutoff belongs to one network; look by model first.")
+    return Table(title, columns, [row], "A cutoff applies to one network; see the table By model.")
 
 
 def _share(of: Estimate | None) -> str:

@@ -1,7 +1,7 @@
-"""A reader's word on a film. Pure.
+"""A reader's review of a film. Pure.
 
-Reviews are never changed: who changes their mind writes another. Each holds the judgement that it
-answers, since the record's may change when the film is screened again.
+Reviews are never changed: a reader with another opinion writes another one. Each contains the
+judgement that it answers, since the record's judgement changes when the film is rescreened.
 """
 
 import re
@@ -17,25 +17,25 @@ _ID = re.compile(r"[0-9a-f-]{8,64}")
 
 
 class WrongRequest(Exception):
-    """What the page asked for can't be done; one sentence for whoever reads it."""
+    """The request is invalid; the message is one sentence for people."""
 
 
 class Reading(StrEnum):
-    """What the reader sees on the film, whatever the network found."""
+    """What the reader sees on the film, independent of the network's finding."""
 
     PNEUMONIA = "PNEUMONIA"
     NORMAL = "NORMAL"
     UNSURE = "UNSURE"
-    SET_ASIDE = "SET_ASIDE"  # no film that can be read here: another picture, or to be repeated
+    SET_ASIDE = "SET_ASIDE"  # another kind of image, or a film that must be repeated
 
     @property
     def is_sure(self) -> bool:
-        """Whether it says what is on the film."""
+        """Whether the reader saw pneumonia or none."""
         return self in (Reading.PNEUMONIA, Reading.NORMAL)
 
 
 def majority(readings: Mapping[str, Reading]) -> Reading | None:
-    """Return what most readers saw; None if none was sure, or as many saw something else."""
+    """Return the majority of the sure readings; None without one, or at a tie."""
     sure = Counter(reading for reading in readings.values() if reading.is_sure)
     ranked = sure.most_common(2)
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
@@ -44,26 +44,26 @@ def majority(readings: Mapping[str, Reading]) -> Reading | None:
 
 
 def is_disputed(readings: Mapping[str, Reading]) -> bool:
-    """Whether as many readers saw one thing as another, so that one more has to decide."""
+    """Return whether readers are divided evenly, so that one more has to decide."""
     said = Counter(reading for reading in readings.values() if reading is not Reading.UNSURE)
     ranked = said.most_common(2)
     return len(ranked) == 2 and ranked[0][1] == ranked[1][1]
 
 
 class Decision(StrEnum):
-    """The reading as an answer to the finding."""
+    """How a reading answers the finding."""
 
     CONFIRMED = "CONFIRMED"
     OVERRULED = "OVERRULED"
     UNSURE = "UNSURE"
-    READ = "READ"  # there was no finding to answer
+    READ = "READ"  # the film had no finding to answer
     SET_ASIDE = "SET_ASIDE"
 
 
 @dataclass(frozen=True)
 class Review:
     film: str
-    review: str  # the page's own name for it, so that sending it twice leaves one
+    review: str  # an id from the page, so that sending a review twice stores it once
     month: str
     reader: str
     time: str
@@ -98,12 +98,12 @@ class Submitted:
     review: str
     reading: Reading
     note: str
-    answers: str  # `classified` of the judgement that the reader had before their eyes
-    score_known: bool = False  # from elsewhere, such as a result in the PACS
+    answers: str  # `classified` of the judgement that the reader saw
+    score_known: bool = False  # from another place, such as a result in the PACS
 
 
 def is_text(value: object, longest: int) -> TypeGuard[str]:
-    """Return whether it is text that can be stored: JSON also brings halves of characters."""
+    """Return whether the value is text that can be stored; JSON allows half characters too."""
     return (
         isinstance(value, str)
         and len(value) <= longest
@@ -112,23 +112,23 @@ def is_text(value: object, longest: int) -> TypeGuard[str]:
 
 
 def read_submitted(body: object) -> Submitted:
-    """Return what the page sent; raise WrongRequest if it is no review."""
+    """Return the review in a request's body; raise WrongRequest if it is invalid."""
     if not isinstance(body, Mapping):
-        raise WrongRequest("A review is a JSON object.")
+        raise WrongRequest("The review must be a JSON object.")
     name, note = body.get("id"), body.get("note", "")
     if not isinstance(name, str) or not _ID.fullmatch(name):
-        raise WrongRequest("A review needs an id of 8 to 64 hexadecimal digits.")
+        raise WrongRequest("id must be 8 to 64 hexadecimal digits.")
     if not is_text(note, LONGEST_NOTE):
-        raise WrongRequest(f"A note is text of at most {LONGEST_NOTE} characters.")
+        raise WrongRequest(f"note must be text of at most {LONGEST_NOTE} characters.")
     if not isinstance(body.get("answers"), str):
-        raise WrongRequest("A review says by `answers` which judgement it answers.")
+        raise WrongRequest("answers must be the time of the judgement that the review answers.")
     try:
         reading = Reading(body.get("reading", ""))
     except ValueError:
-        raise WrongRequest(f"A reading is one of {', '.join(Reading)}.") from None
+        raise WrongRequest(f"reading must be one of {', '.join(Reading)}.") from None
     known = body.get("scoreKnown", False)
     if not isinstance(known, bool):
-        raise WrongRequest("Whether the score is known from elsewhere is true or false.")
+        raise WrongRequest("scoreKnown must be true or false.")
     return Submitted(name, reading, note.strip(), body["answers"], known)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what. Pure: the groups that a token names in, rights out."""
+"""The rights of a person, from the groups in the access token. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _RIGHTS = {
 
 
 class NoRight(Exception):
-    """The token's owner may not do this."""
+    """The caller lacks the right for this request."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Person:
 
 
 def person(claims: Mapping[str, object]) -> Person:
-    """Return whose access token it is.
+    """Return the person of an access token.
 
-    API Gateway has checked the token and hands its claims on as text, a list as `[one two]`.
+    API Gateway has verified the token and passes its claims as text, a list as `[one two]`.
     """
     name = claims.get("username")
     if claims.get("token_use") != "access" or not isinstance(name, str) or not name:
-        raise NoRight("The token is no access token of a person.")
+        raise NoRight("The token is not a person's access token.")
     groups = str(claims.get("cognito:groups", "")).strip("[]").replace(",", " ").split()
     rights = {right for group in groups for right in _RIGHTS.get(group, set())}
     return Person(name, frozenset(rights))

@@ -1,1 +1,1 @@
-"""The worklist's DynamoDB tables, and the films it shows from S3."""
+"""The worklist's DynamoDB tables, and the films in S3 that the page shows."""

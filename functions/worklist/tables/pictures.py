@@ -1,4 +1,4 @@
-"""A film's bytes from S3, a piece at a time: Lambda's answer holds no whole large film."""
+"""A film's bytes from S3, in pieces, since a Lambda response can't hold a large film."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,18 +11,18 @@ from worklist.rules.review import WrongRequest
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Lambda answers with 6 MB at most, a third of it lost to base64.
+# A Lambda response has at most 6 MB, and base64 adds a third to its body.
 LARGEST_PIECE = 4 * 1024 * 1024
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405", "PreconditionFailed"}
 
 
-_EMPTY = "The file is empty: there is no film to look at."
-_DELETED = "The film was deleted or replaced since it was screened."
+_EMPTY = "The file is empty: there is no film to show."
+_DELETED = "The film was deleted or replaced after it was screened."
 
 
 class FilmGone(Exception):
-    """There is no film to look at: it was deleted or replaced, or its file is empty."""
+    """There is no film to show: it was deleted or replaced, or its file is empty."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Piece:
     body: bytes
     first: int
     total: int
-    content_type: str  # told by the film's first bytes; "" if it is none, or a later piece
+    content_type: str  # from the film's first bytes; "" if unknown, and for later pieces
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Pictures:
     client: "S3Client"
 
     def piece(self, bucket: str, key: str, version: str | None, first: int) -> Piece:
-        """Return the bytes of exactly that version from `first` on; renditions have no versions."""
+        """Return a piece of that version from byte `first` on; renditions have no versions."""
         try:
             found = self.client.get_object(
                 Bucket=bucket,
@@ -60,7 +60,7 @@ class Pictures:
         return Piece(body, first, total, known.content_type if known else "")
 
     def must_be_there(self, bucket: str, key: str, version: str) -> None:
-        """Raise FilmGone where nobody can look at that version."""
+        """Raise FilmGone if that version does not exist or is empty."""
         try:
             found = self.client.head_object(Bucket=bucket, Key=key, **_which(version))
         except ClientError as error:
@@ -75,6 +75,6 @@ def _which(version: str | None) -> dict[str, Any]:
     if version is None:
         return {}
     if "#" in version:
-        # Of a bucket that keeps no versions, where the ETag tells.
+        # In a bucket without versions the ETag stands for the version.
         return {"IfMatch": f'"{version.partition("#")[0]}"'}
     return {"VersionId": version}

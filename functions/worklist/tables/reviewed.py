@@ -1,4 +1,4 @@
-"""What readers were asked to read in a span of time, and what they said."""
+"""The films that readers were asked to review in a period, with their readings."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ ASKED = ("to-review#PNEUMONIA", "to-review#HIDDEN")
 def read_cases(
     worklist: WorklistTable, reviews: ReviewsTable, since: datetime, until: datetime
 ) -> list[Case]:
-    """Return the cases of films uploaded in the span, read or not."""
+    """Return the cases of films uploaded in the period, reviewed or not."""
     first, last = stamp(since), stamp(until)
     unread = [entry for part in ASKED for entry in worklist.part(part, first, last)]
     said = reviews.since(_months(since, datetime.now(until.tzinfo)), first)

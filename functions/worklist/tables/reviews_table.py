@@ -1,4 +1,4 @@
-"""The readers' reviews in DynamoDB: written once, never changed."""
+"""The readers' reviews in DynamoDB, which are written once and never changed."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -28,7 +28,7 @@ class ReviewsTable:
     table: str
 
     def of_film(self, film: str) -> list[Review]:
-        """Return the film's reviews, the oldest first."""
+        """Return the film's reviews, oldest first."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="film = :film",
@@ -39,7 +39,7 @@ class ReviewsTable:
         return sorted(found, key=lambda review: review.time)
 
     def since(self, months: Iterable[str], time: str) -> list[Review]:
-        """Return the reviews of those months written from `time` on."""
+        """Return the reviews of these months that were written at `time` or later."""
         found = []
         for month in months:
             pages = self.client.get_paginator("query").paginate(
@@ -53,9 +53,10 @@ class ReviewsTable:
         return found
 
     def add(self, review: Review, entry_write: "PutTypeDef") -> bool:
-        """Write the review and the film's entry together; return False if the review stands.
+        """Write the review and the film's entry in one transaction.
 
-        Raises Changed if the entry was written since it was read.
+        Returns False if the review is stored already. Raises Changed if the entry has changed since
+        it was read.
         """
         try:
             self.client.transact_write_items(
@@ -82,7 +83,7 @@ class ReviewsTable:
         return True
 
     def remove(self, film: str) -> None:
-        """Delete the film's reviews; only when its screening record has ended."""
+        """Delete the film's reviews; only allowed once its screening record has expired."""
         for review in self.of_film(film):
             key = {"film": {"S": film}, "review": {"S": review.review}}
             self.client.delete_item(TableName=self.table, Key=key)

@@ -1,4 +1,4 @@
-"""The worklist's entries in DynamoDB, one for each film, and the index that keeps them in order."""
+"""The worklist's entries in DynamoDB, one for each film, and the index that sorts them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 INDEX = "in-order"
 OF_STUDY = "of-study"
-MOST_OF_STUDY = 20  # films: more are no study of a chest
-# A search looks through this many pages of the index, of 1 MB each, before it says how far it came.
+MOST_OF_STUDY = 20  # films; a study of a chest has fewer
+# A search reads this many pages of the index, of 1 MB each, before it returns what it has found.
 SEARCHED_PAGES = 5
 
-# A film is entered within seconds; one that took longer may have been mailed with its score.
+# An entry is written within seconds; a film that took longer may have been mailed with its score.
 FRESH = timedelta(minutes=5)
 
-_TRIES = 5  # of a write that others come before
+_TRIES = 5  # of a write that loses to a concurrent one
 
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
@@ -40,12 +40,12 @@ _ATTRIBUTES = frozenset(field.name for field in fields(Entry))
 
 
 class Changed(Exception):
-    """Somebody else changed the entry meanwhile; read it again."""
+    """The entry has changed since it was read; read it again."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Films of the list; `cursor` leads on, and is empty at the end."""
+    """Films of the list; `cursor` leads to the next page, and is empty at the end."""
 
     entries: list[Entry]
     cursor: str
@@ -63,7 +63,7 @@ class WorklistTable:
         return read_entry(found["Item"]) if "Item" in found else None
 
     def put(self, entry: Entry) -> None:
-        """Write the entry unless another wrote it since it was read; then raise Changed."""
+        """Write the entry; raise Changed if it has changed since it was read."""
         try:
             self.client.put_item(**self.write(entry))
         except ClientError as error:
@@ -81,10 +81,11 @@ class WorklistTable:
         versions: Iterable[Record] = (),
         tell_of_drawn: Callable[[Record], None] | None = None,
     ) -> None:
-        """Write a screening record's entry, unless it stands so already; none of a test film.
+        """Write a screening record's entry if it changes; test films get none.
 
-        `versions` are the records of all versions of its key, where it was rejected. A negative
-        that was drawn to be read is told of before it is entered: twice is better than never.
+        `versions` are the records of all versions of its key if it was rejected. People are
+        notified of a drawn negative before its entry is written: two notifications are better than
+        none.
         """
         if is_check_key(record.key):
             return
@@ -104,12 +105,10 @@ class WorklistTable:
             except Changed:
                 continue
             return
-        raise Changed("Others change this entry just now.")
+        raise Changed("The entry is being changed by others.")
 
     def write(self, entry: Entry) -> "PutTypeDef":
-        """Return the write of an entry that was read at `revision`, for a request of its own or in
-        a transaction.
-        """
+        """Return the request that writes an entry read at `revision`, alone or in a transaction."""
         return {
             "TableName": self.table,
             "Item": item(replace(entry, revision=entry.revision + 1)),
@@ -118,7 +117,7 @@ class WorklistTable:
         }
 
     def page(self, wanted: Wanted) -> Page:
-        """Return the next films of the list, full pages unless the list ends or a text is rare."""
+        """Return the next films; the page is full unless the list ends or the text is rare."""
         stages = wanted.stages
         entries: list[Entry] = []
         stage, after = wanted.cursor.stage, wanted.cursor.after
@@ -140,7 +139,7 @@ class WorklistTable:
     def _run(self, stage: Stage, part: str, wanted: Wanted, after: str, size: int) -> Run:
         first, last = wanted.bounds(part)
         if after:
-            # Places are unique: one sign more or less begins behind the last film shown.
+            # Places are unique: a longer or shorter text begins right after the last film shown.
             first, last = (max(first, after), last) if stage.oldest_first else (first, after)
         if first > last:
             return Run([], None)
@@ -149,7 +148,7 @@ class WorklistTable:
             query["FilterExpression"] = "contains(searched, :text)"
             query["ExpressionAttributeValues"][":text"] = {"S": wanted.text}
         else:
-            query["Limit"] = size + 1  # the film that `after` names comes once more
+            query["Limit"] = size + 1  # the query returns the film that `after` names once more
         entries: list[Entry] = []
         for _ in range(SEARCHED_PAGES):
             answer = self.client.query(**query)
@@ -178,7 +177,7 @@ class WorklistTable:
         }
 
     def count(self, part: str, most: int, first: str = "0", last: str = "~") -> int:
-        """Return how many films a part holds between two places, counted up to `most` or so."""
+        """Count the films of a part between two places, up to about `most`."""
         pages = self.client.get_paginator("query").paginate(
             **self._between(part, first, last),
             Select="COUNT",
@@ -191,7 +190,7 @@ class WorklistTable:
         return found
 
     def newest(self, part: str) -> str:
-        """Return when the last film of a part was uploaded, "" if it has none."""
+        """Return the upload time of the newest film of a part; "" if it has none."""
         answer = self.client.query(
             TableName=self.table,
             IndexName=INDEX,
@@ -203,7 +202,7 @@ class WorklistTable:
         return max((read_entry(each).uploaded for each in answer["Items"]), default="")
 
     def of_study(self, study: str | None) -> list[Entry]:
-        """Return the films of a study, the first uploaded first."""
+        """Return the films of a study, in the order of their uploads."""
         if not study:
             return []
         answer = self.client.query(
@@ -223,7 +222,7 @@ class WorklistTable:
         return [read_entry(each) for page in pages for each in page["Items"]]
 
     def not_reminded(self, part: str, last: str) -> Iterator[Entry]:
-        """Yield the films of a part up to a place that no reminder has named, page by page."""
+        """Yield the films of a part, up to a place, that were in no reminder yet."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             IndexName=INDEX,
