@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from training.sagemaker.endpoint import Instances, Serverless
 
 _ROOT = Path(__file__).parents[2]
+_BUILD = Path()  # no file is given: build the template
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _LONGEST = 40  # roles and buckets get longer names made of it
 _ADDRESS = r"[^@\s\"]+@[^@\s\"]+"
@@ -107,6 +108,19 @@ def add_to(commands: Commands) -> None:
         metavar="NAME=VALUE",
         help="more of the worklist's",
     )
+    optional = command.add_argument_group("optional stacks")
+    for name, purpose in (
+        ("results", "results for the hospital's systems, see `cxr-alert send`"),
+        ("drift", "a nightly comparison of the films with the site's reference"),
+    ):
+        optional.add_argument(
+            f"--{name}",
+            type=Path,
+            nargs="?",
+            const=_BUILD,
+            metavar="FILE",
+            help=f"install {purpose}; FILE: the template, built (default: build it)",
+        )
     what = command.add_mutually_exclusive_group()
     what.add_argument("--dry-run", action="store_true", help="show the plan; it needs no account")
     what.add_argument(
@@ -147,7 +161,7 @@ def _run(options: argparse.Namespace) -> None:
     if not options.destroy:
         _refuse_what_is_missing(options)
     settings = _settings(options)
-    planned = steps(makes_endpoint=settings.endpoint is None)
+    planned = steps(settings)
     if options.dry_run:
         _show(settings, planned)
         say("Nothing was done.")
@@ -170,7 +184,8 @@ def _install(site: "Site", planned: "Sequence[Step]", options: argparse.Namespac
 
     if site.settings.endpoint is None:
         Network(site.settings.model, threads=1)  # rather fail here than after the image
-    if not (site.settings.template and site.settings.worklist_template):
+    settings = site.settings
+    if None in (settings.template, settings.worklist_template, *settings.optional.values()):
         python_runtime()
     _show(site.settings, planned)
     _ask("Install it?", options)
@@ -220,8 +235,8 @@ def _show(settings: "Settings", planned: "Sequence[Step]") -> None:
         ("step", "what it does", "cost"), [(each.name, each.purpose, each.cost) for each in planned]
     )
     explain(
-        f"Application and worklist cost about ${costs.standing():.0f} a month without a film; "
-        "docs/performance.md shows the bill by films a month."
+        f"Application, worklist and results cost about ${costs.standing():.0f} a month without a "
+        "film; docs/performance.md shows the bill by films a month."
     )
     if settings.endpoint is None:
         explain(f"Endpoint: {costs.of_endpoint(settings.runs_on)}")
@@ -248,8 +263,9 @@ def _refuse_what_is_missing(options: argparse.Namespace) -> None:
         raise Mistake("--email is missing: name the address that gets the alerts.")
     if options.reader is None and not options.dry_run:
         raise Mistake("--reader is missing: name the first reader of the worklist.")
-    for file in (options.template, options.worklist_template, options.model):
-        if file is not None and not file.is_file():
+    built = (options.template, options.worklist_template, options.results, options.drift)
+    for file in (*built, options.model):
+        if file not in (None, _BUILD) and not file.is_file():
             raise Mistake(f"There is no file {file}.")
 
 
@@ -274,6 +290,11 @@ def _settings(options: argparse.Namespace) -> "Settings":
         codebuild=options.codebuild,
         template=options.template,
         worklist_template=options.worklist_template,
+        optional={
+            name: None if file == _BUILD else file
+            for name, file in (("results", options.results), ("drift", options.drift))
+            if file is not None
+        },
         parameters=dict(options.parameters),
         worklist_parameters=dict(options.worklist_parameters),
     )

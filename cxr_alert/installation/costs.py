@@ -6,10 +6,7 @@ from training.sagemaker.prices import HOURS_A_MONTH, read_prices
 
 
 def standing() -> float:
-    """Return the monthly costs of application and worklist without a film.
-
-    Alarms and queues of the results' stack, which is not installed, are counted too.
-    """
+    """Return the monthly costs of application, worklist and results stack without a film."""
     prices = read_prices()
     around, stacks = prices["around"], prices["stacks"]
     polls = stacks["polled_queues"] * prices["load"]["polls_a_minute"] * 60 * HOURS_A_MONTH
@@ -19,6 +16,14 @@ def standing() -> float:
         + stacks["hourly_metrics"] * around["metric_month"]
         + polls * around["sqs_request"]
     )
+
+
+def of_drift() -> str:
+    prices = read_prices()
+    drift, around = prices["drift"], prices["around"]
+    metrics = drift["metrics"] * drift["hours_a_day"] / 24
+    alarms = drift["alarm_metrics"] * around["alarm_metric_month"]
+    return f"${alarms + metrics * around['metric_month']:.2f} a month"
 
 
 def of_image() -> str:

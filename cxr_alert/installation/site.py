@@ -17,8 +17,10 @@ from training.sagemaker.endpoint import Instances, Serverless
 class Settings:
     """The options of an installation.
 
-    `endpoint` names an existing endpoint; None creates one with the stack's name. `template` and
-    `worklist_template` were built already; None builds them. The parameters are the templates'.
+    `endpoint` names an existing endpoint; None creates one with the stack's name. `template`,
+    `worklist_template` and the templates in `optional` were built already; None builds them.
+    `optional` has the optional stacks that are installed, `results` and `drift`. The parameters are
+    the templates'.
     """
 
     stack: str
@@ -35,6 +37,7 @@ class Settings:
     codebuild: bool = False
     template: Path | None = None
     worklist_template: Path | None = None
+    optional: Mapping[str, Path | None] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     worklist_parameters: Mapping[str, str] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from cxr_alert.deployment import sam, stacks
 from cxr_alert.installation import costs, image
 from cxr_alert.installation.kept import left_by
 from cxr_alert.installation.ours import refuse_if_not_ours
-from cxr_alert.installation.site import Site
+from cxr_alert.installation.site import Settings, Site
 from cxr_alert.operate import readers
 from cxr_alert.operate.check import check
 from screening.errors import Failure
@@ -33,8 +33,8 @@ class Step:
     run: Callable[[Site], str]
 
 
-def steps(*, makes_endpoint: bool) -> list[Step]:
-    """Return all steps in their order; an endpoint in service needs no network and no image."""
+def steps(settings: Settings) -> list[Step]:
+    """Return all steps in their order; an existing endpoint needs no network and no image."""
     ours = [
         Step("networks", "a private bucket for the networks", "", _networks),
         Step("repository", "a repository for the container's image", "", _repository),
@@ -45,10 +45,11 @@ def steps(*, makes_endpoint: bool) -> list[Step]:
         Step("application", "the screening application", "see below", _application),
         Step("worklist", "the readers' page", "see below", _worklist),
         Step("reader", "the first reader, who sees the performance page too", "", _reader),
+        *(_OPTIONAL[each] for each in _OPTIONAL if each in settings.optional),
         Step("mail", "subscribe people's mail and the operators'", "", _mail),
         Step("check", "wait for S3's events; see a test film through", "", _check),
     ]
-    return [*(ours if makes_endpoint else []), *rest]
+    return [*(ours if settings.endpoint is None else []), *rest]
 
 
 def _networks(site: Site) -> str:
@@ -130,6 +131,35 @@ def _worklist(site: Site) -> str:
         {},
         {"Application": settings.stack, **settings.worklist_parameters},
     )
+
+
+def _results(site: Site) -> str:
+    return _deploy_optional(site, "results", {})
+
+
+def _drift(site: Site) -> str:
+    reviews = site.application.outputs["ReviewsTableName"]
+    return _deploy_optional(
+        site, "drift", {"EndpointName": site.settings.serves, "ReviewsTable": reviews}
+    )
+
+
+def _deploy_optional(site: Site, kind: str, given: Mapping[str, str]) -> str:
+    settings = site.settings
+    runtime = {k: v for k, v in settings.parameters.items() if k == "PythonRuntime"}
+    return _deploy(
+        site,
+        f"{settings.stack}-{kind}",
+        (kind, settings.optional[kind], settings.root / f".aws-sam/{kind}/template.yaml"),
+        {},
+        {"Application": settings.stack, **runtime, **given},
+    )
+
+
+_OPTIONAL = {
+    "results": Step("results", "a queue of results for `cxr-alert send`", "see below", _results),
+    "drift": Step("drift", "the nightly comparison with the reference", costs.of_drift(), _drift),
+}
 
 
 def _deploy(

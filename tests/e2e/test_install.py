@@ -1,6 +1,7 @@
 """`cxr-alert install` against the emulator: from an endpoint in service to a film seen through."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,12 @@ WORKLIST = f"{STACK}-worklist"
 PEOPLE = ("--email", "people@example.org", "--reader", "dr-lee")
 
 
+def built(template: build.Template, state: Path) -> str:
+    found = build.start(template, state)
+    build.wait(found, state)
+    return str(found.file)
+
+
 def options(application: Application) -> list[str]:
     """Return what an account of its own would not need: built templates, the emulator's Python."""
     state = application.stack.settings.state
@@ -21,11 +28,13 @@ def options(application: Application) -> list[str]:
     runtime = f"PythonRuntime={emulator.python_runtime()}"
     return [
         *("install", "--stack", STACK, "--endpoint", "cxr-alert", *PEOPLE),
-        *("--template", str(build.start(build.APPLICATION, state).file)),
-        *("--worklist-template", str(build.start(build.WORKLIST, state).file)),
+        *("--template", built(build.APPLICATION, state)),
+        *("--worklist-template", built(build.WORKLIST, state)),
         *("--parameters", runtime, "MaximumConcurrency=2", f"Architecture={build.ARCHITECTURE}"),
         *("--worklist-parameters", runtime, f"WorklistAddress={address}/worklist"),
         *(f"LoginAddress={address}", "SecondFactor=OPTIONAL"),
+        *("--results", built(build.RESULTS, state)),
+        *("--drift", built(build.DRIFT, state)),
     ]
 
 
@@ -36,6 +45,11 @@ def client(application: Application, service: str) -> Any:
 def outputs(application: Application, stack: str) -> dict[str, str]:
     (found,) = client(application, "cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
+
+
+def parameters(application: Application, stack: str) -> dict[str, str]:
+    (found,) = client(application, "cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    return {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
 
 
 def done(application: Application, *arguments: str) -> str:
@@ -53,6 +67,12 @@ def test_from_an_endpoint_to_a_film_seen_through_and_back(application: Applicati
     assert "the first password to people@example.org" in first
     assert re.search(r"check: the test film is NORMAL after \d+ s", first)
     assert f"{outputs(application, WORKLIST)['WorklistUrl']}/" in first
+    assert "results: stack cxr-alert-installed-results was made" in first
+    assert "drift: stack cxr-alert-installed-drift was made" in first
+    reviews = outputs(application, WORKLIST)["ReviewsTableName"]
+    assert {"Application": STACK, "EndpointName": "cxr-alert", "ReviewsTable": reviews}.items() <= (
+        parameters(application, f"{STACK}-drift").items()
+    )
 
     pool = outputs(application, WORKLIST)["ReaderPoolId"]
     cognito = client(application, "cognito-idp")
@@ -69,7 +89,8 @@ def test_from_an_endpoint_to_a_film_seen_through_and_back(application: Applicati
     assert outputs(application, STACK) == mailed
 
     gone = done(application, "install", "--stack", STACK, "--destroy", "--yes")
-    assert f"Stack {STACK} is gone." in gone
+    for stack in (f"{STACK}-drift", f"{STACK}-results", WORKLIST, STACK):
+        assert f"Stack {stack} is gone." in gone
     assert re.search(r"UploadsBucket \S+ +the films", gone)
     assert re.search(r"ReviewsTable \S+ +the readers' reviews", gone)
     status, _, error = operate(application, "install", "--stack", STACK, "--destroy", "--yes")

@@ -118,7 +118,7 @@ def test_codebuild_builds_the_image_once_and_leaves_neither_project_nor_role(
     aws: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = site(aws, monkeypatch)
-    planned = steps(makes_endpoint=True)[:4]
+    planned = steps(here.settings)[:4]
     install(here, planned, "cxr-alert install")
     out = capsys.readouterr().out
     tag = image.tag(ROOT)
@@ -149,7 +149,8 @@ def test_it_leaves_other_peoples_stacks_alone(aws: Account, programs: Path) -> N
 def test_an_installation_is_removed_except_for_the_networks(
     aws: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(site(aws, monkeypatch), steps(makes_endpoint=True)[:4], "cxr-alert install")
+    here = site(aws, monkeypatch)
+    install(here, steps(here.settings)[:4], "cxr-alert install")
     result = aws.training("install", "--destroy")
     assert result.returncode == 2
     assert result.stderr == "Remove it? Nobody can answer here: add --yes.\n"

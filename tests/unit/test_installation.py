@@ -11,7 +11,7 @@ from cxr_alert.installation import image
 from cxr_alert.installation.costs import standing
 from cxr_alert.installation.kept import KEPT
 from screening.errors import Mistake
-from tests.unit.templates import ROOT, read
+from tests.unit.templates import ROOT, metrics_of, read
 from training.sagemaker.prices import read_prices
 
 TEMPLATES = (
@@ -76,3 +76,16 @@ def test_the_stated_fixed_costs_are_those_of_the_bill() -> None:
     nothing = bill.Case(films=0, months=0)
     billed = sum(line.dollars(nothing) for line in bill.lines(read_prices()))
     assert abs(standing() - billed) < 1
+
+
+def test_the_drift_stack_is_paid_for_alarm_by_alarm_and_metric_by_metric() -> None:
+    template = read("functions/drift/template.yaml")
+    alarms = [template.properties(name) for name in template.of_type("AWS::CloudWatch::Alarm")]
+    prices = read_prices()["drift"]
+    assert sum(max(1, len(metrics_of(alarm))) for alarm in alarms) == prices["alarm_metrics"]
+    schedules = [
+        event["Properties"]["Schedule"]
+        for name in template.of_type("AWS::Serverless::Function")
+        for event in template.properties(name)["Events"].values()
+    ]
+    assert len(schedules[0].split()[1].split(",")) == prices["hours_a_day"]
