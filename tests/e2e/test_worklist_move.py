@@ -121,7 +121,7 @@ def test_a_worklist_that_was_taken_down_comes_back_with_its_reviews(address: str
     assert tables.scan(TableName=adopted["ReviewsTable"])["Items"] == [REVIEW]
 
 
-def test_where_nothing_was_left_it_says_so(address: str) -> None:
+def test_without_a_former_worklist_the_command_reports_it(address: str) -> None:
     answer = adopt(address, "--yes")
     assert answer.returncode == 1
     assert "left no worklist" in answer.stderr

@@ -37,7 +37,7 @@ def wait_for_count(page: "Page", said: str) -> None:
         pytest.fail(f"Not {said} but {status.inner_text()!r}, and the problem {problem!r}.")
 
 
-def test_from_the_mails_link_to_a_decision_it_is_one_key(
+def test_a_film_opened_from_a_mail_is_reviewed_with_one_key(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -54,7 +54,7 @@ def test_from_the_mails_link_to_a_decision_it_is_one_key(
     assert [each["decision"] for each in said["reviews"]] == ["CONFIRMED"]
 
 
-def test_by_keys_alone_from_the_list_to_the_next_film(
+def test_a_reader_gets_from_the_list_to_the_next_film_by_keys_alone(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -172,7 +172,7 @@ def test_the_film_zooms_moves_and_changes_its_greys(
     assert look() == fitted
 
 
-def test_a_film_to_be_read_without_its_score_shows_it_afterwards(
+def test_the_score_is_shown_after_a_blinded_reading(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",

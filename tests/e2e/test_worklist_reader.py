@@ -94,7 +94,7 @@ def test_a_refused_film_of_an_older_child_is_found_by_its_accession_number_besid
 
 
 @SIZES
-def test_a_film_that_comes_appears_by_itself_and_focus_and_place_stay(
+def test_a_new_film_appears_by_itself_and_focus_and_scroll_position_are_kept(
     application: Application,
     reader: Api,  # noqa: F811
     other: Api,  # noqa: F811
@@ -148,7 +148,7 @@ def test_the_list_says_how_many_films_it_holds(
 
 
 @SIZES
-def test_two_readers_who_begin_get_different_films(
+def test_two_readers_who_start_at_once_get_different_films(
     application: Application,
     reader: Api,  # noqa: F811
     chromium: "Browser",
@@ -278,7 +278,7 @@ def test_an_idle_logout_says_why_and_keeps_the_note_for_its_reader(
 
 
 @SIZES
-def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_stands_once(
+def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_is_stored_once(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -304,7 +304,7 @@ def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_stands_once
     assert [each["note"] for each in said] == [NOTE]
 
 
-def test_a_review_sent_in_an_outage_stands_though_its_reader_goes_on(
+def test_a_review_sent_in_an_outage_is_stored_even_if_its_reader_opens_another_film(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -325,7 +325,7 @@ def test_a_review_sent_in_an_outage_stands_though_its_reader_goes_on(
 
 
 @SIZES
-def test_facts_and_finding_show_while_a_large_film_comes(
+def test_facts_and_finding_are_shown_while_a_large_film_loads(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -443,7 +443,7 @@ def test_a_dicom_film_is_windowed_in_its_full_depth_and_measured(
 
 
 @SIZES
-def test_who_knows_a_hidden_score_says_so_by_a_key(
+def test_a_reader_declares_by_a_key_that_the_hidden_score_is_known(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -481,7 +481,7 @@ def test_a_long_name_is_shortened_in_the_middle_and_read_out_in_full(
 
 @SIZES
 @pytest.mark.parametrize("look", ["light", "dark", "contrast"])
-def test_axe_finds_no_violation_wherever_a_reader_comes(
+def test_axe_finds_no_violation_in_any_view_of_a_reader(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",

@@ -357,7 +357,7 @@ def test_a_write_repeated_after_a_lost_answer_finds_its_record(
     assert function.services.screenings.find(upload.key, upload.version) == record
 
 
-def test_a_record_ends_when_its_time_is_over_if_it_has_one(
+def test_a_record_expires_after_its_retention_if_one_is_set(
     function: Function, cloud: Cloud
 ) -> None:
     claim = Claim("mine", stamp(now() + timedelta(minutes=2)))
@@ -374,7 +374,7 @@ def test_a_record_ends_when_its_time_is_over_if_it_has_one(
     assert ends == {"0.jpeg": None, "30.jpeg": (at + timedelta(days=30)).timestamp()}
 
 
-def test_a_lost_table_is_tried_again(function: Function, cloud: Cloud) -> None:
+def test_an_unreadable_table_is_a_reason_to_try_again(function: Function, cloud: Cloud) -> None:
     upload = read_upload(cloud.drop("a.jpeg")["body"])
     assert upload
     cloud.screenings.delete()

@@ -155,7 +155,7 @@ def test_each_day_is_counted_once_even_if_the_schedule_calls_repeatedly(site: Si
     assert [each["day"][-2:] for each in site.shown["days"]] == ["22", "23", "24", "25"]
 
 
-def test_of_two_runs_at_once_one_is_counted(site: Site) -> None:
+def test_of_two_concurrent_runs_only_one_counts_the_day(site: Site) -> None:
     site.run()
     kept = site.table.read()
     assert kept

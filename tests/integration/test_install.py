@@ -54,9 +54,7 @@ def path(programs: Path) -> str:
     return f"{programs}{os.pathsep}{os.environ['PATH']}"
 
 
-def test_an_image_is_built_by_docker_and_a_failed_step_is_gone_on_with(
-    aws: Account, programs: Path
-) -> None:
+def test_docker_builds_the_image_and_a_failed_step_is_resumed(aws: Account, programs: Path) -> None:
     (programs / "fails").write_text("docker build")
     result = aws.training(*TYPED, PATH=path(programs))
     assert result.returncode == 1

@@ -56,7 +56,7 @@ def model(aws: Account, endpoint: str = "cxr-alert") -> dict[str, Any]:
     return dict(aws.client("sagemaker").describe_model(ModelName=name))
 
 
-def test_a_serverless_endpoint_comes_and_goes(aws: Account) -> None:
+def test_a_serverless_endpoint_is_created_and_removed(aws: Account) -> None:
     told = deployed(aws, *SERVERLESS, "--memory", "3072", "--concurrency", "7")
     assert told.index("nothing while no film comes") < told.index("cxr-alert is in service")
     # At most seven films are asked about at once: two batches of three.

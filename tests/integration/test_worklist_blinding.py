@@ -141,7 +141,7 @@ def without(mail: dict[str, Any], key: str) -> str:
     return words.replace(key, "K").replace(film_name(key, VERSION), "F").replace(uploaded, "T")
 
 
-def test_a_hidden_positive_and_a_drawn_negative_are_mailed_alike_and_count_blind(
+def test_a_hidden_positive_and_a_drawn_negative_are_mailed_alike_and_count_as_blinded(
     place: Place,
 ) -> None:
     positive, negative = key_of("ill", hidden=True), key_of("well", hidden=True)
@@ -183,7 +183,7 @@ def test_a_film_entered_late_is_not_blinded_since_its_mail_had_the_score(place: 
     assert place.review(film, "PNEUMONIA")["reviews"][0]["scoreSeen"] is True
 
 
-def test_who_saw_the_score_elsewhere_says_so_and_does_not_count(place: Place) -> None:
+def test_a_reader_who_saw_the_score_elsewhere_does_not_count_as_blinded(place: Place) -> None:
     positive = place.screen(record(key_of("ill", hidden=True), "0.93"))
     place.review(positive, "PNEUMONIA")
     negative = place.screen(record(key_of("well", hidden=True), "0.04"))

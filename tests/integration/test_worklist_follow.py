@@ -81,7 +81,7 @@ def follow(tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients)
     return worklist.enlist.make_handler(config, clients)
 
 
-def test_a_record_that_cannot_be_read_is_named_and_those_before_it_are_in(
+def test_an_unreadable_record_is_named_and_those_before_it_are_entered(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     changes = [inserted("1", record("a.jpeg")), inserted("2", {"key": {"S": "b.jpeg"}})]
@@ -113,7 +113,7 @@ def test_a_reject_leaves_the_list_when_a_newer_version_was_screened(
     assert reject.state == "not-asked"
 
 
-def test_an_entry_ends_with_its_record(
+def test_an_entry_is_deleted_with_its_record(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     handler = follow(tables, clients)
@@ -166,7 +166,7 @@ def reminders(entries: WorklistTable, clients: WorklistClients, client: Any) -> 
     return worklist.remind.make_handler(config, replace(clients, dynamodb=client))
 
 
-def test_a_mark_that_fails_stops_no_other_and_is_tried_again(
+def test_a_mark_that_fails_does_not_stop_others_and_is_tried_again(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     follow(tables, clients)(
@@ -180,7 +180,7 @@ def test_a_mark_that_fails_stops_no_other_and_is_tried_again(
     assert len(clients.sns.sent) == 2  # type: ignore[attr-defined]
 
 
-def test_nobody_is_reminded_again_and_again_while_the_table_takes_no_marks(
+def test_no_reminder_is_repeated_while_the_table_accepts_no_writes(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     follow(tables, clients)({"Records": [inserted("1", record("a.jpeg"))]}, None)

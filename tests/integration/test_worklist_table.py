@@ -148,7 +148,7 @@ FILMS = st.lists(
     text=st.sampled_from(["", "even"]),
     size=st.integers(1, 7),
 )
-def test_the_pages_together_are_the_list_whatever_it_holds(
+def test_all_pages_together_are_the_list(
     films: list[tuple[str, int, str, bool]], view: str, finding: str, text: str, size: int
 ) -> None:
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
@@ -178,7 +178,7 @@ def test_the_pages_together_are_the_list_whatever_it_holds(
         assert shown == _expected(entries, view, finding, text)
 
 
-def test_times_bound_the_list(tables: tuple[WorklistTable, ReviewsTable]) -> None:
+def test_the_list_is_limited_to_a_period(tables: tuple[WorklistTable, ReviewsTable]) -> None:
     worklist, _ = tables
     for minutes in range(0, 100, 10):
         worklist.put(enter(record(f"{minutes}.jpeg", "REJECTED", minutes), NO_SAMPLE))
@@ -187,7 +187,7 @@ def test_times_bound_the_list(tables: tuple[WorklistTable, ReviewsTable]) -> Non
     assert [entry.key for entry in page.entries] == ["20.jpeg", "30.jpeg", "40.jpeg"]
 
 
-def test_a_film_that_comes_meanwhile_neither_repeats_nor_hides_another(
+def test_a_film_uploaded_meanwhile_neither_repeats_nor_hides_another(
     tables: tuple[WorklistTable, ReviewsTable],
 ) -> None:
     worklist, _ = tables

@@ -165,7 +165,7 @@ def test_a_missing_age_follows_from_the_dates(born: str, taken: str, age: str | 
         ("old", False, False),
     ],
 )
-def test_forms_of_an_age(age: str, adult: bool, noted: bool) -> None:
+def test_an_age_is_read_in_every_form(age: str, adult: bool, noted: bool) -> None:
     facts = Facts(modality="DX", rendering="window", age=age)
     assert (facts.adult, facts.note is not None) == (adult, noted)
 
@@ -331,7 +331,7 @@ def every_cut() -> Iterator[bytes]:
     return (data[:length] for length in range(0, len(data), 37))
 
 
-def test_a_file_cut_anywhere_is_refused_in_words(every_cut: Iterator[bytes]) -> None:
+def test_a_truncated_file_is_refused_in_a_sentence(every_cut: Iterator[bytes]) -> None:
     for data in every_cut:
         with pytest.raises(NotReadable):
             read_film(data)
@@ -367,7 +367,7 @@ def test_files_without_the_first_group_are_read_in_either_plain_syntax(syntax: U
 
 
 @pytest.mark.parametrize("name", ["RG1_UNCR", "RG1_UNCI", "RG1_J2KR", "RG1_J2KI"])
-def test_a_real_chest_film(name: str) -> None:
+def test_a_real_chest_film_is_rendered(name: str) -> None:
     found = read_film(real(f"{name}.dcm"))
     assert found.grey.shape == (1955, 1841)
     assert found.facts.rendering == "window, inverted"

@@ -82,7 +82,7 @@ def test_a_waiting_connection_takes_no_place(pair: socket.socket) -> None:
     assert places.admit(Connection("a", pair))
 
 
-def test_when_it_stops_all_are_ended(pair: socket.socket) -> None:
+def test_stopping_ends_all_connections(pair: socket.socket) -> None:
     places = Places()
     there = admitted(places, "a", pair)
     places.close()
