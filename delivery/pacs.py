@@ -38,7 +38,9 @@ class PacsDestination:
 
     def open(self) -> "PacsSession":
         """Associate; raises Away."""
-        _config.LOG_HANDLER_LEVEL = "none"  # they format every message, and keep the sent data
+        _config.LOG_HANDLER_LEVEL = (
+            "none"  # these handlers format every message and keep what was sent
+        )
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
         entity = AE(ae_title=self.settings.own_title)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _SECONDS

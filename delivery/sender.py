@@ -216,7 +216,7 @@ class Sender:
             standing.failed(longest)
             reason = str(error) if isinstance(error, Away) else type(error).__name__
             logger.warning(
-                "%s can't be reached or takes nothing now: %s. It will be asked again later.",
+                "%s is unreachable or accepts nothing: %s. Delivery will be tried again later.",
                 name,
                 reason,
             )

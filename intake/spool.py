@@ -27,7 +27,7 @@ class Refusal(Enum):
     EMPTY = (CANNOT_UNDERSTAND, "The request has no film in it.")
     SPOOL_FULL = (OUT_OF_RESOURCES, "The spool is full. Send the film again later.")
     SPOOL_BROKEN = (OUT_OF_RESOURCES, "The spool can't be written. Send the film again.")
-    S3_AWAY = (OUT_OF_RESOURCES, "S3 took no film in time. Send the film again later.")
+    S3_AWAY = (OUT_OF_RESOURCES, "S3 did not accept the film in time. Send the film again later.")
     FAILED = (OUT_OF_RESOURCES, "The receiver failed. Send the film again later.")
     BURNED_IN = (CANNOT_UNDERSTAND, "Its pixels may name the patient (BurnedInAnnotation YES).")
     OVERLAY = (CANNOT_UNDERSTAND, "An overlay among its pixels may name the patient.")
@@ -178,7 +178,7 @@ class IncomingFilm:
         try:
             file.close()
         except OSError:
-            pass  # the disk is full, and nothing of it is needed any more
+            pass  # the disk is full; the data is no longer needed
         finally:
             Path(file.name).unlink(missing_ok=True)
             self._spool.release(self.size)

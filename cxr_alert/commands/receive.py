@@ -119,7 +119,7 @@ def _run(options: argparse.Namespace) -> None:
         raise Mistake(f"--spool: {error}.") from None
     except BucketAway as error:
         print(
-            f"S3 takes no films now ({error}): until it does, senders get a status "
+            f"S3 accepts no films now ({error}): until it does, senders get a status "
             "that asks them to try again."
         )
     except BotoCoreError as error:

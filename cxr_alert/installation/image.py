@@ -29,7 +29,7 @@ SOURCES = (
     "serving",
 )
 _TOOLS = ("docker", "podman", "finch")
-_BUILDER_SECONDS = 120  # until IAM has told CodeBuild of the role
+_BUILDER_SECONDS = 120  # until CodeBuild can use the new role
 _BUILD_SECONDS = 1800
 _PAUSE_SECONDS = 10
 _LINES_SHOWN = 25

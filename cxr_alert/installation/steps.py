@@ -47,7 +47,7 @@ def steps(settings: Settings) -> list[Step]:
         Step("reader", "the first reader, who sees the performance page too", "", _reader),
         *(_OPTIONAL[each] for each in _OPTIONAL if each in settings.optional),
         Step("mail", "subscribe people's mail and the operators'", "", _mail),
-        Step("check", "wait for S3's events; see a test film through", "", _check),
+        Step("check", "wait for S3's events, and screen a test film", "", _check),
     ]
     return [*(ours if settings.endpoint is None else []), *rest]
 
@@ -61,7 +61,7 @@ def _networks(site: Site) -> str:
         if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
             raise Failure(f"The bucket {site.bucket} belongs to somebody else.") from error
         place: dict[str, Any] = {"LocationConstraint": site.region}
-        # The oldest region takes no name of itself.
+        # S3 rejects this region as a location constraint: it is the default.
         options = {} if site.region == "us-east-1" else {"CreateBucketConfiguration": place}
         s3.create_bucket(Bucket=site.bucket, **options)
         made = True
@@ -95,7 +95,9 @@ def _image(site: Site) -> str:
 
 def _endpoint(site: Site) -> str:
     settings = site.settings
-    stacks.settled(endpoint.stack_of(settings.serves))  # an interrupted run left AWS to go on
+    stacks.settled(
+        endpoint.stack_of(settings.serves)
+    )  # AWS may still be busy for an interrupted run
     artefact = endpoint.uploaded_to(site.bucket, settings.serves, settings.model)
     serves = endpoint.Served(image.uri(site), artefact)
     plan = endpoint.Plan(settings.serves, serves, settings.runs_on, settings.model)

@@ -7,7 +7,7 @@ from imaging.dicom.header import Shutter
 from imaging.dicom.samples import Samples
 from imaging.grey import Grey
 
-_LEAST_LEFT = 0.1  # of the film's area; a smaller rest is a mistake
+_LEAST_LEFT = 0.1  # share of the film's area; a shutter that leaves less is ignored
 
 Box = tuple[int, int, int, int]  # left, upper, right, lower: pixels from 0, the last two exclusive
 

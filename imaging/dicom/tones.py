@@ -18,7 +18,7 @@ from imaging.dicom.samples import Layout, Samples, values_of
 from imaging.grey import Grey
 from imaging.tones import Floats, Histogram, between_percentiles, fits
 
-MOST_PADDED = 0.02  # of the central pixels: padding lies around a film
+MOST_PADDED = 0.02  # largest share of padding in the centre, since padding lies around a film
 _FEWEST_ENTRIES = 2
 _LEAST_WIDTH = 1e-6
 _BLACK, _WHITE = 0.5, 254.5

@@ -103,4 +103,4 @@ def test_without_a_terminal_install_needs_yes(application: Application) -> None:
     status, out, error = operate(application, *options(application))
     assert status == 2
     assert "sees the performance page" in out
-    assert error == "Install it? Nobody can answer here: add --yes.\n"
+    assert error == "Install it? There is no terminal for an answer: add --yes.\n"

@@ -193,7 +193,7 @@ def test_only_administrators_find_the_performance(
     page: "Page",
 ) -> None:
     log_in(page, application.stack, "reader", "readers", at="#performance")
-    page.get_by_role("alert").filter(has_text="needs the right to performance").wait_for()
+    page.get_by_role("alert").filter(has_text="the right `performance` is missing").wait_for()
     assert not page.get_by_role("link", name="Performance").is_visible()
     page.get_by_role("button", name="Log out").click()
     page.locator("input[name=username]").wait_for()

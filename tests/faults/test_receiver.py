@@ -272,7 +272,7 @@ def test_while_s3_hangs_senders_get_a_status_within_the_time_limit(
             # The SDK's default is 60 s and five tries; this limits the kind of failure, not the
             # speed.
             assert time.monotonic() - began < 10 * patience
-    assert "S3 takes no films now" in receiver.said
+    assert "S3 accepts no films now" in receiver.said
 
 
 # --- the log ---

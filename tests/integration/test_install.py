@@ -73,7 +73,7 @@ def test_docker_builds_the_image_and_a_failed_step_is_resumed(aws: Account, prog
     assert "bucket cxr-alert-models-123456789012-us-east-1 is there already" in result.stdout
     assert "repository cxr-alert is there already" in result.stdout
     assert "endpoint cxr-alert is in service" in result.stdout
-    assert "Step application failed: no space left. What was made stays" in result.stderr
+    assert "Step application failed: no space left. Completed steps are kept" in result.stderr
 
     asked = (programs / "asked").read_text()
     order = [line.split()[1] for line in asked.splitlines() if line.startswith("docker")]
@@ -151,7 +151,7 @@ def test_an_installation_is_removed_except_for_the_networks(
     install(here, steps(here.settings)[:4], "cxr-alert install")
     result = aws.training("install", "--destroy")
     assert result.returncode == 2
-    assert result.stderr == "Remove it? Nobody can answer here: add --yes.\n"
+    assert result.stderr == "Remove it? There is no terminal for an answer: add --yes.\n"
     result = aws.training("install", "--destroy", "--yes", COLUMNS="200")
     assert result.returncode == 0, result.stderr
     assert "Stack cxr-alert-endpoint is gone." in result.stdout

@@ -104,7 +104,7 @@ def test_a_dry_run_needs_no_account_and_makes_nothing(aws: Account) -> None:
         (["--artefact", "model.tar.gz"], "--artefact must be of the form s3://"),
         (["--job", "no-such-job"], "no-such-job"),
         (["--model", str(MODEL), "--capture", "s3://films/x"], "--capture needs a --kms-key"),
-        (["--back"], "This command has made no endpoint cxr-alert"),
+        (["--back"], "This command has not created an endpoint cxr-alert"),
     ],
 )
 def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint: str) -> None:
@@ -114,7 +114,7 @@ def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint
 def test_a_change_keeps_the_previous_model_for_a_rollback(aws: Account) -> None:
     deployed(aws, *OURS)
     before = variant(aws)["ModelName"]
-    assert "no network before films/cxr-alert/" in refused(aws, "deploy", "--back")
+    assert "no earlier network than films/cxr-alert/" in refused(aws, "deploy", "--back")
 
     told = deployed(aws, *OURS[:-1], NEXT_IMAGE, "--instances", "2")
     assert "cxr-alert is updated" in told

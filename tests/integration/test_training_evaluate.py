@@ -303,8 +303,8 @@ def test_a_missing_endpoint_is_reported(at_container: None, data: Path) -> None:
 @pytest.mark.parametrize(
     ("missing", "complaint"),
     [
-        (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "knows no credentials of yours"),
-        (("AWS_DEFAULT_REGION",), "Which region is endpoint cxr-alert in?"),
+        (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "no AWS credentials were found"),
+        (("AWS_DEFAULT_REGION",), "No region is set for endpoint cxr-alert"),
     ],
 )
 def test_missing_aws_settings_are_reported(
