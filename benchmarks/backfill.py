@@ -1,4 +1,4 @@
-"""A simulation of a backfill beside the films of today; `benchmarks.simulations` runs it.
+"""A simulation of a backfill while new films arrive; `benchmarks.simulations` runs it.
 
 It simulates the two queues with the limits of template.yaml, and an endpoint that answers requests
 in order; nothing is measured. Films of today arrive by the hour, with 15 % of the day's in the

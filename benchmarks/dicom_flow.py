@@ -1,4 +1,4 @@
-"""From the drop of a DICOM film to its record, in the local application: the first, and others.
+"""From the upload of a DICOM film to its record, in the local application: first and later films.
 
 python -m benchmarks.dicom_flow
 """

@@ -73,7 +73,7 @@ class PacsDestination:
         finally:
             session.close()
         refused = [kind.name for kind in _STORED if kind not in taken]
-        return ["answers C-ECHO", *(f"takes no {each}" for each in refused)]
+        return ["answers C-ECHO", *(f"does not accept {each}" for each in refused)]
 
 
 def _answer_at_once(event: evt.Event) -> None:
@@ -98,11 +98,11 @@ class PacsSession:
             try:
                 answer = self.association.send_c_store(instance)
             except ValueError:
-                raise Refused("it takes no instances of this SOP class") from None
+                raise Refused("it does not accept this SOP class") from None
             except RuntimeError:
                 raise Away("the association ended") from None
             if "Status" not in answer:
-                raise Away("it gave no answer")
+                raise Away("it did not answer")
             status = int(answer.Status)
             if status in _OUT_OF_RESOURCES:
                 raise Away(f"it is out of resources (status {status:04X})")

@@ -67,7 +67,7 @@ class RefusedInSandbox(NotReadable):
 
 
 class NotTakenApart(NotReadable):
-    """Why a film can't be split: a code and a sentence."""
+    """The reason why a film can't be split: a code and a sentence."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)

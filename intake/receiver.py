@@ -87,7 +87,7 @@ class Receiver:
             self.apart.close()
 
     def _store(self, film: IncomingFilm, instance_uid: str, sender: str) -> Refusal | None:
-        """Upload a film and log one line, or return why not."""
+        """Upload a film and log one line, or return the refusal."""
         key = (
             self.apart.key_of(instance_uid)
             if self.apart

@@ -21,7 +21,7 @@ CANNOT_UNDERSTAND = 0xC000  # DICOM status; sending the same again will not help
 
 
 class Refusal(Enum):
-    """Why a film is not taken: the status, and the reason in at most 64 characters."""
+    """A refusal of a film: the status, and the reason in at most 64 characters."""
 
     TOO_LARGE = (CANNOT_UNDERSTAND, f"The film is larger than {LARGEST_FILM // 2**20} MB.")
     EMPTY = (CANNOT_UNDERSTAND, "The request has no film in it.")

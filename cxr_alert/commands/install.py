@@ -249,7 +249,7 @@ def _show(settings: "Settings", planned: "Sequence[Step]") -> None:
 
 
 def _ask(question: str, options: argparse.Namespace) -> None:
-    """Go on after a yes only."""
+    """Ask for confirmation; raise Mistake unless the answer is yes."""
     if options.yes:
         return
     if not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""The container's image: its repository, its tag, and who builds it.
+"""The container's image: its repository, its tag, and its build.
 
 The tag is a hash of all files that the image is made of. So an image that is there already is
 known by its tag, and nothing about it has to be kept on this machine.

@@ -17,7 +17,7 @@ KEPT = {
 
 
 def left_by(stack: str) -> dict[str, str]:
-    """Return the names of what a stack's deletion leaves, each with the reason."""
+    """Return the names of resources that stay after a stack's deletion, with the reasons."""
     return {
         f"{logical} {name}": KEPT[logical]
         for logical, _, name in stacks.resources(stack)

@@ -1,4 +1,4 @@
-"""Remove an installation: what goes, what stays and why."""
+"""Remove an installation; list the resources that stay, and the reasons."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The steps of an installation. Each asks AWS what is there and adds what is missing."""
+"""The steps of an installation. Each asks AWS what exists and adds the missing resources."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _UNCONFIRMED = "PendingConfirmation"
 
 @dataclass(frozen=True)
 class Step:
-    """`cost` is empty for what costs nothing; `run` returns what the step found or did."""
+    """`cost` is empty for a step without costs; `run` returns what the step found or did."""
 
     name: str
     purpose: str
@@ -223,7 +223,7 @@ def _is_reader(site: Site, pool: str) -> bool:
 
 
 def _mail(site: Site) -> str:
-    """Subscribe again who is not subscribed: SNS forgets after two days what nobody confirmed."""
+    """Subscribe addresses again if needed: SNS deletes unconfirmed subscriptions after two days."""
     wanted = {
         "NotificationsTopicArn": site.settings.email,
         "OperationsTopicArn": site.settings.operations_email,
@@ -239,7 +239,7 @@ def _mail(site: Site) -> str:
 
 
 def _subscription(site: Site, topic: str, address: str) -> str | None:
-    """Return the ARN of an address's subscription, or what SNS says in its place."""
+    """Return the ARN of an address's subscription, or SNS's substitute for it."""
     pages = site.client("sns").get_paginator("list_subscriptions_by_topic")
     for page in pages.paginate(TopicArn=topic):
         for each in page["Subscriptions"]:
@@ -249,7 +249,7 @@ def _subscription(site: Site, topic: str, address: str) -> str | None:
 
 
 def unconfirmed(site: Site) -> list[str]:
-    """Return the addresses that SNS waits for."""
+    """Return the addresses that have not confirmed their subscription."""
     settings, outputs = site.settings, site.application.outputs
     wanted = {
         (outputs["NotificationsTopicArn"], settings.email),

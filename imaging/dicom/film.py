@@ -84,7 +84,7 @@ def read(data: bytes, smallest: int | None) -> Grey:
 
 
 def _toned(header: Header) -> tuple[Grey, tuple[str, ...], Deep]:
-    """The film within its shutters, in the tones that show it, what was done, and its depth."""
+    """The film within its shutters: its grey levels, the steps taken, and its full depth."""
     layout = read_layout(header)
     samples = decode(header, layout)
     box = shutter.box_of(header.shutter, *samples.shape)

@@ -1,4 +1,4 @@
-"""Display shutters: what a workstation hides of a film, e.g. a border that is not exposed."""
+"""Display shutters: parts of a film that a workstation hides, e.g. an unexposed border."""
 
 import numpy as np
 from PIL import Image, ImageDraw

@@ -26,7 +26,7 @@ _BLACK, _WHITE = 0.5, 254.5
 
 @dataclass(frozen=True)
 class Toned:
-    """Grey levels, and what a reader's own window needs.
+    """Grey levels, and the data for a reader's own window.
 
     `values` are those of each bit pattern, not a number for padding. `black` and `white` are those
     that the grey levels show so, as far as one line shows them.

@@ -174,7 +174,7 @@ def test_without_versions_the_etag_says_which_upload_is_meant(films: Films, stub
     assert "versionId=v1" in by_version.path
 
 
-def test_an_endpoint_that_trickles_holds_a_film_no_longer_than_a_silent_one(
+def test_a_slow_answer_of_the_endpoint_has_the_same_time_limit_as_none(
     asked: Endpoint, endpoint: EndpointStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aws.endpoint.longest_wait", lambda _: 0.5)
@@ -183,7 +183,7 @@ def test_an_endpoint_that_trickles_holds_a_film_no_longer_than_a_silent_one(
         asked.ask(JPEG)
 
 
-def test_a_bucket_that_trickles_holds_a_film_no_longer_than_a_silent_one(
+def test_a_slow_answer_of_the_bucket_has_the_same_time_limit_as_none(
     films: Films, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aws.uploads_bucket.DOWNLOAD_SECONDS", 0.5)

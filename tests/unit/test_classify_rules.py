@@ -271,13 +271,13 @@ def test_the_digest_decides_and_the_etag_where_there_is_none(
     assert (twin_of(version, [known]) == known) is is_twin
 
 
-def test_of_several_twins_the_one_that_people_were_alerted_to_is_taken() -> None:
+def test_of_several_equal_versions_the_alerted_one_is_referenced() -> None:
     quiet = replace(positive(), version="v1", alert=AlertState.NOT_NEEDED)
     told = replace(positive(), version="v2", alert=AlertState.SENT)
     assert twin_of(UPLOAD, [quiet, told]) == told
 
 
-def test_a_rejection_is_no_twin_of_a_film_but_of_the_same_rejection() -> None:
+def test_a_rejection_repeats_only_an_equal_rejection() -> None:
     assert twin_of(UPLOAD, [rejected()]) is None
     assert rejected_twin_of(UPLOAD, Code.FORMAT, [rejected()]) == rejected()
     assert rejected_twin_of(UPLOAD, Code.DELETED, [rejected()]) is None

@@ -147,7 +147,7 @@ def test_facts_of_any_length_come_back_from_the_sandbox() -> None:
     ("born", "taken", "age"),
     [("20220801", "20260801", "004Y"), ("20250902", "20260801", "010M"), ("", "20260801", None)],
 )
-def test_a_missing_age_follows_from_the_dates(born: str, taken: str, age: str | None) -> None:
+def test_a_missing_age_is_computed_from_the_dates(born: str, taken: str, age: str | None) -> None:
     tags = {"PatientAge": "", "PatientBirthDate": born, "StudyDate": taken}
     assert read_film(dicom(film(), tags=tags)).facts.age == age
 
@@ -199,7 +199,7 @@ def lut(entries: list[int], start: int, bits: int, length: int | None = None) ->
     return Sequence([item])
 
 
-def test_a_voi_lut_is_taken_before_a_window() -> None:
+def test_a_voi_lut_takes_precedence_over_a_window() -> None:
     table = [255 - value // 16 for value in range(4096)]
     grey, rendering = shown({"VOILUTSequence": lut(table, 0, 8)})
     assert rendering == "VOI LUT"

@@ -55,7 +55,7 @@ def test_a_view_from_the_side_is_refused_by_any_tag(tag: str, word: str) -> None
 
 @pytest.mark.parametrize("word", [*FRONTAL, *CHEST, *NEITHER, "CHEST PA AND LAT", "LLD"])
 @pytest.mark.parametrize("tag", ["ViewPosition", "SeriesDescription", "StudyDescription"])
-def test_a_frontal_view_or_none_is_taken(tag: str, word: str) -> None:
+def test_a_frontal_view_or_a_missing_one_is_accepted(tag: str, word: str) -> None:
     assert code_of({tag: word}) is None
 
 
@@ -67,7 +67,7 @@ def test_another_part_is_refused_by_any_tag(tag: str, word: str) -> None:
 
 @pytest.mark.parametrize("word", [*CHEST, *NEITHER, "CHEST AP, KUB", "CHESTABDOMEN"])
 @pytest.mark.parametrize("tag", ["BodyPartExamined", "SeriesDescription", "StudyDescription"])
-def test_the_chest_or_no_known_part_is_taken(tag: str, word: str) -> None:
+def test_the_chest_or_an_unknown_body_part_is_accepted(tag: str, word: str) -> None:
     assert code_of({tag: word}) is None
 
 
