@@ -170,7 +170,9 @@ def test_the_number_of_folders_is_bounded() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.lists(st.floats(0, 1), min_size=1))
-def test_the_distance_is_from_0_to_1_and_0_of_the_same(one: list[float], two: list[float]) -> None:
+def test_the_distance_is_from_0_to_1_and_0_for_equal_samples(
+    one: list[float], two: list[float]
+) -> None:
     assert 0 <= distance(one, two).value <= 1
     assert distance(one, list(reversed(one))).value == 0
     assert distance(one, two).value == pytest.approx(distance(two, one).value)

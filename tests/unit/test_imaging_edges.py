@@ -119,6 +119,6 @@ def test_no_sample_loses_more_than_a_border(path: Path) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_picture_of_one_level_comes_back_whole(level: int) -> None:
+def test_an_image_of_one_level_is_not_cropped(level: int) -> None:
     flat = np.full((90, 70), level, np.uint8)
     np.testing.assert_array_equal(without_padding(flat), flat)

@@ -110,7 +110,7 @@ def test_a_film_counts_once_however_often_it_is_reached(wheres: list[str], how: 
         assert bool(found.notes) == bool(wheres) or found.notes[0].endswith("they do not.")
 
 
-def test_a_linked_split_is_read_and_a_circle_ends(tmp_path: Path) -> None:
+def test_a_linked_split_is_read_and_a_circle_of_links_does_not_loop(tmp_path: Path) -> None:
     put(tmp_path / "data/val", "NORMAL/a.jpeg", "PNEUMONIA/b.jpeg")
     put(tmp_path / "disk/train", "NORMAL/c.jpeg", "PNEUMONIA/d.jpeg")
     (tmp_path / "data/train").symlink_to(tmp_path / "disk/train")
