@@ -98,7 +98,7 @@ def add_to(commands: Commands) -> None:
         type=_parameter,
         default=[],
         metavar="NAME=VALUE",
-        help="more of the application's",
+        help="more parameters of the application",
     )
     built.add_argument(
         "--worklist-parameters",
@@ -106,7 +106,7 @@ def add_to(commands: Commands) -> None:
         type=_parameter,
         default=[],
         metavar="NAME=VALUE",
-        help="more of the worklist's",
+        help="more parameters of the worklist",
     )
     optional = command.add_argument_group("optional stacks")
     for name, purpose in (

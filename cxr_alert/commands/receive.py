@@ -56,7 +56,7 @@ def add_to(commands: Commands) -> None:
         "--spool-megabytes",
         type=whole_number,
         default=1024,
-        help="connections at once, at most (default: %(default)s)",
+        help="largest size of the spool in megabytes (default: %(default)s)",
     )
     command.add_argument(
         "--patience",

@@ -1,4 +1,4 @@
-"""Who may do what on the worklist's API, path by path, and two readers at once."""
+"""The rights for each path of the worklist's API, and concurrent readers."""
 
 import base64
 import json
@@ -46,7 +46,7 @@ def administrator(application: Application) -> Api:
 
 
 def listed(application: Application, api: Api, key: str, body: bytes = POSITIVE) -> str:
-    """Drop a film and wait until it is in the worklist; return what it is called there."""
+    """Upload a film and wait until it is in the worklist; return its name there."""
     name = film_name(key, application.drop(key, body))
     wait_until(lambda: api.call("GET", f"api/films/{name}").status == 200, "the film in the list")
     return name
@@ -80,7 +80,7 @@ def test_every_path_requires_a_right(
 
 
 def forged(api: Api) -> list[str]:
-    """Tokens that say what the reader's does, and more, without the pool's signature."""
+    """Tokens with the reader's claims, and more, but without the pool's signature."""
     assert api.token
     head, claims, signature = api.token.split(".")
     more = json.loads(base64.urlsafe_b64decode(claims + "=="))
@@ -197,7 +197,7 @@ def test_a_positive_leaves_the_list_when_it_is_reviewed(
     def films(**wanted: str) -> list[str]:
         return [each["film"] for each in reader.call("POST", "api/list", wanted).json()["films"]]
 
-    text = "LEAVES"  # a search takes small and large letters alike
+    text = "LEAVES"  # a search ignores case
     assert films(text=text) == films(text=text, finding="PNEUMONIA") == [film]
     assert review(reader, film, "UNSURE").status == 200
     assert films(text=text) == [film], "somebody has to look who is sure"
@@ -249,7 +249,7 @@ def test_a_review_sent_twice_is_stored_once(application: Application, reader: Ap
     path = f"api/films/{film}/reviews"
     assert reader.call("POST", path, body).status == 200
     assert len(reader.call("POST", path, body).json()["reviews"]) == 1
-    # Another review under its id is refused, and changes nothing of it.
+    # Another review with the same id is refused and does not change it.
     refused = reader.call("POST", path, {**body, "reading": "NORMAL"})
     assert refused.status == 400
     assert refused.json()["error"].endswith(".")
@@ -265,7 +265,7 @@ def test_a_review_of_a_replaced_judgement_is_refused(application: Application, r
 
 
 def hide(application: Application, film: str) -> None:
-    """Have the film be one that was drawn to be read without its score."""
+    """Mark the film as drawn for a blinded reading."""
     dynamodb: Any = application.stack.dynamodb
     table = application.stack.outputs["WorklistTableName"]
     entry = read_entry(dynamodb.get_item(TableName=table, Key={"film": {"S": film}})["Item"])

@@ -1,4 +1,4 @@
-"""A worklist from before it was a stack of its own moves over, and loses no review."""
+"""A new stack adopts a former worklist, without loss of a review."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ TABLE = """
       AttributeDefinitions: [{ AttributeName: film, AttributeType: S }]
       KeySchema: [{ AttributeName: film, KeyType: HASH }]
 """
-# The application as it was deployed, as far as the worklist goes, and as it is without one.
+# The parts of the application that concern the worklist: with a worklist, and without one.
 AFTER = """
 Resources:
   Key: { Type: AWS::KMS::Key, Properties: { KeyPolicy: {} } }

@@ -18,7 +18,7 @@ MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script
 
 
 def stored(page: "Page") -> str:
-    """All that the browser keeps for the page."""
+    """Return everything that the browser stores for the page."""
     kept: str = page.evaluate(
         "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
     )
@@ -26,7 +26,7 @@ def stored(page: "Page") -> str:
 
 
 def wait_for_count(page: "Page", said: str) -> None:
-    """Wait until the list says how many films it shows; where it does not, tell what it says."""
+    """Wait until the list shows this count; on failure, report the text that it shows."""
     from playwright.sync_api import TimeoutError as TooLate
 
     status = page.locator("#count")
@@ -108,7 +108,7 @@ def test_filters_and_place_survive_a_reload_and_nothing_survives_logging_out(
     page.get_by_role("button", name="Log out").click()
     page.locator("input[name=username]").wait_for()
     local, session, cookies = json.loads(stored(page))
-    assert (local, list(session), cookies) == ({}, ["login"], "")  # what the next login needs
+    assert (local, list(session), cookies) == ({}, ["login"], "")  # needed by the next login
     assert "ann" not in stored(page).lower()
     page.go_back()
     page.locator("input[name=username]").wait_for()

@@ -1,4 +1,4 @@
-"""A reader's day in a real browser, by keys alone, on a desk's screen and on a phone's."""
+"""A reader's work in a real browser, by keys only, on a desktop screen and on a phone."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ NOTE = "Left lower lobe, 2 cm"
 
 
 def film(study: str, view: str = "AP", **tags: Any) -> bytes:
-    """A DICOM film of a study, which is its accession number too."""
+    """A DICOM film; the study's number is its accession number too."""
     uid = f"1.2.826.0.1.3680043.8.498.{int(study, 16)}"
     image = f"{uid}.{len(view)}"
     known = {"AccessionNumber": f"A&{study}", "StudyInstanceUID": uid, "SOPInstanceUID": image}
@@ -47,7 +47,7 @@ def picture_shown(page: "Page") -> None:
 
 
 def look_again(page: "Page") -> None:
-    """What the page does by itself every 20 seconds, and as it comes to the front again."""
+    """Refresh as the page does every 20 seconds, and when it becomes visible again."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 

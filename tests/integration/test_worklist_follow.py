@@ -1,4 +1,4 @@
-"""The worklist follows the screening records, whatever stands in them, and ends with them."""
+"""The worklist has an entry for each screening record, until the record expires."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -86,7 +86,7 @@ def test_an_unreadable_record_is_named_and_those_before_it_are_entered(
 ) -> None:
     changes = [inserted("1", record("a.jpeg")), inserted("2", {"key": {"S": "b.jpeg"}})]
     answer = follow(tables, clients)({"Records": changes}, None)
-    # Lambda halves and repeats from there, and in the end sets that one aside: see the template.
+    # Lambda halves the batch, retries from there, and finally puts that record into a queue.
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert tables[0].find(film_name("a.jpeg", "v1"))
 
@@ -144,7 +144,7 @@ REVIEW = {
 
 
 class Refusing:
-    """A table's client whose writes fail as often as a film's count says."""
+    """A table's client whose writes for a film fail as often as its count."""
 
     def __init__(self, client: Any, times: dict[str, int]) -> None:
         self._client, self._times = client, times
@@ -154,7 +154,7 @@ class Refusing:
 
     def put_item(self, **call: Any) -> Any:
         key = call["Item"]["key"]["S"]
-        # The first write of a run only tries whether the table takes any.
+        # The first write of a run only tests whether the table accepts writes.
         if "reminded" in call["Item"] and self._times.get(key, 0) > 0:
             self._times[key] -= 1
             raise ClientError({"Error": {"Code": "InternalServerError"}}, "PutItem")

@@ -239,7 +239,7 @@ def test_performance_counts_the_films_of_the_period(
     tables: tuple[WorklistTable, ReviewsTable],
 ) -> None:
     worklist, reviews = tables
-    # Read, not read yet, drawn and read, read by choice, and one before the span.
+    # Read, not read yet, drawn and read, read without being drawn, and uploaded before the period.
     plan = [("a", "PNEUMONIA", True, 60), ("b", "PNEUMONIA", False, 60), ("c", "NORMAL", True, 60)]
     plan += [("d", "NORMAL", True, 60), ("e", "PNEUMONIA", True, 0)]
     for key, finding, read, minutes in plan:
@@ -261,7 +261,7 @@ def test_performance_counts_the_films_of_the_period(
 def test_a_page_reads_as_much_of_a_long_list_as_of_a_short_one(
     tables: tuple[WorklistTable, ReviewsTable],
 ) -> None:
-    """What makes the first page of 100,000 films as fast as that of 100."""
+    """So the first page of 100,000 films is as fast as that of 100."""
     worklist, _ = tables
     read: list[int] = []
     worklist.client.meta.events.register(

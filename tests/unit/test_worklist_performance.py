@@ -1,4 +1,4 @@
-"""What `performance` says of a truth that was planted, and of cases small enough to count."""
+"""The output of `performance` for simulated readers with known errors, and for a few cases."""
 
 import math
 from collections.abc import Mapping
@@ -100,7 +100,7 @@ def test_sensitivity_counts_blinded_readings_only() -> None:
     assert found.precision.value == 8 / 9
     assert (found.drawn, found.drawn_read, found.missed) == (2, 1, 1)
     assert found.sensitivity
-    # Of nine positives half are ill, as of the two read blind; of four negatives all.
+    # Half of nine positives show pneumonia, as do half of the two blinded ones; all negatives do.
     assert found.sensitivity.value == pytest.approx(4.5 / (4.5 + 4))
     known = [each for each in chosen if each.positive and not each.blind]
     assert measure([*known, case(0.09, "NORMAL", chance=0.5)]).sensitivity is None
@@ -172,7 +172,7 @@ def _readings(random: np.random.Generator, ill: np.ndarray) -> np.ndarray:
 
 @pytest.mark.thorough
 def test_intervals_have_their_nominal_coverage_in_a_simulation() -> None:
-    """10,000 films, readers with known errors; the network is measured by what readers see.
+    """10,000 films, readers with known errors; their readings measure the network.
 
     With every film read, its precision and sensitivity would tend to what is planted here.
     """
@@ -205,7 +205,7 @@ def test_intervals_have_their_nominal_coverage_in_a_simulation() -> None:
         covered["sensitivity"] += found.sensitivity.low <= sensitivity <= found.sensitivity.high
         covered["precision"] += found.precision.low <= precision <= found.precision.high
         width.append(found.sensitivity.high - found.sensitivity.low)
-    # What so many trials leave open.
+    # The margin of error with so many trials.
     slack = 2.5 * math.sqrt(0.95 * 0.05 / TRIALS)
     assert covered["precision"] / TRIALS == pytest.approx(0.95, abs=slack)
     assert covered["sensitivity"] / TRIALS >= 0.95 - slack

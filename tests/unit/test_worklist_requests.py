@@ -1,4 +1,4 @@
-"""What strangers and broken pages may ask for: refused in a sentence, never an error of ours."""
+"""Invalid requests are refused in a sentence, and are never server errors."""
 
 import base64
 import json

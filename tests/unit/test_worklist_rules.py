@@ -1,4 +1,4 @@
-"""The worklist's rules: rights, order, sampling, reviews, and what is told again."""
+"""The worklist's rules: rights, order, sampling, reviews and reminders."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the worklist's template promises that no linter checks."""
+"""Properties of the worklist's template that no linter checks."""
 
 from dataclasses import fields
 from typing import Any
