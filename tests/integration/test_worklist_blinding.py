@@ -71,7 +71,7 @@ class Place:
         self._notify = make_handler(notify, notifying)
 
     def screen(self, record: Record) -> str:
-        """Have a film screened: its alert, if it is positive, its record, and the other functions."""
+        """Write the alert (if positive) and the record of a film, and run the other functions."""
         if record.judgement.finding == "PNEUMONIA":
             self.sqs.send_message(QueueUrl=self.people, MessageBody=alert_body(record))
         item = {name: _to_dynamodb(value) for name, value in attributes(record).items()}

@@ -357,7 +357,9 @@ def test_files_without_a_preamble_are_read() -> None:
 
 
 @pytest.mark.parametrize("syntax", PLAIN[:2], ids=lambda uid: uid.name)
-def test_files_without_the_first_group_are_read_in_either_plain_syntax(syntax: UID) -> None:
+def test_files_without_file_meta_information_are_read_in_both_uncompressed_syntaxes(
+    syntax: UID,
+) -> None:
     data = dicom(film(), syntax)
     bare = data[tags_at(data) :]
     np.testing.assert_array_equal(read_film(bare).grey, film())
