@@ -61,9 +61,9 @@ def test_docker_builds_the_image_and_a_failed_step_is_resumed(aws: Account, prog
     assert "1/9 networks: bucket cxr-alert-models-123456789012-us-east-1 was made." in result.stdout
     assert "no space left" in result.stdout
     assert result.stderr.endswith(
-        "Step image failed: docker build failed; with --codebuild AWS builds the image. What was "
-        "made stays; to go on, type again: cxr-alert install --email people@example.org --reader "
-        "dr-lee --yes\n"
+        "Step image failed: docker build failed; with --codebuild AWS builds the image. "
+        "Completed steps are kept; to continue, type again: cxr-alert install "
+        "--email people@example.org --reader dr-lee --yes\n"
     )
 
     (programs / "fails").write_text("sam deploy")
