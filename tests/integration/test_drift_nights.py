@@ -254,7 +254,7 @@ def test_an_unreachable_endpoint_does_not_prevent_counting_the_day(
     site.run()
     assert site.shown["days"][-1]["films"] == 5
     assert site.shown["signals"] == []
-    assert "not asked about" in log.getvalue()
+    assert "could not be classified" in log.getvalue()
 
 
 def test_reviews_are_counted_on_their_day(site: Site) -> None:

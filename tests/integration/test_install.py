@@ -62,8 +62,8 @@ def test_docker_builds_the_image_and_a_failed_step_is_resumed(aws: Account, prog
     assert "no space left" in result.stdout
     assert result.stderr.endswith(
         "Step image failed: docker build failed; with --codebuild AWS builds the image. "
-        "Completed steps are kept; to continue, type again: cxr-alert install --email people@example.org --reader "
-        "dr-lee --yes\n"
+        "Completed steps are kept; to continue, type again: cxr-alert install "
+        "--email people@example.org --reader dr-lee --yes\n"
     )
 
     (programs / "fails").write_text("sam deploy")
