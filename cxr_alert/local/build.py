@@ -113,6 +113,8 @@ def sam_environment(state: Path) -> dict[str, str]:
         "PYTHON_RUNTIME": emulator.python_runtime(),
         "ARCHITECTURE": ARCHITECTURE,
         "SAM_CLI_TELEMETRY": "0",
+        # Seconds; by default SAM waits for five before it first asks whether a stack is deployed.
+        "SAM_CLI_POLL_DELAY": "0.1",
         "__SAM_CLI_APP_DIR": str(state / "sam"),
     }
 
