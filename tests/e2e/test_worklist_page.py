@@ -62,10 +62,12 @@ def test_a_reader_gets_from_the_list_to_the_next_film_by_keys_alone(
     for name in ("one", "two"):
         listed(application, reader, f"page/keys-{name}.jpeg")
     log_in(page, application.stack, "reader", "readers")
-    page.get_by_label("Name, accession number or study holds").fill("page/keys-")
+    page.get_by_label("Name, accession number or study contains").fill("page/keys-")
     wait_for_count(page, "2 films")
     page.keyboard.press("Escape")
-    assert page.get_by_label("Name, accession number or study holds").input_value() == "page/keys-"
+    assert (
+        page.get_by_label("Name, accession number or study contains").input_value() == "page/keys-"
+    )
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="page/keys-one.jpeg").wait_for()
@@ -90,14 +92,16 @@ def test_filters_and_place_survive_a_reload_and_nothing_survives_logging_out(
         listed(application, reader, f"page/Reload, Ann {number:02}.jpeg")
     page.set_viewport_size(PHONE)
     log_in(page, application.stack, "reader", "readers")
-    page.get_by_label("Name, accession number or study holds").fill("reload, ann")
+    page.get_by_label("Name, accession number or study contains").fill("reload, ann")
     wait_for_count(page, "12 films")
     page.get_by_text("page/Reload, Ann 11.jpeg").scroll_into_view_if_needed()
     place = page.evaluate("scrollY")
     assert place > 0
     page.reload()
     wait_for_count(page, "12 films")
-    assert page.get_by_label("Name, accession number or study holds").input_value() == "reload, ann"
+    assert (
+        page.get_by_label("Name, accession number or study contains").input_value() == "reload, ann"
+    )
     page.wait_for_timeout(0)
     assert abs(page.evaluate("scrollY") - place) < 2
     assert "Ann" not in page.url
@@ -180,7 +184,7 @@ def test_the_score_is_shown_after_a_blinded_reading(
     film = listed(application, reader, "page/drawn.jpeg", NEGATIVE)
     hide(application, film)
     log_in(page, application.stack, "reader", "readers", at=f"#film/{film}")
-    page.get_by_text("Please read this film without the score").wait_for()
+    page.get_by_text("Please read this film without its score").wait_for()
     assert page.get_by_text("Probability").count() == 0
     page.get_by_role("button", name="No pneumonia").click()
     page.get_by_text("Saved: no pneumonia.").wait_for()

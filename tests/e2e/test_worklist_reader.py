@@ -52,7 +52,7 @@ def look_again(page: "Page") -> None:
 
 
 def search(page: "Page", text: str, films: int) -> None:
-    page.get_by_label("Name, accession number or study holds").fill(text)
+    page.get_by_label("Name, accession number or study contains").fill(text)
     expected = "1 film" if films == 1 else f"{films} films"
     page.locator("#count").filter(has_text=re.compile(f"^{expected}$")).wait_for()
     page.keyboard.press("Escape")
@@ -345,7 +345,7 @@ def test_facts_and_finding_are_shown_while_a_large_film_loads(
     page.route("**/image", hold)
     open_film(page, application, name, large, size)
     page.get_by_text("Probability").wait_for()
-    bar = page.get_by_role("progressbar", name="The film is coming")
+    bar = page.get_by_role("progressbar", name="Loading the film")
     bar.wait_for()
     wait_for(page, lambda: 0.5 < float(bar.get_attribute("value") or 0) < 1)
     held.pop().continue_()
@@ -453,7 +453,7 @@ def test_a_reader_declares_by_a_key_that_the_hidden_score_is_known(
     hidden = listed(application, reader, name)
     hide(application, hidden)
     open_film(page, application, name, hidden, size)
-    page.get_by_text("Please read this film without the score").wait_for()
+    page.get_by_text("Please read this film without its score").wait_for()
     page.keyboard.press("s")
     assert page.get_by_label("I have seen its score elsewhere").is_checked()
     page.keyboard.press("1")
@@ -514,7 +514,7 @@ def test_axe_finds_no_violation_in_any_view_of_a_reader(
     check("keys")
     page.keyboard.press("Escape")
     page.evaluate("hash => { location.hash = hash; }", f"#film/{hidden}")
-    page.get_by_text("Please read this film without the score").wait_for()
+    page.get_by_text("Please read this film without its score").wait_for()
     check("hidden")
     page.keyboard.press("l")
     page.locator("#rows tr").first.wait_for()
