@@ -191,7 +191,7 @@ def _train_here(options: argparse.Namespace) -> None:
             options.patients,
         )
     except KeyboardInterrupt:
-        print(f"\nThe same command goes on from {options.out}.", file=sys.stderr)
+        print(f"\nThe same command continues from {options.out}.", file=sys.stderr)
         raise
 
 
