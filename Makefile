@@ -38,6 +38,7 @@ check: build/.dev ## format, style, types, imports and the quick unit tests, wit
 # training has one thread; with several, these mostly wait for each other and hold the cores. Tests
 # that share a stack take longest and begin first, in the order of the folders.
 test: build/.training build/.emulator build/.sam build/.cloud lint ## check style and types, and run every test
+	$(APP) -m tests.e2e.built
 	OMP_NUM_THREADS=1 $(APP) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
 
 faults: build/.dev build/.emulator build/.sam ## test every fault between the function and its services, including slow ones

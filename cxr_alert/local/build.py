@@ -120,7 +120,7 @@ def sam_environment(state: Path) -> dict[str, str]:
 
 
 def _read(template: Path) -> Any:  # noqa: ANN401 - a template
-    command = [SAM.with_name("python"), "-c", _TO_JSON, template]
+    command: list[str | Path] = [SAM.with_name("python"), "-c", _TO_JSON, template]
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
