@@ -11,14 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from aws_lambda_powertools.utilities.parameters import SSMProvider
-
 from aws.clients import NotifyClients
 from aws.consumer import Consumer, Handler
 from aws.observe import Observer
 from aws.queue import Queue
 from aws.topic import Topic
-from aws.worklist import WorklistParameters
+from aws.worklist import OptionalParameters, WorklistParameters
 from screening.config import PARAMETER, SECONDS, STACK, TOPIC, TRIES, URL, Variable
 from screening.digest import Alert, blinded, digest_message, digests, kind, network, read_alert
 from screening.refusals import TryAgain
@@ -54,7 +52,9 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
         first_wait=config.retry_seconds,
         most_tries=config.most_tries,
     )
-    worklist = WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters)
+    worklist = WorklistParameters(
+        OptionalParameters(boto3_client=clients.ssm), config.worklist_parameters
+    )
     observer.metrics.set_default_dimensions(stack=config.stack_name)
 
     def tell(alerts: Sequence[Alert]) -> Mapping[Alert, BaseException]:

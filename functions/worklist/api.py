@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 from aws.clients import WorklistClients
 from aws.drift_table import DriftTable
 from aws.screenings_table import Screenings
-from aws.worklist import WorklistParameters
+from aws.worklist import OptionalParameters, WorklistParameters
 from screening.clock import now, stamp
 from screening.config import BUCKET, PARAMETER, TABLE, URL, Variable
 from screening.refusals import TryAgain
@@ -99,7 +98,9 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
         Screenings(clients.dynamodb, config.screenings_table),
         Pictures(clients.s3),
         DriftTable(clients.dynamodb, config.drift_table),
-        WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters),
+        WorklistParameters(
+            OptionalParameters(boto3_client=clients.ssm), config.worklist_parameters
+        ),
     )
 
     def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:

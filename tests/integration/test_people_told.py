@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+import aws.worklist
 from aws.clients import NotifyClients
 from aws.consumer import Handler
 from notify.handler import Config, make_handler
@@ -198,15 +199,25 @@ def test_the_digest_says_where_to_look_the_films_up(
     assert "https://worklist.example.org" in json.loads(topic.sent[0][1]["Message"])["email"]
 
 
-def test_mails_link_to_the_worklist_from_the_moment_it_is_deployed(
-    cloud: Cloud, topic: Topic, config: Config
+def test_mails_link_to_the_worklist_soon_after_it_is_deployed(
+    cloud: Cloud, topic: Topic, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(aws.worklist, "KNOWN_SECONDS", 1)  # as long as a mail waits for the next
     parameters = Parameters()
     notify = make_handler(config, clients(cloud, topic, parameters))
     run(notify, message(body("before.jpeg")))
     parameters.address = "https://worklist.example.org"
     run(notify, message(body("after.jpeg")))
-    run(notify, message(body("later.jpeg")))
     texts = [json.loads(entry["Message"])["email"] for _, entry in topic.sent]
-    assert ["https://worklist.example.org/#film/" in text for text in texts] == [False, True, True]
-    assert parameters.asked == 4, "what is known is not asked for again at once"
+    assert ["https://worklist.example.org/#film/" in text for text in texts] == [False, True]
+
+
+@pytest.mark.parametrize("address", ["", "https://worklist.example.org"])
+def test_a_parameter_and_its_absence_are_remembered(
+    cloud: Cloud, topic: Topic, config: Config, address: str
+) -> None:
+    parameters = Parameters(address)
+    notify = make_handler(config, clients(cloud, topic, parameters))
+    for name in ("a.jpeg", "b.jpeg"):
+        run(notify, message(body(name)))
+    assert parameters.asked == 2, "the share and the address"
