@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from aws.clients import NotifyClients
-from aws.consumer import Consumer, Handler
+from aws.consumer import Consumer
+from aws.handler import Failures, Handler
 from aws.observe import Observer
 from aws.queue import Queue
 from aws.topic import Topic
@@ -42,7 +43,7 @@ class Config:
     ] = "/cxr-alert/worklist"
 
 
-def make_handler(config: Config, clients: NotifyClients) -> Handler:
+def make_handler(config: Config, clients: NotifyClients) -> Handler[Failures]:
     """Return the Lambda handler for batches of messages."""
     topic = Topic(clients.sns, config.notifications_topic_arn)
     consumer = Consumer(
@@ -70,7 +71,7 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
 
     @observer.logger.inject_lambda_context
     @observer.metrics.log_metrics
-    def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    def handler(event: dict[str, Any], context: "LambdaContext") -> Failures:
         return consumer.consume(event, read_alert, tell)
 
     return handler

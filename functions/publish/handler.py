@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aws_lambda_powertools import Logger
 
 from aws.clients import PublishClients
+from aws.handler import Failures, Handler
 from aws.queue import Queue
-from aws.stream import Failures, Handler, follow_changes, plain
+from aws.stream import follow_changes, plain
 from aws.worklist import OptionalParameters, WorklistParameters
 from screening.config import PARAMETER, URL, Variable
 from screening.judgement import Finding
@@ -33,7 +34,7 @@ class Config:
     ]
 
 
-def make_handler(config: Config, clients: PublishClients) -> Handler:
+def make_handler(config: Config, clients: PublishClients) -> Handler[Failures]:
     """Return the Lambda handler for the changes of records in the stream."""
     queue = Queue(lambda: clients.sqs, config.results_queue_url)
     worklist = WorklistParameters(
