@@ -157,10 +157,9 @@ def _measure(state: State, days: Sequence[str], changed_samples: int) -> None:
         return
     last = state.history[-1]
     metrics.add_metric("SampleFilmsChanged", MetricUnit.Count, changed_samples)
-    for name, value in (
-        ("SharePositive", last.positive),
-        ("ShareRefused", last.refused),
-        ("ProbabilityDistance", last.distance),
-    ):
-        if value is not None:
-            metrics.add_metric(name, MetricUnit.NoUnit, value)
+    if last.positive is not None:
+        metrics.add_metric("SharePositive", MetricUnit.NoUnit, last.positive)
+    if last.refused is not None:
+        metrics.add_metric("ShareRefused", MetricUnit.NoUnit, last.refused)
+    if last.distance is not None:
+        metrics.add_metric("ProbabilityDistance", MetricUnit.NoUnit, last.distance)
