@@ -46,7 +46,7 @@ def add_to(commands: Commands) -> None:
         "--memory", type=int, default=2048, choices=range(1024, 7168, 1024), help="MB (%(default)s)"
     )
     serverless.add_argument(
-        "--concurrency", type=int, default=5, help="films at once (default: %(default)s)"
+        "--concurrency", type=int, default=6, help="films at once (default: %(default)s)"
     )
     instances = command.add_argument_group("on instances")
     instances.add_argument("--instance-type", default="ml.c5.large", help="default: %(default)s")

@@ -305,7 +305,7 @@ def _runs_on(instance_type: str | None) -> "Serverless | Instances":
     from training.sagemaker.endpoint import Instances, Serverless
 
     if instance_type is None:
-        return Serverless(memory_mb=2048, concurrency=5)
+        return Serverless(memory_mb=2048, concurrency=6)
     return Instances(instance_type, count=1, most=0, invocations=600)
 
 

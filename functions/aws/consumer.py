@@ -7,19 +7,16 @@ that is due. Or another try would not help, and it is moved to the dead-letter q
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from aws.errors import AWS_ERRORS
+from aws.handler import Failures
 from aws.observe import Observer
 from aws.queue import NotSent, Queue, wait_seconds
 from screening.refusals import GivenUp, Later
 from screening.upload import MalformedMessage
-
-# Takes Lambda's event and context, and returns the failed messages. Any object with LambdaContext's
-# attributes will do.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 class Item(Protocol):
@@ -45,7 +42,7 @@ class Consumer:
         event: dict[str, Any],
         read: Callable[[str], _Item | None],
         work: Callable[[Sequence[_Item]], Mapping[_Item, BaseException]],
-    ) -> dict[str, Any]:
+    ) -> Failures:
         """Process a batch and return Lambda's partial batch response.
 
         `read` returns the item in a message's body, or None if it is not for this function, and

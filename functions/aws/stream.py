@@ -1,16 +1,14 @@
 """A table's stream: process changes of items in order, and stop at the first that fails."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from aws_lambda_powertools import Logger
 from boto3.dynamodb.types import TypeDeserializer
 
-_from_dynamodb = TypeDeserializer().deserialize
+from aws.handler import Failures
 
-Failures: TypeAlias = dict[str, list[dict[str, str]]]
-# Any object with LambdaContext's attributes.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], Failures]
+_from_dynamodb = TypeDeserializer().deserialize
 
 
 def follow_changes(

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws.clients import BATCH_SIZE, Clients
-from aws.consumer import Consumer, Handler
+from aws.consumer import Consumer
 from aws.endpoint import Endpoint
+from aws.handler import Failures, Handler
 from aws.observe import Observer
 from aws.queue import Lanes, Queue
 from aws.screenings_table import Screenings
@@ -45,7 +46,7 @@ def make_services(config: Config, clients: Clients) -> Services:
     )
 
 
-def make_handler(config: Config, clients: Clients) -> Handler:
+def make_handler(config: Config, clients: Clients) -> Handler[Failures]:
     """Return the Lambda handler for batches of messages."""
     services = make_services(config, clients)
     consumer = Consumer(
@@ -63,7 +64,7 @@ def make_handler(config: Config, clients: Clients) -> Handler:
 
     @observer.logger.inject_lambda_context
     @observer.metrics.log_metrics
-    def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    def handler(event: dict[str, Any], context: "LambdaContext") -> Failures:
         def screen(uploads: Sequence[Upload]) -> Mapping[Upload, BaseException]:
             # Several messages may name one upload; it is screened once, with the message that has
             # more details.

@@ -7,7 +7,7 @@ most and counts no day twice. The function changes nothing else; it reports what
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -15,6 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws.clients import DriftClients
 from aws.drift_table import DriftTable, Kept, Overtaken
 from aws.endpoint import Endpoint
+from aws.handler import Handler
 from aws.screenings_table import Screenings
 from drift.message import message
 from drift.rules import Counted, count_day
@@ -35,9 +36,6 @@ SPARE_MILLISECONDS = 120_000  # for one more day with 35,000 films
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
-
-# Any object with LambdaContext's attributes.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class _Run:
 
 def make_handler(
     config: Config, clients: DriftClients, clock: Callable[[], datetime] = now
-) -> Handler:
+) -> Handler[None]:
     """Return the Lambda handler for the schedule."""
     screenings = Screenings(clients.dynamodb, config.screenings_table)
     reviews = Reviews(clients.dynamodb, config.reviews_table)
@@ -159,10 +157,9 @@ def _measure(state: State, days: Sequence[str], changed_samples: int) -> None:
         return
     last = state.history[-1]
     metrics.add_metric("SampleFilmsChanged", MetricUnit.Count, changed_samples)
-    for name, value in (
-        ("SharePositive", last.positive),
-        ("ShareRefused", last.refused),
-        ("ProbabilityDistance", last.distance),
-    ):
-        if value is not None:
-            metrics.add_metric(name, MetricUnit.NoUnit, value)
+    if last.positive is not None:
+        metrics.add_metric("SharePositive", MetricUnit.NoUnit, last.positive)
+    if last.refused is not None:
+        metrics.add_metric("ShareRefused", MetricUnit.NoUnit, last.refused)
+    if last.distance is not None:
+        metrics.add_metric("ProbabilityDistance", MetricUnit.NoUnit, last.distance)

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from aws_lambda_powertools.utilities.parameters import SSMProvider
-
 from aws.clients import NotifyClients
-from aws.consumer import Consumer, Handler
+from aws.consumer import Consumer
+from aws.handler import Failures, Handler
 from aws.observe import Observer
 from aws.queue import Queue
 from aws.topic import Topic
-from aws.worklist import WorklistParameters
+from aws.worklist import OptionalParameters, WorklistParameters
 from screening.config import PARAMETER, SECONDS, STACK, TOPIC, TRIES, URL, Variable
 from screening.digest import Alert, blinded, digest_message, digests, kind, network, read_alert
 from screening.refusals import TryAgain
@@ -44,7 +43,7 @@ class Config:
     ] = "/cxr-alert/worklist"
 
 
-def make_handler(config: Config, clients: NotifyClients) -> Handler:
+def make_handler(config: Config, clients: NotifyClients) -> Handler[Failures]:
     """Return the Lambda handler for batches of messages."""
     topic = Topic(clients.sns, config.notifications_topic_arn)
     consumer = Consumer(
@@ -54,7 +53,9 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
         first_wait=config.retry_seconds,
         most_tries=config.most_tries,
     )
-    worklist = WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters)
+    worklist = WorklistParameters(
+        OptionalParameters(boto3_client=clients.ssm), config.worklist_parameters
+    )
     observer.metrics.set_default_dimensions(stack=config.stack_name)
 
     def tell(alerts: Sequence[Alert]) -> Mapping[Alert, BaseException]:
@@ -70,7 +71,7 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler:
 
     @observer.logger.inject_lambda_context
     @observer.metrics.log_metrics
-    def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    def handler(event: dict[str, Any], context: "LambdaContext") -> Failures:
         return consumer.consume(event, read_alert, tell)
 
     return handler

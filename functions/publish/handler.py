@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 from aws.clients import PublishClients
+from aws.handler import Failures, Handler
 from aws.queue import Queue
-from aws.stream import Failures, Handler, follow_changes, plain
-from aws.worklist import WorklistParameters
+from aws.stream import follow_changes, plain
+from aws.worklist import OptionalParameters, WorklistParameters
 from screening.config import PARAMETER, URL, Variable
 from screening.judgement import Finding
 from screening.record import record_from
@@ -34,10 +34,12 @@ class Config:
     ]
 
 
-def make_handler(config: Config, clients: PublishClients) -> Handler:
+def make_handler(config: Config, clients: PublishClients) -> Handler[Failures]:
     """Return the Lambda handler for the changes of records in the stream."""
     queue = Queue(lambda: clients.sqs, config.results_queue_url)
-    worklist = WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters)
+    worklist = WorklistParameters(
+        OptionalParameters(boto3_client=clients.ssm), config.worklist_parameters
+    )
 
     def handler(event: dict[str, Any], _: "LambdaContext") -> Failures:
         """Return the first change that failed; the stream resumes there."""

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from aws.clients import ReconcileClients
+from aws.handler import Handler
 from aws.note import Note
 from aws.queue import Lanes, Queue
 from aws.screenings_table import Screenings
@@ -30,9 +31,6 @@ NOTE = "reconcile/pass.json"  # in the renditions bucket, not in the log, since 
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
-
-# Any object with LambdaContext's attributes.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class _Slice:
 
 def make_handler(
     config: Config, clients: ReconcileClients, clock: Callable[[], datetime] = now
-) -> Handler:
+) -> Handler[None]:
     """Return the Lambda handler for the schedule."""
     versions = Versions(clients.s3, config.uploads_bucket)
     records = Screenings(clients.dynamodb, config.screenings_table)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from aws.clients import RenderClients
-from aws.consumer import Consumer, Handler
+from aws.consumer import Consumer
+from aws.handler import Failures, Handler
 from aws.observe import Observer
 from aws.queue import Lanes, Queue
 from aws.uploads_bucket import Films
@@ -43,7 +44,7 @@ class Config:
     most_tries: Annotated[int, Variable(TRIES, "the renditions queue's maxReceiveCount")]
 
 
-def make_handler(config: Config, clients: RenderClients, sandbox: Sandbox) -> Handler:
+def make_handler(config: Config, clients: RenderClients, sandbox: Sandbox) -> Handler[Failures]:
     """Return the Lambda handler for one message at a time."""
     films = Films(clients.s3, config.renditions_bucket, config.key_arn)
     uploads = Lanes(
@@ -73,7 +74,7 @@ def make_handler(config: Config, clients: RenderClients, sandbox: Sandbox) -> Ha
 
     @observer.logger.inject_lambda_context
     @observer.metrics.log_metrics
-    def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    def handler(event: dict[str, Any], context: "LambdaContext") -> Failures:
         return consumer.consume(event, read_upload, settle)
 
     return handler

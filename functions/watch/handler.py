@@ -4,16 +4,17 @@ A CloudWatch alarm notifies only when its state changes, so an overlooked alarm 
 unnoticed. A subscription that was suspended or never confirmed raises no alarm by itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from aws.alarms import Alarm, alarms
 from aws.clients import WatchClients
+from aws.handler import Handler
 from aws.subscriptions import subscriptions
 from screening.clock import now, stamp
 from screening.config import NAMESPACE, STACK, TOPIC, Variable
@@ -28,9 +29,6 @@ NOT_URGENT = "-drift"  # suffix of the name of an alarm that lasts for days
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
-# Any object with LambdaContext's attributes.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], None]
-
 
 @dataclass(frozen=True)
 class Config:
@@ -39,7 +37,7 @@ class Config:
     operations_topic_arn: Annotated[str, Variable(TOPIC, "the ARN of an SNS topic")]
 
 
-def make_handler(config: Config, clients: WatchClients) -> Handler:
+def make_handler(config: Config, clients: WatchClients) -> Handler[None]:
     """Return the Lambda handler for the schedule."""
     metrics.set_default_dimensions(stack=config.stack_name)
 

@@ -6,19 +6,18 @@ No address contains a film's key: a search is sent in a body, and a film is name
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 from aws.clients import WorklistClients
 from aws.drift_table import DriftTable
+from aws.handler import Handler
 from aws.screenings_table import Screenings
-from aws.worklist import WorklistParameters
+from aws.worklist import OptionalParameters, WorklistParameters
 from screening.clock import now, stamp
 from screening.config import BUCKET, PARAMETER, TABLE, URL, Variable
 from screening.refusals import TryAgain
@@ -51,9 +50,6 @@ _RANGE = re.compile(r"bytes=(\d{1,12})-\d*")
 
 logger = Logger(service="worklist")
 app = APIGatewayHttpResolver()
-
-# Any object with LambdaContext's attributes will do as the context.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ class NoSuchFilm(Exception):
     """The worklist has no film of that name."""
 
 
-def make_handler(config: Config, clients: WorklistClients) -> Handler:
+def make_handler(config: Config, clients: WorklistClients) -> Handler[dict[str, Any]]:
     """Return the function that API Gateway calls with each request."""
     services = Services(
         config,
@@ -99,7 +95,9 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler:
         Screenings(clients.dynamodb, config.screenings_table),
         Pictures(clients.s3),
         DriftTable(clients.dynamodb, config.drift_table),
-        WorklistParameters(SSMProvider(boto3_client=clients.ssm), config.worklist_parameters),
+        WorklistParameters(
+            OptionalParameters(boto3_client=clients.ssm), config.worklist_parameters
+        ),
     )
 
     def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:

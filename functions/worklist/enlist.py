@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aws_lambda_powertools import Logger
 
 from aws.clients import WorklistClients
+from aws.handler import Failures, Handler
 from aws.queue import Queue
 from aws.screenings_table import Screenings
-from aws.stream import Failures, Handler, follow_changes, plain
+from aws.stream import follow_changes, plain
 from screening.config import TABLE, URL, Variable
 from screening.film_name import film_name
 from screening.judgement import Finding
@@ -41,7 +42,7 @@ class Config:
     people_queue_url: Annotated[str, Variable(URL, "the URL of an SQS queue")]
 
 
-def make_handler(config: Config, clients: WorklistClients) -> Handler:
+def make_handler(config: Config, clients: WorklistClients) -> Handler[Failures]:
     """Return the function that the stream calls with the changes of records."""
     worklist = WorklistTable(clients.dynamodb, config.worklist_table)
     reviews = ReviewsTable(clients.dynamodb, config.reviews_table)

@@ -1,13 +1,13 @@
 """The handler that publishes local precision once a day, for mails and results to show."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools import Logger
 
 from aws.clients import WorklistClients
+from aws.handler import Handler
 from screening.clock import now
 from screening.config import PARAMETER, TABLE, Variable
 from screening.precision import as_text
@@ -24,9 +24,6 @@ _MOST_NETWORKS = 20  # a parameter in SSM holds 4 KB
 
 logger = Logger(service="precision")
 
-# Any object with LambdaContext's attributes will do as the context.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, int]]
-
 
 @dataclass(frozen=True)
 class Config:
@@ -35,7 +32,7 @@ class Config:
     local_precision_parameter: Annotated[str, Variable(PARAMETER, "the name of a parameter in SSM")]
 
 
-def make_handler(config: Config, clients: WorklistClients) -> Handler:
+def make_handler(config: Config, clients: WorklistClients) -> Handler[dict[str, int]]:
     """Return the function that Lambda calls each day; it returns the number of networks."""
     worklist = WorklistTable(clients.dynamodb, config.worklist_table)
     reviews = ReviewsTable(clients.dynamodb, config.reviews_table)

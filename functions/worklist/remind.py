@@ -9,16 +9,16 @@ timeout; the next run takes the others.
 """
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools import Logger
 
 from aws.clients import WorklistClients
 from aws.errors import AWS_ERRORS, name_of
+from aws.handler import Handler
 from screening.clock import now, stamp
 from screening.config import TABLE, TOPIC, URL, Variable
 from worklist.rules.entry import Entry
@@ -34,9 +34,6 @@ MOST_FILMS = 1000  # in one run: marked in a minute or two, and more than anybod
 
 logger = Logger(service="remind")
 
-# Any object with LambdaContext's attributes will do as the context.
-Handler: TypeAlias = Callable[[dict[str, Any], Any], dict[str, int]]
-
 
 class NotMarked(Exception):
     """Some films of a reminder could not be marked, so the next reminder repeats them."""
@@ -50,7 +47,7 @@ class Config:
     review_hours: Annotated[int, Variable(r"[1-9]\d{0,2}", "whole hours from 1 on")]
 
 
-def make_handler(config: Config, clients: WorklistClients) -> Handler:
+def make_handler(config: Config, clients: WorklistClients) -> Handler[dict[str, int]]:
     """Return the function that Lambda calls on its schedule; it returns the number of films."""
     worklist = WorklistTable(clients.dynamodb, config.worklist_table)
 

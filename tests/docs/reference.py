@@ -22,8 +22,9 @@ FOLDER = ROOT / "docs" / "reference"
 MADE = "Made by `make reference`; do not edit it.\n"
 ALARM = "AWS::CloudWatch::Alarm"
 _CODE_OF_METRICS = ("functions", "delivery")
+_COUNTS = ROOT / "functions" / "aws" / "observe.py"  # counts what its callers name
 _QUERY = re.compile(r"SELECT \w+\((\w+)\) FROM SCHEMA\(\"([\w/]+)\"")
-_METRIC = re.compile(r'\b(?:metrics\.add_metric|(?:observer|self|metrics)\.count)\(\s*"(\w+)"')
+_METRIC = re.compile(r'\b(?:metrics\.add_metric|(?:observer|self|metrics)\.count)\(\s*([\w"]+)')
 
 # One sentence for each metric of the namespace CxrAlert.
 METRICS = {
@@ -41,6 +42,7 @@ METRICS = {
     "PeopleSubscribed": "Confirmed subscriptions of people.",
     "PeopleUnconfirmed": "Subscriptions of people that wait to be confirmed.",
     "PossiblePneumonia": "Positive films.",
+    "ProbabilityDistance": "Distance of recent films' probabilities from the reference.",
     "RecordsFailed": "Failed tries; the queue delivers the message again.",
     "RecordsFailedLong": "Failed tries of messages that have failed five times or more.",
     "RenditionsMade": "Renditions made.",
@@ -51,6 +53,8 @@ METRICS = {
     "ResultsMissing": "Results that `arrivals` did not find in the PACS.",
     "ResultsWithoutPatient": "Results whose patient is not known on site.",
     "SampleFilmsChanged": "Sample films with a changed probability.",
+    "SharePositive": "Share of positives among the films screened on the last day counted.",
+    "ShareRefused": "Share of rejects among the films of the last day counted.",
     "UploadsAnnouncedAnew": "Uploads without a record that `reconcile` sent to be screened.",
     "UploadsWithoutRecord": "Uploads without a record that `reconcile` found.",
 }
@@ -236,9 +240,15 @@ def _metrics() -> Iterator[str]:
 
 
 def metrics_written() -> set[str]:
-    """Return the names of the metrics in the code."""
-    files = [path for folder in _CODE_OF_METRICS for path in (ROOT / folder).rglob("*.py")]
-    return {name for path in files for name in _METRIC.findall(path.read_text())}
+    """Return the names of the metrics in the code; raise ValueError for a name that is computed."""
+    names = set()
+    for path in (each for folder in _CODE_OF_METRICS for each in (ROOT / folder).rglob("*.py")):
+        for name in _METRIC.findall(path.read_text()):
+            if name.startswith('"'):
+                names.add(name.strip('"'))
+            elif path != _COUNTS:
+                raise ValueError(f"{path.name}: write the name of the metric instead of {name}.")
+    return names
 
 
 def _cell(text: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import boto3
 
-from aws.consumer import Handler
+from aws.handler import Failures, Handler
 from classify.batch import Services
 from render.handler import Config as RenderConfig
 from screening.upload import Upload, event_of
@@ -160,7 +160,7 @@ class Context:
 class Function:
     """The function as in Lambda, with its services and its output."""
 
-    handler: Handler
+    handler: Handler[Failures]
     services: Services
     pool: Executor
     log: io.StringIO

@@ -21,7 +21,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from aws.clients import NotifyClients, WorklistClients, make_render_clients
-from aws.consumer import Handler
+from aws.handler import Failures, Handler
 from cxr_alert.program import main
 from delivery.settings import read_settings
 from delivery.setup import sender
@@ -90,8 +90,8 @@ class Site:
 
     cloud: Cloud
     classify: Function
-    render: Handler
-    notify: Handler
+    render: Handler[Failures]
+    notify: Handler[Failures]
     entries: WorklistTable
     reviews: ReviewsTable
     results: str

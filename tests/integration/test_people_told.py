@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+import aws.worklist
 from aws.clients import NotifyClients
-from aws.consumer import Handler
+from aws.handler import Failures, Handler
 from notify.handler import Config, make_handler
 from screening.config import DEFAULT_CUTOFF
 from screening.judgement import Answer, judge, reject
@@ -114,7 +115,7 @@ def clients(cloud: Cloud, topic: Topic, parameters: Parameters | None = None) ->
 
 
 @pytest.fixture
-def notify(cloud: Cloud, topic: Topic, config: Config) -> Handler:
+def notify(cloud: Cloud, topic: Topic, config: Config) -> Handler[Failures]:
     return make_handler(config, clients(cloud, topic))
 
 
@@ -127,12 +128,12 @@ def message(text: str) -> dict[str, Any]:
     }
 
 
-def run(notify: Handler, *messages: dict[str, Any]) -> list[str]:
+def run(notify: Handler[Failures], *messages: dict[str, Any]) -> list[str]:
     answer = notify({"Records": list(messages)}, Context())
     return [failed["itemIdentifier"] for failed in answer["batchItemFailures"]]
 
 
-def test_a_single_film_is_sent_at_once(notify: Handler, topic: Topic) -> None:
+def test_a_single_film_is_sent_at_once(notify: Handler[Failures], topic: Topic) -> None:
     began = time.monotonic()
     assert run(notify, message(body("a.jpeg"))) == []
     ((at, entry),) = topic.sent
@@ -142,7 +143,7 @@ def test_a_single_film_is_sent_at_once(notify: Handler, topic: Topic) -> None:
 
 
 def test_collected_positives_are_one_message_and_rejects_another(
-    notify: Handler, topic: Topic
+    notify: Handler[Failures], topic: Topic
 ) -> None:
     films = [message(body(f"{number}.jpeg", f"0.{number + 10}")) for number in range(50)]
     assert run(notify, *films, message(body("b.pdf", None)), films[0]) == []
@@ -152,7 +153,7 @@ def test_collected_positives_are_one_message_and_rejects_another(
 
 
 def test_a_message_that_failed_is_sent_again(
-    notify: Handler, topic: Topic, cloud: Cloud, config: Config
+    notify: Handler[Failures], topic: Topic, cloud: Cloud, config: Config
 ) -> None:
     cloud.sqs.send_message(QueueUrl=config.people_queue_url, MessageBody=body("a.jpeg"))
     (found,) = cloud.sqs.receive_message(QueueUrl=config.people_queue_url)["Messages"]
@@ -166,7 +167,7 @@ def test_a_message_that_failed_is_sent_again(
 
 
 def test_a_message_that_is_not_an_alert_is_dead_lettered(
-    notify: Handler, topic: Topic, cloud: Cloud
+    notify: Handler[Failures], topic: Topic, cloud: Cloud
 ) -> None:
     assert run(notify, message("no alert"), message(body("a.jpeg"))) == []
     assert cloud.given_up() == ["no alert"]
@@ -175,7 +176,7 @@ def test_a_message_that_is_not_an_alert_is_dead_lettered(
 
 @pytest.mark.parametrize("batch", [1, 10, 100])
 def test_never_more_than_two_messages_a_second_however_many_come(
-    notify: Handler, topic: Topic, batch: int
+    notify: Handler[Failures], topic: Topic, batch: int
 ) -> None:
     """Invoke it like SQS: batch after batch, two at a time."""
     batches = [
@@ -198,15 +199,25 @@ def test_the_digest_says_where_to_look_the_films_up(
     assert "https://worklist.example.org" in json.loads(topic.sent[0][1]["Message"])["email"]
 
 
-def test_mails_link_to_the_worklist_from_the_moment_it_is_deployed(
-    cloud: Cloud, topic: Topic, config: Config
+def test_mails_link_to_the_worklist_soon_after_it_is_deployed(
+    cloud: Cloud, topic: Topic, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(aws.worklist, "KNOWN_SECONDS", 1)  # as long as a mail waits for the next
     parameters = Parameters()
     notify = make_handler(config, clients(cloud, topic, parameters))
     run(notify, message(body("before.jpeg")))
     parameters.address = "https://worklist.example.org"
     run(notify, message(body("after.jpeg")))
-    run(notify, message(body("later.jpeg")))
     texts = [json.loads(entry["Message"])["email"] for _, entry in topic.sent]
-    assert ["https://worklist.example.org/#film/" in text for text in texts] == [False, True, True]
-    assert parameters.asked == 4, "what is known is not asked for again at once"
+    assert ["https://worklist.example.org/#film/" in text for text in texts] == [False, True]
+
+
+@pytest.mark.parametrize("address", ["", "https://worklist.example.org"])
+def test_a_parameter_and_its_absence_are_remembered(
+    cloud: Cloud, topic: Topic, config: Config, address: str
+) -> None:
+    parameters = Parameters(address)
+    notify = make_handler(config, clients(cloud, topic, parameters))
+    for name in ("a.jpeg", "b.jpeg"):
+        run(notify, message(body(name)))
+    assert parameters.asked == 2, "the share and the address"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from aws.clients import make_render_clients
-from aws.consumer import Handler
+from aws.handler import Failures, Handler
 from classify.batch import MOST_RENDERINGS
 from imaging.dicom.refused import SENTENCES
 from imaging.sandbox import Sandbox
@@ -47,7 +47,7 @@ class Application:
     """Both functions and their queues; `log` has the lines of both."""
 
     classify: Function
-    render: Handler
+    render: Handler[Failures]
     cloud: Cloud
     render_log: io.StringIO
 

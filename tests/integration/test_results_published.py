@@ -131,6 +131,18 @@ def test_a_positive_is_published_with_the_local_precision_of_its_network(
     assert read_told(written(told["p"])) == told["p"]
 
 
+def test_without_a_worklist_its_precision_is_asked_for_once(sqs: "SQSClient", queue: str) -> None:
+    ssm: Any = boto3.client("ssm")
+    asked = []
+    ssm.meta.events.register("before-call.ssm.GetParameter", lambda **_: asked.append(1))
+    handler = make_handler(Config(queue, "/cxr-alert/worklist"), PublishClients(sqs, ssm))
+    films = [change(each, record(str(each), model="net"), "INSERT") for each in range(3)]
+    handler({"Records": films[:2]}, None)
+    handler({"Records": films[2:]}, None)
+    assert len(bodies(sqs, queue)) == 3
+    assert len(asked) == 1
+
+
 def test_test_films_and_repetitions_are_not_published(sqs: "SQSClient", queue: str) -> None:
     check = record(f"{CHECK_PREFIX}{'0' * 32}", "0.01")
     twin = replace(record(), same_as="v0")

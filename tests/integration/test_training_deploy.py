@@ -59,8 +59,8 @@ def model(aws: Account, endpoint: str = "cxr-alert") -> dict[str, Any]:
 def test_a_serverless_endpoint_is_created_and_removed(aws: Account) -> None:
     told = deployed(aws, *SERVERLESS, "--memory", "3072", "--concurrency", "7")
     assert told.index("nothing while no film comes") < told.index("cxr-alert is in service")
-    # At most seven films are asked about at once: two batches of three.
-    assert "EndpointName=cxr-alert MaximumConcurrency=2 FilmsInBatch=3 LargestBodyMB=4" in told
+    # Two batches of two films, and two films of a backfill: at most seven at once.
+    assert "EndpointName=cxr-alert MaximumConcurrency=2 FilmsInBatch=2 LargestBodyMB=4" in told
 
     assert variant(aws)["ServerlessConfig"] == {"MemorySizeInMB": 3072, "MaxConcurrency": 7}
     [key] = aws.keys()

@@ -352,7 +352,9 @@ def test_temporary_errors_are_tried_again(
 
 def test_lasting_errors_end_the_tries(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.error(400, "AccessDeniedException"))
-    with pytest.raises(NoAnswer, match=r"does not permit calls of endpoint cxr-alert \(AccessDenied"):
+    with pytest.raises(
+        NoAnswer, match=r"does not permit calls of endpoint cxr-alert \(AccessDenied"
+    ):
         connect("cxr-alert").predictor.classify(b"film")
     assert len(at_stub.requests) == 1
 

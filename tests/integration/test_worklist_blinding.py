@@ -22,8 +22,8 @@ from screening.clock import now, stamp
 from screening.film_name import film_name
 from screening.judgement import Answer, judge
 from screening.messages import alert_body
-from screening.record import Claim, Record, attributes, screened
-from screening.sampling import POSITIVES_HIDDEN, drawn
+from screening.record import Claim, Record, attributes, rejudged, screened
+from screening.sampling import POSITIVES_HIDDEN, chance, drawn
 from screening.upload import Upload
 from tests.integration.classify_cloud import Context
 from tests.integration.test_people_told import Parameters, Topic, message
@@ -181,6 +181,24 @@ def test_a_film_entered_late_is_not_blinded_since_its_mail_had_the_score(place: 
     film = place.screen(replace(made, judgement=replace(made.judgement, classified=past)))
     assert place.get(film)["probability"] == 0.93
     assert place.review(film, "PNEUMONIA")["reviews"][0]["scoreSeen"] is True
+
+
+def test_a_film_mailed_with_its_score_is_not_drawn_when_it_is_judged_again(place: Place) -> None:
+    """No chance draws it at 0.1, as a positive, but one does as a negative close to the cutoff."""
+    share = chance(Decimal("0.099"), Decimal("0.1"), Decimal(SHARE))
+    key = next(
+        key
+        for key in (f"again-{number}.jpeg" for number in range(1000))
+        if drawn(film_name(key, VERSION), share)
+        and not drawn(film_name(key, VERSION), POSITIVES_HIDDEN)
+    )
+    first = record(key, "0.93")
+    place.screen(first)
+    assert len(place.mails()) == 1
+    film = place.screen(rejudged(first, record(key, "0.099").judgement, alert=True))
+    assert place.get(film)["probability"] == 0.099
+    place.review(film, "NORMAL")
+    assert place.figures().drawn == 0
 
 
 def test_a_reader_who_saw_the_score_elsewhere_does_not_count_as_blinded(place: Place) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.parameters import SSMProvider
 from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -17,7 +16,7 @@ import worklist.enlist
 import worklist.precision
 import worklist.remind
 from aws.clients import WorklistClients
-from aws.worklist import WorklistParameters
+from aws.worklist import OptionalParameters, WorklistParameters
 from screening.film_name import film_name
 from screening.judgement import Answer, judge
 from screening.precision import FEWEST_REVIEWED, sentence
@@ -229,7 +228,7 @@ def test_local_precision_is_published_for_mails_and_results(
         said = replace(review(entry, reading, "dr-lee"), model=entry.model)
         assert reviews.add(said, entries.write(with_review(entry, said)))
     assert run({}, None) == {"networks": 1}
-    left = WorklistParameters(SSMProvider(boto3_client=ssm), "/cxr-alert/worklist")
+    left = WorklistParameters(OptionalParameters(boto3_client=ssm), "/cxr-alert/worklist")
     found = left.precision("net")
     assert sentence(found) == (
         f"Here, 40 of the last {FEWEST_REVIEWED} such alerts were confirmed, 67 to 89 %."
@@ -239,5 +238,5 @@ def test_local_precision_is_published_for_mails_and_results(
 
 def test_without_a_worklist_there_is_no_local_precision(aws_environment: None) -> None:
     with mock_aws():
-        provider = SSMProvider(boto3_client=boto3.client("ssm"))
+        provider = OptionalParameters(boto3_client=boto3.client("ssm"))
         assert WorklistParameters(provider, "/cxr-alert/worklist").precision("net") is None

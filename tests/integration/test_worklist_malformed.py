@@ -10,6 +10,7 @@ from moto import mock_aws
 
 import worklist.api
 from aws.clients import WorklistClients
+from aws.handler import Handler
 from tests.integration.classify_cloud import Context
 from tests.integration.test_worklist_table import _tables
 
@@ -17,7 +18,7 @@ DEEP = "[" * 100_000
 
 
 @pytest.fixture(scope="module")
-def handler() -> Iterator[worklist.api.Handler]:
+def handler() -> Iterator[Handler[dict[str, Any]]]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "test")
@@ -43,7 +44,9 @@ def handler() -> Iterator[worklist.api.Handler]:
         yield worklist.api.make_handler(config, clients)
 
 
-def call(handler: worklist.api.Handler, method: str, path: str, body: str | None) -> dict[str, Any]:
+def call(
+    handler: Handler[dict[str, Any]], method: str, path: str, body: str | None
+) -> dict[str, Any]:
     claims = {"username": "dr-lee", "token_use": "access", "cognito:groups": "[readers]"}
     http = {"method": method, "path": path, "sourceIp": "127.0.0.1", "protocol": "HTTP/1.1"}
     context = {"http": http, "stage": "$default", "authorizer": {"jwt": {"claims": claims}}}
@@ -79,14 +82,14 @@ def call(handler: worklist.api.Handler, method: str, path: str, body: str | None
         '{"size": NaN}',
     ],
 )
-def test_the_list_answers_400_and_a_sentence(handler: worklist.api.Handler, body: str) -> None:
+def test_the_list_answers_400_and_a_sentence(handler: Handler[dict[str, Any]], body: str) -> None:
     answer = call(handler, "POST", "/api/list", body)
     assert answer["statusCode"] == 400, answer
     assert json.loads(answer["body"])["error"].endswith(".")
 
 
 @pytest.mark.parametrize("body", [None, DEEP, "[]", '{"id": "0123456789", "note": "\\ud800"}'])
-def test_a_review_answers_400_and_a_sentence(handler: worklist.api.Handler, body: str) -> None:
+def test_a_review_answers_400_and_a_sentence(handler: Handler[dict[str, Any]], body: str) -> None:
     answer = call(handler, "POST", f"/api/films/{'0' * 32}/reviews", body)
     assert answer["statusCode"] == 400, answer
     assert json.loads(answer["body"])["error"].endswith(".")

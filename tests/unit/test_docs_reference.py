@@ -50,6 +50,18 @@ def test_every_metric_in_the_code_has_a_meaning_and_no_other_has() -> None:
     assert set(reference.METRICS) == reference.metrics_written()
 
 
+def test_a_metric_with_a_computed_name_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference, "ROOT", tmp_path)
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "watch.py").write_text('metrics.add_metric("Seen", 1)\n')
+    assert reference.metrics_written() == {"Seen"}
+    (tmp_path / "functions" / "drift.py").write_text("metrics.add_metric(\n    name, 1\n)\n")
+    with pytest.raises(ValueError, match=r"drift.py: write the name of the metric instead of name"):
+        reference.metrics_written()
+
+
 def test_nothing_of_this_machine_is_in_it() -> None:
     assert not [name for name, text in reference.pages().items() if str(ROOT) in text]
 

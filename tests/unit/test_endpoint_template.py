@@ -1,6 +1,12 @@
 """Rules for the endpoint's template that no linter checks."""
 
+import re
+
+import pytest
+
+from cxr_alert.program import parser
 from tests.unit.templates import read
+from training.sagemaker.endpoint import Serverless, application_parameters
 
 TEMPLATE = read("serving/endpoint.yaml")
 
@@ -32,3 +38,19 @@ def test_captured_data_is_encrypted_with_the_owners_key() -> None:
     (_, capture, _) = TEMPLATE.properties("Configuration")["DataCaptureConfig"]["If"]
     assert capture["KmsKeyId"] == {"Ref": "CaptureKey"}
     assert TEMPLATE.whole["Rules"]
+
+
+@pytest.mark.parametrize("concurrency", [4, 5, 6, 7, 10, 22, 200])
+def test_new_films_and_a_backfill_fit_a_serverless_endpoint(concurrency: int) -> None:
+    given = application_parameters("cxr-alert", Serverless(2048, concurrency))
+    batches, films = map(int, re.findall(r"(?:MaximumConcurrency|FilmsInBatch)=(\d+)", given))
+    events = read("template.yaml").properties("ClassifyFunction")["Events"]
+    backfill = events["Backfill"]["Properties"]
+    at_once = backfill["BatchSize"] * backfill["ScalingConfig"]["MaximumConcurrency"]
+    assert concurrency // 2 <= batches * films + at_once <= concurrency
+
+
+def test_the_commands_create_the_endpoint_that_the_template_describes() -> None:
+    default = TEMPLATE.parameters["Concurrency"]["Default"]
+    options = parser().parse_args(["deploy", "--model", "n.onnx", "--serverless"])
+    assert options.concurrency == default

@@ -11,7 +11,7 @@ from screening.facts import Facts
 from screening.film_name import film_name
 from screening.judgement import Finding, Judgement
 from screening.precision import LocalPrecision
-from screening.record import AlertState, Record
+from screening.record import AlertState, Record, rejudged
 from screening.sampling import POSITIVES_HIDDEN, chance, drawn
 from tests.unit.templates import read
 from worklist.api import PACS_LINK
@@ -157,6 +157,44 @@ def test_films_are_drawn_with_their_chance_and_reproducibly() -> None:
     assert hits == [drawn(each, Decimal("0.05")) for each in films]
     assert not any(drawn(each, Decimal(0)) for each in films)
     assert all(drawn(each, Decimal(1)) for each in films)
+
+
+def judged_again(before: Record, probability: str, minute: int) -> Record:
+    judgement = record(probability).judgement
+    at = f"2026-11-22T10:{minute}:00.000Z"
+    return rejudged(before, replace(judgement, classified=at), alert=True)
+
+
+def test_a_positive_that_was_mailed_is_not_drawn_when_it_is_judged_again() -> None:
+    share = Decimal(1)  # each negative would be drawn
+    keys = [f"{number}.jpeg" for number in range(100)]
+    kept, mailed = (
+        next(each for each in keys if drawn(film_name(each, "v1"), POSITIVES_HIDDEN) is hidden)
+        for hidden in (True, False)
+    )
+    for key, still_hidden in ((kept, True), (mailed, False)):
+        positive = record("0.9", key)
+        first = enter(positive, share)
+        assert first.hidden is still_hidden
+        assert enter(judged_again(positive, "0.02", 30), share, first).hidden is still_hidden
+    positive = record("0.9", kept)
+    assert not enter(judged_again(positive, "0.02", 30), share, None).hidden, "no entry knows of it"
+
+
+def test_a_drawn_negative_stays_drawn_unless_it_was_mailed_as_a_positive_meanwhile() -> None:
+    share = Decimal(1)
+    negative = record("0.02", "1.jpeg")
+    assert not drawn(film_name("1.jpeg", "v1"), POSITIVES_HIDDEN)
+    first = enter(negative, share)
+    assert first.hidden
+    again = judged_again(negative, "0.03", 30)
+    assert enter(again, share, first).hidden
+    assert enter(again, share, None).hidden
+    positive = judged_again(negative, "0.9", 30)
+    mailed = enter(positive, share, first)
+    assert not mailed.hidden
+    for before in (mailed, first, None):  # each change may have been missed
+        assert not enter(judged_again(positive, "0.02", 40), share, before).hidden
 
 
 def test_a_hidden_score_is_in_no_answer_to_its_reader() -> None:

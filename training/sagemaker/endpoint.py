@@ -25,6 +25,7 @@ TEMPLATE = Path(__file__).parents[2] / "serving" / "endpoint.yaml"
 OWNED = "cxr-alert:endpoint"
 FILMS_A_DAY = 500  # basis of the monthly price of a serverless endpoint
 LEAST_CONCURRENCY = 2  # limit of the application's MaximumConcurrency
+BACKFILL_FILMS = 2  # of a backfill that the application screens at once, beside new films
 MOST_IN_A_BATCH = 10
 IN_ECR = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?"
@@ -423,12 +424,14 @@ def monthly_cost(runs_on: Serverless | Instances) -> str:
 def application_parameters(endpoint: str, runs_on: Serverless | Instances) -> str:
     """Return the application's parameters for the endpoint: its name and its limits.
 
-    A serverless endpoint refuses requests above its concurrency, and a body over 4 MB.
+    A serverless endpoint refuses requests above its concurrency, and a body over 4 MB. The films of
+    a backfill use its concurrency too.
     """
     given = f"EndpointName={endpoint}"
     if isinstance(runs_on, Instances):
         return f"{given} MaximumConcurrency=5 FilmsInBatch=10 LargestBodyMB=25"
     # SQS starts at least two batches; the number of films in a batch does the rest.
-    films = min(MOST_IN_A_BATCH, max(1, runs_on.concurrency // LEAST_CONCURRENCY))
-    batches = max(LEAST_CONCURRENCY, runs_on.concurrency // films)
+    new_films = runs_on.concurrency - BACKFILL_FILMS
+    films = min(MOST_IN_A_BATCH, max(1, new_films // LEAST_CONCURRENCY))
+    batches = max(LEAST_CONCURRENCY, new_films // films)
     return f"{given} MaximumConcurrency={batches} FilmsInBatch={films} LargestBodyMB=4"

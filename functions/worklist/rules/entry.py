@@ -141,9 +141,10 @@ def enter(
 ) -> Entry:
     """Return the entry for a record as it is now; the film keeps its readings.
 
-    `versions` are the records of all versions of its key if it was rejected. The score of a
-    judgement that is not `fresh` may have been mailed before the worklist had its entry, so such a
-    film is never drawn for a blinded reading. A drawn film stays drawn until it is judged again.
+    `versions` are the records of all versions of its key if it was rejected. A score may have been
+    mailed if its judgement is not `fresh`, since the worklist had no entry yet, or if the film was
+    a positive before. Such a film is not drawn for a blinded reading. A drawn film stays drawn
+    until it is judged again.
     """
     film = film_name(record.key, record.version)
     judged = record.judgement
@@ -153,7 +154,7 @@ def enter(
         likely, hidden = before.chance, before.hidden
     elif judged.probability is not None and not is_backfill_key(record.key):
         likely = chance(judged.probability, judged.cutoff, share)
-        hidden = fresh and drawn(film, likely)
+        hidden = fresh and drawn(film, likely) and not _may_have_been_mailed(record, before)
     facts = record.facts
     entry = Entry(
         film=film,
@@ -183,6 +184,15 @@ def enter(
         reading_by=before.reading_by,
         reading_until=before.reading_until,
         revision=before.revision,
+    )
+
+
+def _may_have_been_mailed(record: Record, before: Entry | None) -> bool:
+    """Return whether an earlier judgement was a positive whose score was not hidden."""
+    hidden_until = before.classified if before is not None and before.hidden else ""
+    return any(
+        each.finding is Finding.PNEUMONIA and each.classified > hidden_until
+        for each in record.earlier
     )
 
 
