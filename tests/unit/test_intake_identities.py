@@ -86,7 +86,7 @@ def test_each_error_is_one_sentence(file: Path, tmp_path: Path) -> None:
     kept = key.read_bytes()
     for mode, which in ((0o640, key), (0o644, file)):
         which.chmod(mode)
-        with pytest.raises(IdentitiesRefused, match=f"may read {which}"):
+        with pytest.raises(IdentitiesRefused, match=f"can read {which}"):
             opened(file)
         which.chmod(0o600)
     key.write_bytes(b"short")
