@@ -1,4 +1,4 @@
-"""A simulation of a backfill beside the films of today; `benchmarks.simulations` runs it.
+"""A simulation of a backfill while new films arrive; `benchmarks.simulations` runs it.
 
 It simulates the two queues with the limits of template.yaml, and an endpoint that answers requests
 in order; nothing is measured. Films of today arrive by the hour, with 15 % of the day's in the
@@ -19,7 +19,7 @@ from training.sagemaker.prices import read_prices
 
 FILMS = 1_000_000
 TODAY_A_DAY = 3000
-AT_ONCE = 50  # each hour: a modality that sends its films together
+AT_ONCE = 50  # films each hour, since a modality sends them together
 
 # Limits of template.yaml: MaximumConcurrency x FilmsInBatch, and the backfill's two films.
 TODAY_SLOTS = 50
@@ -29,7 +29,7 @@ RENDER_SECONDS = 1.0
 
 ENDPOINT_FILMS_SECOND = 8
 ENDPOINT_AT_ONCE = 2
-BEFORE_SECONDS, AFTER_SECONDS = 0.1, 0.05  # of the function: to read the film, to write the record
+BEFORE_SECONDS, AFTER_SECONDS = 0.1, 0.05  # to read the film, to write the record
 
 _DAY, _HOUR = 86_400, 3600
 
@@ -163,14 +163,20 @@ def rows(films: int) -> list[tuple[str, str]]:
     return [
         ("films of a backfill", f"{films:,}"),
         ("films of today meanwhile", f"{len(found.delays):,}"),
-        ("drop to record of today, without: median, longest", _both(found.alone)),
-        ("drop to record of today, beside: median, longest", _both(found.beside)),
-        ("delay of a film of today: median, longest", _both(found.delays)),
-        ("with one queue for all, the last would wait", _time(films / ENDPOINT_FILMS_SECOND)),
+        (
+            "upload to record, today's films, without a backfill: median, longest",
+            _both(found.alone),
+        ),
+        (
+            "upload to record, today's films, during a backfill: median, longest",
+            _both(found.beside),
+        ),
+        ("delay of today's films: median, longest", _both(found.delays)),
+        ("longest wait if all films shared one queue", _time(films / ENDPOINT_FILMS_SECOND)),
         ("the backfill ends after", _time(found.seconds)),
         ("if all films are in DICOM, two rendered at a time", _time(max(rendered, found.seconds))),
         ("dollars, serverless endpoint and half a month of storage included", f"${dollars:,.0f}"),
-        ("dollars a month from then on, for what is kept", f"${kept:,.2f}"),
+        ("dollars a month afterwards, for storage", f"${kept:,.2f}"),
         ("if all films are DICOM of 15 MB, besides", f"${bill.dicom(prices).dollars(month):,.0f}"),
     ]
 

@@ -44,7 +44,7 @@ class Case:
 
     @property
     def kept(self) -> float:
-        """Return the films in the bucket, on the month's average."""
+        """Return the average number of films in the bucket over the month."""
         return self.films * (self.months + 0.5)
 
 

@@ -88,7 +88,7 @@ class _Worker:
 
 @contextlib.contextmanager
 def contestant(engine: str, network: Path | int) -> Iterator[Contestant]:
-    """Start an engine with an ONNX file, or a side in pixels; raises EngineFailed."""
+    """Start an engine by an ONNX file or by the side of its films; raises EngineFailed."""
     WORK.mkdir(parents=True, exist_ok=True)
     workers: list[_Worker] = []
     try:

@@ -1,4 +1,4 @@
-"""From the drop of a DICOM film to its record, in the local application: the first, and others.
+"""From the upload of a DICOM film to its record, in the local application: first and later films.
 
 python -m benchmarks.dicom_flow
 """
@@ -22,7 +22,7 @@ from cxr_alert.local.dicom_samples import as_dicom
 from imaging.readers import read_grey
 from testbed.dicom_films import dicom
 
-SECTION = "DICOM: drop to record, the local stack"
+SECTION = "DICOM: upload to record, the local stack"
 STARTS = 5
 FILMS = 10
 FIRST_SECONDS = 1.5  # time limit of the first film after a start

@@ -14,8 +14,8 @@ from pathlib import Path
 from cxr_alert.local.processes import ROOT
 from serving.gate import KINDS
 from serving.network import Network
+from training.dataset.chosen import chosen_films
 from training.dataset.folder import Film, Patient
-from training.evaluation.evaluate import chosen_films
 from training.evaluation.renderings import answers
 from training.evaluation.rerender import RENDERINGS, SPOILT, UNSEEN
 

@@ -1,4 +1,4 @@
-"""Make the sample films that `functions/drift` asks about: `python -m benchmarks.drift_samples`.
+"""Make the sample films of `functions/drift`: `python -m benchmarks.drift_samples`.
 
 They are six films of `samples/`, small enough for a function's package, with the shipped network's
 answers. Three have probabilities near one half, where any change has most effect.

@@ -149,7 +149,7 @@ def measure(stack: Stack, rounds: int, say: Callable[[str], None]) -> list[Row]:
             seconds = [each for _ in range(waves) for each in flow.alert_seconds(at_once)]
             films = "1 upload" if at_once == 1 else f"{at_once} uploads at once"
             for share in (0.50, 0.95, 0.99):
-                name = f"drop to alert, {films}, p{100 * share:.0f} of {len(seconds)}"
+                name = f"upload to alert, {films}, p{100 * share:.0f} of {len(seconds)}"
                 rows.append(Row(SECTION, name, "ms", 1000 * percentile(seconds, share)))
     return rows + _sustained(flow, stack, rounds, say)
 

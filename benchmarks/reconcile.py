@@ -22,7 +22,7 @@ from training.sagemaker.prices import read_prices
 VERSIONS = 10_000_000
 FILMS_A_DAY = 33_000
 PAGE = 1000
-LIST_SECONDS, READ_SECONDS = 0.15, 0.015  # seconds of a page, and of a call of 100 reads
+LIST_SECONDS, READ_SECONDS = 0.15, 0.015  # for a page, for 100 reads
 FUNCTION_SECONDS = 900
 _BEGAN = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -178,7 +178,7 @@ def rows(versions: int, hours: int) -> list[tuple[str, str]]:
     return [
         ("versions in the bucket", f"{versions:,}"),
         ("films a day", f"{FILMS_A_DAY:,}"),
-        ("longest run, of 900 s that it may take", f"{found.longest_seconds:.0f} s"),
+        ("longest run (limit 900 s)", f"{found.longest_seconds:.0f} s"),
         ("listed in a day, pages of 1,000", f"{found.pages * 24 / hours:,.0f}"),
         ("records read in a day", f"{found.reads * 24 / hours:,.0f}"),
         ("dollars a day", f"${found.dollars_a_day:.2f}"),

@@ -145,7 +145,7 @@ def rows(films: int) -> list[tuple[str, str]]:
         ("runs until all films were in a reminder, one each quarter of an hour", f"{found.runs}"),
         ("mails", f"{found.mails}"),
         ("films in two mails; their mark failed twice", f"{found.told_twice}"),
-        ("runs that ended with an error for that", f"{found.failed_runs}"),
-        ("longest run, of 600 s that it may take", f"{found.longest_seconds:.0f} s"),
-        ("dollars a day for reads, once all are told of", f"${dollars:.2f}"),
+        ("runs that ended with an error because of that", f"{found.failed_runs}"),
+        ("longest run (limit 600 s)", f"{found.longest_seconds:.0f} s"),
+        ("dollars a day for reads, after all reminders", f"${dollars:.2f}"),
     ]

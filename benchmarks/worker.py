@@ -18,7 +18,7 @@ from benchmarks.inputs import SAMPLES
 def main() -> None:
     engine, network, threads, callers = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # keeps output of libraries out of the answers
     classify = load(engine, network, int(threads))
     films = [film.read_bytes() for film in SAMPLES]
     with ThreadPoolExecutor(int(callers)) as pool:

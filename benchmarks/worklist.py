@@ -40,7 +40,7 @@ from worklist.tables.worklist_table import item
 CUTOFF = Decimal("0.1")
 REVIEWED = 0.98  # share of reviewed films among the requested ones; those of the last days are open
 BATCH, AT_ONCE, ASKED = 25, 4, 21
-READ = 5  # times that a reader does each thing
+READ = 5  # repetitions of each action
 
 console = Console(highlight=False, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""The options for what a command asks about films: a network file or a live endpoint."""
+"""The options that choose a network file or a live endpoint."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Find the chest films of children in the PACS that have no result there, and why.
+"""Find children's chest films in the PACS that have no result there, with the reasons.
 
 This is the counterpart of `reconcile`: it asks the PACS by QIDO-RS what it holds, and does not rely
 on its answers to stored instances.

@@ -1,4 +1,4 @@
-"""The interface of a destination, and the two errors by which it does not take a result."""
+"""The interface of a destination, and its two errors for results that it does not accept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from pydicom.dataset import Dataset
 
 
 class Away(Exception):
-    """The destination can't be reached, or takes nothing now; the message says why.
+    """The destination can't be reached, or accepts nothing now; the message gives the reason.
 
     No error of this module quotes a destination's answer, which may name a patient.
     """
 
 
 class Refused(Exception):
-    """The destination answered, and did not take this one result; the message says why."""
+    """The destination answered, but did not accept this result; the message gives the reason."""
 
 
 @dataclass(frozen=True)

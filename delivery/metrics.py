@@ -33,7 +33,7 @@ class Metrics:
             self._counts[name] += count
 
     def send(self, *, now: bool = False) -> None:
-        """Send the collected counts if it is time.
+        """Send the collected counts if they are due.
 
         They are dropped if CloudWatch does not take them.
         """
@@ -48,4 +48,4 @@ class Metrics:
         try:
             self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
         except AWS_ERRORS as error:
-            logger.warning("CloudWatch took no metrics: %s.", name_of(error))
+            logger.warning("CloudWatch did not accept the metrics: %s.", name_of(error))

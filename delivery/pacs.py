@@ -38,7 +38,9 @@ class PacsDestination:
 
     def open(self) -> "PacsSession":
         """Associate; raises Away."""
-        _config.LOG_HANDLER_LEVEL = "none"  # they format every message, and keep the sent data
+        _config.LOG_HANDLER_LEVEL = (
+            "none"  # these handlers format every message and keep what was sent
+        )
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
         entity = AE(ae_title=self.settings.own_title)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _SECONDS
@@ -71,7 +73,7 @@ class PacsDestination:
         finally:
             session.close()
         refused = [kind.name for kind in _STORED if kind not in taken]
-        return ["answers C-ECHO", *(f"takes no {each}" for each in refused)]
+        return ["answers C-ECHO", *(f"does not accept {each}" for each in refused)]
 
 
 def _answer_at_once(event: evt.Event) -> None:
@@ -96,11 +98,11 @@ class PacsSession:
             try:
                 answer = self.association.send_c_store(instance)
             except ValueError:
-                raise Refused("it takes no instances of this SOP class") from None
+                raise Refused("it does not accept this SOP class") from None
             except RuntimeError:
                 raise Away("the association ended") from None
             if "Status" not in answer:
-                raise Away("it gave no answer")
+                raise Away("it did not answer")
             status = int(answer.Status)
             if status in _OUT_OF_RESOURCES:
                 raise Away(f"it is out of resources (status {status:04X})")

@@ -1,4 +1,4 @@
-"""Ask the PACS on a schedule which results have arrived, beside the deliveries."""
+"""Check on a schedule which results have arrived in the PACS, while others are delivered."""
 
 import logging
 import threading

@@ -45,7 +45,7 @@ logger = logging.getLogger("delivery")
 
 @dataclass
 class Standing:
-    """The state of a destination: after `failures` in a row it is asked again at `until`.
+    """The state of a destination: after `failures` in a row it is tried again at `until`.
 
     Two batches may write it at once. The later one counts, which costs one wait at most.
     """
@@ -197,7 +197,7 @@ class Sender:
         self._postpone(message, self._wait(progress.refusals))
 
     def _deliver(self, standing: Standing, works: Sequence[_Work]) -> None:
-        """Deliver to one destination what it has not yet; never raises."""
+        """Deliver to one destination the results that it lacks; never raises."""
         name = standing.destination.name
         wanted = [work for work in works if name not in work.progress.done]
         if not wanted:
@@ -216,7 +216,7 @@ class Sender:
             standing.failed(longest)
             reason = str(error) if isinstance(error, Away) else type(error).__name__
             logger.warning(
-                "%s can't be reached or takes nothing now: %s. It will be asked again later.",
+                "%s is unreachable or accepts nothing: %s. Delivery will be tried again later.",
                 name,
                 reason,
             )

@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from imaging.grey import Grey
 from imaging.limits import MIN_SIDE
 
-_SAME = 12  # grey levels: the largest distance of a padding pixel from the median of its line ...
-_NEAR = 24  # ... and in the lines behind the first, where JPEG leaves ripples of the film's edge
-_EVEN = 0.97  # the share of such pixels in the first line of padding ...
-_STILL_EVEN = 0.9  # ... and in each line behind it
-_DARK = 48  # below this level a strip may be the collimated border of a film ...
-_WIDE = 0.08  # ... unless it takes this share of the side: few borders do, most padding does ...
-_BLACK = 3  # ... or has no noise: up to this level,
-_ALL = 0.995  # ... in this share of a line's pixels
-_BRIGHT = 200  # from this level on a strip may be scanned paper, with noise and text
-_WRITING = 0.06  # of the side: the height of a line of text
-_LEAST_KEPT = 0.3  # of either side: a smaller rest is not a film with padding
+# A line is padding if most of its pixels are close to its median grey level. The first line is held
+# to stricter limits than those behind it, where JPEG leaves ripples of the film's edge.
+_SAME, _NEAR = 12, 24  # largest distance from the median: first line, other lines
+_EVEN, _STILL_EVEN = 0.97, 0.9  # least share of such pixels: first line, other lines
+# A strip below this level may be the collimated border of a film, which stays. It is padding if it
+# takes a larger share of the side than borders do, or if it is black and free of noise.
+_DARK = 48
+_WIDE = 0.08
+_BLACK, _ALL = 3, 0.995  # this share of a line's pixels is not above this level
+_BRIGHT = 200  # from this level on, a strip may be scanned paper, with noise and text
+_WRITING = 0.06  # height of a line of text, as a share of the side
+_LEAST_KEPT = 0.3  # share of each side that must remain, or the image is no film with padding
 
 
 def without_padding(grey: Grey) -> Grey:

@@ -42,7 +42,7 @@ from imaging.rendered import Rendition
 from screening.facts import Facts, facts_from, plain
 from screening.refusals import Code
 
-MEMORY_BYTES = 768 * 1024 * 1024  # beyond the supervisor's own: three times what 40 megapixels take
+MEMORY_BYTES = 768 * 1024 * 1024  # besides the supervisor's: three times the need of 40 megapixels
 SECONDS = 20.0
 START_SECONDS = 30.0
 
@@ -67,7 +67,7 @@ class RefusedInSandbox(NotReadable):
 
 
 class NotTakenApart(NotReadable):
-    """Why a film can't be split: a code and a sentence."""
+    """The reason why a film can't be split: a code and a sentence."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)

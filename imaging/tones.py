@@ -12,9 +12,9 @@ Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 PERCENTILES = (0.01, 99.99)  # the fallback if nothing else fits: little is clipped
-MOST_CLIPPED = 0.08  # of the central pixels: the share of black or white in fitting tones
-FEWEST_LEVELS = 48  # of 255, between the darkest and the brightest 5 % of the centre
-MOST_OF_ONE_LEVEL = 0.9  # of all pixels; if one level has more, the film shows nothing
+MOST_CLIPPED = 0.08  # largest share of black or white in the centre for acceptable tones
+FEWEST_LEVELS = 48  # least difference between the darkest and the brightest 5 % of the centre
+MOST_OF_ONE_LEVEL = 0.9  # share of all pixels; if one level has more, the film is blank
 LEAST_LEVELS = 12  # levels that make up a thousandth of the pixels each
 
 _MIDDLE = 0.2  # from each edge

@@ -38,7 +38,7 @@ _NOT_KNOWN = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "Ex
 _ELSEWHERE = {
     "PermanentRedirect", "301", "AuthorizationHeaderMalformed",
 }  # fmt: skip
-_LOGIN = "Log in with AWS (AWS_PROFILE), or for the local application say `. build/local/aws.env`."
+_LOGIN = "Log in with AWS (AWS_PROFILE), or for the local application type `. build/local/aws.env`."
 
 
 class BucketRefused(Exception):

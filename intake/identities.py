@@ -125,7 +125,7 @@ class Identities:
             connection.close()
 
     def _check(self) -> None:
-        """Create the table in a new file; raise IdentitiesRefused for a file of another key."""
+        """Create the table in a new file; raise IdentitiesRefused if the key is wrong."""
         with self._connected() as connection:
             connection.execute(_SCHEMA)
             connection.execute(_BY_STUDY)
@@ -199,7 +199,9 @@ def _read_key(where: Path, file: Path) -> bytes:
 
 def _check_private(file: Path) -> None:
     if stat.S_IMODE(file.stat().st_mode) & 0o077:
-        raise IdentitiesRefused(f"Others than its owner may read {file}. Type `chmod 600 {file}`.")
+        raise IdentitiesRefused(
+            f"Users other than its owner can read {file}. Type `chmod 600 {file}`."
+        )
 
 
 def _derived_key(secret: bytes, purpose: bytes) -> bytes:

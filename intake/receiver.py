@@ -78,7 +78,7 @@ class Receiver:
         return int(self._server.server_address[1])
 
     def stop(self) -> None:
-        """Stop listening and end all associations; senders repeat what has no answer."""
+        """Stop listening and end all associations; senders repeat films without an answer."""
         if self._server is not None:
             self._server.shutdown()
             self._server = None
@@ -87,7 +87,7 @@ class Receiver:
             self.apart.close()
 
     def _store(self, film: IncomingFilm, instance_uid: str, sender: str) -> Refusal | None:
-        """Upload a film and log one line, or return why not."""
+        """Upload a film and log one line, or return the refusal."""
         key = (
             self.apart.key_of(instance_uid)
             if self.apart

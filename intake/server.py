@@ -146,7 +146,7 @@ def make_server(
     store: Store,
 ) -> BoundedServer:
     """Return a server that listens; `store` is called with each complete film."""
-    _config.LOG_HANDLER_LEVEL = "none"  # they format every message, and keep what senders send
+    _config.LOG_HANDLER_LEVEL = "none"  # these handlers format every message and keep what was sent
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     # `_let_in` decides and logs the reason; if it failed, pynetdicom would still check the AE
     # titles.

@@ -21,13 +21,13 @@ CANNOT_UNDERSTAND = 0xC000  # DICOM status; sending the same again will not help
 
 
 class Refusal(Enum):
-    """Why a film is not taken: the status, and the reason in at most 64 characters."""
+    """A refusal of a film: the status, and the reason in at most 64 characters."""
 
     TOO_LARGE = (CANNOT_UNDERSTAND, f"The film is larger than {LARGEST_FILM // 2**20} MB.")
     EMPTY = (CANNOT_UNDERSTAND, "The request has no film in it.")
     SPOOL_FULL = (OUT_OF_RESOURCES, "The spool is full. Send the film again later.")
     SPOOL_BROKEN = (OUT_OF_RESOURCES, "The spool can't be written. Send the film again.")
-    S3_AWAY = (OUT_OF_RESOURCES, "S3 took no film in time. Send the film again later.")
+    S3_AWAY = (OUT_OF_RESOURCES, "S3 did not accept the film in time. Send the film again later.")
     FAILED = (OUT_OF_RESOURCES, "The receiver failed. Send the film again later.")
     BURNED_IN = (CANNOT_UNDERSTAND, "Its pixels may name the patient (BurnedInAnnotation YES).")
     OVERLAY = (CANNOT_UNDERSTAND, "An overlay among its pixels may name the patient.")
@@ -178,7 +178,7 @@ class IncomingFilm:
         try:
             file.close()
         except OSError:
-            pass  # the disk is full, and nothing of it is needed any more
+            pass  # the disk is full; the data is no longer needed
         finally:
             Path(file.name).unlink(missing_ok=True)
             self._spool.release(self.size)

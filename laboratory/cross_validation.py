@@ -14,7 +14,8 @@ from scipy.special import logit
 
 from laboratory.yardstick import BLOCKS, blocks_of
 from serving.network import Network
-from training.evaluation.evaluate import chosen_films, labels_of
+from training.dataset.chosen import chosen_films
+from training.evaluation.evaluate import labels_of
 from training.evaluation.metrics import Json, measure
 from training.evaluation.renderings import answers
 from training.evaluation.rerender import RENDERINGS, UNSEEN

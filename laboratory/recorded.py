@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Step = Callable[..., Tensor]  # a batch in; its loss out; gradients are left with the parameters
+Step = Callable[..., Tensor]  # takes a batch, returns its loss, sets gradients
 
-_WARM_UP = 3  # runs before a recording, which PyTorch asks for
+_WARM_UP = 3  # runs before a recording, as PyTorch requires
 
 
 def recorded(step: Step) -> Step:

@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from serving.network import Network
+from training.dataset.chosen import chosen_films
 from training.dataset.folder import Film
 from training.evaluation.bootstrap import SEED
 from training.evaluation.calibration import Floats
-from training.evaluation.evaluate import chosen_films, labels_of
+from training.evaluation.evaluate import labels_of
 from training.evaluation.metrics import Json
 from training.evaluation.renderings import answers
 from training.evaluation.rerender import RENDERINGS, UNSEEN

@@ -102,7 +102,7 @@ async def _read(request: Request, grow: Grow) -> bytes:
             async for part in request.stream():
                 size += len(part)
                 if size <= MAX_BODY:
-                    limit.reschedule(end)  # to wait for memory is no silence of the client's
+                    limit.reschedule(end)  # waiting for memory does not count as silence
                     await grow(len(part))
                     body += part
                 limit.reschedule(min(end, now() + SILENT_SECONDS))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-_FULL = 99  # the cell that speaks most for pneumonia; 0 speaks for nothing, or against it
+_FULL = 99  # the cell with most evidence for pneumonia; 0 is no evidence, or against it
 
 
 def attributes(model: str, gated: bool, cells: Sequence[float]) -> str:

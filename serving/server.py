@@ -19,7 +19,7 @@ from serving.app import make_app
 from serving.network import BadNetwork, Network
 from serving.protocol import BoundedProtocol
 
-KEEP_ALIVE_SECONDS = 90  # longer than a proxy keeps a connection: one cut by us is a 5xx there
+KEEP_ALIVE_SECONDS = 90  # longer than proxies do: they answer 5xx if we close one
 GRACE_SECONDS = 20  # SageMaker kills 30 s after its SIGTERM
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 

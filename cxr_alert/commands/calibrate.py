@@ -42,9 +42,9 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from training.dataset.chosen import chosen_films
     from training.dataset.folder import tell
     from training.dataset.learned import warn_of_learned
-    from training.evaluation.evaluate import chosen_films
     from training.learning.rescale import scale_of
     from training.learning.serve import calibrate
 

@@ -30,10 +30,11 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from training.dataset.chosen import chosen_films
     from training.dataset.folder import tell
     from training.dataset.learned import warn_of_learned
     from training.evaluation.cutoff import refuse_test_films, show
-    from training.evaluation.evaluate import chosen_films, evaluate_films
+    from training.evaluation.evaluate import evaluate_films
 
     films = chosen_films(options.data, options.only)
     refuse_test_films(options.data, films)

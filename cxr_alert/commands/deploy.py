@@ -81,7 +81,10 @@ def _run(options: argparse.Namespace) -> None:
             else:
                 _deploy(options)
     except KeyboardInterrupt:
-        print("\nWhat AWS has begun goes on; --delete removes it once it is done.", file=sys.stderr)
+        print(
+            "\nAWS completes the operation; --delete removes the endpoint after that.",
+            file=sys.stderr,
+        )
         raise
 
 
@@ -121,7 +124,8 @@ def _deploy(options: argparse.Namespace) -> None:
     else:
         print(f"Endpoint {plan.endpoint} is {done}.")
     print(
-        "Screen films with it; keep these in samconfig.toml, or the next `sam deploy` undoes them:"
+        "To screen films with it, type this. Set the same values in samconfig.toml, or the next "
+        "`sam deploy` undoes them:"
     )
     taken = endpoint.application_parameters(plan.endpoint, plan.runs_on)
     print(f"  sam deploy --parameter-overrides {taken}")
@@ -136,10 +140,10 @@ def _back(options: argparse.Namespace) -> None:
         stack = Stack(sign_in(), options.endpoint, tell)
         before = stack.now()
         if not before:
-            raise CloudError(f"This command has made no endpoint {options.endpoint}.")
+            raise CloudError(f"This command has not created an endpoint {options.endpoint}.")
         if not before["PreviousArtefact"]:
             raise CloudError(
-                f"Of endpoint {options.endpoint} no network before {before['Artefact']} is kept."
+                f"Endpoint {options.endpoint} has no earlier network than {before['Artefact']}."
             )
         if not options.dry_run:
             stack.back(before)
@@ -189,8 +193,8 @@ def _plan(
         image = image or trained_by
     if image is None:
         raise CloudError(
-            "--image is missing: name the container that was pushed to ECR "
-            "(docs/deploy.md says how), or the built-in algorithm's for its artefact."
+            "--image is missing: name the container image in ECR (docs/deploy.md says how to push "
+            "it) or, for an artefact of the built-in algorithm, the image of that algorithm."
         )
     serves = endpoint.Served(image, artefact)
     return endpoint.Plan(options.endpoint, serves, runs_on, options.model)

@@ -77,9 +77,7 @@ def _run(options: argparse.Namespace) -> None:
         say("Copies that this command can't reach, with their retention:")
         facts(((f"  {where}", kept) for where, kept in lies), width=26)
     if options.yes and left:
-        raise Failure(
-            "Something of the film was added while it was erased. Run the same command again."
-        )
+        raise Failure("Data of the film was added during the erasure. Run the same command again.")
 
 
 def _nothing(options: argparse.Namespace) -> str:

@@ -42,9 +42,10 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from training.dataset.chosen import chosen_films
     from training.dataset.folder import tell
     from training.dataset.learned import warn_of_learned
-    from training.evaluation.evaluate import chosen_films, evaluate_films, save
+    from training.evaluation.evaluate import evaluate_films, save
     from training.evaluation.report import write_report
 
     films = chosen_films(options.data, options.only)

@@ -80,7 +80,7 @@ def add_to(commands: Commands) -> None:
     serving.add_argument(
         "--codebuild",
         action="store_true",
-        help="have AWS build the image, also where Docker, Podman or Finch works",
+        help="build the image on AWS, even if Docker, Podman or Finch works here",
     )
     built = command.add_argument_group("the templates")
     built.add_argument(
@@ -98,7 +98,7 @@ def add_to(commands: Commands) -> None:
         type=_parameter,
         default=[],
         metavar="NAME=VALUE",
-        help="more of the application's",
+        help="more parameters of the application",
     )
     built.add_argument(
         "--worklist-parameters",
@@ -106,7 +106,7 @@ def add_to(commands: Commands) -> None:
         type=_parameter,
         default=[],
         metavar="NAME=VALUE",
-        help="more of the worklist's",
+        help="more parameters of the worklist",
     )
     optional = command.add_argument_group("optional stacks")
     for name, purpose in (
@@ -223,7 +223,7 @@ def _destroy(site: "Site", options: argparse.Namespace) -> None:
         with _progress() as site.report, aws_in_sentences():
             remove(site, removal, say)
     except (Failure, Mistake) as error:
-        raise Failure(f"{error} To go on, type again: {_typed()}") from error
+        raise Failure(f"{error} To continue, type again: {_typed()}") from error
     say("What stays is listed above; docs/deploy.md says how to delete it.")
 
 
@@ -249,11 +249,11 @@ def _show(settings: "Settings", planned: "Sequence[Step]") -> None:
 
 
 def _ask(question: str, options: argparse.Namespace) -> None:
-    """Go on after a yes only."""
+    """Ask for confirmation; raise Mistake unless the answer is yes."""
     if options.yes:
         return
     if not sys.stdin.isatty():
-        raise Mistake(f"{question} Nobody can answer here: add --yes.")
+        raise Mistake(f"{question} There is no terminal for an answer: add --yes.")
     if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
         raise Mistake("Nothing was done.")
 

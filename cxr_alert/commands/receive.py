@@ -56,7 +56,7 @@ def add_to(commands: Commands) -> None:
         "--spool-megabytes",
         type=whole_number,
         default=1024,
-        help="connections at once, at most (default: %(default)s)",
+        help="largest size of the spool in megabytes (default: %(default)s)",
     )
     command.add_argument(
         "--patience",
@@ -119,7 +119,7 @@ def _run(options: argparse.Namespace) -> None:
         raise Mistake(f"--spool: {error}.") from None
     except BucketAway as error:
         print(
-            f"S3 takes no films now ({error}): until it does, senders get a status "
+            f"S3 accepts no films now ({error}): until it does, senders get a status "
             "that asks them to try again."
         )
     except BotoCoreError as error:

@@ -176,10 +176,10 @@ def _hyperparameters(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _train_here(options: argparse.Namespace) -> None:
-    from training.learning.train import train
-
     if options.out is None:
         raise Mistake("--out is missing: name the folder for the network.")
+    from training.learning.train import train
+
     kept_out = Path(options.keep_out) if options.keep_out else None
     try:
         train(
@@ -191,7 +191,7 @@ def _train_here(options: argparse.Namespace) -> None:
             options.patients,
         )
     except KeyboardInterrupt:
-        print(f"\nThe same command goes on from {options.out}.", file=sys.stderr)
+        print(f"\nThe same command continues from {options.out}.", file=sys.stderr)
         raise
 
 

@@ -1,1 +1,1 @@
-"""Stacks made and removed: what `install` and `rehearse` share."""
+"""Creation and removal of stacks, shared by `install` and `rehearse`."""

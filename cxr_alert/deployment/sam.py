@@ -1,4 +1,4 @@
-"""The SAM command line: build and deploy a template, asking nothing."""
+"""The SAM command line: build and deploy a template without questions."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def python_runtime(preferred: str | None = None) -> str:
 
 
 def _works(python: str) -> bool:
-    """Return whether a Python runs; pyenv has one by each name, of which few do."""
+    """Return whether a Python runs: pyenv has commands for versions that are not installed."""
     if not shutil.which(python):
         return False
     tried = subprocess.run(

@@ -1,4 +1,4 @@
-"""CloudFormation stacks: whether they are there, what they hold, and their deletion."""
+"""CloudFormation stacks: their state, parameters, resources and deletion."""
 
 import time
 from typing import Any
@@ -51,7 +51,7 @@ def settled(stack: str) -> str | None:
 
 
 def delete(stack: str) -> None:
-    """Delete a stack and wait until it is gone; what it retains stays."""
+    """Delete a stack and wait until it is gone; its retained resources stay."""
     _cloudformation().delete_stack(StackName=stack)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while (status := state(stack)) is not None:
@@ -63,7 +63,7 @@ def delete(stack: str) -> None:
 
 
 def resources(stack: str) -> list[tuple[str, str, str]]:
-    """Return the logical name, the type and the physical name of all that a stack has."""
+    """Return the logical name, the type and the physical name of each resource of a stack."""
     if not exists(stack):
         return []
     pages = _cloudformation().get_paginator("list_stack_resources").paginate(StackName=stack)

@@ -1,4 +1,4 @@
-"""The container's image: its repository, its tag, and who builds it.
+"""The container's image: its repository, its tag, and its build.
 
 The tag is a hash of all files that the image is made of. So an image that is there already is
 known by its tag, and nothing about it has to be kept on this machine.
@@ -29,7 +29,7 @@ SOURCES = (
     "serving",
 )
 _TOOLS = ("docker", "podman", "finch")
-_BUILDER_SECONDS = 120  # until IAM has told CodeBuild of the role
+_BUILDER_SECONDS = 120  # until CodeBuild can use the new role
 _BUILD_SECONDS = 1800
 _PAUSE_SECONDS = 10
 _LINES_SHOWN = 25

@@ -1,4 +1,4 @@
-"""Whether a stack of some name is ours: neither deploy into another's stack nor delete it."""
+"""Check that a stack belongs to this installation, before it is deployed or deleted."""
 
 from cxr_alert.deployment import stacks
 from screening.errors import Mistake

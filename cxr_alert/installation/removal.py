@@ -1,4 +1,4 @@
-"""Remove an installation: what goes, what stays and why."""
+"""Remove an installation; list the resources that stay, and the reasons."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ def plan(site: Site) -> Removal:
     """Return the existing stacks in the order of their removal: importing stacks first."""
     stack = site.settings.stack
     ours = [f"{stack}-drift", f"{stack}-results", site.worklist, stack, endpoint.stack_of(stack)]
-    for each in ours[:-1]:  # the endpoint's has a tag, which its deletion looks at
+    for each in ours[:-1]:  # the last is the endpoint's, whose deletion checks a tag
         refuse_if_not_ours(each, stack)
     goes = [each for each in ours if stacks.exists(each)]
     stays = {what: why for each in goes for what, why in left_by(each).items()}

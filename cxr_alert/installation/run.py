@@ -24,10 +24,13 @@ def install(site: Site, steps: Sequence[Step], command: str) -> None:
             for line in before:
                 say(f"  {line}")
             raise Failure(
-                f"Step {step.name} failed: {reason.rstrip('.')}. What was made stays; to go on, "
-                f"type again: {command}"
+                f"Step {step.name} failed: {reason.rstrip('.')}. Completed steps are kept; to "
+                f"continue, type again: {command}"
             ) from error
         except KeyboardInterrupt:
-            say(f"What AWS has begun goes on. To go on here, type again: {command}", error=True)
+            say(
+                f"AWS completes what has begun. To continue here, type again: {command}",
+                error=True,
+            )
             raise
         say(f"{number}/{len(steps)} {step.name}: {did}.")

@@ -1,4 +1,4 @@
-"""The steps of an installation. Each asks AWS what is there and adds what is missing."""
+"""The steps of an installation. Each asks AWS what exists and adds the missing resources."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _UNCONFIRMED = "PendingConfirmation"
 
 @dataclass(frozen=True)
 class Step:
-    """`cost` is empty for what costs nothing; `run` returns what the step found or did."""
+    """`cost` is empty for a step without costs; `run` returns what the step found or did."""
 
     name: str
     purpose: str
@@ -47,7 +47,7 @@ def steps(settings: Settings) -> list[Step]:
         Step("reader", "the first reader, who sees the performance page too", "", _reader),
         *(_OPTIONAL[each] for each in _OPTIONAL if each in settings.optional),
         Step("mail", "subscribe people's mail and the operators'", "", _mail),
-        Step("check", "wait for S3's events; see a test film through", "", _check),
+        Step("check", "wait for S3's events, and screen a test film", "", _check),
     ]
     return [*(ours if settings.endpoint is None else []), *rest]
 
@@ -61,7 +61,7 @@ def _networks(site: Site) -> str:
         if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
             raise Failure(f"The bucket {site.bucket} belongs to somebody else.") from error
         place: dict[str, Any] = {"LocationConstraint": site.region}
-        # The oldest region takes no name of itself.
+        # S3 rejects this region as a location constraint: it is the default.
         options = {} if site.region == "us-east-1" else {"CreateBucketConfiguration": place}
         s3.create_bucket(Bucket=site.bucket, **options)
         made = True
@@ -95,7 +95,9 @@ def _image(site: Site) -> str:
 
 def _endpoint(site: Site) -> str:
     settings = site.settings
-    stacks.settled(endpoint.stack_of(settings.serves))  # an interrupted run left AWS to go on
+    stacks.settled(
+        endpoint.stack_of(settings.serves)
+    )  # AWS may still be busy for an interrupted run
     artefact = endpoint.uploaded_to(site.bucket, settings.serves, settings.model)
     serves = endpoint.Served(image.uri(site), artefact)
     plan = endpoint.Plan(settings.serves, serves, settings.runs_on, settings.model)
@@ -221,7 +223,7 @@ def _is_reader(site: Site, pool: str) -> bool:
 
 
 def _mail(site: Site) -> str:
-    """Subscribe again who is not subscribed: SNS forgets after two days what nobody confirmed."""
+    """Subscribe addresses again if needed: SNS deletes unconfirmed subscriptions after two days."""
     wanted = {
         "NotificationsTopicArn": site.settings.email,
         "OperationsTopicArn": site.settings.operations_email,
@@ -237,7 +239,7 @@ def _mail(site: Site) -> str:
 
 
 def _subscription(site: Site, topic: str, address: str) -> str | None:
-    """Return the ARN of an address's subscription, or what SNS says in its place."""
+    """Return the ARN of an address's subscription, or SNS's substitute for it."""
     pages = site.client("sns").get_paginator("list_subscriptions_by_topic")
     for page in pages.paginate(TopicArn=topic):
         for each in page["Subscriptions"]:
@@ -247,7 +249,7 @@ def _subscription(site: Site, topic: str, address: str) -> str | None:
 
 
 def unconfirmed(site: Site) -> list[str]:
-    """Return the addresses that SNS waits for."""
+    """Return the addresses that have not confirmed their subscription."""
     settings, outputs = site.settings, site.application.outputs
     wanted = {
         (outputs["NotificationsTopicArn"], settings.email),

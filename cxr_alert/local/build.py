@@ -15,12 +15,21 @@ import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cxr_alert.local import emulator, environment, processes
 
 KEPT = processes.ROOT / "build" / "sam"
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 SAM = processes.ROOT / ".venv-sam" / "bin" / "sam"
+
+# SAM reads a template several times per deployment, JSON much faster than YAML: this writes its own
+# reading of a built template as JSON, long forms of the intrinsic functions included.
+_TO_JSON = """
+import json, pathlib, sys
+from samcli.yamlhelper import yaml_parse
+print(json.dumps(yaml_parse(pathlib.Path(sys.argv[1]).read_text())))
+"""
 
 # Inputs of a built template; functions/render/Makefile copies from imaging as well.
 _SOURCES = ("functions", "imaging", "requirements/sam.lock", "template.yaml")
@@ -42,7 +51,7 @@ RESULTS = Template(processes.ROOT / "functions/publish/template.yaml", "cxr-aler
 
 @dataclass(frozen=True)
 class Build:
-    """A build; `folder` has the built template once `process` has ended, if there is one."""
+    """A build; `folder` has the built template after `wait`, if there is a process to wait for."""
 
     template: Template
     folder: Path
@@ -50,14 +59,14 @@ class Build:
 
     @property
     def file(self) -> Path:
-        return self.folder / "template.yaml"
+        return self.folder / "template.json"
 
 
 def start(template: Template, state: Path) -> Build:
     """Start `sam build` if it is needed; other programs can start meanwhile."""
     kept = _kept(template)
-    if (kept / "template.yaml").exists():
-        return Build(template, kept, None)
+    if (found := Build(template, kept, None)).file.exists():
+        return found
     home = state / "sam"
     home.mkdir(exist_ok=True)
     # SAM asks the package index weekly for a newer version of itself; this tells it that it just
@@ -83,7 +92,9 @@ def wait(build: Build, state: Path) -> None:
     if build.process is None:
         return
     processes.wait_until_done(named("sam build", build.template), build.process, state, 300)
-    build.file.write_text(_allowing(build.file.read_text(), emulator.python_runtime()))
+    built = _read(build.folder / "template.yaml")
+    _allow(built, emulator.python_runtime())
+    build.file.write_text(json.dumps(built))
     _keep(build)
 
 
@@ -102,16 +113,22 @@ def sam_environment(state: Path) -> dict[str, str]:
         "PYTHON_RUNTIME": emulator.python_runtime(),
         "ARCHITECTURE": ARCHITECTURE,
         "SAM_CLI_TELEMETRY": "0",
+        # Seconds; by default SAM waits for five before it first asks whether a stack is deployed.
+        "SAM_CLI_POLL_DELAY": "0.1",
         "__SAM_CLI_APP_DIR": str(state / "sam"),
     }
 
 
-def _allowing(template: str, runtime: str) -> str:
-    """Return the built template with the emulator's Python among the allowed runtimes."""
-    allowed = "    Default: python3.13\n    AllowedValues:\n"
-    if f"    - {runtime}\n" in template:
-        return template
-    return template.replace(allowed, f"{allowed}    - {runtime}\n")
+def _read(template: Path) -> Any:  # noqa: ANN401 - a template
+    command: list[str | Path] = [SAM.with_name("python"), "-c", _TO_JSON, template]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def _allow(template: Any, runtime: str) -> None:  # noqa: ANN401 - a template
+    """Add the emulator's Python to the allowed runtimes of a built template."""
+    allowed = template["Parameters"]["PythonRuntime"]["AllowedValues"]
+    if runtime not in allowed:
+        allowed.append(runtime)
 
 
 def _keep(build: Build) -> None:
@@ -130,9 +147,9 @@ def _keep(build: Build) -> None:
     for function in sorted(each for each in build.folder.iterdir() if each.is_dir()):
         _pack(function, packed / f"{function.name}.zip")
         template = template.replace(
-            f"CodeUri: {function.name}\n", f"CodeUri: {function.name}.zip\n"
+            f'"CodeUri": "{function.name}"', f'"CodeUri": "{function.name}.zip"'
         )
-    (packed / "template.yaml").write_text(template)
+    (packed / build.file.name).write_text(template)
     try:
         packed.rename(kept)
     except OSError:  # the other build is already there

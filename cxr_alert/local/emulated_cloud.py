@@ -203,7 +203,7 @@ provisioners._RESOURCE_HANDLERS["AWS::IAM::RolePolicy"] = {
 }
 
 # The emulator's alarms reject metric math. Without its metrics such an alarm is created and is
-# never raised, which no alarm is here: the emulator has no metrics of AWS's own.
+# never raised; that is true of all alarms here, since the emulator has no metrics of AWS.
 
 _cw_metric_alarm_put = provisioners._cw_metric_alarm_put
 

@@ -58,7 +58,7 @@ def subscribed(
     try:
         yield url
     finally:
-        with contextlib.suppress(ClientError, BotoCoreError):  # it may be gone, with all of it
+        with contextlib.suppress(ClientError, BotoCoreError):  # the application may have stopped
             _unsubscribe(stack, queue_name, url, topic)
 
 

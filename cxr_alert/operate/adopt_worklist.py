@@ -75,7 +75,7 @@ def _only(sought: str, found: list[str]) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise Mistake(f"There is nothing called {sought}: the stack has left no worklist.")
+        raise Mistake(f"No resource is called {sought}: the former stack has left no worklist.")
     raise Mistake(
         f"Several are called {sought}: {', '.join(found)}. Keep the one in use; delete or rename "
         "the others, which an earlier worklist left, once you know what is in them."

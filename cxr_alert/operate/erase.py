@@ -234,7 +234,7 @@ def elsewhere(application: Application, *, on_site: bool) -> list[tuple[str, str
         ("functions' log", f"{days('LogRetentionDays', '?')} days; the film's hash, no key"),
         ("tables' backups", "35 days; records, entries, reviews"),
         ("table's stream", "1 day; records"),
-        ("queues", "14 days; the film's key, in messages nobody took"),
+        ("queues", "14 days; the film's key, in messages that nobody read"),
         ("mails, text messages", "as their readers keep them; key, time, probability"),
         ("alerts' subscribers", "as they keep them; key, time, probability"),
         ("results", "as PACS, FHIR server and engine keep them"),

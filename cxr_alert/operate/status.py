@@ -61,7 +61,7 @@ class Status:
 
 
 def status(application: Application, stack: str, film: Path) -> Status:
-    """Ask each service; the endpoint is asked about `film`, a chest X-ray."""
+    """Check each service; the endpoint screens `film`, a chest X-ray."""
     last = [
         record.judgement.classified
         for finding in Finding

@@ -106,7 +106,7 @@ def enlist_all(application: Application) -> Iterator[str]:
             worklist.enlist(each, share, versions)
         return record.key
 
-    # Repeated films are in the list by their earlier version.
+    # The list has repeated films under their earlier version.
     records = (record for record in application.screenings.all() if not record.repeats)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # In chunks, since a pool's map would read the whole table first.
@@ -176,7 +176,7 @@ def _file_name(entry: Entry, film: bytes, pixels: bytes) -> str:
 
 
 class _NotExported(Exception):
-    """Why a film is left out."""
+    """The reason why a film is left out."""
 
 
 def _film(application: Application, entry: Entry) -> bytes:

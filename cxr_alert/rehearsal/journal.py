@@ -1,4 +1,4 @@
-"""The journal of a rehearsal: what it made or broke, in a file, so that another run can remove it.
+"""The journal of a rehearsal: a file with its changes, so that another run can undo them.
 
 Each entry is written before the thing is made. So an entry may be for something that does not
 exist, but nothing exists without an entry.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class Kind(StrEnum):
-    """Kinds of things, in order of removal: e.g. a policy in use can't be deleted."""
+    """The kinds of resources, in order of removal: e.g. a policy in use can't be deleted."""
 
     DENIAL = "denied permission"
     SOURCE = "stopped trigger"

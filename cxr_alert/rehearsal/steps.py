@@ -306,7 +306,13 @@ def _costs(stage: Stage) -> str:
 
 STEPS = (
     Step("deploy", "A2, A5, B1", "The template deploys as it is, with a trail.", 8, _deploy),
-    Step("listen", "", "A queue outside gets what the encrypted topics send.", 1, _listen),
+    Step(
+        "listen",
+        "",
+        "A queue outside the stack receives the messages of the encrypted topics.",
+        1,
+        _listen,
+    ),
     Step(
         "operator",
         "A3, B3",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-BATCH_SIZE = 10  # the event source's: as many films at once, as many connections to each service
+BATCH_SIZE = 10  # of the event source; each film needs a connection to each service
 ATTEMPTS = 2
 BACK_OFF_SECONDS = 1  # at most, before botocore's second attempt in its standard mode
 CONNECT_SECONDS = 1
@@ -155,7 +155,7 @@ def make_render_clients() -> RenderClients:
 
 def make_notify_clients() -> NotifyClients:
     return NotifyClients(
-        # One attempt: a second one would be a second message within the time that is for one.
+        # One attempt only: a retry could exceed the rate of messages.
         sns=_client("sns", attempts=1),
         ssm=_client("ssm", attempts=1),
         make_sqs=lambda: _client("sqs"),

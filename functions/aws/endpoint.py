@@ -45,7 +45,7 @@ class Oversize(Rejected):
 
 
 class NotAnswered(TryAgain):
-    """The endpoint gave no answer.
+    """The endpoint did not answer.
 
     `code` is AWS's error code, or the name of the SDK's error if AWS did not `refuse` the request.
     AWS's own text, `words`, is not part of the message, which is logged: it may name a film.

@@ -1,4 +1,4 @@
-"""A table's stream: changes of items in order, up to the first one that fails."""
+"""A table's stream: process changes of items in order, and stop at the first that fails."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

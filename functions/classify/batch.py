@@ -139,7 +139,7 @@ def _have_rendered(upload: Upload, services: Services) -> None:
     fresh = replace(upload, rendered=None)
     if renderings >= MOST_RENDERINGS:
         raise GivenUp(
-            f"Its rendition was gone, or not whole, {renderings} times.",
+            f"Its rendition was missing or incomplete {renderings} times.",
             json.dumps(event_of(replace(fresh, hops=0))),
         )
     delay = wait_seconds(services.retry_seconds, renderings, MOST_RENDERINGS) if renderings else 0

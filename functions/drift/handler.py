@@ -106,7 +106,7 @@ def make_handler(
         try:
             answered = ask_samples(endpoint)
         except TryAgain as failure:  # the endpoint has its own alarms
-            logger.warning("The sample films were not asked about", error=str(failure))
+            logger.warning("The sample films could not be classified", error=str(failure))
             return state, _of_samples(state.signals)
         signals, run.changed_samples = compare(answered, state.samples, state.samples_of)
         if not state.samples or state.samples_of != answered.network:

@@ -1,4 +1,4 @@
-"""The drift message: which films to look at, and why. Pure."""
+"""The drift message: the films to look at, with the reasons. Pure."""
 
 from collections.abc import Sequence
 

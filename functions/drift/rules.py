@@ -240,7 +240,7 @@ def _moved(name: str, reference: Reference) -> Signal:
         return Signal(name, said, films if rising else ())
     if way == "confirmed-down":
         usual = _percent(usual_share(reference.confirmed, reference.reviewed))
-        said = f"Readers confirm fewer positives than at first, when it was {usual}."
+        said = f"Readers confirm fewer positives than the {usual} of the reference."
         return Signal(name, said, _positives(reference, cutoff))
     usual = _percent(usual_share(reference.positives, len(reference.probabilities)))
     if way == "positive-up":

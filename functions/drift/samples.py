@@ -29,7 +29,7 @@ class Answered:
 
 
 def ask_samples(endpoint: Endpoint) -> Answered:
-    """Ask about each film; raise TryAgain if the endpoint does not answer."""
+    """Send each film to the endpoint; raise TryAgain if the endpoint does not answer."""
     network, answers = "", {}
     for path in sorted(_FILMS.glob("*.jpeg")):
         try:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 NAMESPACE = "CxrAlert"  # of the metrics; template.yaml's alarms and dashboard select by it
 DEFAULT_CUTOFF = Decimal("0.1")
-# No short ones: a film without a record counts as never screened, and its dead letter may be
-# redriven for 14 days.
+# Short periods are not allowed: a film without a record counts as never screened, and its dead
+# letter may be redriven for 14 days.
 RETENTION_DAYS = (0, 30, 60, 90, 180, 365, 731, 1827, 3653)
 
 ENDPOINT_NAME = "[a-z0-9](-*[a-z0-9]){0,62}"
@@ -39,7 +39,7 @@ _Kind = TypeVar("_Kind", bound="DataclassInstance")
 
 
 class WrongConfiguration(Exception):
-    """An environment variable is missing or wrong; the message says which, and what it must be."""
+    """An environment variable is missing or wrong; the message names it and its allowed values."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from screening.upload import MalformedMessage
 LISTED = 20  # films in one mail; the subject says how many there are
 MOST_BYTES = 120_000  # of a digest's films as JSON; SNS takes 256 KB, all texts together
 TO_READ = "TO_READ"  # the kind of films to be read without their score, whatever was found
-_KINDS = (Finding.PNEUMONIA, TO_READ, Finding.REJECTED)  # in the order in which people are told
+_KINDS = (Finding.PNEUMONIA, TO_READ, Finding.REJECTED)  # in the order of the mails
 _NEEDED = ("key", "version", "finding", "cutoff", "uploaded")
 
 

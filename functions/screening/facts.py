@@ -22,7 +22,7 @@ OLDER_CHILD_NOTE = (
 )
 
 REFUSED = "refused"  # the `rendering` of a film that no network was asked about
-_LONGEST = 160  # of `rendering`, all steps named; the other texts have at most 64 characters
+_LONGEST = 160  # characters of `rendering`, which lists all steps; other texts have 64
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _IN_A_YEAR = {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}
 UNTOLD = frozenset({"study_uid", "series_uid", "instance_uid", "accession_number"})

@@ -52,7 +52,7 @@ class Judgement:
     map: str | None = None
 
 
-# Tolerance for the rounding of an 8-bit network and of its JSON; a larger error is no softmax.
+# Tolerance for the rounding of an 8-bit network and of its JSON; larger errors mean no softmax.
 SUM_TOLERANCE = 0.01
 
 

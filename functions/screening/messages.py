@@ -14,7 +14,7 @@ from screening.record import attributes as flat
 from screening.refusals import Code
 from screening.upload import is_backfill_key
 
-# How the alert itself fares, and what was thought before, is nothing to tell.
+# Alerts contain neither their own state nor earlier judgements.
 WITHHELD = {"alert", "alerted", "claimed_by", "claimed_until", "digest", "earlier", "expires"}
 
 NOT_A_DIAGNOSIS = (

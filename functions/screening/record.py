@@ -94,7 +94,7 @@ class Record:
             size=self.size,
             uploaded=self.uploaded,
         )
-        # Its rendition, where it had one, is asked for as it was then.
+        # A film that had a rendition is screened again by the same rendition.
         has_one = self.facts is not None and self.facts.rendering != REFUSED
         rendered = Rendered(self.facts, self.same_as) if has_one else None
         return replace(upload, rendered=rendered, digest=self.digest)

@@ -57,7 +57,7 @@ def read_told(body: str) -> Told:
 
 
 def as_judged(record: Record, judged: str) -> Record | None:
-    """Return the record as it was when that judgement was its last, or None.
+    """Return the record as it was after that judgement, or None if it has no such judgement.
 
     If a film was rescreened meanwhile, its first result is still delivered, then the second.
     """

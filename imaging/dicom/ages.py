@@ -6,9 +6,9 @@ from datetime import date
 
 from screening.facts import ADULT_YEARS
 
-OLDEST_YEARS = 125  # greater ages are mistakes
+OLDEST_YEARS = 125  # greater ages are errors
 
-# The standard's D, W, M, Y, and what machines and people write instead, in some languages.
+# The standard's D, W, M and Y, and other words for them that occur, in several languages.
 _UNITS = {
     "D": "DAY DAYS TAG TAGE JOUR JOURS DIA DIAS",
     "W": "WK WKS WEEK WEEKS WOCHE WOCHEN SEMAINE SEMAINES SEMANA SEMANAS",

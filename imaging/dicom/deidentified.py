@@ -157,7 +157,8 @@ def _copy(tags: Tags, header: Header, key: bytes, instance_uid: str) -> Dataset:
     _add_tones(made, header)
     _add_shutter(made, header)
     if header.directory:
-        made.add(DataElement(Tag(0x0004, 0x1220), "SQ", []))  # so that it is refused as one
+        # The copy must be refused as a directory as well.
+        made.add(DataElement(Tag(0x0004, 0x1220), "SQ", []))
     return made
 
 

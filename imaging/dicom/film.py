@@ -21,10 +21,10 @@ from imaging.tones import histogram, shows_nothing
 from screening.facts import REFUSED, Facts
 from screening.refusals import Code
 
-# What a radiologist may still want to see of a film that no network was asked about.
+# Films refused with these codes have a picture, since a radiologist may still want to see them.
 _SHOWN = frozenset({Code.BODY_PART, Code.FLAT, Code.LATERAL, Code.MODALITY, Code.PROCESSING})
-_LONGEST_FACT = 64  # of a term; files join several
-SQUARE_ENOUGH = 0.01  # pixels that are less off a square are left alone
+_LONGEST_FACT = 64  # characters of a term; some files join several terms
+SQUARE_ENOUGH = 0.01  # smaller deviations from square pixels are not corrected
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def read(data: bytes, smallest: int | None) -> Grey:
 
 
 def _toned(header: Header) -> tuple[Grey, tuple[str, ...], Deep]:
-    """The film within its shutters, in the tones that show it, what was done, and its depth."""
+    """The film within its shutters: its grey levels, the steps taken, and its full depth."""
     layout = read_layout(header)
     samples = decode(header, layout)
     box = shutter.box_of(header.shutter, *samples.shape)

@@ -42,7 +42,7 @@ _META_GROUP = 2
 _DIRECTORY_RECORDS = Tag(0x0004, 0x1220)
 _OVERLAY_BIT = Tag(0x6000, 0x0102)  # the bits of the samples where a retired kind of overlay lies
 _LONGEST_TEXT = 64
-_HIGHEST_PIXEL = 4.0  # by its width, or the inverse; more is a mistake
+_HIGHEST_PIXEL = 4.0  # a pixel's height by its width, or the inverse; larger ratios are errors
 _MOST_ITEMS = 32  # of a sequence: more windows or codes are not plausible
 _DESCRIPTIONS = (
     "SeriesDescription",
@@ -137,7 +137,7 @@ class Header:
     overlay_bits: bool
     pixel_ratio: float | None  # the height of a pixel by its width
     pixel_mm: tuple[float, float] | None  # its height and width
-    calibrated: bool  # whether that is in the patient, not on the detector
+    calibrated: bool  # whether this is the size in the patient, not on the detector
     padding: tuple[int, int] | None
     windows: tuple[tuple[float, float], ...]  # center and width
     function: str
@@ -202,7 +202,7 @@ def read_tags(data: bytes, more: Iterable[BaseTag] = ()) -> Tags:
         specific_tags=[*_TAGS, *more],
     )
     if not len(dataset):
-        # pydicom's rest of a file that ends in the middle of its pixels.
+        # pydicom returns an empty dataset for a file that ends within its pixels.
         raise Refused(Code.BROKEN)
     return Tags(dataset, syntax, _text(meta, "MediaStorageSOPClassUID"))
 

@@ -47,7 +47,7 @@ SENTENCES = {
 class Refused(NotReadable):
     """A DICOM file that is not screened; `code` is a key of SENTENCES.
 
-    `tag` is the keyword of the tag that shows it, if there is one.
+    `tag` is the keyword of the tag that gives the reason, if there is one.
     """
 
     def __init__(self, code: Code, tag: str | None = None) -> None:

@@ -69,9 +69,9 @@ _END = b"\xff\xd9"  # common to JPEG, JPEG-LS, JPEG 2000 and HTJ2K streams
 _PADDING = b"\x00\xff"
 _ITEM = b"\xfe\xff\x00\xe0"
 _STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")  # limit of a stream's header
-_FEW = 0.002  # of the pixels: a letter or compression ripples, not the film
+_FEW = 0.002  # share of the pixels that may be a letter or compression ripples
 _LOOKED_AT = 64  # lines that are used to detect the sign
-_STEADIER = 0.6  # how much smaller the jumps are if the other sign is right
+_STEADIER = 0.6  # the other sign is right if it reduces the jumps to this share
 _START_OF_2000 = re.compile(rb"\xff\x4f\xff\x51", re.DOTALL)
 # Markers that begin a frame, SOF0 to SOF15 and that of JPEG-LS, and markers without a length.
 _FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}

@@ -1,4 +1,4 @@
-"""Display shutters: what a workstation hides of a film, e.g. a border that is not exposed."""
+"""Display shutters: parts of a film that a workstation hides, e.g. an unexposed border."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -7,7 +7,7 @@ from imaging.dicom.header import Shutter
 from imaging.dicom.samples import Samples
 from imaging.grey import Grey
 
-_LEAST_LEFT = 0.1  # of the film's area; a smaller rest is a mistake
+_LEAST_LEFT = 0.1  # share of the film's area; a shutter that leaves less is ignored
 
 Box = tuple[int, int, int, int]  # left, upper, right, lower: pixels from 0, the last two exclusive
 

@@ -75,7 +75,7 @@ def _tag_of_another_view(header: Header) -> str | None:
     frontal = names_frontal(header.view) or any(_frontal(code) for code in header.views)
     for tag, text in (("ViewPosition", header.view), *header.descriptions):
         if tag == _STUDY and frontal:
-            continue  # a study has several films: it tells only of one that says nothing itself
+            continue  # tags of the study count only for a film without such tags
         if names_side(text) and not names_frontal(text):
             return tag
     if any(_side(code) for code in header.views):

@@ -18,7 +18,7 @@ from imaging.dicom.samples import Layout, Samples, values_of
 from imaging.grey import Grey
 from imaging.tones import Floats, Histogram, between_percentiles, fits
 
-MOST_PADDED = 0.02  # of the central pixels: padding lies around a film
+MOST_PADDED = 0.02  # largest share of padding in the centre, since padding lies around a film
 _FEWEST_ENTRIES = 2
 _LEAST_WIDTH = 1e-6
 _BLACK, _WHITE = 0.5, 254.5
@@ -26,7 +26,7 @@ _BLACK, _WHITE = 0.5, 254.5
 
 @dataclass(frozen=True)
 class Toned:
-    """Grey levels, and what a reader's own window needs.
+    """Grey levels, and the data for a reader's own window.
 
     `values` are those of each bit pattern, not a number for padding. `black` and `white` are those
     that the grey levels show so, as far as one line shows them.

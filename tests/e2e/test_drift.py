@@ -119,7 +119,7 @@ def test_a_machine_with_inverted_films_is_named_and_the_sample_films_are_unchang
     assert [each["name"] for each in seen["signals"]] == ["refused-up:inverted"]
 
 
-def test_the_command_shows_it_on_one_screen(drifted: Application, nights: str) -> None:
+def test_the_drift_command_fits_on_one_screen(drifted: Application, nights: str) -> None:
     assert nights
     status, out, err = operate(drifted, "drift")
     assert (status, err) == (0, "")

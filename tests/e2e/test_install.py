@@ -59,7 +59,9 @@ def done(application: Application, *arguments: str) -> str:
 
 
 @pytest.mark.timeout(300)
-def test_from_an_endpoint_to_a_film_seen_through_and_back(application: Application) -> None:
+def test_install_uses_an_endpoint_screens_a_test_film_and_is_undone(
+    application: Application,
+) -> None:
     typed = options(application)
     first = done(application, *typed, "--yes")
     assert re.search(r"application: stack cxr-alert-installed was made", first)
@@ -97,8 +99,8 @@ def test_from_an_endpoint_to_a_film_seen_through_and_back(application: Applicati
     assert (status, error) == (2, f"Nothing is installed as {STACK} in us-east-1.\n")
 
 
-def test_nobody_is_asked_where_nobody_can_answer(application: Application) -> None:
+def test_without_a_terminal_install_needs_yes(application: Application) -> None:
     status, out, error = operate(application, *options(application))
     assert status == 2
     assert "sees the performance page" in out
-    assert error == "Install it? Nobody can answer here: add --yes.\n"
+    assert error == "Install it? There is no terminal for an answer: add --yes.\n"

@@ -41,7 +41,7 @@ def test_every_sample_has_one_record_and_every_positive_one_alert(
 
 
 @pytest.mark.parametrize("film", [POSITIVE, DICOM])
-def test_an_old_film_is_screened_and_alerted_to_programs_alone(
+def test_a_film_of_a_backfill_is_screened_and_alerted_to_programs_only(
     application: Application, film: bytes
 ) -> None:
     key = f"backfill/{len(film)}"

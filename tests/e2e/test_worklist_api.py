@@ -1,4 +1,4 @@
-"""Who may do what on the worklist's API, path by path, and two readers at once."""
+"""The rights for each path of the worklist's API, and concurrent readers."""
 
 import base64
 import json
@@ -46,7 +46,7 @@ def administrator(application: Application) -> Api:
 
 
 def listed(application: Application, api: Api, key: str, body: bytes = POSITIVE) -> str:
-    """Drop a film and wait until it is in the worklist; return what it is called there."""
+    """Upload a film and wait until it is in the worklist; return its name there."""
     name = film_name(key, application.drop(key, body))
     wait_until(lambda: api.call("GET", f"api/films/{name}").status == 200, "the film in the list")
     return name
@@ -58,14 +58,14 @@ def review(api: Api, film: str, reading: str, **more: str) -> Answer:
     return api.call("POST", f"api/films/{film}/reviews", body)
 
 
-def test_the_paths_tried_here_are_all_there_are() -> None:
+def test_these_tests_cover_every_path() -> None:
     source = (ROOT / "functions" / "worklist" / "api.py").read_text()
     routes = re.findall(r'@app\.(\w+)\("/(api/[^"]+)"\)', source)
     assert {(m.upper(), p.replace("<name>", SOME_FILM)) for m, p in routes} == set(PATHS)
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_no_path_opens_without_a_right(
+def test_every_path_requires_a_right(
     application: Application, reader: Api, administrator: Api, method: str, path: str
 ) -> None:
     stack, body = application.stack, PATHS[method, path]
@@ -80,7 +80,7 @@ def test_no_path_opens_without_a_right(
 
 
 def forged(api: Api) -> list[str]:
-    """Tokens that say what the reader's does, and more, without the pool's signature."""
+    """Tokens with the reader's claims, and more, but without the pool's signature."""
     assert api.token
     head, claims, signature = api.token.split(".")
     more = json.loads(base64.urlsafe_b64decode(claims + "=="))
@@ -120,7 +120,7 @@ def test_an_invalid_request_is_refused_in_a_sentence(
     assert answer.status in (400, 404)
 
 
-def test_a_range_behind_the_films_end_is_refused_in_a_sentence(
+def test_a_range_beyond_the_films_end_is_refused_in_a_sentence(
     application: Application, reader: Api
 ) -> None:
     film = listed(application, reader, "worklist/short.jpeg")
@@ -129,7 +129,7 @@ def test_a_range_behind_the_films_end_is_refused_in_a_sentence(
     assert answer.json()["error"].endswith(".")
 
 
-def test_page_and_answers_are_kept_nowhere_and_run_nothing_of_others(
+def test_page_and_answers_are_not_cached_and_run_no_foreign_code(
     application: Application, reader: Api
 ) -> None:
     page = Api(application.stack).call("GET", "")
@@ -144,7 +144,7 @@ def test_page_and_answers_are_kept_nowhere_and_run_nothing_of_others(
         assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_the_film_comes_as_it_was_dropped(application: Application, reader: Api) -> None:
+def test_the_film_is_served_as_it_was_uploaded(application: Application, reader: Api) -> None:
     film = listed(application, reader, "worklist/bytes.jpeg")
     whole = reader.call("GET", f"api/films/{film}/image")
     assert (whole.status, whole.body) == (206, POSITIVE)
@@ -154,7 +154,7 @@ def test_the_film_comes_as_it_was_dropped(application: Application, reader: Api)
     assert part.headers["content-range"] == f"bytes 1000-{len(POSITIVE) - 1}/{len(POSITIVE)}"
 
 
-def test_of_a_dicom_film_its_rendition_comes(application: Application, reader: Api) -> None:
+def test_a_dicom_film_is_served_as_its_rendition(application: Application, reader: Api) -> None:
     film = listed(application, reader, "worklist/film.dcm", DICOM)
     shown = reader.call("GET", f"api/films/{film}/image")
     assert (shown.status, shown.headers["content-type"]) == (206, "image/png")
@@ -163,7 +163,7 @@ def test_of_a_dicom_film_its_rendition_comes(application: Application, reader: A
     assert (facts["modality"], facts["view"]) == ("DX", "AP")
 
 
-def test_a_film_larger_than_one_answer_comes_in_pieces(
+def test_a_film_larger_than_one_answer_is_served_in_pieces(
     application: Application, reader: Api
 ) -> None:
     large = POSITIVE + bytes(5 * 1024 * 1024)
@@ -197,7 +197,7 @@ def test_a_positive_leaves_the_list_when_it_is_reviewed(
     def films(**wanted: str) -> list[str]:
         return [each["film"] for each in reader.call("POST", "api/list", wanted).json()["films"]]
 
-    text = "LEAVES"  # a search takes small and large letters alike
+    text = "LEAVES"  # a search ignores case
     assert films(text=text) == films(text=text, finding="PNEUMONIA") == [film]
     assert review(reader, film, "UNSURE").status == 200
     assert films(text=text) == [film], "somebody has to look who is sure"
@@ -212,7 +212,7 @@ def test_a_positive_leaves_the_list_when_it_is_reviewed(
     assert record.judgement.finding == "PNEUMONIA", "a review never changes the record"
 
 
-def test_a_normal_film_is_asked_for_by_nobody_and_can_be_reviewed(
+def test_a_negative_needs_no_review_but_can_be_reviewed(
     application: Application, reader: Api
 ) -> None:
     film = listed(application, reader, "worklist/normal.jpeg", NEGATIVE)
@@ -242,14 +242,14 @@ def test_concurrent_reviews_are_both_kept(
     assert said["readers"] == 2
 
 
-def test_a_review_sent_twice_stands_once(application: Application, reader: Api) -> None:
+def test_a_review_sent_twice_is_stored_once(application: Application, reader: Api) -> None:
     film = listed(application, reader, "worklist/twice.jpeg")
     answers = reader.call("GET", f"api/films/{film}").json()["answers"]
     body = {"id": uuid4().hex, "reading": "PNEUMONIA", "answers": answers}
     path = f"api/films/{film}/reviews"
     assert reader.call("POST", path, body).status == 200
     assert len(reader.call("POST", path, body).json()["reviews"]) == 1
-    # Another review under its id is refused, and changes nothing of it.
+    # Another review with the same id is refused and does not change it.
     refused = reader.call("POST", path, {**body, "reading": "NORMAL"})
     assert refused.status == 400
     assert refused.json()["error"].endswith(".")
@@ -257,9 +257,7 @@ def test_a_review_sent_twice_stands_once(application: Application, reader: Api) 
     assert [each["reading"] for each in found["reviews"]] == ["PNEUMONIA"]
 
 
-def test_a_review_of_a_judgement_that_is_gone_is_refused(
-    application: Application, reader: Api
-) -> None:
+def test_a_review_of_a_replaced_judgement_is_refused(application: Application, reader: Api) -> None:
     film = listed(application, reader, "worklist/stale.jpeg")
     answer = review(reader, film, "PNEUMONIA", answers="2020-01-01T00:00:00.000Z")
     assert answer.status == 409
@@ -267,7 +265,7 @@ def test_a_review_of_a_judgement_that_is_gone_is_refused(
 
 
 def hide(application: Application, film: str) -> None:
-    """Have the film be one that was drawn to be read without its score."""
+    """Mark the film as drawn for a blinded reading."""
     dynamodb: Any = application.stack.dynamodb
     table = application.stack.outputs["WorklistTableName"]
     entry = read_entry(dynamodb.get_item(TableName=table, Key={"film": {"S": film}})["Item"])
@@ -275,7 +273,7 @@ def hide(application: Application, film: str) -> None:
     dynamodb.put_item(TableName=table, Item=item(drawn))
 
 
-def test_a_drawn_film_shows_its_score_when_it_is_read(
+def test_a_drawn_film_shows_its_score_after_the_reading(
     application: Application, reader: Api, other: Api
 ) -> None:
     film = listed(application, reader, "worklist/drawn.jpeg", NEGATIVE)

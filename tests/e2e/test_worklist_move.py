@@ -1,4 +1,4 @@
-"""A worklist from before it was a stack of its own moves over, and loses no review."""
+"""A new stack adopts a former worklist, without loss of a review."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ TABLE = """
       AttributeDefinitions: [{ AttributeName: film, AttributeType: S }]
       KeySchema: [{ AttributeName: film, KeyType: HASH }]
 """
-# The application as it was deployed, as far as the worklist goes, and as it is without one.
+# The parts of the application that concern the worklist: with a worklist, and without one.
 AFTER = """
 Resources:
   Key: { Type: AWS::KMS::Key, Properties: { KeyPolicy: {} } }
@@ -121,7 +121,7 @@ def test_a_worklist_that_was_taken_down_comes_back_with_its_reviews(address: str
     assert tables.scan(TableName=adopted["ReviewsTable"])["Items"] == [REVIEW]
 
 
-def test_where_nothing_was_left_it_says_so(address: str) -> None:
+def test_without_a_former_worklist_the_command_reports_it(address: str) -> None:
     answer = adopt(address, "--yes")
     assert answer.returncode == 1
     assert "left no worklist" in answer.stderr

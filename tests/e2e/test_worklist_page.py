@@ -25,14 +25,14 @@ MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script
 
 
 def stored(page: "Page") -> str:
-    """All that the browser keeps for the page."""
+    """Return everything that the browser stores for the page."""
     kept: str = page.evaluate(
         "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
     )
     return kept
 
 
-def test_from_the_mails_link_to_a_decision_it_is_one_key(
+def test_a_film_opened_from_a_mail_is_reviewed_with_one_key(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -48,7 +48,7 @@ def test_from_the_mails_link_to_a_decision_it_is_one_key(
     assert [each["decision"] for each in said["reviews"]] == ["CONFIRMED"]
 
 
-def test_by_keys_alone_from_the_list_to_the_next_film(
+def test_a_reader_gets_from_the_list_to_the_next_film_by_keys_alone(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -56,7 +56,9 @@ def test_by_keys_alone_from_the_list_to_the_next_film(
     for name in ("one", "two"):
         listed(application, reader, f"page/keys-{name}.jpeg")
     open_list(page, application.stack, "page/keys-", films=2)
-    assert page.get_by_label("Name, accession number or study holds").input_value() == "page/keys-"
+    assert (
+        page.get_by_label("Name, accession number or study contains").input_value() == "page/keys-"
+    )
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="page/keys-one.jpeg").wait_for()
@@ -85,7 +87,9 @@ def test_filters_and_place_survive_a_reload_and_nothing_survives_logging_out(
     assert place > 0
     page.reload()
     wait_for_count(page, "12 films")
-    assert page.get_by_label("Name, accession number or study holds").input_value() == "reload, ann"
+    assert (
+        page.get_by_label("Name, accession number or study contains").input_value() == "reload, ann"
+    )
     page.wait_for_timeout(0)
     assert abs(page.evaluate("scrollY") - place) < 2
     assert "Ann" not in page.url
@@ -96,7 +100,7 @@ def test_filters_and_place_survive_a_reload_and_nothing_survives_logging_out(
     page.get_by_role("button", name="Log out").click()
     page.locator("input[name=username]").wait_for()
     local, session, cookies = json.loads(stored(page))
-    assert (local, list(session), cookies) == ({}, ["login"], "")  # what the next login needs
+    assert (local, list(session), cookies) == ({}, ["login"], "")  # needed by the next login
     assert "ann" not in stored(page).lower()
     page.go_back()
     page.locator("input[name=username]").wait_for()
@@ -159,7 +163,7 @@ def test_the_film_zooms_moves_and_changes_its_greys(
     assert look() == fitted
 
 
-def test_a_film_to_be_read_without_its_score_shows_it_afterwards(
+def test_the_score_is_shown_after_a_blinded_reading(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -167,7 +171,7 @@ def test_a_film_to_be_read_without_its_score_shows_it_afterwards(
     film = listed(application, reader, "page/drawn.jpeg", NEGATIVE)
     hide(application, film)
     open_film(page, application.stack, film, "page/drawn.jpeg")
-    page.get_by_text("Please read this film without the score").wait_for()
+    page.get_by_text("Please read this film without its score").wait_for()
     assert page.get_by_text("Probability").count() == 0
     page.get_by_role("button", name="No pneumonia").click()
     page.get_by_text("Saved: no pneumonia.").wait_for()
@@ -180,7 +184,7 @@ def test_only_administrators_find_the_performance(
     page: "Page",
 ) -> None:
     log_in(page, application.stack, "reader", "readers", at="#performance")
-    page.get_by_role("alert").filter(has_text="needs the right to performance").wait_for()
+    page.get_by_role("alert").filter(has_text="the right `performance` is missing").wait_for()
     assert not page.get_by_role("link", name="Performance").is_visible()
     page.get_by_role("button", name="Log out").click()
     page.locator("input[name=username]").wait_for()

@@ -1,4 +1,4 @@
-"""A reader's day in a real browser, by keys alone, on a desk's screen and on a phone's."""
+"""A reader's work in a real browser, by keys only, on a desktop screen and on a phone."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ NOTE = "Left lower lobe, 2 cm"
 
 
 def film(study: str, view: str = "AP", **tags: Any) -> bytes:
-    """A DICOM film of a study, which is its accession number too."""
+    """A DICOM film; the study's number is its accession number too."""
     uid = f"1.2.826.0.1.3680043.8.498.{int(study, 16)}"
     image = f"{uid}.{len(view)}"
     known = {"AccessionNumber": f"A&{study}", "StudyInstanceUID": uid, "SOPInstanceUID": image}
@@ -41,7 +41,7 @@ def picture_shown(page: "Page") -> None:
 
 
 def look_again(page: "Page") -> None:
-    """What the page does by itself every 20 seconds, and as it comes to the front again."""
+    """Refresh as the page does every 20 seconds, and when it becomes visible again."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
@@ -79,7 +79,7 @@ def test_a_refused_film_of_an_older_child_is_found_by_its_accession_number_besid
 
 
 @SIZES
-def test_a_film_that_comes_appears_by_itself_and_focus_and_place_stay(
+def test_a_new_film_appears_by_itself_and_focus_and_scroll_position_are_kept(
     application: Application,
     reader: Api,  # noqa: F811
     other: Api,  # noqa: F811
@@ -131,7 +131,7 @@ def test_the_list_says_how_many_films_it_holds(
 
 
 @SIZES
-def test_two_readers_who_begin_get_different_films(
+def test_two_readers_who_start_at_once_get_different_films(
     application: Application,
     reader: Api,  # noqa: F811
     chromium: "Browser",
@@ -257,7 +257,7 @@ def test_an_idle_logout_says_why_and_keeps_the_note_for_its_reader(
 
 
 @SIZES
-def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_stands_once(
+def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_is_stored_once(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -283,7 +283,7 @@ def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_stands_once
     assert [each["note"] for each in said] == [NOTE]
 
 
-def test_a_review_sent_in_an_outage_stands_though_its_reader_goes_on(
+def test_a_review_sent_in_an_outage_is_stored_even_if_its_reader_opens_another_film(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -304,7 +304,7 @@ def test_a_review_sent_in_an_outage_stands_though_its_reader_goes_on(
 
 
 @SIZES
-def test_facts_and_finding_show_while_a_large_film_comes(
+def test_facts_and_finding_are_shown_while_a_large_film_loads(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -324,7 +324,7 @@ def test_facts_and_finding_show_while_a_large_film_comes(
     page.route("**/image", hold)
     open_film(page, application.stack, large, name, size)
     page.get_by_text("Probability").wait_for()
-    bar = page.get_by_role("progressbar", name="The film is coming")
+    bar = page.get_by_role("progressbar", name="Loading the film")
     bar.wait_for()
     wait_for(page, lambda: 0.5 < float(bar.get_attribute("value") or 0) < 1)
     held.pop().continue_()
@@ -422,7 +422,7 @@ def test_a_dicom_film_is_windowed_in_its_full_depth_and_measured(
 
 
 @SIZES
-def test_who_knows_a_hidden_score_says_so_by_a_key(
+def test_a_reader_declares_by_a_key_that_the_hidden_score_is_known(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -432,7 +432,7 @@ def test_who_knows_a_hidden_score_says_so_by_a_key(
     hidden = listed(application, reader, name)
     hide(application, hidden)
     open_film(page, application.stack, hidden, name, size)
-    page.get_by_text("Please read this film without the score").wait_for()
+    page.get_by_text("Please read this film without its score").wait_for()
     page.keyboard.press("s")
     assert page.get_by_label("I have seen its score elsewhere").is_checked()
     page.keyboard.press("1")
@@ -459,7 +459,7 @@ def test_a_long_name_is_shortened_in_the_middle_and_read_out_in_full(
 
 @SIZES
 @pytest.mark.parametrize("look", ["light", "dark", "contrast"])
-def test_axe_finds_no_violation_wherever_a_reader_comes(
+def test_axe_finds_no_violation_in_any_view_of_a_reader(
     application: Application,
     reader: Api,  # noqa: F811
     page: "Page",
@@ -492,7 +492,7 @@ def test_axe_finds_no_violation_wherever_a_reader_comes(
     check("keys")
     page.keyboard.press("Escape")
     page.evaluate("hash => { location.hash = hash; }", f"#film/{hidden}")
-    page.get_by_text("Please read this film without the score").wait_for()
+    page.get_by_text("Please read this film without its score").wait_for()
     check("hidden")
     page.keyboard.press("l")
     page.locator("#rows tr").first.wait_for()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TABLET: "ViewportSize" = {"width": 820, "height": 1180}
 DESK: "ViewportSize" = {"width": 1440, "height": 900}
-PATIENCE_MS = 120_000  # of a machine that does much else
+PATIENCE_MS = 120_000  # long, since the machine is busy with other work
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
 
 
@@ -28,7 +28,7 @@ def browser() -> "Iterator[Browser]":
     if program is None:
         pytest.skip("Chromium is not installed: apt-get install chromium.")
     with playwright.sync_playwright() as player:
-        # Its sandbox needs what containers do not give; it sees nothing but the stack.
+        # Its sandbox can't run in containers; it visits only the stack.
         opened = player.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield opened
         opened.close()
@@ -71,7 +71,7 @@ def open_film(
 
 def search(page: "Page", text: str, films: int) -> None:
     """Search the list, and leave the field, so that keys are commands again."""
-    page.get_by_label("Name, accession number or study holds").fill(text)
+    page.get_by_label("Name, accession number or study contains").fill(text)
     wait_for_count(page, "1 film" if films == 1 else f"{films} films")
     page.keyboard.press("Escape")
 

@@ -13,7 +13,7 @@ from tests.faults.proxy import PATIENCE, Act, Exchange, Reply
 RETRIED = "tried again by the queue"
 WAITED = "waited out within the same try"
 SHRUGGED = "made good within the same try"
-REJECTED = "rejected with its reason, and told"
+REJECTED = "rejected with its reason, and alerted"
 REPEATED = "tried again; the alert is repeated"
 
 

@@ -36,7 +36,7 @@ def alert(cloud: BrokenCloud, film: Film) -> None:
     ("name", "films", "rate"),
     [("2,000 positives at once", 2000, None), ("20 positives a second", 600, 20)],
 )
-def test_a_flood_of_positives_is_few_mails(
+def test_a_flood_of_positives_becomes_few_mails(
     cloud: BrokenCloud, name: str, films: int, rate: int | None
 ) -> None:
     folder = mail.directory(cloud.stack.settings.state) / "new"

@@ -268,7 +268,7 @@ def test_the_function_and_the_container_die_under_load(cloud: BrokenCloud) -> No
 
 
 @pytest.mark.slow
-def test_the_mark_of_a_sent_alert_cannot_be_made(cloud: BrokenCloud) -> None:
+def test_a_sent_alert_cannot_be_marked(cloud: BrokenCloud) -> None:
     with cloud.short_lived_function(seconds=20):
         given_back = cloud.given_back
         with cloud.proxy.fault("UpdateItem", after(hang_up)):

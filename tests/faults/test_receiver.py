@@ -89,7 +89,7 @@ def bare_connections(port: int, count: int) -> Iterator[list[socket.socket]]:
 # --- strangers ---
 
 
-def test_silent_peers_stop_no_sender_over_tls(
+def test_silent_peers_do_not_block_senders_over_tls(
     bucket: MotoBucket, tmp_path: Path, one: Path, authority: Certificate
 ) -> None:
     own = certificate(tmp_path, "receiver", authority)
@@ -121,7 +121,9 @@ def test_only_senders_with_a_certificate_of_the_authority_are_let_in(
 
 
 @pytest.mark.parametrize("count", [12, 100])
-def test_bare_connections_take_no_places(receiver: Receiving, one: Path, count: int) -> None:
+def test_connections_without_a_request_take_no_places(
+    receiver: Receiving, one: Path, count: int
+) -> None:
     with bare_connections(receiver.port, count):
         assert send(receiver.port, one) == [0]
 
@@ -270,7 +272,7 @@ def test_while_s3_hangs_senders_get_a_status_within_the_time_limit(
             # The SDK's default is 60 s and five tries; this limits the kind of failure, not the
             # speed.
             assert time.monotonic() - began < 10 * patience
-    assert "S3 takes no films now" in receiver.said
+    assert "S3 accepts no films now" in receiver.said
 
 
 # --- the log ---

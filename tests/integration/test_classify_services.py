@@ -174,7 +174,7 @@ def test_without_versions_the_etag_says_which_upload_is_meant(films: Films, stub
     assert "versionId=v1" in by_version.path
 
 
-def test_an_endpoint_that_trickles_holds_a_film_no_longer_than_a_silent_one(
+def test_a_slow_answer_of_the_endpoint_has_the_same_time_limit_as_none(
     asked: Endpoint, endpoint: EndpointStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aws.endpoint.longest_wait", lambda _: 0.5)
@@ -183,7 +183,7 @@ def test_an_endpoint_that_trickles_holds_a_film_no_longer_than_a_silent_one(
         asked.ask(JPEG)
 
 
-def test_a_bucket_that_trickles_holds_a_film_no_longer_than_a_silent_one(
+def test_a_slow_answer_of_the_bucket_has_the_same_time_limit_as_none(
     films: Films, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aws.uploads_bucket.DOWNLOAD_SECONDS", 0.5)
@@ -357,7 +357,7 @@ def test_a_write_repeated_after_a_lost_answer_finds_its_record(
     assert function.services.screenings.find(upload.key, upload.version) == record
 
 
-def test_a_record_ends_when_its_time_is_over_if_it_has_one(
+def test_a_record_expires_after_its_retention_if_one_is_set(
     function: Function, cloud: Cloud
 ) -> None:
     claim = Claim("mine", stamp(now() + timedelta(minutes=2)))
@@ -374,7 +374,7 @@ def test_a_record_ends_when_its_time_is_over_if_it_has_one(
     assert ends == {"0.jpeg": None, "30.jpeg": (at + timedelta(days=30)).timestamp()}
 
 
-def test_a_lost_table_is_tried_again(function: Function, cloud: Cloud) -> None:
+def test_an_unreadable_table_is_a_reason_to_try_again(function: Function, cloud: Cloud) -> None:
     upload = read_upload(cloud.drop("a.jpeg")["body"])
     assert upload
     cloud.screenings.delete()

@@ -95,14 +95,14 @@ def test_films_of_adults_other_parts_days_and_modalities_need_no_result(
     assert len(of(cloud, pacs)) == 1
 
 
-def test_a_result_that_was_just_found_may_be_on_its_way(cloud: Cloud, pacs: Orthanc) -> None:
+def test_a_recent_result_may_still_be_on_its_way(cloud: Cloud, pacs: Orthanc) -> None:
     archive(pacs, 0)
     cloud.screen(0)
     assert len(of(cloud, pacs)) == 1
     assert of(cloud, pacs, Span(WITHIN.since, AT - timedelta(minutes=1))) == []
 
 
-def test_more_films_than_a_page_has_are_all_asked_about(
+def test_films_beyond_the_first_page_are_queried_as_well(
     cloud: Cloud, pacs: Orthanc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("delivery.dicomweb._PAGE", 2)

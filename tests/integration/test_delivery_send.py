@@ -139,9 +139,7 @@ def test_during_an_outage_of_the_pacs_the_others_get_their_results_once(
 
 
 @needs_orthanc
-def test_the_pacs_is_spoken_to_over_tls_with_certificates_of_both_sides(
-    cloud: Cloud, tmp_path: Path
-) -> None:
+def test_the_pacs_is_reached_over_mutual_tls(cloud: Cloud, tmp_path: Path) -> None:
     authority = certificate(tmp_path, "authority")
     own, ours = (certificate(tmp_path, name, authority) for name in ("pacs", "sender"))
     cloud.tell(cloud.screen())
@@ -169,7 +167,7 @@ def test_a_result_that_the_engine_refuses_stays_and_is_finally_dead_lettered(
     assert (cloud.waiting(), cloud.waiting(cloud.dead_letters)) == (0, 1)
 
 
-def test_an_answer_to_another_message_is_no_yes(cloud: Cloud, engine: Engine) -> None:
+def test_an_acknowledgement_of_another_message_does_not_count(cloud: Cloud, engine: Engine) -> None:
     engine.wrong_id = True
     cloud.tell(cloud.screen())
     cloud.sender(by_mllp(engine)).step(0)
@@ -207,7 +205,9 @@ def test_a_fhir_server_has_each_result_once_after_repeated_deliveries(
     assert len(found) == 3
 
 
-def test_a_result_that_a_server_cannot_bear_stops_no_other(cloud: Cloud, fhir: FhirServer) -> None:
+def test_a_result_on_which_a_server_fails_does_not_block_others(
+    cloud: Cloud, fhir: FhirServer
+) -> None:
     records = [cloud.screen(number) for number in range(6)]
     cloud.tell(*records)
     fhir.cannot_bear = hospital.tags(0)["SOPInstanceUID"]

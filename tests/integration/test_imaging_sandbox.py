@@ -171,7 +171,7 @@ print(_supervised(b"", Limits(), crashed).decode(), file=sys.stderr)
 """
 
 
-def test_a_worker_opens_nothing_and_is_tried_again_where_it_is_killed() -> None:
+def test_a_worker_can_open_no_file_and_its_film_is_retried_after_a_kill() -> None:
     command = [sys.executable, "-c", PROBE]
     ran = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, text=True, check=True)
     opened, killed_once, killed_always, crashed = filter(None, ran.stderr.splitlines())

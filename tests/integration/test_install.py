@@ -54,18 +54,16 @@ def path(programs: Path) -> str:
     return f"{programs}{os.pathsep}{os.environ['PATH']}"
 
 
-def test_an_image_is_built_by_docker_and_a_failed_step_is_gone_on_with(
-    aws: Account, programs: Path
-) -> None:
+def test_docker_builds_the_image_and_a_failed_step_is_resumed(aws: Account, programs: Path) -> None:
     (programs / "fails").write_text("docker build")
     result = aws.training(*TYPED, PATH=path(programs))
     assert result.returncode == 1
     assert "1/9 networks: bucket cxr-alert-models-123456789012-us-east-1 was made." in result.stdout
     assert "no space left" in result.stdout
     assert result.stderr.endswith(
-        "Step image failed: docker build failed; with --codebuild AWS builds the image. What was "
-        "made stays; to go on, type again: cxr-alert install --email people@example.org --reader "
-        "dr-lee --yes\n"
+        "Step image failed: docker build failed; with --codebuild AWS builds the image. "
+        "Completed steps are kept; to continue, type again: cxr-alert install "
+        "--email people@example.org --reader dr-lee --yes\n"
     )
 
     (programs / "fails").write_text("sam deploy")
@@ -75,7 +73,7 @@ def test_an_image_is_built_by_docker_and_a_failed_step_is_gone_on_with(
     assert "bucket cxr-alert-models-123456789012-us-east-1 is there already" in result.stdout
     assert "repository cxr-alert is there already" in result.stdout
     assert "endpoint cxr-alert is in service" in result.stdout
-    assert "Step application failed: no space left. What was made stays" in result.stderr
+    assert "Step application failed: no space left. Completed steps are kept" in result.stderr
 
     asked = (programs / "asked").read_text()
     order = [line.split()[1] for line in asked.splitlines() if line.startswith("docker")]
@@ -153,7 +151,7 @@ def test_an_installation_is_removed_except_for_the_networks(
     install(here, steps(here.settings)[:4], "cxr-alert install")
     result = aws.training("install", "--destroy")
     assert result.returncode == 2
-    assert result.stderr == "Remove it? Nobody can answer here: add --yes.\n"
+    assert result.stderr == "Remove it? There is no terminal for an answer: add --yes.\n"
     result = aws.training("install", "--destroy", "--yes", COLUMNS="200")
     assert result.returncode == 0, result.stderr
     assert "Stack cxr-alert-endpoint is gone." in result.stdout

@@ -102,7 +102,7 @@ def test_the_film_arrives_unchanged_and_its_key_identifies_nobody(
 
 
 @pytest.mark.parametrize(("title", "called"), [("STRANGER", "CXRALERT"), ("MODALITY", "OTHER")])
-def test_strangers_are_turned_away(
+def test_unknown_senders_are_refused(
     receiver: Receiver, bucket: MotoBucket, films: list[Path], title: str, called: str
 ) -> None:
     port = receiver.start("127.0.0.1", 0, None)
@@ -110,7 +110,7 @@ def test_strangers_are_turned_away(
     assert versions(bucket) == []
 
 
-def test_a_full_spool_refuses_and_success_is_never_answered(
+def test_a_full_spool_refuses_films_and_never_answers_success(
     receiver: Receiver, bucket: MotoBucket, films: list[Path]
 ) -> None:
     assert receiver.spool.reserve(10**7 - 100)

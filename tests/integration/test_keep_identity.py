@@ -212,7 +212,7 @@ def test_results_arrive_in_the_study_of_the_pacs_and_are_found_there(
     )
 
 
-def test_a_result_without_an_identity_stays_and_says_why(
+def test_a_result_without_an_identity_stays_in_the_queue_with_a_reason(
     port: int, cloud: Cloud, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert receiving.send(port, file_of(tmp_path, "film")) == [0]

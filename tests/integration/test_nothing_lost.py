@@ -106,7 +106,7 @@ def test_a_film_that_waits_to_be_rendered_is_not_lost(
     assert waiting(cloud) == []
 
 
-def test_films_of_a_backfill_are_looked_for_once_none_waits_any_more(
+def test_films_of_a_backfill_are_compared_once_none_waits_any_more(
     cloud: Cloud, config: reconcile.Config, clients: ReconcileClients
 ) -> None:
     clock = Clock()

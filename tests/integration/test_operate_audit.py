@@ -130,6 +130,8 @@ def test_a_period_a_reader_and_a_film_can_be_chosen(
     assert "--since must be" in capsys.readouterr().err
 
 
-def test_nobody_is_nobody(application: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_reader_has_viewed_nothing(
+    application: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["audit", "--reader", "nobody"]) == 0
     assert capsys.readouterr().out == "Nobody viewed or reviewed a film.\n"

@@ -89,7 +89,7 @@ def why(exported: Exported) -> dict[str, str]:
     return dict(exported.left_out)
 
 
-def test_a_set_has_pixels_and_labels_alone(
+def test_an_exported_set_has_only_pixels_and_labels(
     application: Application, put: Put, tmp_path: Path
 ) -> None:
     films = {
@@ -176,7 +176,7 @@ def test_films_that_were_not_screened_are_not_exported(
     assert set(why(exported)) == {"adult.jpeg", "knee.jpeg"}
 
 
-def test_nothing_is_written_over(application: Application, put: Put, tmp_path: Path) -> None:
+def test_an_export_overwrites_no_file(application: Application, put: Put, tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     with pytest.raises(Mistake, match="is not empty"):
         export(application, tmp_path)

@@ -62,47 +62,47 @@ class Refused:
     "title", ["", "   ", "A" * 17, "A\\B", "RÖNTGEN", "A\tB", "A\nB", "\u3000"]
 )
 @pytest.mark.parametrize("option", ["--title", "--from"])
-def test_ae_titles(refused: Refused, option: str, title: str) -> None:
+def test_invalid_ae_titles_are_refused(refused: Refused, option: str, title: str) -> None:
     assert "1 to 16 ASCII characters, without backslash" in refused(option, title)
 
 
 @pytest.mark.parametrize("port", ["70000", "65536", "x", "", "1e3", "11112 "])
-def test_ports(refused: Refused, port: str) -> None:
+def test_invalid_ports_are_refused(refused: Refused, port: str) -> None:
     assert "65535" in refused("--port", port)
 
 
-def test_a_port_that_is_taken(refused: Refused) -> None:
+def test_a_port_in_use_is_reported(refused: Refused) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert re.search(f"{port}.*already in use.*--port", refused("--port", port))
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
-def test_hosts(refused: Refused, host: str) -> None:
+def test_unknown_hosts_are_refused(refused: Refused, host: str) -> None:
     assert f"--host {host}" in refused("--host", host)
 
 
 @pytest.mark.parametrize("name", ["s3://uploads", "Uploads", "uploads/intake", "", "up loads"])
-def test_names_of_buckets(refused: Refused, name: str) -> None:
+def test_invalid_bucket_names_are_refused(refused: Refused, name: str) -> None:
     assert "without s3://" in refused("--bucket", name)
 
 
-def test_a_bucket_that_is_not_there(refused: Refused) -> None:
+def test_a_missing_bucket_is_reported(refused: Refused) -> None:
     assert refused("--bucket", "uplaods") == "There is no bucket uplaods. Check --bucket.\n"
 
 
-def test_no_credentials(refused: Refused) -> None:
+def test_missing_credentials_are_reported(refused: Refused) -> None:
     said = refused(
         "--port", "0", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_EC2_METADATA_DISABLED="1"
     )
     assert "build/local/aws.env" in said
 
 
-def test_a_profile_that_is_not_there(refused: Refused) -> None:
+def test_a_missing_profile_is_reported(refused: Refused) -> None:
     assert "nobody" in refused("--port", "0", AWS_DEFAULT_PROFILE="nobody")
 
 
-def test_spools(refused: Refused, tmp_path: Path) -> None:
+def test_unusable_spools_are_reported(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("of somebody else")
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / FOLDER).symlink_to(tmp_path)
@@ -112,7 +112,7 @@ def test_spools(refused: Refused, tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "of somebody else"
 
 
-def test_a_spool_in_use(refused: Refused, bucket: MotoBucket, tmp_path: Path) -> None:
+def test_a_spool_in_use_is_reported(refused: Refused, bucket: MotoBucket, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     with receiving(bucket.environment, spool):
         assert "another receiver" in refused("--spool", str(spool))
@@ -132,7 +132,7 @@ def test_a_spool_keeps_files_of_others(bucket: MotoBucket, tmp_path: Path) -> No
     assert all(each.read_bytes() == b"film" for each in (*kept, tmp_path / "linked.dcm"))
 
 
-def test_certificates(refused: Refused, tmp_path: Path) -> None:
+def test_unusable_certificates_are_reported(refused: Refused, tmp_path: Path) -> None:
     own, other = certificate(tmp_path, "receiver"), certificate(tmp_path, "other")
     encrypted, nothing, missing = tmp_path / "e.key", tmp_path / "empty", tmp_path / "missing.pem"
     nothing.touch()
@@ -154,7 +154,7 @@ def test_certificates(refused: Refused, tmp_path: Path) -> None:
     assert "needs --certificate" in refused("--senders-ca", str(missing))
 
 
-def test_a_file_of_identities(refused: Refused, tmp_path: Path) -> None:
+def test_unusable_identity_files_are_reported(refused: Refused, tmp_path: Path) -> None:
     file, key = tmp_path / "identities", tmp_path / "identities.key"
     assert "--identity-key is the key of" in refused("--identity-key", str(key))
     nowhere = str(tmp_path / "nowhere" / "identities")

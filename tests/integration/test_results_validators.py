@@ -109,7 +109,7 @@ def test_fhir_refuses_codes_outside_the_standard() -> None:
 
 
 @pytest.mark.parametrize("film", [header(), None], ids=["dicom", "jpeg"])
-def test_a_fhir_server_takes_each_result_once_however_often_it_is_sent(
+def test_a_fhir_server_stores_each_result_once_however_often_it_is_sent(
     film: Dataset | None,
 ) -> None:
     made = [bundle(each, film, PRECISION) for each in RECORDS.values()]

@@ -47,7 +47,7 @@ def film(level: int) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_film_that_passes_comes_with_its_map_when_that_is_asked_for(
+def test_an_accepted_film_comes_with_its_saliency_map_on_request(
     container: Container,
 ) -> None:
     unasked = container.post("/invocations", film(CHILD))
@@ -100,7 +100,7 @@ def test_boto3_gets_the_refusal_and_can_overrule_it(container: Container) -> Non
     assert ask(CustomAttributes="gate=off")["Body"].read()
 
 
-def test_whoever_asks_the_network_itself_is_not_gated(network: Path) -> None:
+def test_the_network_can_be_used_without_the_gate(network: Path) -> None:
     served = Network(network, threads=1)
     assert served.classify(film(ADULT)) == pytest.approx(brightness(ADULT), abs=0.01)
     with pytest.raises(OutOfDistribution):

@@ -105,7 +105,7 @@ def test_an_idle_connection_is_kept_for_longer_than_a_proxy_s_pool_does(
     connection.close()
 
 
-def test_ping(container: Container) -> None:
+def test_ping_is_answered(container: Container) -> None:
     assert container.get("/ping").status == 200
 
 
@@ -210,7 +210,7 @@ def test_pings_are_answered_while_a_film_is_decoded(container: Container) -> Non
     assert pings > 20, "a few get in before the film has arrived"
 
 
-def test_uploads_that_stall_or_break_off_hold_up_no_other(container: Container) -> None:
+def test_stalled_or_aborted_uploads_do_not_delay_others(container: Container) -> None:
     head = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 26000000\r\n\r\n"
     stalled = [socket.create_connection(("127.0.0.1", container.port), 30) for _ in range(5)]
     with contextlib.ExitStack() as stack:
@@ -221,7 +221,7 @@ def test_uploads_that_stall_or_break_off_hold_up_no_other(container: Container) 
     assert_answers(container.post("/invocations", film(60)), 60)
 
 
-def test_headers_that_do_not_end_end_the_connection(container: Container) -> None:
+def test_endless_headers_end_the_connection(container: Container) -> None:
     with socket.create_connection(("127.0.0.1", container.port), 30) as slow:
         slow.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nX-Half: ")
         assert slow.recv(100) == b""
@@ -394,7 +394,7 @@ def failed_start(*arguments: str | Path) -> str:
     return ended.stderr
 
 
-def test_a_port_that_is_taken_is_named(container: Container, network: Path) -> None:
+def test_a_port_in_use_is_named(container: Container, network: Path) -> None:
     said = failed_start("--model", network, "--port", str(container.port))
     assert f"Can't listen on 127.0.0.1 port {container.port}: Address already in use." in said
 

@@ -56,7 +56,7 @@ def model(aws: Account, endpoint: str = "cxr-alert") -> dict[str, Any]:
     return dict(aws.client("sagemaker").describe_model(ModelName=name))
 
 
-def test_a_serverless_endpoint_comes_and_goes(aws: Account) -> None:
+def test_a_serverless_endpoint_is_created_and_removed(aws: Account) -> None:
     told = deployed(aws, *SERVERLESS, "--memory", "3072", "--concurrency", "7")
     assert told.index("nothing while no film comes") < told.index("cxr-alert is in service")
     # Two batches of two films, and two films of a backfill: at most seven at once.
@@ -104,7 +104,7 @@ def test_a_dry_run_needs_no_account_and_makes_nothing(aws: Account) -> None:
         (["--artefact", "model.tar.gz"], "--artefact must be of the form s3://"),
         (["--job", "no-such-job"], "no-such-job"),
         (["--model", str(MODEL), "--capture", "s3://films/x"], "--capture needs a --kms-key"),
-        (["--back"], "This command has made no endpoint cxr-alert"),
+        (["--back"], "This command has not created an endpoint cxr-alert"),
     ],
 )
 def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint: str) -> None:
@@ -114,7 +114,7 @@ def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint
 def test_a_change_keeps_the_previous_model_for_a_rollback(aws: Account) -> None:
     deployed(aws, *OURS)
     before = variant(aws)["ModelName"]
-    assert "no network before films/cxr-alert/" in refused(aws, "deploy", "--back")
+    assert "no earlier network than films/cxr-alert/" in refused(aws, "deploy", "--back")
 
     told = deployed(aws, *OURS[:-1], NEXT_IMAGE, "--instances", "2")
     assert "cxr-alert is updated" in told
@@ -136,7 +136,7 @@ def test_an_impossible_change_is_refused_before_any_upload(aws: Account) -> None
     aws.client("s3").delete_object(Bucket=BUCKET, Key=before)
     other = ("--max-instances", "4", "--instance-type", "ml.c5.xlarge")
     assert "deploy it without --max-instances first" in refused(aws, *OURS, *other)
-    assert "does not change into no instance" in refused(aws, *SERVERLESS)
+    assert "AWS can't convert it to no instance" in refused(aws, *SERVERLESS)
     assert not aws.keys()
 
 
@@ -149,7 +149,7 @@ def theirs(aws: Account) -> None:
     sagemaker.create_endpoint(EndpointName="cxr-alert", EndpointConfigName="own")
 
 
-def test_an_endpoint_of_no_stack_is_left_alone(aws: Account) -> None:
+def test_an_endpoint_without_a_stack_is_not_changed(aws: Account) -> None:
     theirs(aws)
     for arguments in (SERVERLESS, ("deploy", "--delete"), ("deploy", "--back")):
         assert "does not belong to stack cxr-alert-endpoint" in refused(aws, *arguments)
@@ -157,7 +157,7 @@ def test_an_endpoint_of_no_stack_is_left_alone(aws: Account) -> None:
     assert variant(aws)["ModelName"] == "own"
 
 
-def test_a_stack_of_another_is_left_alone(aws: Account) -> None:
+def test_the_stack_of_another_application_is_not_changed(aws: Account) -> None:
     cloudformation = aws.client("cloudformation")
     template = {"Resources": {"Films": {"Type": "AWS::S3::Bucket"}}}
     cloudformation.create_stack(StackName="cxr-alert-endpoint", TemplateBody=json.dumps(template))

@@ -125,7 +125,7 @@ class Page(HTMLParser):
         self.words += f" {data}"
 
 
-def test_the_measure_is_the_one_worked_out_by_hand(
+def test_the_metrics_equal_those_computed_by_hand(
     tmp_path: Path, data: Path, network: Path
 ) -> None:
     out = tmp_path / "out"
@@ -202,7 +202,7 @@ def test_odd_names_cannot_write_into_the_report(tmp_path: Path, data: Path, netw
     assert "<script>&.jpeg" in page.words
 
 
-def test_names_that_tell_no_cause_make_no_subgroups(tmp_path: Path, network: Path) -> None:
+def test_names_without_a_cause_make_no_subgroups(tmp_path: Path, network: Path) -> None:
     for name in ("NORMAL/a.png", "NORMAL/b.png", "PNEUMONIA/c.png"):
         draw(tmp_path / "films" / name, 100)
     out = tmp_path / "out"
@@ -303,8 +303,8 @@ def test_a_missing_endpoint_is_reported(at_container: None, data: Path) -> None:
 @pytest.mark.parametrize(
     ("missing", "complaint"),
     [
-        (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "knows no credentials of yours"),
-        (("AWS_DEFAULT_REGION",), "Which region is endpoint cxr-alert in?"),
+        (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "no AWS credentials were found"),
+        (("AWS_DEFAULT_REGION",), "No region is set for endpoint cxr-alert"),
     ],
 )
 def test_missing_aws_settings_are_reported(
@@ -352,7 +352,9 @@ def test_temporary_errors_are_tried_again(
 
 def test_lasting_errors_end_the_tries(at_stub: EndpointStub) -> None:
     at_stub.says(at_stub.error(400, "AccessDeniedException"))
-    with pytest.raises(NoAnswer, match=r"does not let endpoint cxr-alert be asked \(AccessDenied"):
+    with pytest.raises(
+        NoAnswer, match=r"does not permit calls of endpoint cxr-alert \(AccessDenied"
+    ):
         connect("cxr-alert").predictor.classify(b"film")
     assert len(at_stub.requests) == 1
 

@@ -75,7 +75,7 @@ def trained(
     return container
 
 
-def test_the_built_in_job_is_the_reports(aws: Account) -> None:
+def test_the_built_in_job_is_that_of_the_2020_report(aws: Account) -> None:
     job = started(aws, "--algorithm", "builtin", "--hyperparameter", "num_training_samples=5186")
 
     assert job["ResourceConfig"] == {
@@ -170,7 +170,7 @@ def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint
     assert "Traceback" not in result.stderr
 
 
-def test_the_sdk_tells_nobody_of_the_job(aws: Account) -> None:
+def test_the_sdk_sends_no_telemetry_about_the_job(aws: Account) -> None:
     command = ("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE)
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         way_out = f"http://127.0.0.1:{proxy.getsockname()[1]}"
@@ -210,7 +210,7 @@ def test_without_credentials_it_says_how_to_get_them(aws: Account) -> None:
         ("ValidationException", "Value 'ml.p2.xlarge' at 'resourceConfig.instanceType' is unknown"),
     ],
 )
-def test_an_instance_type_that_aws_has_not_is_replaced_by_one_that_it_has(
+def test_an_unavailable_instance_type_is_replaced_by_an_available_one(
     aws: Account, monkeypatch: pytest.MonkeyPatch, code: str, message: str
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

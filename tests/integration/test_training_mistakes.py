@@ -103,7 +103,7 @@ def test_a_disk_that_gets_full_is_one_sentence(data: Path, tmp_path: Path, comma
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
-def test_names_that_are_no_utf_8_are_prepared_and_measured(
+def test_names_that_are_not_utf_8_are_prepared_and_measured(
     data: Path, tmp_path: Path, locale: str
 ) -> None:
     (data / "NORMAL" / os.fsdecode(b"kaputt \xe9.jpeg")).write_bytes(b"")
@@ -148,7 +148,7 @@ def test_predict_gives_the_applications_codes(tmp_path: Path) -> None:
     assert "notes.txt." in result.stderr
 
 
-def test_films_in_patients_folders_stay_together_on_their_way(tmp_path: Path) -> None:
+def test_films_in_one_patients_folder_stay_on_one_side(tmp_path: Path) -> None:
     """Patients of DICOM films that were prepared as PNG are still recognised."""
     random = np.random.default_rng(0)
     whose = {}

@@ -114,7 +114,7 @@ def test_the_lists_are_read_by_mxnet(prepare: Run, data: Path, tmp_path: Path) -
         assert all(red == green == blue > 0 for _, (red, green, blue) in seen)
 
 
-def test_an_interrupted_run_is_no_data_set_and_goes_on(
+def test_an_interrupted_run_is_not_a_data_set_and_can_be_resumed(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
@@ -196,7 +196,7 @@ def test_a_mistake_is_one_sentence(prepare: Run, data: Path, tmp_path: Path) -> 
     assert not out.exists()
 
 
-def test_folders_that_films_may_not_come_from_or_go_to(data: Path, tmp_path: Path) -> None:
+def test_unsuitable_input_and_output_folders_are_refused(data: Path, tmp_path: Path) -> None:
     def refuses(sentence: str, folder: Path, out: Path) -> None:
         with pytest.raises(BadDataset, match=sentence):
             prepare_here(folder, out, "patients", None)

@@ -209,7 +209,7 @@ def test_a_folder_that_cant_be_trained_on_is_one_sentence(tmp_path: Path) -> Non
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # PyTorch's exporter of itself
-def test_a_scale_like_other_numbers_of_the_network_can_be_changed(tmp_path: Path) -> None:
+def test_a_scale_equal_to_other_constants_of_the_network_can_be_changed(tmp_path: Path) -> None:
     """With distinct values: the exporter merges equal constants."""
     file = tmp_path / "network.onnx"
     scale = Scale(slope=1.0, intercept=0.0, prevalence=0.5)

@@ -1,4 +1,4 @@
-"""A film read without its score, from the mail about it to the figure that it counts in."""
+"""Blinded readings, from the mail about a film to the performance figures."""
 
 import hashlib
 import json
@@ -71,7 +71,7 @@ class Place:
         self._notify = make_handler(notify, notifying)
 
     def screen(self, record: Record) -> str:
-        """Have a film screened: its alert, if it is positive, its record, and what follows."""
+        """Write the alert (if positive) and the record of a film, and run the other functions."""
         if record.judgement.finding == "PNEUMONIA":
             self.sqs.send_message(QueueUrl=self.people, MessageBody=alert_body(record))
         item = {name: _to_dynamodb(value) for name, value in attributes(record).items()}
@@ -82,7 +82,7 @@ class Place:
         return film_name(record.key, record.version)
 
     def mails(self) -> list[dict[str, Any]]:
-        """Have people notified of all that waits; return the messages since the last time."""
+        """Have people notified of all waiting alerts; return the messages since the last call."""
         waiting = self.sqs.receive_message(QueueUrl=self.people, MaxNumberOfMessages=10)
         messages = [message(each["Body"]) for each in waiting.get("Messages", [])]
         before = len(self.topic.sent)
@@ -121,7 +121,7 @@ def place(aws_environment: None) -> Iterator[Place]:
 
 
 def key_of(name: str, *, hidden: bool) -> str:
-    """A key whose film is read without its score, or not, if it is positive."""
+    """Return a key whose film, if positive, gets a blinded reading, or does not."""
     keys = (f"{name}-{number}.jpeg" for number in range(1000))
     return next(
         each for each in keys if drawn(film_name(each, VERSION), POSITIVES_HIDDEN) is hidden
@@ -135,13 +135,13 @@ def record(key: str, probability: str) -> Record:
 
 
 def without(mail: dict[str, Any], key: str) -> str:
-    """All that a mail says, but for what names its film."""
+    """Return a mail's text without the name of its film."""
     words = json.dumps([mail["Subject"], json.loads(mail["Message"]), mail["MessageAttributes"]])
     uploaded = json.loads(mail["Message"])["email"].partition("uploaded  ")[2][:24]
     return words.replace(key, "K").replace(film_name(key, VERSION), "F").replace(uploaded, "T")
 
 
-def test_a_hidden_positive_and_a_drawn_negative_are_mailed_alike_and_count_blind(
+def test_a_hidden_positive_and_a_drawn_negative_are_mailed_alike_and_count_as_blinded(
     place: Place,
 ) -> None:
     positive, negative = key_of("ill", hidden=True), key_of("well", hidden=True)
@@ -201,7 +201,7 @@ def test_a_film_mailed_with_its_score_is_not_drawn_when_it_is_judged_again(place
     assert place.figures().drawn == 0
 
 
-def test_who_saw_the_score_elsewhere_says_so_and_does_not_count(place: Place) -> None:
+def test_a_reader_who_saw_the_score_elsewhere_does_not_count_as_blinded(place: Place) -> None:
     positive = place.screen(record(key_of("ill", hidden=True), "0.93"))
     place.review(positive, "PNEUMONIA")
     negative = place.screen(record(key_of("well", hidden=True), "0.04"))
@@ -219,7 +219,7 @@ def test_a_drawn_negative_is_notified_once_however_often_its_record_changes(plac
 
 
 def test_scores_stay_out_of_mails_while_nobody_knows_whether_they_are_hidden(place: Place) -> None:
-    """SSM does not answer: mails go out all the same, without what can't be taken back."""
+    """Without an answer from SSM, mails are sent without scores, since a sent score stays known."""
     parameters = Parameters(broken=True)
     topic = Topic()
     clients: Any = NotifyClients(topic, parameters, lambda: place.sqs)  # type: ignore[arg-type]

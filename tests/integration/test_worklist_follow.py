@@ -1,4 +1,4 @@
-"""The worklist follows the screening records, whatever stands in them, and ends with them."""
+"""The worklist has an entry for each screening record, until the record expires."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -80,12 +80,12 @@ def follow(tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients)
     return worklist.enlist.make_handler(config, clients)
 
 
-def test_a_record_that_cannot_be_read_is_named_and_those_before_it_are_in(
+def test_an_unreadable_record_is_named_and_those_before_it_are_entered(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     changes = [inserted("1", record("a.jpeg")), inserted("2", {"key": {"S": "b.jpeg"}})]
     answer = follow(tables, clients)({"Records": changes}, None)
-    # Lambda halves and repeats from there, and in the end sets that one aside: see the template.
+    # Lambda halves the batch, retries from there, and finally puts that record into a queue.
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert tables[0].find(film_name("a.jpeg", "v1"))
 
@@ -112,7 +112,7 @@ def test_a_reject_leaves_the_list_when_a_newer_version_was_screened(
     assert reject.state == "not-asked"
 
 
-def test_an_entry_ends_with_its_record(
+def test_an_entry_is_deleted_with_its_record(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     handler = follow(tables, clients)
@@ -143,7 +143,7 @@ REVIEW = {
 
 
 class Refusing:
-    """A table's client whose writes fail as often as a film's count says."""
+    """A table's client whose writes for a film fail as often as its count."""
 
     def __init__(self, client: Any, times: dict[str, int]) -> None:
         self._client, self._times = client, times
@@ -153,7 +153,7 @@ class Refusing:
 
     def put_item(self, **call: Any) -> Any:
         key = call["Item"]["key"]["S"]
-        # The first write of a run only tries whether the table takes any.
+        # The first write of a run only tests whether the table accepts writes.
         if "reminded" in call["Item"] and self._times.get(key, 0) > 0:
             self._times[key] -= 1
             raise ClientError({"Error": {"Code": "InternalServerError"}}, "PutItem")
@@ -165,7 +165,7 @@ def reminders(entries: WorklistTable, clients: WorklistClients, client: Any) -> 
     return worklist.remind.make_handler(config, replace(clients, dynamodb=client))
 
 
-def test_a_mark_that_fails_stops_no_other_and_is_tried_again(
+def test_a_mark_that_fails_does_not_stop_others_and_is_tried_again(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     follow(tables, clients)(
@@ -179,7 +179,7 @@ def test_a_mark_that_fails_stops_no_other_and_is_tried_again(
     assert len(clients.sns.sent) == 2  # type: ignore[attr-defined]
 
 
-def test_nobody_is_reminded_again_and_again_while_the_table_takes_no_marks(
+def test_no_reminder_is_repeated_while_the_table_accepts_no_writes(
     tables: tuple[WorklistTable, ReviewsTable], clients: WorklistClients
 ) -> None:
     follow(tables, clients)({"Records": [inserted("1", record("a.jpeg"))]}, None)

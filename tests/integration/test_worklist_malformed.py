@@ -1,4 +1,4 @@
-"""Requests that no page sends, by somebody who may: 400 with a sentence, never an error of ours."""
+"""Malformed requests of an authorised caller get 400 with a sentence, never a server error."""
 
 import json
 from collections.abc import Iterator

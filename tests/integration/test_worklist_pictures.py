@@ -1,4 +1,4 @@
-"""A film that nobody can look at is named as such, whichever way the page asks for it."""
+"""Each path reports a film that can't be shown, with the reason."""
 
 from collections.abc import Iterator
 from typing import Any

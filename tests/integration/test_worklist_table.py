@@ -148,7 +148,7 @@ FILMS = st.lists(
     text=st.sampled_from(["", "even"]),
     size=st.integers(1, 7),
 )
-def test_the_pages_together_are_the_list_whatever_it_holds(
+def test_all_pages_together_are_the_list(
     films: list[tuple[str, int, str, bool]], view: str, finding: str, text: str, size: int
 ) -> None:
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
@@ -178,7 +178,7 @@ def test_the_pages_together_are_the_list_whatever_it_holds(
         assert shown == _expected(entries, view, finding, text)
 
 
-def test_times_bound_the_list(tables: tuple[WorklistTable, ReviewsTable]) -> None:
+def test_the_list_is_limited_to_a_period(tables: tuple[WorklistTable, ReviewsTable]) -> None:
     worklist, _ = tables
     for minutes in range(0, 100, 10):
         worklist.put(enter(record(f"{minutes}.jpeg", "REJECTED", minutes), NO_SAMPLE))
@@ -187,7 +187,7 @@ def test_times_bound_the_list(tables: tuple[WorklistTable, ReviewsTable]) -> Non
     assert [entry.key for entry in page.entries] == ["20.jpeg", "30.jpeg", "40.jpeg"]
 
 
-def test_a_film_that_comes_meanwhile_neither_repeats_nor_hides_another(
+def test_a_film_uploaded_meanwhile_neither_repeats_nor_hides_another(
     tables: tuple[WorklistTable, ReviewsTable],
 ) -> None:
     worklist, _ = tables
@@ -239,7 +239,7 @@ def test_performance_counts_the_films_of_the_period(
     tables: tuple[WorklistTable, ReviewsTable],
 ) -> None:
     worklist, reviews = tables
-    # Read, not read yet, drawn and read, read by choice, and one before the span.
+    # Read, not read yet, drawn and read, read without being drawn, and uploaded before the period.
     plan = [("a", "PNEUMONIA", True, 60), ("b", "PNEUMONIA", False, 60), ("c", "NORMAL", True, 60)]
     plan += [("d", "NORMAL", True, 60), ("e", "PNEUMONIA", True, 0)]
     for key, finding, read, minutes in plan:
@@ -261,7 +261,7 @@ def test_performance_counts_the_films_of_the_period(
 def test_a_page_reads_as_much_of_a_long_list_as_of_a_short_one(
     tables: tuple[WorklistTable, ReviewsTable],
 ) -> None:
-    """What makes the first page of 100,000 films as fast as that of 100."""
+    """So the first page of 100,000 films is as fast as that of 100."""
     worklist, _ = tables
     read: list[int] = []
     worklist.client.meta.events.register(

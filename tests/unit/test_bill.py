@@ -23,7 +23,7 @@ def events(template: Template, kind: str) -> list[str]:
     ]
 
 
-def test_every_alarms_metrics_and_every_polled_queue_are_paid_for() -> None:
+def test_the_bill_covers_every_alarms_metrics_and_every_polled_queue() -> None:
     alarms = [
         template.properties(name)
         for template in STACKS

@@ -146,7 +146,7 @@ def bodies(name: str) -> list[str]:
     return [record["body"] for record in json.loads((EVENTS / name).read_text())["Records"]]
 
 
-def test_an_upload_is_understood() -> None:
+def test_an_upload_is_parsed() -> None:
     (body,) = bodies("upload.json")
     upload = read_upload(body)
     assert upload
@@ -185,7 +185,7 @@ def test_an_upload_is_parsed_with_its_rendition(rendered: Rendered | NotRendered
         {"facts": {"modality": "DX", "rendering": "x" * 200}},
     ],
 )
-def test_a_message_that_tells_nonsense_of_a_rendition_is_malformed(rendered: Any) -> None:
+def test_a_message_with_an_invalid_rendition_is_malformed(rendered: Any) -> None:
     event = event_of(UPLOAD)
     event["detail"]["rendered"] = rendered
     with pytest.raises(MalformedMessage):
@@ -246,7 +246,7 @@ def test_a_complete_png_is_distinguished_from_its_parts_and_from_corrupt_ones() 
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60).map(lambda end: WHOLE[:8] + end))
-def test_whatever_follows_the_signature_is_whole_or_not(data: bytes) -> None:
+def test_the_check_for_a_complete_png_accepts_any_bytes(data: bytes) -> None:
     assert is_whole(data) in (True, False)
 
 
@@ -271,13 +271,13 @@ def test_the_digest_decides_and_the_etag_where_there_is_none(
     assert (twin_of(version, [known]) == known) is is_twin
 
 
-def test_of_several_twins_the_one_that_people_were_alerted_to_is_taken() -> None:
+def test_of_several_equal_versions_the_alerted_one_is_referenced() -> None:
     quiet = replace(positive(), version="v1", alert=AlertState.NOT_NEEDED)
     told = replace(positive(), version="v2", alert=AlertState.SENT)
     assert twin_of(UPLOAD, [quiet, told]) == told
 
 
-def test_a_rejection_is_no_twin_of_a_film_but_of_the_same_rejection() -> None:
+def test_a_rejection_repeats_only_an_equal_rejection() -> None:
     assert twin_of(UPLOAD, [rejected()]) is None
     assert rejected_twin_of(UPLOAD, Code.FORMAT, [rejected()]) == rejected()
     assert rejected_twin_of(UPLOAD, Code.DELETED, [rejected()]) is None
@@ -305,7 +305,7 @@ def test_the_event_of_an_upload_is_read_as_that_upload(version: str) -> None:
     assert asdict(read) == asdict(upload)
 
 
-def test_keys_are_taken_as_they_stand() -> None:
+def test_keys_are_not_unquoted() -> None:
     for body in bodies("odd-keys.json"):
         upload = read_upload(body)
         assert upload
@@ -496,7 +496,7 @@ def messages() -> list[Message]:
 
 
 @pytest.mark.parametrize("message", messages())
-def test_sns_takes_every_message(message: Message) -> None:
+def test_sns_accepts_every_message(message: Message) -> None:
     assert message.subject.isascii()
     assert message.subject.isprintable()
     assert 0 < len(message.subject) < 100
@@ -547,7 +547,7 @@ def test_a_rejects_alert_says_why() -> None:
     assert message.attributes == {"finding": "REJECTED", "code": "format"}
 
 
-def test_a_mail_about_one_film() -> None:
+def test_a_mail_about_one_film_names_its_finding_and_how_to_look_it_up() -> None:
     (digest,) = digests([alert_of(positive())])
     message = digest_message(digest, "https://worklist.example.org")
     assert message.subject == "Possible pneumonia: 1 film to review"
@@ -600,7 +600,7 @@ def test_a_mail_about_several_films_begins_with_the_most_probable() -> None:
     assert "Look them up: cxr-alert positives" in message.texts["email"]
 
 
-def test_people_hear_of_rejects_apart_from_positives_and_of_each_film_once() -> None:
+def test_people_are_notified_of_rejects_separately_and_of_each_film_once() -> None:
     first, second = digests(map(alert_of, [rejected(), positive(), rejected(), positive()]))
     assert [alert.key for alert in first] == ["ward-7/a.jpeg"]
     assert [alert.key for alert in second] == ["b.pdf"]
@@ -652,7 +652,7 @@ def test_a_positive_after_an_alerted_reject_is_alerted_as_well() -> None:
         ("1", "more than 99 %"),
     ],
 )
-def test_nothing_is_certain(probability: str, text: str) -> None:
+def test_no_probability_is_shown_as_certain(probability: str, text: str) -> None:
     assert percent(Decimal(probability)) == text
 
 

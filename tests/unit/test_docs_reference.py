@@ -81,7 +81,7 @@ def test_a_stale_page_fails_the_check_and_is_named(
     )
 
 
-def test_the_schema_of_a_record_takes_every_kind_of_record() -> None:
+def test_the_schema_of_a_record_accepts_every_kind_of_record() -> None:
     facts = Facts("DX", "window", "1.2", "1.3", "1.4", "A1", "AP", "CHEST", "011Y")
     rendered = Upload("b", "v", "u", "v", "e", 1, UPLOAD.uploaded, rendered=Rendered(facts))
     positive = judge(Answer(Decimal("0.93"), "net", "main", "off", "0099"), CUTOFF, AT)
@@ -96,7 +96,7 @@ def test_the_schema_of_a_record_takes_every_kind_of_record() -> None:
     "change",
     [{"name": "Doe^Jane"}, {"finding": "MAYBE"}, {"probability": None}, {"uploaded": "yesterday"}],
 )
-def test_the_schema_of_a_record_takes_nothing_else(change: dict[str, Any]) -> None:
+def test_the_schema_of_a_record_accepts_nothing_else(change: dict[str, Any]) -> None:
     positive = judge(Answer(Decimal("0.93"), "net", "main"), CUTOFF, AT)
     flat = attributes(screened(UPLOAD, positive, CLAIM)) | change
     with pytest.raises(AssertionError, match="does not describe"):

@@ -69,7 +69,7 @@ def test_the_reference_is_the_first_films_and_never_moves(settled: State) -> Non
     assert later.reference.probabilities == settled.reference.probabilities
 
 
-def test_more_positives_sound_and_name_the_last_of_them(settled: State) -> None:
+def test_more_positives_raise_a_signal_that_names_the_last_of_them(settled: State) -> None:
     random = Random(3)  # noqa: S311
     state = after(settled, [*usual(random, 150, positive=0.6)])
     (signal,) = [each for each in state.signals if each.name == "positive-up"]
@@ -77,16 +77,18 @@ def test_more_positives_sound_and_name_the_last_of_them(settled: State) -> None:
     assert "More films are positive" in signal.said
 
 
-def test_fewer_positives_sound(settled: State) -> None:
+def test_fewer_positives_raise_a_signal(settled: State) -> None:
     assert "positive-down" in names(after(settled, [film(n, 0.01) for n in range(150)]))
 
 
-def test_another_distribution_sounds_where_the_share_of_positives_stays(settled: State) -> None:
+def test_another_distribution_raises_a_signal_at_the_same_share_of_positives(
+    settled: State,
+) -> None:
     films = [film(n, 0.95 if n % 5 == 0 else 0.0001) for n in range(200)]
     assert names(after(settled, films)) == ["probability"]
 
 
-def test_a_machine_that_inverts_sounds_on_its_first_day(settled: State) -> None:
+def test_a_machine_that_inverts_films_raises_a_signal_on_its_first_day(settled: State) -> None:
     random = Random(4)  # noqa: S311
     films = [refused(n) if n % 3 == 0 else each for n, each in enumerate(usual(random, 100))]
     state = after(settled, films)
@@ -106,7 +108,7 @@ def test_a_signal_stands_while_the_change_lasts_and_ends_after_it(settled: State
     assert seen[13:] == [False] * 7
 
 
-def test_readers_who_confirm_less_sound(settled: State) -> None:
+def test_fewer_confirmed_positives_raise_a_signal(settled: State) -> None:
     readings = [Reading("net-1", confirmed=n % 3 == 0) for n in range(40)]
     assert names(after(settled, [], readings)) == ["confirmed-down"]
     others = [replace(each, network="net-0") for each in readings]
@@ -134,7 +136,9 @@ def test_a_few_films_of_another_network_leave_the_reference_alone(settled: State
     assert state.signals == []
 
 
-def test_a_dead_export_sounds_the_next_day_and_a_thin_one_within_the_week(settled: State) -> None:
+def test_an_export_that_stops_raises_a_signal_the_next_day_and_one_that_shrinks_within_a_week(
+    settled: State,
+) -> None:
     assert names(count_day(settled, day(60, []))) == ["films:all films"]
     random, state, sounded = Random(7), settled, []  # noqa: S311
     for number in range(60, 67):
@@ -166,7 +170,9 @@ def test_the_number_of_folders_is_bounded() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.lists(st.floats(0, 1), min_size=1))
-def test_the_distance_is_from_0_to_1_and_0_of_the_same(one: list[float], two: list[float]) -> None:
+def test_the_distance_is_from_0_to_1_and_0_for_equal_samples(
+    one: list[float], two: list[float]
+) -> None:
     assert 0 <= distance(one, two).value <= 1
     assert distance(one, list(reversed(one))).value == 0
     assert distance(one, two).value == pytest.approx(distance(two, one).value)

@@ -20,7 +20,7 @@ def test_each_change_is_found_at_a_site_of_fifty_films_a_day(change: Change) -> 
     assert sum(each is not None for each in days) >= 2
 
 
-def test_unchanged_sites_sound_about_once_in_several_years() -> None:
+def test_unchanged_sites_raise_a_false_alarm_about_once_in_several_years() -> None:
     assert sum(len(unchanged_year(20, seed)) for seed in range(6)) <= 2
 
 

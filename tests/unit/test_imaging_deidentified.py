@@ -103,7 +103,7 @@ def outcome(data: bytes) -> tuple[object, ...]:
     return seen.grey.tobytes(), seen.grey.shape, seen.facts.rendering, seen.facts.age
 
 
-def test_every_element_that_leaves_of_any_file_is_on_the_list() -> None:
+def test_every_element_of_a_copy_is_on_the_allow_list() -> None:
     seen, taken = set(), 0
     for path in corpus():
         data = path.read_bytes()
@@ -137,7 +137,7 @@ def test_every_element_that_leaves_of_any_file_is_on_the_list() -> None:
     assert len(seen) > 35
 
 
-def test_no_file_of_the_corpus_is_screened_otherwise_without_its_identity() -> None:
+def test_files_of_the_corpus_are_screened_alike_without_their_identity() -> None:
     for path in corpus():
         data = path.read_bytes()
         try:
@@ -216,7 +216,7 @@ def telling(dataset: Dataset) -> None:
     dataset.PatientName = f"{NAME}^Xaveria"
 
 
-def test_a_name_that_stands_everywhere_leaves_nowhere() -> None:
+def test_a_name_in_every_element_is_nowhere_in_the_copy() -> None:
     for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian):
         data = dicom(film(), syntax, change=telling)
         whole = read(data)
@@ -299,7 +299,7 @@ def test_an_overlay_among_the_pixels_is_refused() -> None:
         ({"PhotometricInterpretation": "RGB"}, Code.KIND),
     ],
 )
-def test_a_film_that_is_refused_leaves_without_its_pixels_and_is_refused_for_the_same_reason(
+def test_the_copy_of_a_refused_film_has_no_pixels_and_is_refused_for_the_same_reason(
     tags: dict[str, str], code: str
 ) -> None:
     data = dicom(film(), tags=tags)
@@ -317,7 +317,7 @@ def test_a_film_that_is_refused_leaves_without_its_pixels_and_is_refused_for_the
         ({"PatientAge": None, "PatientBirthDate": ""}, ""),
     ],
 )
-def test_the_age_leaves_and_no_date_does(tags: dict[str, Any], age: str) -> None:
+def test_the_copy_has_the_age_but_no_date(tags: dict[str, Any], age: str) -> None:
     copy = read(apart(dicom(film(), tags=tags)).copy)
     assert str(copy.get("PatientAge", "")) == age
     assert not [element for element in elements(copy) if element.VR == "DA"]
@@ -365,7 +365,7 @@ def test_run_lengths_are_kept_as_they_are() -> None:
     assert frames[0] == frames[1]
 
 
-def test_damaged_files_tell_nothing_either() -> None:
+def test_copies_of_damaged_files_reveal_nothing_either() -> None:
     chance = random.Random(1)  # noqa: S311 - the same files each time
     whole = [dicom(film(), syntax) for syntax in SYNTAXES]
     copies = 0

@@ -147,7 +147,7 @@ def test_facts_of_any_length_come_back_from_the_sandbox() -> None:
     ("born", "taken", "age"),
     [("20220801", "20260801", "004Y"), ("20250902", "20260801", "010M"), ("", "20260801", None)],
 )
-def test_a_missing_age_follows_from_the_dates(born: str, taken: str, age: str | None) -> None:
+def test_a_missing_age_is_computed_from_the_dates(born: str, taken: str, age: str | None) -> None:
     tags = {"PatientAge": "", "PatientBirthDate": born, "StudyDate": taken}
     assert read_film(dicom(film(), tags=tags)).facts.age == age
 
@@ -165,7 +165,7 @@ def test_a_missing_age_follows_from_the_dates(born: str, taken: str, age: str | 
         ("old", False, False),
     ],
 )
-def test_forms_of_an_age(age: str, adult: bool, noted: bool) -> None:
+def test_an_age_is_read_in_every_form(age: str, adult: bool, noted: bool) -> None:
     facts = Facts(modality="DX", rendering="window", age=age)
     assert (facts.adult, facts.note is not None) == (adult, noted)
 
@@ -199,7 +199,7 @@ def lut(entries: list[int], start: int, bits: int, length: int | None = None) ->
     return Sequence([item])
 
 
-def test_a_voi_lut_is_taken_before_a_window() -> None:
+def test_a_voi_lut_takes_precedence_over_a_window() -> None:
     table = [255 - value // 16 for value in range(4096)]
     grey, rendering = shown({"VOILUTSequence": lut(table, 0, 8)})
     assert rendering == "VOI LUT"
@@ -331,7 +331,7 @@ def every_cut() -> Iterator[bytes]:
     return (data[:length] for length in range(0, len(data), 37))
 
 
-def test_a_file_cut_anywhere_is_refused_in_words(every_cut: Iterator[bytes]) -> None:
+def test_a_truncated_file_is_refused_in_a_sentence(every_cut: Iterator[bytes]) -> None:
     for data in every_cut:
         with pytest.raises(NotReadable):
             read_film(data)
@@ -357,7 +357,9 @@ def test_files_without_a_preamble_are_read() -> None:
 
 
 @pytest.mark.parametrize("syntax", PLAIN[:2], ids=lambda uid: uid.name)
-def test_files_without_the_first_group_are_read_in_either_plain_syntax(syntax: UID) -> None:
+def test_files_without_file_meta_information_are_read_in_both_uncompressed_syntaxes(
+    syntax: UID,
+) -> None:
     data = dicom(film(), syntax)
     bare = data[tags_at(data) :]
     np.testing.assert_array_equal(read_film(bare).grey, film())
@@ -367,7 +369,7 @@ def test_files_without_the_first_group_are_read_in_either_plain_syntax(syntax: U
 
 
 @pytest.mark.parametrize("name", ["RG1_UNCR", "RG1_UNCI", "RG1_J2KR", "RG1_J2KI"])
-def test_a_real_chest_film(name: str) -> None:
+def test_a_real_chest_film_is_rendered(name: str) -> None:
     found = read_film(real(f"{name}.dcm"))
     assert found.grey.shape == (1955, 1841)
     assert found.facts.rendering == "window, inverted"

@@ -56,7 +56,7 @@ def test_bright_padding_is_cut_off(film: Grey, sides: tuple[int, ...], level: in
 
 @settings(deadline=None)
 @given(sides=whole_blocks, level=st.integers(200, 255), quality=st.integers(40, 95))
-def test_the_ripples_of_jpeg_do_not_hide_it(
+def test_the_ripples_of_jpeg_do_not_hide_padding(
     film: Grey, sides: tuple[int, int, int, int], level: int, quality: int
 ) -> None:
     assert_is(without_padding(as_jpeg(padded(film, sides, level), quality)), film)
@@ -64,7 +64,7 @@ def test_the_ripples_of_jpeg_do_not_hide_it(
 
 @settings(deadline=None)
 @given(sides=sides, noise=st.floats(0, 8), seed=st.integers(0, 99))
-def test_nor_does_the_noise_of_scanned_paper(
+def test_the_noise_of_scanned_paper_does_not_hide_padding(
     film: Grey, sides: tuple[int, int, int, int], noise: float, seed: int
 ) -> None:
     bright = padded(film, sides, 0).astype(np.float64)
@@ -75,7 +75,7 @@ def test_nor_does_the_noise_of_scanned_paper(
 
 
 @pytest.mark.parametrize("level", [255, 230])
-def test_nor_does_writing_in_it(film: Grey, level: int) -> None:
+def test_text_does_not_hide_padding(film: Grey, level: int) -> None:
     page = Image.fromarray(padded(film, (40, 0, 0, 0), level))
     ImageDraw.Draw(page).text((4, 12), "CHEST AP 12 03 44", fill=0)
     np.testing.assert_array_equal(without_padding(np.asarray(page)), film)
@@ -119,6 +119,6 @@ def test_no_sample_loses_more_than_a_border(path: Path) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_picture_of_one_level_comes_back_whole(level: int) -> None:
+def test_an_image_of_one_level_is_not_cropped(level: int) -> None:
     flat = np.full((90, 70), level, np.uint8)
     np.testing.assert_array_equal(without_padding(flat), flat)

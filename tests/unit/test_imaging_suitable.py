@@ -55,7 +55,7 @@ def test_a_view_from_the_side_is_refused_by_any_tag(tag: str, word: str) -> None
 
 @pytest.mark.parametrize("word", [*FRONTAL, *CHEST, *NEITHER, "CHEST PA AND LAT", "LLD"])
 @pytest.mark.parametrize("tag", ["ViewPosition", "SeriesDescription", "StudyDescription"])
-def test_a_frontal_view_or_none_is_taken(tag: str, word: str) -> None:
+def test_a_frontal_view_or_a_missing_one_is_accepted(tag: str, word: str) -> None:
     assert code_of({tag: word}) is None
 
 
@@ -67,11 +67,11 @@ def test_another_part_is_refused_by_any_tag(tag: str, word: str) -> None:
 
 @pytest.mark.parametrize("word", [*CHEST, *NEITHER, "CHEST AP, KUB", "CHESTABDOMEN"])
 @pytest.mark.parametrize("tag", ["BodyPartExamined", "SeriesDescription", "StudyDescription"])
-def test_the_chest_or_no_known_part_is_taken(tag: str, word: str) -> None:
+def test_the_chest_or_an_unknown_body_part_is_accepted(tag: str, word: str) -> None:
     assert code_of({tag: word}) is None
 
 
-def test_a_study_of_several_parts_and_views_does_not_speak_for_a_film_that_does() -> None:
+def test_tags_of_the_study_count_only_if_the_film_has_none() -> None:
     study = {"StudyDescription": "ABDOMEN, KNEE LAT"}
     assert code_of(study | {"BodyPartExamined": "CHEST", "ViewPosition": "AP"}) is None
     assert code_of(study) == "lateral"
@@ -88,7 +88,7 @@ def test_a_study_of_several_parts_and_views_does_not_speak_for_a_film_that_does(
         ("local-8", "something", None),
     ],
 )
-def test_a_coded_view(value: str, meaning: str, code: str | None) -> None:
+def test_a_coded_view_is_read(value: str, meaning: str, code: str | None) -> None:
     assert code_of({"ViewCodeSequence": coded(value, meaning)}) == code
 
 
@@ -103,7 +103,7 @@ def test_a_coded_view(value: str, meaning: str, code: str | None) -> None:
         ("416550000", "Chest and Abdomen", None),
     ],
 )
-def test_a_coded_region(value: str, meaning: str, code: str | None) -> None:
+def test_a_coded_region_is_read(value: str, meaning: str, code: str | None) -> None:
     assert code_of({"AnatomicRegionSequence": coded(value, meaning)}) == code
 
 
@@ -119,7 +119,7 @@ def test_a_coded_region(value: str, meaning: str, code: str | None) -> None:
         ("LA", "F", None),
     ],
 )
-def test_an_orientation(rows: str, columns: str, code: str | None) -> None:
+def test_an_orientation_is_read(rows: str, columns: str, code: str | None) -> None:
     assert code_of({"PatientOrientation": [rows, columns]}) == code
 
 
@@ -135,7 +135,9 @@ def test_an_orientation(rows: str, columns: str, code: str | None) -> None:
         ({"Modality": "MG"}, "modality"),
     ],
 )
-def test_the_class_is_asked_before_the_modality(tags: dict[str, Any], code: str | None) -> None:
+def test_the_sop_class_is_checked_before_the_modality(
+    tags: dict[str, Any], code: str | None
+) -> None:
     assert code_of(tags) == code
 
 
@@ -196,7 +198,7 @@ def test_years_are_read_in_any_style(years: int, style: str) -> None:
     number=st.integers(1, 400),
     unit=st.sampled_from([("D", "days"), ("W", "wk"), ("M", "months"), ("M", "mo")]),
 )
-def test_shorter_units_are_no_years(number: int, unit: tuple[str, str]) -> None:
+def test_days_weeks_and_months_are_not_read_as_years(number: int, unit: tuple[str, str]) -> None:
     letter, word = unit
     assert age_of(f"{number} {word}", "", []) == f"{number:03d}{letter}"
 
@@ -216,7 +218,7 @@ def test_a_birth_date_that_makes_an_adult_outranks_the_age(
     assert found.endswith("Y")
 
 
-def test_dates_that_cannot_be_are_left_aside() -> None:
+def test_impossible_dates_are_ignored() -> None:
     assert age_of("004Y", "20300101", ["20260801"]) == "004Y"
     assert age_of("", "20300101", ["20260801"]) is None
     assert age_of("", "19810304", ["", "unknown"]) is None

@@ -100,7 +100,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [HEALTHY, ILL])
-def test_odd_tags_leave_the_probability(shipped: Network, name: str, kind: str) -> None:
+def test_odd_tags_do_not_change_the_probability(shipped: Network, name: str, kind: str) -> None:
     grey = sample(name)
     own = probability(shipped, read_film(dicom(grey, window=False)).grey)
     found = read_film(dicom(grey, window=False, tags=KINDS[kind]))
@@ -108,7 +108,7 @@ def test_odd_tags_leave_the_probability(shipped: Network, name: str, kind: str) 
 
 
 @pytest.mark.parametrize("name", [HEALTHY, ILL])
-def test_odd_samples_leave_the_probability(shipped: Network, name: str) -> None:
+def test_odd_samples_do_not_change_the_probability(shipped: Network, name: str) -> None:
     grey = sample(name)
     own = probability(shipped, read_film(dicom(grey, window=False)).grey)
     signed = {"PixelRepresentation": 1, "PixelData": pixels(stored(grey) - 2048), **FULL}
@@ -127,7 +127,7 @@ def test_odd_samples_leave_the_probability(shipped: Network, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [HEALTHY, ILL])
-def test_a_letter_beyond_the_films_depth_is_a_white_letter(shipped: Network, name: str) -> None:
+def test_pixels_above_the_stated_depth_are_white(shipped: Network, name: str) -> None:
     grey, marked = sample(name), stored(sample(name))
     grey[4:40, 4:60] = 255
     marked[4:40, 4:60] = 65535
@@ -170,7 +170,7 @@ def test_the_depth_of_the_stream_overrides_the_headers(syntax: UID) -> None:
     high=st.integers(0, 20),
     sign=st.booleans(),
 )
-def test_whatever_the_numbers_say_the_lungs_are_shown(
+def test_the_lungs_are_visible_whatever_the_window_is(
     center: float,
     width: float,
     slope: float | None,
@@ -257,7 +257,7 @@ def test_an_image_of_one_level_stays_as_it_is(level: int) -> None:
     assert read_grey(_png(np.full((60, 50), level, np.uint8))).shape == (60, 50)
 
 
-def test_a_rectangular_shutter_is_cut_to() -> None:
+def test_a_film_is_cropped_to_a_rectangular_shutter() -> None:
     white = np.pad(chest(), 20, constant_values=255)
     for left, right in ((21, 116), (116, 21)):
         tags = {"ShutterShape": "RECTANGULAR", "ShutterLeftVerticalEdge": left}
@@ -269,7 +269,7 @@ def test_a_rectangular_shutter_is_cut_to() -> None:
         assert "shutter" in found.facts.rendering
 
 
-def test_round_and_cornered_shutters_are_cut_to_and_black_outside() -> None:
+def test_films_are_cropped_to_round_and_polygonal_shutters_and_black_outside() -> None:
     white = np.pad(chest(), 20, constant_values=255)
     circle: dict[str, Any] = {"ShutterShape": "CIRCULAR", "CenterOfCircularShutter": [68, 68]}
     polygon: dict[str, Any] = {"ShutterShape": "POLYGONAL"}
@@ -297,7 +297,7 @@ def test_round_and_cornered_shutters_are_cut_to_and_black_outside() -> None:
         {"ShutterShape": "BITMAP"},
     ],
 )
-def test_a_shutter_that_makes_no_sense_is_left_aside(tags: dict[str, Any]) -> None:
+def test_an_implausible_shutter_is_ignored(tags: dict[str, Any]) -> None:
     assert read_film(dicom(chest(), tags=tags)).grey.shape == (96, 96)
 
 

@@ -72,7 +72,7 @@ def bucket(s3: Any) -> Bucket:
 
 
 @pytest.mark.parametrize("conditions", ["honoured", "ignored", "refused"])
-def test_the_same_film_is_put_once_and_another_always(file: Path, conditions: str) -> None:
+def test_a_repeated_film_is_uploaded_once_and_another_always(file: Path, conditions: str) -> None:
     s3 = S3(conditions)
     there = bucket(s3)
     there.check("")
@@ -81,18 +81,18 @@ def test_the_same_film_is_put_once_and_another_always(file: Path, conditions: st
     assert s3.digests == ["a", "b", "a", "c"]
 
 
-def test_without_a_check_conditions_that_are_refused_are_found_out(file: Path) -> None:
+def test_refused_conditions_are_detected_even_without_a_check(file: Path) -> None:
     s3 = S3("refused")
     assert [bucket(s3).store(Film(file, "key", digest)) for digest in "aab"] == [True, False, True]
 
 
-def test_a_film_that_cannot_be_compared_is_put_again(file: Path) -> None:
+def test_a_film_that_cannot_be_compared_is_uploaded_again(file: Path) -> None:
     s3 = S3(readable=False)
     assert [bucket(s3).store(Film(file, "key", digest)) for digest in "ab"] == [True, True]
 
 
 @pytest.mark.parametrize("others", ["b", "bc", "a"])
-def test_whoever_puts_another_at_the_same_moment_is_followed(file: Path, others: str) -> None:
+def test_a_film_is_uploaded_after_a_concurrent_different_one(file: Path, others: str) -> None:
     s3 = S3()
     bucket(s3).store(Film(file, "key", "first"))
     s3.meanwhile = [*others]
@@ -130,13 +130,17 @@ def test_an_unusable_bucket_is_named_with_the_remedy(error: Exception, words: st
 @pytest.mark.parametrize(
     "error", [EndpointConnectionError(endpoint_url="http://secret"), failure("ServiceUnavailable")]
 )
-def test_s3_that_is_away_is_no_mistake_and_its_address_is_kept(error: Exception) -> None:
+def test_an_outage_of_s3_is_not_a_usage_error_and_its_address_is_not_shown(
+    error: Exception,
+) -> None:
     with pytest.raises(BucketAway) as caught:
         bucket(Failing(error)).check("")
     assert "secret" not in str(caught.value)
 
 
-def test_patience_ends(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_is_given_up_after_the_time_limit(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = itertools.count()
     monkeypatch.setattr("intake.bucket.time.monotonic", lambda: next(clock))
     monkeypatch.setattr("intake.bucket.time.sleep", lambda _: None)

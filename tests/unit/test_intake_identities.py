@@ -64,7 +64,7 @@ def test_one_key_derives_the_same_names_and_another_key_others(file: Path) -> No
     assert made.derived_digest("d") == again.derived_digest("d") != other.derived_digest("d")
 
 
-def test_many_senders_at_once_are_all_kept(file: Path) -> None:
+def test_identities_of_concurrent_senders_are_all_kept(file: Path) -> None:
     made = opened(file)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: made.put(f"{number}", "d", "", NAME), range(80)))

@@ -56,7 +56,7 @@ def admitted(places: Places, peer: str, pair: socket.socket) -> Connection:
     ("peers", "most"),
     [(["a"] * ADMITTED_PER_PEER, ADMITTED_PER_PEER), (map(str, range(ADMITTED)), ADMITTED)],
 )
-def test_a_place_is_taken_from_the_longest_idle_and_never_from_one_that_sends(
+def test_the_longest_idle_association_loses_its_place_and_never_one_that_sends(
     pair: socket.socket, peers: list[str], most: int
 ) -> None:
     places = Places()
@@ -82,7 +82,7 @@ def test_a_waiting_connection_takes_no_place(pair: socket.socket) -> None:
     assert places.admit(Connection("a", pair))
 
 
-def test_when_it_stops_all_are_ended(pair: socket.socket) -> None:
+def test_stopping_ends_all_connections(pair: socket.socket) -> None:
     places = Places()
     there = admitted(places, "a", pair)
     places.close()

@@ -11,7 +11,7 @@ from laboratory.yardstick import (
 )
 
 
-def test_specificity_is_taken_where_recall_is_reached() -> None:
+def test_specificity_is_measured_at_the_cutoff_that_reaches_the_recall() -> None:
     labels = np.array([1.0] * 100 + [0.0] * 4)
     # The three lowest ill films may be missed; the fourth sets the cutoff at 0.5.
     ill = np.array([0.1, 0.2, 0.3, 0.5] + [0.9] * 96)

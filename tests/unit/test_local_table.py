@@ -50,7 +50,7 @@ def test_summary_counts_and_takes_medians() -> None:
     assert "from upload to record 0.20 s, from upload to alert 0.30 s" in text
 
 
-def test_nothing_is_certain() -> None:
+def test_no_probability_is_shown_as_certain() -> None:
     assert table.percent(0.99961) == "> 99.9 %"
     assert table.percent(0.999) == "99.9 %"
 

@@ -117,5 +117,5 @@ def test_a_private_file_is_its_owners_alone(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_mistake_stays_a_mistake() -> None:
+def test_a_usage_error_is_not_reworded() -> None:
     assert sentence_of(Mistake("one")) is None

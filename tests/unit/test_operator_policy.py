@@ -184,7 +184,7 @@ _CALLED_TO_ERASE = [
         (WORKLIST, "ErasurePolicy", NEEDED_TO_ERASE_IN_WORKLIST),
     ],
 )
-def test_it_allows_every_needed_action(
+def test_the_operators_policy_allows_every_needed_action(
     template: Template, policy: str, needed: dict[str, list[str]]
 ) -> None:
     stack = STACK if template is APPLICATION else f"{STACK}-worklist"
@@ -194,7 +194,7 @@ def test_it_allows_every_needed_action(
 
 
 @pytest.mark.parametrize("template", [APPLICATION, WORKLIST])
-def test_it_allows_no_change_of_films_or_reviews_and_nothing_of_other_stacks(
+def test_the_operators_policy_allows_no_change_of_films_or_reviews_and_nothing_in_other_stacks(
     template: Template,
 ) -> None:
     granted = [ask for ask in BEYOND.items() if allowed(template, "OperatorPolicy", STACK, *ask)]

@@ -8,7 +8,7 @@ HOSTILE = "\x1b[2J[red]ward[/]\n\u202e\ud800"
 SPELT_OUT = r"\x1b[2J[red]ward[/]\n\u202e\ud800"
 
 
-def test_a_line_is_one_line_of_printable_signs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_becomes_one_line_of_printable_characters(capsys: pytest.CaptureFixture[str]) -> None:
     output.say(f"no film {HOSTILE}")
     output.facts([("key", HOSTILE)], width=5)
     assert capsys.readouterr().out == f"no film {SPELT_OUT}\nkey  {SPELT_OUT}\n"

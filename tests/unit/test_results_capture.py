@@ -78,7 +78,7 @@ def test_the_film_is_shown_small_beside_the_words() -> None:
 
 
 @pytest.mark.parametrize("picture", [b"", b"no picture", film()[:200]])
-def test_a_film_that_cannot_be_shown_keeps_no_result_back(picture: bytes) -> None:
+def test_a_film_that_cannot_be_shown_does_not_block_its_result(picture: bytes) -> None:
     np.testing.assert_array_equal(pixels(record(), picture), pixels(record()))
 
 

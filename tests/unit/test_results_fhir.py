@@ -102,7 +102,7 @@ def test_the_report_says_the_finding_and_that_it_is_not_for_diagnosis() -> None:
     assert codes(report["category"][0]) == ["LP29684-5"]
 
 
-def test_patient_and_study_are_the_films() -> None:
+def test_patient_and_study_are_those_of_the_film() -> None:
     found = resources(record())
     study = found["ImagingStudy"]
     assert study["identifier"][0]["value"] == f"urn:oid:{SECRETS['StudyInstanceUID']}"

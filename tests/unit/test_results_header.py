@@ -107,7 +107,7 @@ def _without_uids(dataset: Dataset) -> None:
         delattr(dataset, name)
 
 
-def test_a_film_that_is_no_dicom_file_has_results_of_no_patient() -> None:
+def test_results_of_a_film_that_is_not_a_dicom_file_have_no_patient() -> None:
     report = built(None)
     assert not report.PatientID
     assert report.StudyInstanceUID == built(None).StudyInstanceUID

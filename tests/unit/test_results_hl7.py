@@ -42,7 +42,7 @@ def test_its_structure_is_that_of_the_standard(name: str, film: Dataset | None) 
     assert parsed.name == "ORU_R01"
 
 
-def test_the_patient_and_the_order_are_the_films() -> None:
+def test_patient_and_order_are_those_of_the_film() -> None:
     found = segments(record(), header(IssuerOfPatientID="WARD", PatientSex="F"))
     [patient], [order] = found["PID"], found["OBR"]
     assert patient[3] == f"{SECRETS['PatientID']}^^^WARD^MR"

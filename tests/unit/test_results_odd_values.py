@@ -35,7 +35,7 @@ KEYWORDS = [
         st.sampled_from([b"\\ISO 2022 IR 87", b"ISO_IR 999", b"+1400", b"A\\B", b"=\xe5\xb1\xb1="]),
     ),
 )
-def test_no_value_of_a_header_keeps_a_result_back(keyword: str, vr: str, value: bytes) -> None:
+def test_no_value_of_a_header_blocks_a_result(keyword: str, vr: str, value: bytes) -> None:
     try:
         found = read_header(with_element(keyword, vr, value))
     except UnreadableHeader:

@@ -19,11 +19,11 @@ def test_the_likeliest_kind_is_the_code_of_the_refusal(kind: str) -> None:
     assert len(said) < 250  # the record keeps 300 characters, the code among them
 
 
-def test_a_map_has_two_digits_a_cell_up_to_the_largest() -> None:
+def test_a_saliency_map_has_two_digits_per_cell_and_its_largest_is_99() -> None:
     assert packed([-1.0, 0.0, 0.5, 1.0]) == "00005099"
 
 
-def test_a_map_that_speaks_against_pneumonia_everywhere_is_empty() -> None:
+def test_a_saliency_map_without_evidence_for_pneumonia_is_zero() -> None:
     assert packed([-1.0, -2.0]) == "0000"
 
 

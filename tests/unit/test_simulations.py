@@ -8,7 +8,7 @@ from tests.unit.templates import read
 TEMPLATE = read("template.yaml")
 
 
-def test_it_works_as_many_films_at_once_as_the_template_lets_it() -> None:
+def test_the_simulation_has_the_concurrency_of_the_template() -> None:
     sources = {
         name: TEMPLATE.properties(f"{name}Function")["Events"]["Backfill"]["Properties"]
         for name in ("Classify", "Render")

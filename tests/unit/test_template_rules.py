@@ -44,7 +44,7 @@ def properties(name: str) -> dict[str, Any]:
 of_type = TEMPLATE.of_type
 
 
-def test_every_wait_together_ends_before_the_function() -> None:
+def test_all_waits_together_end_before_the_functions_timeout() -> None:
     waits = [
         longest_wait("dynamodb"),  # is there a record?
         longest_wait("s3"),  # of a copy: does it follow a version without one?
@@ -146,7 +146,7 @@ def test_everything_stored_is_encrypted_with_the_stacks_key() -> None:
     ("policy", "guarded"),
     [("AWS::S3::BucketPolicy", 3), ("AWS::SQS::QueuePolicy", 9), ("AWS::SNS::TopicPolicy", 3)],
 )
-def test_whatever_has_a_policy_refuses_plain_http(policy: str, guarded: int) -> None:
+def test_every_resource_policy_refuses_plain_http(policy: str, guarded: int) -> None:
     targets = 0
     for name in of_type(policy):
         (deny,) = [
@@ -171,7 +171,7 @@ def test_the_functions_policies_name_their_resources(role: str) -> None:
     assert [s["Sid"] for s in common if s["Resource"] == "*"] == ["WriteTraces"]
 
 
-def test_the_function_asks_its_endpoint_alone() -> None:
+def test_the_function_may_invoke_its_endpoint_only() -> None:
     (policy,) = properties("ClassifyRole")["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
     (ask,) = [s for s in statements if s["Action"] == "sagemaker:InvokeEndpoint"]
@@ -239,7 +239,7 @@ def _actions(template: Template, name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", ["template.yaml", "functions/worklist/template.yaml"])
-def test_whoever_writes_into_a_table_may_use_its_key_as_dynamodb_asks(path: str) -> None:
+def test_every_writer_of_a_table_has_the_key_permissions_that_dynamodb_requires(path: str) -> None:
     template = read(path)
     names = [*template.of_type("AWS::IAM::Role"), *template.of_type("AWS::IAM::ManagedPolicy")]
     writers = [name for name in names if _actions(template, name) & _WRITES]
@@ -262,7 +262,7 @@ def test_log_permissions_do_not_match_stacks_with_longer_names() -> None:
     assert groups == made
 
 
-def test_lambda_does_not_stop_films_that_two_functions_hand_to_each_other() -> None:
+def test_lambdas_loop_detection_does_not_stop_films_between_two_functions() -> None:
     """Lambda stops messages after about 16 passes through the same functions, unless allowed."""
     for one, other in (("Classify", "Renditions"), ("Render", "Uploads")):
         (policy,) = properties(f"{one}Role")["Policies"]
@@ -314,7 +314,7 @@ def test_films_of_today_never_wait_behind_a_backfill() -> None:
         assert properties(f"{queue}BackfillQueue")["MessageRetentionPeriod"] < kept
 
 
-def test_whoever_drops_films_of_today_cannot_drop_them_as_old_ones() -> None:
+def test_a_sender_of_new_films_cannot_upload_them_as_a_backfill() -> None:
     """Nobody is notified of an old film."""
     statements = properties("UploaderPolicy")["PolicyDocument"]["Statement"]
     (denied,) = [each for each in statements if each["Effect"] == "Deny"]
@@ -339,7 +339,7 @@ def test_data_outlives_the_stack_with_the_key_that_opens_it() -> None:
 
 
 @pytest.mark.parametrize("template", ["template.yaml", "functions/worklist/template.yaml"])
-def test_whatever_refuses_deletion_has_its_commands_in_the_docs(template: str) -> None:
+def test_the_docs_have_the_commands_for_each_protected_resource(template: str) -> None:
     """A first deployment that fails leaves it behind, and a second one has to wait for that."""
     commands = (ROOT / "docs" / "deploy.md").read_text()
     off = ("--no-deletion-protection-enabled", "--deletion-protection INACTIVE")

@@ -110,7 +110,7 @@ def test_a_film_counts_once_however_often_it_is_reached(wheres: list[str], how: 
         assert bool(found.notes) == bool(wheres) or found.notes[0].endswith("they do not.")
 
 
-def test_a_linked_split_is_read_and_a_circle_ends(tmp_path: Path) -> None:
+def test_a_linked_split_is_read_and_a_circle_of_links_does_not_loop(tmp_path: Path) -> None:
     put(tmp_path / "data/val", "NORMAL/a.jpeg", "PNEUMONIA/b.jpeg")
     put(tmp_path / "disk/train", "NORMAL/c.jpeg", "PNEUMONIA/d.jpeg")
     (tmp_path / "data/train").symlink_to(tmp_path / "disk/train")
@@ -209,7 +209,7 @@ def test_a_patient_is_on_one_side_whatever_class_name_and_spelling(
 @pytest.mark.parametrize(
     "number", ["", " ", "0", "000", "ANONYMOUS", "Anonymized Patient", "N/A", "unknown", "XXX", "-"]
 )
-def test_a_number_that_everybody_has_is_nobodys(number: str) -> None:
+def test_a_patient_number_that_all_films_share_identifies_nobody(number: str) -> None:
     assert names_nobody(number)
     assert not names_nobody(f"{number}7")
 
@@ -310,7 +310,7 @@ def test_names_in_any_form_are_the_same_patient() -> None:
     assert published("PERSON7_x.jpeg") == published("person7_y.png")
 
 
-def test_sentences_name_no_control_characters(tmp_path: Path) -> None:
+def test_messages_contain_no_control_characters(tmp_path: Path) -> None:
     put(tmp_path, "NORMAL/a.jpeg", "PNEUMONIA/b.jpeg", "other/\x1b[31mred\n.jpeg")
     (note,) = survey(tmp_path).notes
     assert note.isprintable()

@@ -25,7 +25,7 @@ def films() -> tuple[np.ndarray, np.ndarray]:
     return labels, expit(evidence + logit(MEANT))
 
 
-def test_probabilities_are_right_for_the_share_that_they_are_meant_for_alone() -> None:
+def test_probabilities_are_calibrated_for_the_stated_prevalence_only() -> None:
     labels, probabilities = films()
     assert slope_and_intercept(labels, probabilities, MEANT) == pytest.approx((1, 0), abs=0.05)
     assert expected_error(reliability(labels, probabilities, MEANT)) < 0.01
@@ -47,7 +47,7 @@ def test_without_a_stated_share_a_bin_counts_its_films() -> None:
     assert [(each.films, each.weight, each.observed) for each in bins] == [(3, 1.0, wilson(2, 3))]
 
 
-def test_shifted_probabilities_are_right_elsewhere() -> None:
+def test_shifted_probabilities_are_calibrated_for_another_prevalence() -> None:
     labels, probabilities = films()
     shifted = reweighted(probabilities, MEANT, 0.05)
     assert slope_and_intercept(labels, shifted, 0.05) == pytest.approx((1, 0), abs=0.06)

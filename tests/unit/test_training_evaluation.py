@@ -83,7 +83,7 @@ def test_treating_all_has_no_net_benefit_at_the_prevalence() -> None:
     assert every[0] == pytest.approx(0)
 
 
-def test_a_thousand_films_add_up() -> None:
+def test_the_counts_per_thousand_films_add_up() -> None:
     thousand = per_thousand(Rate(0.9, 0.8, 0.95), Rate(0.7, 0.6, 0.8), 0.05)
     assert thousand.true == pytest.approx((45, 40, 47.5))
     assert thousand.missed == pytest.approx((5, 2.5, 10))

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training.dataset.chosen import chosen_films
 from training.dataset.files import BadDataset
 from training.dataset.names import Names, read_list, read_table, write_list
-from training.evaluation.evaluate import chosen_films
 
 DATA = Path("/films/chest_xray")
 NAME = st.text(

@@ -8,7 +8,7 @@ GRADIENT[60:100, 80:120] += 30  # an edge to sharpen
 
 
 @pytest.mark.parametrize("name", RENDERINGS)
-def test_a_rendering_keeps_a_film_a_film(name: str) -> None:
+def test_every_rendering_is_a_valid_film(name: str) -> None:
     film = rerender(GRADIENT, RENDERINGS[name])
     assert film.dtype == np.uint8
     assert film.ndim == 2
@@ -31,7 +31,7 @@ def test_cuts_take_a_tenth_at_each_side_named() -> None:
     assert rerender(GRADIENT, RENDERINGS["cut all around"]).shape == (128, 160)
 
 
-def test_masks_are_black_where_they_are_and_nowhere_else() -> None:
+def test_masks_are_black_and_change_nothing_else() -> None:
     corners = rerender(GRADIENT, RENDERINGS["corners masked"])
     assert np.all(corners[:32, :32] == 0)
     assert np.all(corners[-32:, -32:] == 0)

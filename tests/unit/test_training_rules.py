@@ -34,7 +34,7 @@ def test_a_rate_comes_with_its_wilson_interval() -> None:
     assert at["recall_interval"] == pytest.approx([0.596, 0.982], abs=1e-3)
 
 
-def test_an_asked_cutoff_is_added_to_the_reports_two() -> None:
+def test_a_requested_cutoff_is_added_to_the_two_of_the_report() -> None:
     result = measure(np.array([0.0, 1.0]), np.array([0.2, 0.8]), [0.25])
     assert list(cast(dict[str, Any], result["at"])) == ["0.5", "0.1", "0.25"]
 
@@ -60,7 +60,7 @@ def test_edges_do_not_affect_the_centre() -> None:
     )
 
 
-def test_a_blank_film_stays_finite() -> None:
+def test_a_blank_film_gives_finite_values() -> None:
     assert torch.all(standardise(torch.full((1, 1, 8, 8), 255.0)) == 0)
 
 
@@ -124,7 +124,7 @@ def test_a_sharpened_film_keeps_its_flat_parts_and_raises_its_edges() -> None:
     torch.testing.assert_close(sharp[..., :30].flip(-1), sharp[..., :30])
 
 
-def test_views_judged_alike_do_not_disagree() -> None:
+def test_views_with_equal_answers_have_no_consistency_loss() -> None:
     logits = torch.tensor([[1.0, -1.0], [0.0, 3.0]])
     assert float(disagreement(logits.repeat(2, 1))) == pytest.approx(0.0, abs=1e-6)
     # Of one film, 1/2 and 4/5: (4/5 - 1/2) (log 4/5 - log 1/2) + (1/5 - 1/2) (log 1/5 - log 1/2),
@@ -147,7 +147,7 @@ def test_a_mixed_target_still_sums_to_one() -> None:
     torch.testing.assert_close(mixed.sum(dim=1), torch.ones(4))
 
 
-def test_films_grow_to_full_size_and_stay() -> None:
+def test_training_films_grow_to_full_size_and_keep_it() -> None:
     recipe = Recipe(epochs=10, first_size=96, size=160, grown_after=0.5)
     sizes = [recipe.size_at(epoch) for epoch in range(10)]
     assert sizes == sorted(sizes)
@@ -172,9 +172,7 @@ def test_a_recipe_survives_its_file(tmp_path: Path) -> None:
         (json.dumps({"mixup": 0.2, "consistency": 1.0}), "mixup and consistency"),
     ],
 )
-def test_a_recipe_that_makes_no_sense_is_refused(
-    tmp_path: Path, content: str, complaint: str
-) -> None:
+def test_an_invalid_recipe_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(content)
     with pytest.raises(BadRecipe, match=complaint):
@@ -191,7 +189,7 @@ def test_a_recipe_that_makes_no_sense_is_refused(
         ({"fold": 10}, "fold must be 0 to 9"),
     ],
 )
-def test_a_recipe_that_cannot_be_trained_by_is_refused(
+def test_a_recipe_that_cannot_be_used_for_training_is_refused(
     values: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(BadRecipe, match=complaint):

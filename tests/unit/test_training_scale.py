@@ -17,7 +17,7 @@ def films(count: int, ill: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("ill", [0.2, 0.8])
-def test_the_scale_does_not_depend_on_how_many_films_are_ill(ill: float) -> None:
+def test_the_calibration_does_not_depend_on_the_prevalence_among_the_films(ill: float) -> None:
     scale = fit_scale(*films(40_000, ill), prevalence=0.19)
     assert scale.slope == pytest.approx(0.5, abs=0.03)
     assert scale.intercept == pytest.approx(-0.5, abs=0.05)
@@ -31,7 +31,7 @@ def test_a_probability_is_for_the_stated_prevalence() -> None:
     assert said.mean() == pytest.approx(0.19, abs=0.01)
 
 
-def test_perfectly_separated_films_still_have_a_scale() -> None:
+def test_perfectly_separated_films_can_be_calibrated() -> None:
     scale = fit_scale(np.array([-3.0, -2.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0, 1.0]))
     assert np.isfinite(scale.probabilities(np.array([-9.0, 0.0, 9.0]))).all()
 

@@ -1,4 +1,4 @@
-"""What `performance` says of a truth that was planted, and of cases small enough to count."""
+"""The output of `performance` for simulated readers with known errors, and for a few cases."""
 
 import math
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def case(
     return Case(uploaded, "ward", model, positive, probability, CUTOFF, chance, words, unseeing)
 
 
-def test_intervals_are_those_of_the_books() -> None:
+def test_intervals_match_published_values() -> None:
     for hits, tries in ((0, 10), (3, 10), (497, 500)):
         expected = binomtest(hits, tries).proportion_ci(method="wilson")
         found = wilson(hits, tries)
@@ -57,7 +57,7 @@ def test_intervals_are_those_of_the_books() -> None:
     assert weighted_count([1.0] * 7, 1).high == pytest.approx(gamma.ppf(0.975, 8))
 
 
-def test_agreement_is_krippendorffs() -> None:
+def test_agreement_is_krippendorffs_alpha() -> None:
     # Hayes and Krippendorff (2007), nominal, three readers with gaps: alpha as published is 0.691.
     one = "*****34121133*3"
     two = "1*213343*******"
@@ -87,7 +87,7 @@ def test_precision_counts_positives_only_and_sensitivity_weights_by_the_inverse_
     assert found.sensitivity.low < 0.75 < found.sensitivity.high
 
 
-def test_sensitivity_counts_readings_without_the_score_alone() -> None:
+def test_sensitivity_counts_blinded_readings_only() -> None:
     chosen = [
         *[case(0.9, "PNEUMONIA", blind=False)] * 7,
         case(0.9, "PNEUMONIA"),
@@ -100,7 +100,7 @@ def test_sensitivity_counts_readings_without_the_score_alone() -> None:
     assert found.precision.value == 8 / 9
     assert (found.drawn, found.drawn_read, found.missed) == (2, 1, 1)
     assert found.sensitivity
-    # Of nine positives half are ill, as of the two read blind; of four negatives all.
+    # Half of nine positives show pneumonia, as do half of the two blinded ones; all negatives do.
     assert found.sensitivity.value == pytest.approx(4.5 / (4.5 + 4))
     known = [each for each in chosen if each.positive and not each.blind]
     assert measure([*known, case(0.09, "NORMAL", chance=0.5)]).sensitivity is None
@@ -112,7 +112,7 @@ def test_a_film_that_a_reader_set_aside_counts_nowhere() -> None:
     assert len(cases([review(entered, Reading.NORMAL)], [entered])) == 1
 
 
-def test_films_not_read_yet_count_as_those_read() -> None:
+def test_unread_films_are_assumed_to_be_like_the_read_ones() -> None:
     chosen = [case(0.9, "PNEUMONIA"), case(0.9), case(0.05, "PNEUMONIA", chance=0.5)]
     found = measure(chosen)
     assert (found.positives, found.positives_read) == (2, 1)
@@ -171,8 +171,8 @@ def _readings(random: np.random.Generator, ill: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.thorough
-def test_intervals_cover_a_planted_truth_as_often_as_they_say() -> None:
-    """10,000 films, readers with known errors; the network is measured by what readers see.
+def test_intervals_have_their_nominal_coverage_in_a_simulation() -> None:
+    """10,000 films, readers with known errors; their readings measure the network.
 
     With every film read, its precision and sensitivity would tend to what is planted here.
     """
@@ -205,7 +205,7 @@ def test_intervals_cover_a_planted_truth_as_often_as_they_say() -> None:
         covered["sensitivity"] += found.sensitivity.low <= sensitivity <= found.sensitivity.high
         covered["precision"] += found.precision.low <= precision <= found.precision.high
         width.append(found.sensitivity.high - found.sensitivity.low)
-    # What so many trials leave open.
+    # The margin of error with so many trials.
     slack = 2.5 * math.sqrt(0.95 * 0.05 / TRIALS)
     assert covered["precision"] / TRIALS == pytest.approx(0.95, abs=slack)
     assert covered["sensitivity"] / TRIALS >= 0.95 - slack

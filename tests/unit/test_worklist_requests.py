@@ -1,4 +1,4 @@
-"""What strangers and broken pages may ask for: refused in a sentence, never an error of ours."""
+"""Invalid requests are refused in a sentence, and are never server errors."""
 
 import base64
 import json
@@ -43,7 +43,7 @@ def cursor(*parts: object) -> str:
         {"cursor": 7},
     ],
 )
-def test_a_list_that_cannot_be_asked_for_is_refused(wanted: dict[str, Any]) -> None:
+def test_an_invalid_list_request_is_refused(wanted: dict[str, Any]) -> None:
     with pytest.raises(WrongRequest):
         read_wanted(wanted)
 
@@ -59,7 +59,7 @@ def test_a_list_that_cannot_be_asked_for_is_refused(wanted: dict[str, Any]) -> N
         {"answers": 7},
     ],
 )
-def test_a_review_that_cannot_be_kept_is_refused(given: dict[str, Any]) -> None:
+def test_a_review_that_cannot_be_stored_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(WrongRequest):
         read_submitted(REVIEW | given)
 

@@ -1,4 +1,4 @@
-"""The worklist's rules: rights, order, sampling, reviews, and what is told again."""
+"""The worklist's rules: rights, order, sampling, reviews and reminders."""
 
 import re
 from dataclasses import replace
@@ -85,7 +85,7 @@ def test_a_token_that_is_no_persons_access_token_has_no_rights(claims: dict[str,
         person(claims)
 
 
-def test_a_film_is_called_by_a_hash_that_holds_no_name() -> None:
+def test_a_film_is_identified_by_a_hash_that_reveals_no_name() -> None:
     assert film_name("Müller.jpeg", "v1") != film_name("Müller.jpeg", "v2")
     assert len(film_name("Müller.jpeg", "v1")) == 32
 
@@ -102,7 +102,7 @@ def test_a_film_is_called_by_a_hash_that_holds_no_name() -> None:
         (None, ["UNSURE", "SET_ASIDE"], State.REVIEWED),
     ],
 )
-def test_a_film_is_reviewed_when_somebody_was_sure(
+def test_a_film_is_reviewed_after_a_sure_reading(
     probability: str | None, readings: list[str], state: State
 ) -> None:
     at = entry(probability)
@@ -132,7 +132,7 @@ def test_a_reject_is_replaced_by_the_newest_version_that_was_screened() -> None:
     assert enter(positive, Decimal(0), versions=[positive, newest]).replaced is None
 
 
-def test_a_rejected_film_lets_positives_of_four_hours_go_first_and_no_more() -> None:
+def test_positives_of_the_next_four_hours_come_before_a_reject() -> None:
     rejected = entry(None)
     assert rejected.place.startswith("2026-11-22T14:15:30.000Z")
     assert entry().place.startswith(UPLOADED)
@@ -150,7 +150,7 @@ def test_the_chance_grows_towards_the_cutoff() -> None:
     assert chance(Decimal("0.09"), CUTOFF, Decimal("0.9")) == 1
 
 
-def test_films_are_drawn_as_often_as_their_chance_and_always_the_same() -> None:
+def test_films_are_drawn_with_their_chance_and_reproducibly() -> None:
     films = [film_name(f"{number}.jpeg", "v") for number in range(20_000)]
     hits = [drawn(each, Decimal("0.05")) for each in films]
     assert 0.045 < sum(hits) / len(hits) < 0.055
@@ -197,7 +197,7 @@ def test_a_drawn_negative_stays_drawn_unless_it_was_mailed_as_a_positive_meanwhi
         assert not enter(judged_again(positive, "0.02", 40), share, before).hidden
 
 
-def test_a_hidden_score_is_in_nothing_its_reader_gets() -> None:
+def test_a_hidden_score_is_in_no_answer_to_its_reader() -> None:
     hidden = entry("0.02", share="1")
     assert hidden.hidden
     other = review(hidden, Reading.PNEUMONIA, "another")
@@ -292,7 +292,7 @@ def test_only_positives_that_waited_too_long_are_in_a_reminder_once() -> None:
     assert not is_overdue(with_review(entry(), review(entry(), Reading.NORMAL)), before)
 
 
-def test_nobody_is_asked_for_a_film_of_a_backfill_and_whoever_looks_finds_it() -> None:
+def test_a_film_of_a_backfill_needs_no_review_but_can_be_found() -> None:
     old = enter(record("0.9", "backfill/2019/1.jpeg"), Decimal(1))
     assert old.state is State.NOT_ASKED
     assert not old.hidden
@@ -302,7 +302,7 @@ def test_nobody_is_asked_for_a_film_of_a_backfill_and_whoever_looks_finds_it() -
     assert with_review(old, review(old, Reading.NORMAL)).state is State.REVIEWED
 
 
-def test_the_mail_links_to_the_films_and_names_none() -> None:
+def test_the_reminder_links_to_films_and_names_none() -> None:
     many = [enter(record("0.9", f"Ann {number}.jpeg"), Decimal(0)) for number in range(25)]
     said = text(many, 4, "https://worklist.example.org")
     assert f"https://worklist.example.org/#film/{many[0].film}" in said
@@ -363,7 +363,7 @@ def test_accession_number_study_view_and_age_are_shown_and_searched() -> None:
         ("", "A1", None),
     ],
 )
-def test_a_link_into_the_pacs_holds_the_accession_number_and_nothing_else_of_it(
+def test_a_link_into_the_pacs_contains_only_the_accession_number(
     template: str, accession: str | None, link: str | None
 ) -> None:
     assert pacs_link(template, accession) == link
@@ -381,13 +381,15 @@ def test_a_link_into_the_pacs_holds_the_accession_number_and_nothing_else_of_it(
         ('https://pacs/"{}', False),
     ],
 )
-def test_only_an_https_address_with_one_place_is_a_template(template: str, good: bool) -> None:
+def test_only_an_https_address_with_one_placeholder_is_a_pacs_link(
+    template: str, good: bool
+) -> None:
     pattern = read("functions/worklist/template.yaml").whole["Parameters"]["PacsLink"]
     assert pattern["AllowedPattern"] == PACS_LINK
     assert bool(re.fullmatch(PACS_LINK, template)) is good
 
 
-def test_a_film_is_one_readers_for_a_while() -> None:
+def test_a_film_is_claimed_by_one_reader_for_a_while() -> None:
     at = replace(entry(), reading_by="lee", reading_until="2026-11-22T10:20:00.000Z")
     assert row(at, "roe", "2026-11-22T10:19:00.000Z")["beingReadBy"] == "lee"
     assert row(at, "lee", "2026-11-22T10:19:00.000Z")["beingReadBy"] is None
@@ -395,7 +397,7 @@ def test_a_film_is_one_readers_for_a_while() -> None:
     assert with_review(at, review(at, Reading.UNSURE, "lee")).reading_by is None
 
 
-def test_a_reminder_of_films_to_read_blind_tells_nothing_of_their_finding() -> None:
+def test_a_reminder_of_blinded_readings_does_not_reveal_the_findings() -> None:
     blind = [enter(record(each), Decimal(1)) for each in ("0.02",)]
     blind += [replace(entry("0.93"), hidden=True)]
     before = overdue_since(datetime(2026, 11, 22, 15, tzinfo=UTC), 4)

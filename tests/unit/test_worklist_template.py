@@ -1,4 +1,4 @@
-"""What the worklist's template promises that no linter checks."""
+"""Properties of the worklist's template that no linter checks."""
 
 from dataclasses import fields
 from typing import Any
@@ -30,13 +30,13 @@ def test_it_imports_outputs_of_the_application() -> None:
     assert TEMPLATE.imported == APPLICATION.exported
 
 
-def test_whoever_is_taken_out_of_a_group_is_out_within_a_quarter_of_an_hour() -> None:
+def test_a_reader_removed_from_a_group_loses_access_within_15_minutes() -> None:
     client = TEMPLATE.properties("PageClient")
     assert client["TokenValidityUnits"]["AccessToken"] == "minutes"
     assert client["AccessTokenValidity"] <= 15
 
 
-def test_mails_find_the_link_where_the_worklist_leaves_it() -> None:
+def test_mails_find_the_link_in_the_worklists_parameter() -> None:
     read = variables(APPLICATION, "NotifyFunction")["WORKLIST_PARAMETERS"]["Sub"]
     names = {"Address": "address", "Share": "sample-share", "LocalPrecision": "precision"}
     for resource, end in names.items():
@@ -81,7 +81,7 @@ def test_every_reader_has_a_second_factor_and_can_reset_a_password() -> None:
     assert pool["AccountRecoverySetting"]["RecoveryMechanisms"][0]["Name"] == "verified_email"
 
 
-def test_who_looked_at_which_film_is_kept_for_years_and_outlives_the_stack() -> None:
+def test_the_access_log_is_kept_for_years_and_outlives_the_stack() -> None:
     log = TEMPLATE.properties("AccessLog")
     assert log["RetentionInDays"] == {"Ref": "AccessLogRetentionDays"}
     assert TEMPLATE.parameters["AccessLogRetentionDays"]["Default"] >= 6 * 365

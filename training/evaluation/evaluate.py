@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.messages import printable
-from training.dataset.folder import CLASSES, BadDataset, Film, Survey, survey, tell
-from training.dataset.names import Names, open_table, read_list
+from training.dataset.folder import BadDataset, Film
+from training.dataset.names import open_table
 from training.evaluation.bootstrap import auc_interval
 from training.evaluation.calibration import BINS, Floats
 from training.evaluation.metrics import Json, measure, measure_subgroup
@@ -98,18 +97,6 @@ def predict_films(asked: ParallelPredictor, films: Sequence[Film]) -> Floats:
     return np.array(probabilities)
 
 
-def chosen_films(data: Path, only: Path | None) -> list[Film]:
-    """Return the films below `data`, each once, or those of them that `only` lists.
-
-    `only` is a file of paths relative to `data`, one per line, like the `validation.txt` of a
-    training run. No other film is read, and a listed copy counts under its own name. Films left out
-    are reported on stderr. Raises BadDataset for missing films.
-    """
-    found = survey(data)
-    tell(found.notes)
-    return _listed(found, data, only) if only else _without_copies(found.films)
-
-
 def labels_of(films: Sequence[Film]) -> Floats:
     return np.array([float(film.label) for film in films])
 
@@ -120,40 +107,3 @@ def _interval(
     patients = [film.patient for film, here in zip(films, counted, strict=True) if here]
     interval = auc_interval(labels[counted], probabilities[counted], patients)
     return {"auc_interval": interval} if interval else {}
-
-
-def _without_copies(films: Sequence[Film]) -> list[Film]:
-    """Return the films without files that have the bytes of an earlier one of the same class."""
-    first: dict[tuple[str, int], Film] = {}
-    for film in films:
-        if film.twin:
-            first.setdefault((film.twin, film.label), film)
-    kept = [f for f in films if not f.twin or first[f.twin, f.label] is f]
-    if copies := len(films) - len(kept):
-        tell([f"{copies:,} films are copies of others under other names; each counts once."])
-    return kept
-
-
-def _listed(found: Survey, data: Path, only: Path) -> list[Film]:
-    lines = read_list(only)
-    by_path = {film.path: film for film in found.films} | found.again
-    names = Names(data, by_path)
-    listed = [(line, names.find(line)) for line in lines]
-    missing = [line for line, paths in listed if not paths]
-    if missing:
-        raise BadDataset(
-            f"{len(missing)} of the {len(lines)} films in {only} are not below {data}, "
-            f"e.g. {printable(missing[0])}: name the folder that the list was made from."
-        )
-    unclear = [line for line, paths in listed if len({by_path[path] for path in paths}) > 1]
-    if unclear:
-        raise BadDataset(
-            f"{len(unclear)} of the {len(lines)} films in {only} may be any of several below "
-            f"{data}, e.g. {printable(unclear[0])}: list each by its path."
-        )
-    films = list(dict.fromkeys(by_path[path] for _, paths in listed for path in sorted(paths)))
-    if twice := len(lines) - len(films):
-        tell([f"{only} lists {twice:,} films twice; each counts once."])
-    if len({film.label for film in films}) < len(CLASSES):
-        raise BadDataset(f"{only} lists films of one class only: list some of both.")
-    return films

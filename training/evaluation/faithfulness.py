@@ -18,11 +18,11 @@ from scipy.special import logit
 from imaging.grey import Grey
 from imaging.network_input import network_input
 from serving.network import Network
+from training.dataset.chosen import chosen_films
 from training.dataset.files import read_image
 from training.dataset.folder import BadDataset
 from training.evaluation.bootstrap import SEED
 from training.evaluation.calibration import Floats
-from training.evaluation.evaluate import chosen_films
 from training.evaluation.metrics import Json
 
 SHARE = 0.2  # of the cells

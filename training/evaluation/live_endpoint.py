@@ -16,7 +16,7 @@ from serving.gate import KINDS, OutOfDistribution
 from training.evaluation.predictor import NoAnswer, ParallelPredictor, Probabilities
 
 AT_ONCE = 8
-ATTEMPTS = 6  # our own tries, for what botocore tries once only: the last after 12 s at most
+ATTEMPTS = 6  # for errors that botocore does not retry; the last one comes within 12 s
 FIRST_WAIT_SECONDS = 0.4
 READ_SECONDS = 70  # an endpoint answers within 60
 # These errors may disappear after a moment; the others last until someone acts.
@@ -64,7 +64,7 @@ class LiveEndpoint:
                     raise NoAnswer(self._sentence(problem)) from None
                 time.sleep(FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
             except TryAgain as problem:  # the answer is not a probability
-                raise NoAnswer(f"Endpoint {self.asked.name} gave no answer. {problem}") from None
+                raise NoAnswer(f"Endpoint {self.asked.name} did not answer. {problem}") from None
             else:
                 if answer.model:
                     self.models.add(answer.model)
@@ -77,8 +77,8 @@ class LiveEndpoint:
         code = problem.code
         if code in _CREDENTIALS:
             return (
-                f"Endpoint {name} is asked through AWS, which knows no credentials of yours: "
-                "run `aws configure`, or set AWS_PROFILE."
+                f"Endpoint {name} is on AWS, but no AWS credentials "
+                "were found: run `aws configure`, or set AWS_PROFILE."
             )
         if code == "ValidationError":
             return (
@@ -87,8 +87,8 @@ class LiveEndpoint:
                 "another region."
             )
         if problem.refused and code not in _PASSING:
-            return f"AWS does not let endpoint {name} be asked ({code}): {problem.words}"
-        return f"Endpoint {name} gave no answer. {problem}"
+            return f"AWS does not permit calls of endpoint {name} ({code}): {problem.words}"
+        return f"Endpoint {name} did not answer. {problem}"
 
 
 def connect(name: str) -> ParallelPredictor:
@@ -102,7 +102,7 @@ def connect(name: str) -> ParallelPredictor:
         client = boto3.client("sagemaker-runtime", config=limits)
     except NoRegionError:
         raise NoAnswer(
-            f"Which region is endpoint {name} in? Set AWS_DEFAULT_REGION, or run `aws configure`."
+            f"No region is set for endpoint {name}: set AWS_DEFAULT_REGION, or run `aws configure`."
         ) from None
     except BotoCoreError as error:
         raise NoAnswer(f"AWS can't be asked: {error}.") from None

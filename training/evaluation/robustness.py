@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from serving.network import Network
+from training.dataset.chosen import chosen_films
 from training.evaluation.calibration import Floats
-from training.evaluation.evaluate import chosen_films, labels_of
+from training.evaluation.evaluate import labels_of
 from training.evaluation.metrics import Json, measure
 from training.evaluation.renderings import answers
 from training.evaluation.rerender import RENDERINGS, SPOILT, UNSEEN

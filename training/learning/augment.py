@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from training.learning.recipe import Recipe
 
 _KNOTS = 8  # pieces of a tone curve
-_COARSE = (0.45, 0.6, 0.75, 0.9)  # of the side: to which a film loses resolution
+_COARSE = (0.45, 0.6, 0.75, 0.9)  # shares of the side to which the resolution is reduced
 _MORE = 1.1  # of the film's side: the widest view of a cropping recipe
 
 

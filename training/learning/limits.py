@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from serving.gate import KINDS
 
-REFUSED = 0.004  # of children's chest films, rendered ones included; half of it as adults'
+REFUSED = 0.004  # share of children's chest films, also rendered ones; half of it as adults
 
 _CHEST, _ADULT = KINDS.index("chest"), KINDS.index("adult")
 

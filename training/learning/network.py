@@ -96,7 +96,7 @@ class Classifier(nn.Module):
         """Turn films [N, 1, S, S] of grey levels 0..255 into probabilities, gate and map.
 
         Probabilities are [N, 2] (normal, pneumonia); with a gate, also [N, KINDS]. The map [N,
-        MAP_SIDE ** 2], row by row, is how much each cell speaks for pneumonia.
+        MAP_SIDE ** 2], row by row, is the evidence for pneumonia in each cell.
         """
         features = self.network.features(films)
         logits = self.network.head(features.mean(dim=(2, 3)))

@@ -36,7 +36,7 @@ class Scale:
 
     @property
     def shift(self) -> float:
-        """Return the offset to the logit of even classes."""
+        """Return the offset from the logit at balanced classes to that at a prevalence."""
         return float(logit(self.prevalence))
 
     def probabilities(self, differences: Floats) -> Floats:

@@ -92,7 +92,7 @@ def train(
         console.print(f"{out / NETWORK_FILE} is finished: there is nothing left to train.")
         return
     if done:
-        console.print(f"Goes on after epoch {done} of {recipe.epochs}, from {out}.")
+        console.print(f"Continues after epoch {done} of {recipe.epochs}, from {out}.")
 
     def report(epoch: int, loss: float, averaged: ResNet18) -> None:
         logits = predict_logits(averaged, held)

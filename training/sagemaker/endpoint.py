@@ -185,16 +185,15 @@ def refuse_what_aws_would(asked: Mapping[str, str], before: Mapping[str, str]) -
     endpoint, now = asked["EndpointName"], before["RunsOn"]
     if asked["RunsOn"] != now:
         raise CloudError(
-            f"Endpoint {endpoint} runs on {KINDS[now]}, which AWS does not change into "
+            f"Endpoint {endpoint} runs on {KINDS[now]}, and AWS can't convert it to "
             f"{KINDS[asked['RunsOn']]}: choose another --endpoint, or remove it with --delete "
             "first; films wait in the queue meanwhile."
         )
     scales = now == "instances" and before["MaxInstances"] != "0"
     if scales and asked["InstanceType"] != before["InstanceType"]:
         raise CloudError(
-            f"Endpoint {endpoint} scales its {before['InstanceType']} instances, whose type AWS "
-            "does not change meanwhile: deploy it without --max-instances first, then with the new "
-            "type."
+            f"Endpoint {endpoint} scales its {before['InstanceType']} instances, and AWS can't "
+            "change their type: deploy it without --max-instances first, then with the new type."
         )
 
 

@@ -140,7 +140,7 @@ def train_on_sagemaker(asked: TrainingRequest) -> None:
     try:
         _conclude(session, _wait(session, name))
     except KeyboardInterrupt:
-        console.print("\nThe job goes on.")
+        console.print("\nThe job continues.")
         raise
 
 

@@ -26,10 +26,10 @@ def tables(chosen: Sequence[Case], wanted: float) -> list[Table]:
             "In all",
             _COLUMNS,
             [_row("all films", whole)],
-            "Share with its 95 % interval. Precision: of the positives, how many readers "
-            "confirmed. Sensitivity: of the films in which readers saw pneumonia, how many were "
-            "positive; it is told from films read without their score, negatives among them "
-            "that were drawn by chance and are weighted by its inverse. "
+            "Shares with their 95 % intervals. Precision: the share of positives that readers "
+            "confirmed. Sensitivity: the share of films with pneumonia, according to readers, "
+            "that were positive. It counts blinded readings only; drawn negatives are weighted "
+            "by the inverse of their chance. "
             f"{whole.disputed} films on which readers were unsure or divided are left out.",
         ),
         _agreement(chosen),

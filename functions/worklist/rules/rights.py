@@ -28,7 +28,7 @@ class Person:
 
     def must(self, right: Right) -> None:
         if right not in self.rights:
-            raise NoRight(f"{self.name} may not do this: it needs the right to {right}.")
+            raise NoRight(f"{self.name} may not do this: the right `{right}` is missing.")
 
 
 def person(claims: Mapping[str, object]) -> Person:
