@@ -1,7 +1,6 @@
 """The worklist's page in a real browser against the deployed application."""
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +8,15 @@ import pytest
 from testbed.worklist_api import Api
 from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 from tests.e2e.test_worklist_api import hide, listed, reader, review  # noqa: F401 - a fixture
-from tests.e2e.worklist_browser import DESK, PHONE, TABLET, log_in
+from tests.e2e.worklist_browser import (
+    DESK,
+    PHONE,
+    TABLET,
+    log_in,
+    open_film,
+    open_list,
+    wait_for_count,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -25,18 +32,6 @@ def stored(page: "Page") -> str:
     return kept
 
 
-def wait_for_count(page: "Page", said: str) -> None:
-    """Wait until the list shows this count; on failure, report the text that it shows."""
-    from playwright.sync_api import TimeoutError as TooLate
-
-    status = page.locator("#count")
-    try:
-        status.filter(has_text=re.compile(f"^{said}$")).wait_for()
-    except TooLate:
-        problem = page.locator("#problem").inner_text()
-        pytest.fail(f"Not {said} but {status.inner_text()!r}, and the problem {problem!r}.")
-
-
 def test_a_film_opened_from_a_mail_is_reviewed_with_one_key(
     application: Application,
     reader: Api,  # noqa: F811
@@ -45,8 +40,7 @@ def test_a_film_opened_from_a_mail_is_reviewed_with_one_key(
     film = listed(application, reader, "page/link.jpeg")
     link = f"{application.stack.outputs['WorklistUrl']}/#film/{film}"
     wait_until(lambda: any(link in mail for mail in application.all_mails()), "the mail")
-    log_in(page, application.stack, "reader", "readers", at=f"#film/{film}")
-    page.get_by_role("heading", name="page/link.jpeg").wait_for()
+    open_film(page, application.stack, film, "page/link.jpeg")
     page.get_by_role("img", name="Chest X-ray page/link.jpeg").wait_for()
     page.keyboard.press("1")
     page.get_by_text("Saved: pneumonia.").wait_for()
@@ -61,10 +55,7 @@ def test_a_reader_gets_from_the_list_to_the_next_film_by_keys_alone(
 ) -> None:
     for name in ("one", "two"):
         listed(application, reader, f"page/keys-{name}.jpeg")
-    log_in(page, application.stack, "reader", "readers")
-    page.get_by_label("Name, accession number or study contains").fill("page/keys-")
-    wait_for_count(page, "2 films")
-    page.keyboard.press("Escape")
+    open_list(page, application.stack, "page/keys-", films=2)
     assert (
         page.get_by_label("Name, accession number or study contains").input_value() == "page/keys-"
     )
@@ -90,10 +81,7 @@ def test_filters_and_place_survive_a_reload_and_nothing_survives_logging_out(
 ) -> None:
     for number in range(12):
         listed(application, reader, f"page/Reload, Ann {number:02}.jpeg")
-    page.set_viewport_size(PHONE)
-    log_in(page, application.stack, "reader", "readers")
-    page.get_by_label("Name, accession number or study contains").fill("reload, ann")
-    wait_for_count(page, "12 films")
+    open_list(page, application.stack, "reload, ann", films=12, size=PHONE)
     page.get_by_text("page/Reload, Ann 11.jpeg").scroll_into_view_if_needed()
     place = page.evaluate("scrollY")
     assert place > 0
@@ -126,8 +114,7 @@ def test_a_films_name_is_never_markup(
 ) -> None:
     film = listed(application, reader, MARKUP)
     assert review(reader, film, "PNEUMONIA", note=MARKUP).status == 200
-    log_in(page, application.stack, "reader", "readers", at=f"#film/{film}")
-    page.get_by_role("heading", name=MARKUP).wait_for()
+    open_film(page, application.stack, film, MARKUP)
     assert page.get_by_text(MARKUP).count() >= 2
     page.keyboard.press("l")
     page.get_by_label("Show").select_option("reviewed")
@@ -142,7 +129,7 @@ def test_the_film_zooms_moves_and_changes_its_greys(
     page: "Page",
 ) -> None:
     film = listed(application, reader, "page/viewer.jpeg")
-    log_in(page, application.stack, "reader", "readers", at=f"#film/{film}")
+    open_film(page, application.stack, film, "page/viewer.jpeg")
     picture = page.locator("#picture")
     picture.wait_for()
     page.wait_for_load_state("networkidle")
@@ -183,7 +170,7 @@ def test_the_score_is_shown_after_a_blinded_reading(
 ) -> None:
     film = listed(application, reader, "page/drawn.jpeg", NEGATIVE)
     hide(application, film)
-    log_in(page, application.stack, "reader", "readers", at=f"#film/{film}")
+    open_film(page, application.stack, film, "page/drawn.jpeg")
     page.get_by_text("Please read this film without its score").wait_for()
     assert page.get_by_text("Probability").count() == 0
     page.get_by_role("button", name="No pneumonia").click()

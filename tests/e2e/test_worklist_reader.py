@@ -13,7 +13,7 @@ from testbed.worklist_api import Api
 from testbed.worklist_api import log_in as api_log_in
 from tests.e2e.application import POSITIVE, Application, wait_until
 from tests.e2e.test_worklist_api import hide, listed, other, reader, review  # noqa: F401
-from tests.e2e.worklist_browser import DESK, PHONE, log_in
+from tests.e2e.worklist_browser import DESK, PHONE, log_in, open_film, open_list, search
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route, ViewportSize
@@ -36,12 +36,6 @@ def study() -> str:
     return uuid4().hex[:12]
 
 
-def open_film(page: "Page", application: Application, name: str, film: str, size: Any) -> None:
-    page.set_viewport_size(size)
-    log_in(page, application.stack, "reader", "readers", at=f"#film/{film}")
-    page.get_by_role("heading", name=name).wait_for()
-
-
 def picture_shown(page: "Page") -> None:
     page.get_by_role("img", name=re.compile("Chest X-ray")).wait_for()
 
@@ -49,13 +43,6 @@ def picture_shown(page: "Page") -> None:
 def look_again(page: "Page") -> None:
     """Refresh as the page does every 20 seconds, and when it becomes visible again."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-
-
-def search(page: "Page", text: str, films: int) -> None:
-    page.get_by_label("Name, accession number or study contains").fill(text)
-    expected = "1 film" if films == 1 else f"{films} films"
-    page.locator("#count").filter(has_text=re.compile(f"^{expected}$")).wait_for()
-    page.keyboard.press("Escape")
 
 
 @SIZES
@@ -69,9 +56,7 @@ def test_a_refused_film_of_an_older_child_is_found_by_its_accession_number_besid
     frontal, side = f"reader/{name}-frontal.dcm", f"reader/{name}-side.dcm"
     first = listed(application, reader, frontal, film(name, PatientAge="011Y"))
     listed(application, reader, side, film(name, "LL", PatientAge="011Y"))
-    page.set_viewport_size(size)
-    log_in(page, application.stack, "reader", "readers")
-    search(page, f"a&{name}", films=2)
+    open_list(page, application.stack, f"a&{name}", films=2, size=size)
     row = page.locator("#rows tr").filter(has_text=side)
     for text in (f"A&{name}", "11 years", "LL", "not screened"):
         assert text in row.inner_text()
@@ -103,9 +88,7 @@ def test_a_new_film_appears_by_itself_and_focus_and_scroll_position_are_kept(
 ) -> None:
     name = f"reader/{study()}"
     films = [listed(application, reader, f"{name}-{number}.jpeg") for number in range(12)]
-    page.set_viewport_size(size)
-    log_in(page, application.stack, "reader", "readers")
-    search(page, name, films=12)
+    open_list(page, application.stack, name, films=12, size=size)
     for _ in range(10):
         page.keyboard.press("j")
     focused = page.locator(":focus")
@@ -158,12 +141,10 @@ def test_two_readers_who_start_at_once_get_different_films(
     name = f"reader/{study()}"
     for number in range(2):
         listed(application, reader, f"{name}-{number}.jpeg")
-    second = chromium.new_context(viewport=size).new_page()
-    page.set_viewport_size(size)
+    second = chromium.new_context().new_page()
     titles = set()
     for each, who in ((page, "reader"), (second, "other")):
-        log_in(each, application.stack, who, "readers")
-        search(each, name, films=2)
+        open_list(each, application.stack, name, films=2, name=who, size=size)
     for each in (page, second):
         each.keyboard.press("n")
         each.locator("#film-title").filter(has_text=name).wait_for()
@@ -218,9 +199,7 @@ def test_a_note_survives_the_next_film_and_a_session_that_ends(
     name = f"reader/{study()}"
     first = listed(application, reader, f"{name}-0.jpeg")
     listed(application, reader, f"{name}-1.jpeg")
-    page.set_viewport_size(size)
-    log_in(page, application.stack, "reader", "readers")
-    search(page, name, films=2)
+    open_list(page, application.stack, name, films=2, size=size)
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name=f"{name}-0.jpeg").wait_for()
@@ -264,7 +243,7 @@ def test_an_idle_logout_says_why_and_keeps_the_note_for_its_reader(
     name = f"reader/{study()}.jpeg"
     idle = listed(application, reader, name)
     page.clock.install()
-    open_film(page, application, name, idle, size)
+    open_film(page, application.stack, idle, name, size)
     write_note(page)
     page.clock.fast_forward("31:00")
     said = page.get_by_role("alert").filter(has_text="after 30 minutes without a key or a click")
@@ -286,7 +265,7 @@ def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_is_stored_o
 ) -> None:
     name = f"reader/{study()}.jpeg"
     out = listed(application, reader, name)
-    open_film(page, application, name, out, size)
+    open_film(page, application.stack, out, name, size)
     page.get_by_role("button", name="Confirm").wait_for()
     write_note(page)
     page.route("**/api/**", lambda route: route.abort())
@@ -311,7 +290,7 @@ def test_a_review_sent_in_an_outage_is_stored_even_if_its_reader_opens_another_f
 ) -> None:
     name = f"reader/{study()}.jpeg"
     out = listed(application, reader, name)
-    open_film(page, application, name, out, DESK)
+    open_film(page, application.stack, out, name)
     page.get_by_role("button", name="Confirm").wait_for()
     page.route("**/api/**", lambda route: route.abort())
     page.keyboard.press("1")
@@ -343,7 +322,7 @@ def test_facts_and_finding_are_shown_while_a_large_film_loads(
             route.continue_()
 
     page.route("**/image", hold)
-    open_film(page, application, name, large, size)
+    open_film(page, application.stack, large, name, size)
     page.get_by_text("Probability").wait_for()
     bar = page.get_by_role("progressbar", name="Loading the film")
     bar.wait_for()
@@ -386,7 +365,7 @@ def test_a_dicom_film_is_windowed_in_its_full_depth_and_measured(
 ) -> None:
     name = study()
     key = f"reader/{name}.dcm"
-    open_film(page, application, key, listed(application, reader, key, film(name)), size)
+    open_film(page, application.stack, listed(application, reader, key, film(name)), key, size)
     picture_shown(page)
     values = page.locator("#window-values")
 
@@ -452,7 +431,7 @@ def test_a_reader_declares_by_a_key_that_the_hidden_score_is_known(
     name = f"reader/{study()}.jpeg"
     hidden = listed(application, reader, name)
     hide(application, hidden)
-    open_film(page, application, name, hidden, size)
+    open_film(page, application.stack, hidden, name, size)
     page.get_by_text("Please read this film without its score").wait_for()
     page.keyboard.press("s")
     assert page.get_by_label("I have seen its score elsewhere").is_checked()
@@ -469,8 +448,7 @@ def test_a_long_name_is_shortened_in_the_middle_and_read_out_in_full(
 ) -> None:
     name = f"reader/{study()}-{'very-long-' * 8}0001.jpeg"
     listed(application, reader, name)
-    log_in(page, application.stack, "reader", "readers")
-    search(page, name, films=1)
+    open_list(page, application.stack, name, films=1)
     link = page.get_by_role("link", name=name, exact=True)
     shown = link.inner_text()
     assert shown.startswith("reader/")
@@ -497,7 +475,7 @@ def test_axe_finds_no_violation_in_any_view_of_a_reader(
     listed(application, reader, f"reader/{name}-side.dcm", film(name, "LL"))
     hidden = listed(application, reader, f"reader/{name}.jpeg")
     hide(application, hidden)
-    open_film(page, application, key, seen, size)
+    open_film(page, application.stack, seen, key, size)
     page.locator("#look").select_option(look)
     found = {}
 

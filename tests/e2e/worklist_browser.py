@@ -1,5 +1,6 @@
 """The worklist in a real browser, as its readers see it."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,3 +43,46 @@ def log_in(page: "Page", stack: Stack, name: str, *groups: str, at: str = "") ->
     page.fill("input[name=password]", password)
     page.click("[type=submit]")
     page.locator("#who", has_text=name).wait_for()
+
+
+def open_list(
+    page: "Page",
+    stack: Stack,
+    text: str,
+    films: int,
+    *,
+    name: str = "reader",
+    size: "ViewportSize" = DESK,
+) -> None:
+    """Log in as a reader, and search the list for films whose name or study holds a text."""
+    page.set_viewport_size(size)
+    log_in(page, stack, name, "readers")
+    search(page, text, films)
+
+
+def open_film(
+    page: "Page", stack: Stack, film: str, title: str, size: "ViewportSize" = DESK
+) -> None:
+    """Log in as a reader by the link to a film, and wait for its title."""
+    page.set_viewport_size(size)
+    log_in(page, stack, "reader", "readers", at=f"#film/{film}")
+    page.get_by_role("heading", name=title).wait_for()
+
+
+def search(page: "Page", text: str, films: int) -> None:
+    """Search the list, and leave the field, so that keys are commands again."""
+    page.get_by_label("Name, accession number or study contains").fill(text)
+    wait_for_count(page, "1 film" if films == 1 else f"{films} films")
+    page.keyboard.press("Escape")
+
+
+def wait_for_count(page: "Page", said: str) -> None:
+    """Wait until the list shows that number of films; if it does not, fail with what it shows."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    status = page.locator("#count")
+    try:
+        status.filter(has_text=re.compile(f"^{said}$")).wait_for()
+    except TooLate:
+        problem = page.locator("#problem").inner_text()
+        pytest.fail(f"Not {said} but {status.inner_text()!r}, and the problem {problem!r}.")
