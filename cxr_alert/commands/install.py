@@ -153,7 +153,7 @@ def _parameter(text: str) -> tuple[str, str]:
 
 def _run(options: argparse.Namespace) -> None:
     from cxr_alert.installation.site import Site
-    from cxr_alert.installation.steps import steps
+    from cxr_alert.installation.steps import steps, with_existing
     from cxr_alert.operate.application import aws_in_sentences
     from training.sagemaker.cloud import sign_in
 
@@ -161,18 +161,19 @@ def _run(options: argparse.Namespace) -> None:
     if not options.destroy:
         _refuse_what_is_missing(options)
     settings = _settings(options)
-    planned = steps(settings)
     if options.dry_run:
-        _show(settings, planned)
+        _show(settings, steps(settings))
         say("Nothing was done.")
         return
     with _progress() as report, aws_in_sentences():
         site = Site(settings, sign_in(), report)
         say(f"Account {site.account}, region {site.region}.")
+        if not options.destroy:
+            site.settings = with_existing(settings)
     if options.destroy:
         _destroy(site, options)
     else:
-        _install(site, planned, options)
+        _install(site, steps(site.settings), options)
 
 
 def _install(site: "Site", planned: "Sequence[Step]", options: argparse.Namespace) -> None:

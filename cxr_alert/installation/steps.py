@@ -1,7 +1,7 @@
 """The steps of an installation. Each asks AWS what exists and adds the missing resources."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,12 @@ def steps(settings: Settings) -> list[Step]:
         Step("check", "wait for S3's events, and screen a test film", "", _check),
     ]
     return [*(ours if settings.endpoint is None else []), *rest]
+
+
+def with_existing(settings: Settings) -> Settings:
+    """Add the optional stacks that exist, so that an update of the checkout reaches them too."""
+    existing = {each: None for each in _OPTIONAL if stacks.exists(f"{settings.stack}-{each}")}
+    return replace(settings, optional={**existing, **settings.optional})
 
 
 def _networks(site: Site) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -12,7 +13,7 @@ from cxr_alert.deployment.sam import Tool
 from cxr_alert.installation import image
 from cxr_alert.installation.run import install
 from cxr_alert.installation.site import Settings, Site
-from cxr_alert.installation.steps import steps
+from cxr_alert.installation.steps import steps, with_existing
 from cxr_alert.options import NORMAL_FILM
 from serving.shipped import SHIPPED_NETWORK
 from tests import stacks
@@ -133,6 +134,17 @@ def test_codebuild_builds_the_image_once_and_leaves_neither_project_nor_role(
     install(here, planned, "cxr-alert install")
     assert f"{name} is there already" in capsys.readouterr().out
     assert len(aws.client("sagemaker").list_endpoints()["Endpoints"]) == 1
+
+
+def test_optional_stacks_that_exist_are_updated_too(
+    aws: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = site(aws, monkeypatch).settings
+    assert with_existing(settings).optional == {}
+    stacks.deploy(aws.client("cloudformation"), "cxr-alert-results", {"Address": "x"})
+    found = with_existing(replace(settings, optional={"drift": Path("built.yaml")}))
+    assert found.optional == {"results": None, "drift": Path("built.yaml")}
+    assert [each.name for each in steps(found)][-4:] == ["results", "drift", "mail", "check"]
 
 
 def test_it_leaves_other_peoples_stacks_alone(aws: Account, programs: Path) -> None:
