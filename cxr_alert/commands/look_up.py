@@ -45,9 +45,9 @@ def _why_none(found: "Application", key: str) -> str:
         return f"There is no film {key}, and no record of one."
     depth = found.backfill_waiting() if is_backfill_key(key) else found.films_waiting()
     return (
-        f"The film was uploaded at {max(uploads)} and has no record yet: {depth.ready} films wait, "
-        f"{depth.being_tried} are being screened. If this does not change, type "
-        "`cxr-alert reconcile`."
+        f"The film was uploaded at {max(uploads)} and has no record yet. Films that "
+        f"wait: {depth.ready}; films being screened: {depth.being_tried}. If this does not change, "
+        "type `cxr-alert reconcile`."
     )
 
 

@@ -388,7 +388,7 @@ def test_a_rendition_that_stays_missing_ends_as_a_dead_letter_of_the_upload(
     assert upload
     # After the redrive, it starts again.
     assert (upload.key, upload.hops, upload.rendered) == ("a.dcm", 0, None)
-    assert "Its rendition was missing or incomplete, 5 times." in application.log
+    assert "Its rendition was missing or incomplete 5 times." in application.log
 
 
 def test_every_hop_is_counted_in_the_message(application: Application, cloud: Cloud) -> None:
