@@ -183,7 +183,7 @@ def test_a_film_that_waits_does_not_look_lost(application: Application) -> None:
     assert status == 2
     # Between two tries it waits; during one it is being screened.
     assert re.search(
-        r"no record yet. Films that wait: (0; films being screened: 1|1; films being screened: 0)\.",
+        r"record yet. Films that wait: (0; films being screened: 1|1; films being screened: 0)\.",
         err,
     )
     application.record("waits.jpeg")
