@@ -35,6 +35,7 @@ def test_more_films_at_once_would_delay_those_of_today(monkeypatch: pytest.Monke
     assert few < 5 < max(backfill.simulate(10_000).delays)
 
 
+@pytest.mark.thorough
 def test_a_run_of_reconcile_is_bounded_and_a_lost_film_is_found_when_a_run_comes_to_it() -> None:
     found = reconcile.simulate(versions=1_200_000, films_a_day=12_000, hours=2)
     assert found.pages == 1200
@@ -44,6 +45,7 @@ def test_a_run_of_reconcile_is_bounded_and_a_lost_film_is_found_when_a_run_comes
     assert 1 <= found.lost_hours < 2
 
 
+@pytest.mark.thorough
 def test_every_unreviewed_film_is_in_one_mail_unless_its_mark_fails_twice() -> None:
     found = remind.simulate(20_000)
     assert (found.told_twice, found.failed_runs) == (2, 2)
@@ -52,6 +54,7 @@ def test_every_unreviewed_film_is_in_one_mail_unless_its_mark_fails_twice() -> N
     assert found.longest_seconds < function["Timeout"] == 600
 
 
+@pytest.mark.thorough
 def test_the_page_has_the_simulated_figures() -> None:
     page = simulations.DOCUMENT.read_text()
     shown = {part: [*bill.parts(page, *simulations.marks(part))][1] for part in simulations.PARTS}
