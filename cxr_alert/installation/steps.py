@@ -45,7 +45,7 @@ def steps(settings: Settings) -> list[Step]:
         Step("application", "the screening application", "see below", _application),
         Step("worklist", "the readers' page", "see below", _worklist),
         Step("reader", "the first reader, who sees the performance page too", "", _reader),
-        *(_OPTIONAL[each] for each in _OPTIONAL if each in settings.optional),
+        *(step for kind, step in _OPTIONAL.items() if kind in settings.optional),
         Step("mail", "subscribe people's mail and the operators'", "", _mail),
         Step("check", "wait for S3's events, and screen a test film", "", _check),
     ]
@@ -101,9 +101,8 @@ def _image(site: Site) -> str:
 
 def _endpoint(site: Site) -> str:
     settings = site.settings
-    stacks.settled(
-        endpoint.stack_of(settings.serves)
-    )  # AWS may still be busy for an interrupted run
+    # AWS may still be busy for an interrupted run.
+    stacks.settled(endpoint.stack_of(settings.serves))
     artefact = endpoint.uploaded_to(site.bucket, settings.serves, settings.model)
     serves = endpoint.Served(image.uri(site), artefact)
     plan = endpoint.Plan(settings.serves, serves, settings.runs_on, settings.model)

@@ -50,7 +50,7 @@ class Entry:
     cutoff: Decimal
     probability: Decimal | None = None
     model: str | None = None
-    chance: Decimal | None = None  # whether it was drawn for a blinded reading
+    chance: Decimal | None = None  # of being drawn for a blinded reading
     hidden: bool = False
     readings: dict[str, Reading] = field(default_factory=dict)
     reviewed: str | None = None
