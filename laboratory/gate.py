@@ -75,17 +75,14 @@ def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
         "schedule": schedule,
     }
 
-    def gradients(views: Tensor, targets: Tensor) -> Tensor:
-        gate.zero_grad(set_to_none=True)
+    def weighted(views: Tensor, targets: Tensor) -> Tensor:
         with mixed_precision(views.device):
             logits = gate(views)
-        loss = F.cross_entropy(
+        return F.cross_entropy(
             logits.float(), targets, weights, label_smoothing=plan.label_smoothing
         )
-        loss.backward()
-        return loss.detach()
 
-    step = recorded(gradients)
+    step = recorded(gate, weighted)
     for epoch in range(resume(folder, parts), plan.epochs):
         random = generator_of(plan.seed, epoch, device)
         order = torch.randperm(len(kinds), generator=random, device=device)

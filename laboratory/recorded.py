@@ -6,20 +6,27 @@ Most operations of these small networks take a GPU less time than Python needs t
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-Step = Callable[..., Tensor]  # takes a batch, returns its loss, sets gradients
+Step = Callable[..., Tensor]  # takes a batch, returns its loss
 
 _WARM_UP = 3  # runs before a recording, as PyTorch requires
 
 
-def recorded(step: Step) -> Step:
-    """Return `step` with the same results; on a GPU it is recorded once for each shape of batches.
+def recorded(network: nn.Module, loss: Step) -> Step:
+    """Return a function like `loss` that also sets the gradients of the network.
 
-    `step` must set the gradients to None first, and must not depend on values of the batch in
-    Python. A recording replaces the gradients, so those of an earlier shape are no longer used.
+    On a GPU it is recorded once for each shape of batches, so `loss` must not depend on values of
+    the batch in Python. A recording replaces the gradients, so those of an earlier shape are no
+    longer used.
     """
     latest: dict[tuple[torch.Size, ...], Step] = {}
+
+    def step(*batch: Tensor) -> Tensor:
+        network.zero_grad(set_to_none=True)
+        found = loss(*batch)
+        found.backward()
+        return found.detach()
 
     def run(*batch: Tensor) -> Tensor:
         if batch[0].device.type != "cuda":

@@ -44,7 +44,7 @@ def train_student(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     teachers.to(device)
     optimizer = sgd(network, plan.learning_rate, plan.weight_decay)
-    steps = (children + adults) // min(plan.batch_size, children + adults)
+    steps = len(whole_batches(torch.arange(children + adults), plan.batch_size))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_share(step / (steps * plan.epochs), plan.decay_from)
     )
@@ -55,11 +55,10 @@ def train_student(
         "schedule": schedule,
     }
 
-    def gradients(views: Tensor, seen: Tensor) -> Tensor:
-        network.zero_grad(set_to_none=True)
-        return _gradients(network, teachers, views, seen, plan.temperature)
+    def divergence(views: Tensor, seen: Tensor) -> Tensor:
+        return _divergence(network, teachers, views, seen, plan.temperature)
 
-    step = recorded(gradients)
+    step = recorded(network, divergence)
     labels = torch.tensor([film.label for film in films.validation])
     for epoch in range(resume(folder, parts), plan.epochs):
         random = generator_of(seed, epoch, device)
@@ -113,13 +112,12 @@ def _resized(views: Tensor, size: int) -> Tensor:
     return F.interpolate(views, (size, size), mode="bilinear", antialias=True)
 
 
-def _gradients(
+def _divergence(
     network: ResNet18, teachers: Teachers, views: Tensor, seen: Tensor, temperature: float
 ) -> Tensor:
-    """Compute the gradients of the Kullback-Leibler divergence from the teachers' answers.
+    """Return the Kullback-Leibler divergence from the teachers' answers.
 
-    The teachers answer for `views`, the network for the same views at its own size. Returns the
-    divergence.
+    The teachers answer for `views`, the network for the same views at its own size.
     """
     with mixed_precision(views.device):
         with torch.no_grad():
@@ -127,6 +125,4 @@ def _gradients(
         logits = network(seen.contiguous(memory_format=torch.channels_last))
     learned = F.log_softmax(logits.float() / temperature, dim=1)
     divergence = F.kl_div(learned, taught, log_target=True, reduction="batchmean")
-    loss = temperature**2 * divergence
-    loss.backward()
-    return loss.detach()
+    return temperature**2 * divergence

@@ -75,17 +75,14 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
     }
     prior = (torch.bincount(labels, minlength=2).float() / len(labels)).log()
 
-    def gradients(views: Tensor, targets: Tensor) -> Tensor:
-        network.zero_grad(set_to_none=True)
+    def adjusted(views: Tensor, targets: Tensor) -> Tensor:
         with mixed_precision(views.device):
             logits = network(views)
-        loss = F.cross_entropy(
+        return F.cross_entropy(
             logits.float() + prior, targets, label_smoothing=plan.label_smoothing
         )
-        loss.backward()
-        return loss.detach()
 
-    step = recorded(gradients)
+    step = recorded(network, adjusted)
     held_out_labels = torch.tensor([film.label for film in films.validation])
     for epoch in range(resume(folder, parts), plan.epochs):
         random = generator_of(seed, epoch, device)

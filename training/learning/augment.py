@@ -84,6 +84,8 @@ def _warp(films: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
 
 def _lose_resolution(films: Tensor, share: float, random: torch.Generator) -> Tensor:
     """Resize a share of the films down and up again, as coarser exports do."""
+    if share == 0:
+        return films
     side = films.shape[-1]
     # A fixed choice of sides: one drawn for the batch would have to be read back from a GPU.
     drawn = torch.randint(
