@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from training.sagemaker.endpoint import Instances, Serverless
 
 _ROOT = Path(__file__).parents[2]
-_BUILD = Path()  # no file is given: build the template
+_OPTIONAL = {
+    "results": "results for the hospital's systems, see `cxr-alert send`",
+    "drift": "a nightly comparison of the films with the site's reference",
+}
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _LONGEST = 40  # roles and buckets get longer names made of it
 _ADDRESS = r"[^@\s\"]+@[^@\s\"]+"
@@ -109,15 +112,12 @@ def add_to(commands: Commands) -> None:
         help="more parameters of the worklist",
     )
     optional = command.add_argument_group("optional stacks")
-    for name, purpose in (
-        ("results", "results for the hospital's systems, see `cxr-alert send`"),
-        ("drift", "a nightly comparison of the films with the site's reference"),
-    ):
+    for name, purpose in _OPTIONAL.items():
         optional.add_argument(
             f"--{name}",
             type=Path,
             nargs="?",
-            const=_BUILD,
+            default=argparse.SUPPRESS,  # absent if not asked for; None: build the template
             metavar="FILE",
             help=f"install {purpose}; FILE: the template, built (default: build it)",
         )
@@ -264,10 +264,15 @@ def _refuse_what_is_missing(options: argparse.Namespace) -> None:
         raise Mistake("--email is missing: name the address that gets the alerts.")
     if options.reader is None and not options.dry_run:
         raise Mistake("--reader is missing: name the first reader of the worklist.")
-    built = (options.template, options.worklist_template, options.results, options.drift)
+    built = (options.template, options.worklist_template, *_asked_for(options).values())
     for file in (*built, options.model):
-        if file not in (None, _BUILD) and not file.is_file():
+        if file is not None and not file.is_file():
             raise Mistake(f"There is no file {file}.")
+
+
+def _asked_for(options: argparse.Namespace) -> dict[str, Path | None]:
+    """Return the optional stacks, each with its built template, or None to build it."""
+    return {name: getattr(options, name) for name in _OPTIONAL if name in options}
 
 
 def _settings(options: argparse.Namespace) -> "Settings":
@@ -291,11 +296,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         codebuild=options.codebuild,
         template=options.template,
         worklist_template=options.worklist_template,
-        optional={
-            name: None if file == _BUILD else file
-            for name, file in (("results", options.results), ("drift", options.drift))
-            if file is not None
-        },
+        optional=_asked_for(options),
         parameters=dict(options.parameters),
         worklist_parameters=dict(options.worklist_parameters),
     )
