@@ -326,7 +326,7 @@ def test_facts_and_finding_are_shown_while_a_large_film_loads(
     page.get_by_text("Probability").wait_for()
     bar = page.get_by_role("progressbar", name="Loading the film")
     bar.wait_for()
-    wait_for(page, lambda: 0.5 < float(bar.get_attribute("value") or 0) < 1)
+    wait_for(page, lambda: bool(held) and 0.5 < float(bar.get_attribute("value") or 0) < 1)
     held.pop().continue_()
     picture_shown(page)
     bar.wait_for(state="hidden")

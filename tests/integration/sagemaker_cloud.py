@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from moto.sagemaker.models import Model as FakeModel
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
+from tests.typed import Ended, typed
 from training.dataset.channels import CHANNELS
 
 ROOT = Path(__file__).parents[2]
@@ -54,8 +57,13 @@ class Account:
         session = boto3.Session("test", "test", region_name="us-east-1")
         return session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
 
-    def training(self, *arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    def typed(self, *arguments: str | Path, **changes: str) -> Ended:
         """Run `cxr-alert ARGUMENTS` in this account."""
+        with patch.dict(os.environ, {**self.environment, **changes}, clear=True):
+            return typed(*arguments)
+
+    def process(self, *arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
+        """Run `cxr-alert ARGUMENTS` in this account, as a process with programs of its own."""
         return subprocess.run(
             [sys.executable, "-m", "cxr_alert", *map(str, arguments)],
             cwd=ROOT,
@@ -78,7 +86,7 @@ class Account:
             film.parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", (40, 40), 100 * (number % 2) + number).save(film)
         prepared = folder / "prepared"
-        done = self.training("prepare", "--data", folder / "films", "--out", prepared)
+        done = self.typed("prepare", "--data", folder / "films", "--out", prepared)
         assert done.returncode == 0, done.stderr
         prefix = DATA.removeprefix(f"s3://{BUCKET}/")
         for channel in CHANNELS:
@@ -173,12 +181,28 @@ class Container:
                 script.write_text(script.read_text().replace("/opt/ml", str(self.ml)))
 
     def run(self, python: Path, *, install: bool) -> subprocess.CompletedProcess[str]:
-        """Return the image's command, with `python` as the image's Python."""
+        """Run the image's command, with `python` as the image's Python."""
+        process = self._started(python, install)
+        stdout, stderr = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def run_until(self, file: str) -> None:
+        """Run the image's command until `file` is in the container; end it like a spot instance."""
+        process = self._started(Path(sys.executable), install=False)
+        deadline = time.monotonic() + 240
+        while not (self.ml / file).exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, f"{file} was not written"
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate()
+
+    def _started(self, python: Path, install: bool) -> subprocess.Popen[str]:
         script = self.ml / "input" / "data" / "sm_drivers" / "sm_train.sh"
         if not install:
             lines = script.read_text().splitlines(keepends=True)
             script.write_text("".join(li for li in lines if "install_requirements.py" not in li))
-        return subprocess.run(
+        return subprocess.Popen(
             ["/bin/bash", script],
             env={
                 "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
@@ -186,9 +210,10 @@ class Container:
                 "TRAINING_JOB_NAME": self.job["TrainingJobName"],
             },
             cwd=self.ml,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
+            start_new_session=True,
         )
 
     @property

@@ -53,7 +53,6 @@ from worklist.rules.entry import with_review
 from worklist.tables.reviews_table import ReviewsTable
 from worklist.tables.worklist_table import WorklistTable
 
-FILMS = 200  # a day's work
 BURNED_IN = 7  # one film in this number has text in its pixels
 LATERAL = 11  # one in this number is not a frontal view
 
@@ -344,23 +343,24 @@ STUDIES = re.compile(r"acc\d{3}-qz|1\.2\.826\.0\.1\.3680043\.8\.498\.9\d{3}")
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("films", [40, pytest.param(200, marks=pytest.mark.slow)])
 def test_no_log_metric_mail_or_message_of_a_day_identifies_a_patient(
-    site: Site, bucket: MotoBucket, endpoint: EndpointStub, tmp_path: Path,
+    films: int, site: Site, bucket: MotoBucket, endpoint: EndpointStub, tmp_path: Path,
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     files = []
-    for number in range(FILMS):
+    for number in range(films):
         files.append(tmp_path / f"{number:03}.dcm")
         files[-1].write_bytes(dicom(film(), tags=who(number)))
-    kept, plain = files[: FILMS // 2], files[FILMS // 2 :]
+    kept, plain = files[: films // 2], files[films // 2 :]
     said, statuses = [], []
     for part, options in ((kept, ("--keep-identity", str(site.identities))), (plain, ())):
         with receiving.receiving(bucket.environment, tmp_path / "spool", *options) as receiver:
             statuses.append(receiving.send(receiver.port, *part))
         said.append(receiver.said)
-    burned_in = sum(not number % BURNED_IN for number in range(FILMS // 2))
-    assert statuses[0].count(0) == FILMS // 2 - burned_in
-    assert statuses[1].count(0) == FILMS // 2
+    burned_in = sum(not number % BURNED_IN for number in range(films // 2))
+    assert statuses[0].count(0) == films // 2 - burned_in
+    assert statuses[1].count(0) == films // 2
 
     plain_bodies = [body for body in bucket.bodies() if b"Nachname" in body]
     assert len(plain_bodies) == len(plain)
@@ -377,7 +377,7 @@ def test_no_log_metric_mail_or_message_of_a_day_identifies_a_patient(
             pass
         sending.metrics.send(now=True)
         home = "".join(engine.messages)
-    assert len(engine.messages) == len(versions) == FILMS - burned_in
+    assert len(engine.messages) == len(versions) == films - burned_in
 
     cloudwatch: Any = boto3.client("cloudwatch", region_name=REGION)
     metrics = cloudwatch.list_metrics()["Metrics"]
@@ -413,9 +413,9 @@ def test_no_log_metric_mail_or_message_of_a_day_identifies_a_patient(
     patient = [text.lower() for name, text in who(1).items() if "UID" not in name]
     assert sum(bool(PATIENTS.search(text)) for text in patient) == 6
     assert all(PATIENTS.search(body.decode("latin-1").lower()) for body in plain_bodies)
-    delivered = [number for number in range(FILMS) if number >= FILMS // 2 or number % BURNED_IN]
+    delivered = [number for number in range(films) if number >= films // 2 or number % BURNED_IN]
     assert all(who(number)["PatientID"] in home for number in delivered)
-    assert len(alerts) > FILMS // 3
+    assert len(alerts) > films // 3
     assert {"Not reviewed yet" in mail for mail in mails} == {True, False}  # reminders, digests
 
 

@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from tests.integration.serving_container import (
     brightness_network,
     running,
 )
+from tests.typed import typed
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 CHILD, ADULT = 150, 230
@@ -122,13 +121,7 @@ def test_predict_shows_the_gates_answer_and_can_skip_the_gate(
 
 
 def _predict(network: Path, status: int, *arguments: Path | str) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "cxr_alert", "predict", *map(str, arguments)]
-    result = subprocess.run(
-        [*command, "--model", str(network), "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = typed("predict", *arguments, "--model", network, "--json")
     assert result.returncode == status, result.stderr
     shown: list[dict[str, Any]] = json.loads(result.stdout)
     return shown

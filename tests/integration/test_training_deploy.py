@@ -32,13 +32,13 @@ def aws() -> Iterator[Account]:
 
 
 def deployed(aws: Account, *arguments: str | Path) -> str:
-    result = aws.training(*arguments)
+    result = aws.typed(*arguments)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def refused(aws: Account, *arguments: str | Path) -> str:
-    result = aws.training(*arguments)
+    result = aws.typed(*arguments)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     return result.stderr
@@ -81,7 +81,7 @@ def test_a_serverless_endpoint_is_created_and_removed(aws: Account) -> None:
 def test_a_dry_run_needs_no_account_and_makes_nothing(aws: Account) -> None:
     nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_ENDPOINT_URL": ""}
     scaled = ("--instances", "2", "--max-instances", "4", "--dry-run")
-    result = aws.training(*OURS, *scaled, **nobody)
+    result = aws.typed(*OURS, *scaled, **nobody)
     assert result.returncode == 0, result.stderr
     assert "MaxInstances=4" in result.stdout
     assert "$149.12 a month, $298.04 with all 4" in result.stdout

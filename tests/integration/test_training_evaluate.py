@@ -3,8 +3,6 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
@@ -26,6 +24,7 @@ from tests.integration.serving_container import (
     brightness_network,
     running,
 )
+from tests.typed import typed
 from training.dataset.folder import find_films
 from training.dataset.learned import patient_digest, write_patients
 from training.evaluation.live_endpoint import connect
@@ -43,20 +42,6 @@ LEVELS = {
     "PNEUMONIA/person1_bacteria_2.jpeg": 180,
     "PNEUMONIA/person2_virus_3.jpeg": 60,
 }
-
-
-def run(
-    *arguments: str | Path, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cxr_alert", *map(str, arguments)]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | (environment or {}),
-    )
 
 
 def draw(path: Path, level: int) -> None:
@@ -129,7 +114,7 @@ def test_the_metrics_equal_those_computed_by_hand(
     tmp_path: Path, data: Path, network: Path
 ) -> None:
     out = tmp_path / "out"
-    result = run("evaluate", "--data", data, "--model", network, "--cutoff", "0.7", "--out", out)
+    result = typed("evaluate", "--data", data, "--model", network, "--cutoff", "0.7", "--out", out)
     assert result.returncode == 0, result.stderr
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["network"] == "brightness-1-without-gate"
@@ -161,7 +146,7 @@ def test_the_report_needs_nothing_else_and_shows_the_mistakes(
     tmp_path: Path, data: Path, network: Path
 ) -> None:
     out = tmp_path / "out"
-    run("evaluate", "--data", data, "--model", network, "--cutoff", "0.7", "--out", out)
+    typed("evaluate", "--data", data, "--model", network, "--cutoff", "0.7", "--out", out)
     page = Page((out / "report.html").read_text())
     assert [address for address in page.loads if not address.startswith("data:image/")] == []
     assert page.without_words == []
@@ -183,7 +168,7 @@ def test_the_worst_mistakes_come_first(tmp_path: Path, data: Path, network: Path
         draw(data / f"PNEUMONIA/faint{level}.png", level)
         draw(data / f"NORMAL/bright{level}.png", 150 + level)
     out = tmp_path / "out"
-    run("evaluate", "--data", data, "--model", network, "--cutoff", "0.7", "--out", out)
+    typed("evaluate", "--data", data, "--model", network, "--cutoff", "0.7", "--out", out)
     words = Page((out / "report.html").read_text()).words
     missed, alarms = words.split("Missed, with")[1].split("Limits")[0].split("False alarms, with")
     faint = [word for word in missed.split() if word.startswith(("faint", "person"))]
@@ -195,7 +180,7 @@ def test_the_worst_mistakes_come_first(tmp_path: Path, data: Path, network: Path
 def test_odd_names_cannot_write_into_the_report(tmp_path: Path, data: Path, network: Path) -> None:
     draw(data / "PNEUMONIA" / "<script>&.jpeg", 10)
     out = tmp_path / "out"
-    result = run("evaluate", "--data", data, "--model", network, "--cutoff", "0.7", "--out", out)
+    result = typed("evaluate", "--data", data, "--model", network, "--cutoff", "0.7", "--out", out)
     assert result.returncode == 0, result.stderr
     page = Page((out / "report.html").read_text())
     assert "script" not in page.tags
@@ -206,7 +191,7 @@ def test_names_without_a_cause_make_no_subgroups(tmp_path: Path, network: Path) 
     for name in ("NORMAL/a.png", "NORMAL/b.png", "PNEUMONIA/c.png"):
         draw(tmp_path / "films" / name, 100)
     out = tmp_path / "out"
-    result = run("evaluate", "--data", tmp_path / "films", "--model", network, "--out", out)
+    result = typed("evaluate", "--data", tmp_path / "films", "--model", network, "--out", out)
     assert result.returncode == 0, result.stderr
     metrics = json.loads((out / "metrics.json").read_text())
     assert "subgroups" not in metrics
@@ -235,7 +220,7 @@ def test_the_same_probabilities_by_file_container_and_sdk(
 
     measured: dict[str, dict[str, float]] = {}
     for how, asked in (("file", ["--model", str(NETWORK)]), ("sdk", ["--endpoint", "cxr-alert"])):
-        result = run("evaluate", "--data", SAMPLES, *asked, "--out", tmp_path / how)
+        result = typed("evaluate", "--data", SAMPLES, *asked, "--out", tmp_path / how)
         assert result.returncode == 0, result.stderr
         with (tmp_path / how / "predictions.csv").open() as file:
             measured[how] = {row["film"]: float(row["probability"]) for row in csv.DictReader(file)}
@@ -257,7 +242,7 @@ def test_predict_shows_every_image_and_says_which_it_could_not_read(
     draw(tmp_path / "film.png", 200)
     (tmp_path / "letter.png").write_text("Dear doctor")
     images = [tmp_path / name for name in ("letter.png", "film.png", "nowhere.png")]
-    result = run("predict", *images, "--model", network, "--json")
+    result = typed("predict", *images, "--model", network, "--json")
     assert result.returncode == 2
     assert "2 of 3 images were not screened." in result.stderr
     letter, film, nowhere = json.loads(result.stdout)
@@ -270,7 +255,7 @@ def test_predict_shows_every_image_and_says_which_it_could_not_read(
     assert "neither a JPEG nor a PNG" in letter["error"]
     assert "No such file" in nowhere["error"]
 
-    table = run("predict", *images, "--model", network, environment={"COLUMNS": "200"})
+    table = typed("predict", *images, "--model", network, COLUMNS="200")
     assert table.returncode == 2
     assert f"{100 * brightness(200)[1]:.1f} %" in table.stdout
     assert f"{images[0]} is not screened (format): The file is neither" in table.stdout
@@ -278,7 +263,7 @@ def test_predict_shows_every_image_and_says_which_it_could_not_read(
 
 def test_predict_uses_the_shipped_network_by_default() -> None:
     (film, *_) = find_films(SAMPLES)
-    result = run("predict", film.path, "--json")
+    result = typed("predict", film.path, "--json")
     assert result.returncode == 0, result.stderr
     (shown,) = json.loads(result.stdout)
     assert (shown["normal"], shown["pneumonia"]) == pytest.approx(
@@ -288,13 +273,13 @@ def test_predict_uses_the_shipped_network_by_default() -> None:
 
 def test_the_endpoints_reason_is_shown_for_an_image(at_container: None, tmp_path: Path) -> None:
     (tmp_path / "letter.png").write_text("Dear doctor")
-    result = run("predict", tmp_path / "letter.png", "--endpoint", "cxr-alert", "--json")
+    result = typed("predict", tmp_path / "letter.png", "--endpoint", "cxr-alert", "--json")
     assert result.returncode == 2
     assert "neither a JPEG nor a PNG" in json.loads(result.stdout)[0]["error"]
 
 
 def test_a_missing_endpoint_is_reported(at_container: None, data: Path) -> None:
-    result = run("evaluate", "--data", data, "--endpoint", "other", "--out", data.parent / "out")
+    result = typed("evaluate", "--data", data, "--endpoint", "other", "--out", data.parent / "out")
     assert result.returncode == 2
     assert "There is no endpoint other in service in us-east-1" in result.stderr
     assert "Traceback" not in result.stderr
@@ -318,7 +303,7 @@ def test_missing_aws_settings_are_reported(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     for name in missing:
         monkeypatch.delenv(name, raising=False)
-    result = run("predict", find_films(SAMPLES)[0].path, "--endpoint", "cxr-alert")
+    result = typed("predict", find_films(SAMPLES)[0].path, "--endpoint", "cxr-alert")
     assert result.returncode == 2
     assert complaint in result.stderr
     assert "Traceback" not in result.stderr
@@ -382,7 +367,7 @@ def test_a_rejected_film_is_not_asked_about_again(at_stub: EndpointStub) -> None
 
 def test_a_cutoff_comes_with_its_price(data: Path, network: Path) -> None:
     arguments = ("--sensitivity", "0.6", "--prevalence", "0.1", "0.5")
-    result = run("cutoff", "--data", data, "--model", network, *arguments, "--json")
+    result = typed("cutoff", "--data", data, "--model", network, *arguments, "--json")
     assert result.returncode == 0, result.stderr
     shown: dict[str, Any] = json.loads(result.stdout)
     chosen = shown["chosen"]
@@ -399,9 +384,7 @@ def test_a_cutoff_comes_with_its_price(data: Path, network: Path) -> None:
     assert tenth["false_alarms_interval"][1] == pytest.approx(900 * z2 / (3 + z2), rel=1e-4)
     assert shown["supported"] is None
 
-    table = run(
-        "cutoff", "--data", data, "--model", network, *arguments, environment={"COLUMNS": "120"}
-    )
+    table = typed("cutoff", "--data", data, "--model", network, *arguments, COLUMNS="120")
     assert table.returncode == 0, table.stderr
     assert f"Cutoff {chosen['cutoff']:g} finds 0.6 of these films" in table.stdout
     assert "These 3 films with pneumonia can't promise 0.6" in table.stdout
@@ -417,23 +400,23 @@ def test_films_that_the_network_has_learned_from_are_reported(
     learned.write_bytes(network.read_bytes())
     out = ("--out", tmp_path / "out") if command == "evaluate" else ("--sensitivity", "0.6")
     asked = (command, "--data", data, "--model", learned, *out)
-    assert "learned" not in run(*asked).stderr
+    assert "learned" not in typed(*asked).stderr
     ill = [film for film in find_films(data) if film.path.name.startswith("person1_")]
     write_patients(learned.parent, map(patient_digest, ill))
-    result = run(*asked)
+    result = typed(*asked)
     assert result.returncode == 0, result.stderr
     assert "2 of these 6 films show patients that network.onnx learned from" in result.stderr
 
 
 def test_a_calibration_on_six_films_says_that_they_are_too_few(tmp_path: Path, data: Path) -> None:
-    result = run("calibrate", "--data", data, "--out", tmp_path / "new.onnx")
+    result = typed("calibrate", "--data", data, "--out", tmp_path / "new.onnx")
     assert result.returncode == 0, result.stderr
     assert "6 films are too few to estimate the error of this calibration." in result.stdout
 
 
 def test_a_cutoff_is_never_chosen_on_test_films(data: Path, network: Path) -> None:
     data.rename(data.parent / "test")
-    result = run("cutoff", "--data", data.parent / "test", "--model", network)
+    result = typed("cutoff", "--data", data.parent / "test", "--model", network)
     assert result.returncode == 2
     assert "has test films" in result.stderr
     assert "Asking" not in result.stderr
@@ -460,7 +443,7 @@ def test_a_mistake_is_one_sentence(
     normal = tmp_path / "normal.txt"
     normal.write_text("NORMAL/IM-0001-0001.jpeg\n")
     filled = [each.format(data=data, network=network, normal=normal) for each in arguments]
-    result = run("evaluate", "--out", tmp_path / "out", *filled)
+    result = typed("evaluate", "--out", tmp_path / "out", *filled)
     assert result.returncode == 2
     assert complaint in result.stderr
     assert "Traceback" not in result.stderr
@@ -470,7 +453,7 @@ def test_a_mistake_is_one_sentence(
 def test_films_that_cannot_be_read_are_all_named(tmp_path: Path, data: Path, network: Path) -> None:
     for name in ("letter", "list"):
         (data / "NORMAL" / f"{name}.jpeg").write_text("Dear doctor")
-    result = run("evaluate", "--data", data, "--model", network, "--out", tmp_path / "out")
+    result = typed("evaluate", "--data", data, "--model", network, "--out", tmp_path / "out")
     assert result.returncode == 2
     assert "letter.jpeg can't be read: The file is neither" in result.stderr
     assert "list.jpeg can't be read" in result.stderr

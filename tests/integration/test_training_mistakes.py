@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 
 from serving.shipped import NETWORK_FILE
 from testbed.dicom_films import dicom
+from tests.typed import Ended, typed
 from training.learning.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -27,10 +29,9 @@ sys.exit(main())
 """
 
 
-def run(
-    *arguments: str | Path, code: str = "", **environment: str
+def in_a_process_of_its_own(
+    *program: str, arguments: Sequence[str | Path], **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    program = ["-c", code] if code else ["-m", "cxr_alert"]
     return subprocess.run(
         [sys.executable, *program, *map(str, arguments)],
         cwd=ROOT,
@@ -43,7 +44,7 @@ def run(
     )
 
 
-def sentence(result: subprocess.CompletedProcess[str]) -> str:
+def sentence(result: Ended | subprocess.CompletedProcess[str]) -> str:
     assert result.returncode in (1, 2), result.stdout + result.stderr
     assert "Traceback" not in result.stderr
     return result.stderr.splitlines()[-1]
@@ -65,7 +66,7 @@ def data(tmp_path: Path) -> Path:
 def test_a_run_that_diverges_says_so_and_leaves_no_network(data: Path, tmp_path: Path) -> None:
     recipe, out = tmp_path / "hot.json", tmp_path / "out"
     dataclasses.replace(SMALL, learning_rate=1e7).save(recipe)
-    hot = run("train", "--data", data, "--out", out, "--recipe", recipe, "--from-scratch")
+    hot = typed("train", "--data", data, "--out", out, "--recipe", recipe, "--from-scratch")
     assert sentence(hot).startswith("Training diverged in epoch 1")
     assert "Lower the recipe's learning_rate, now 1e+07" in sentence(hot)
     assert not (out / NETWORK_FILE).exists()
@@ -92,13 +93,14 @@ def test_an_incomplete_run_is_no_start(
         (start / "patients.txt").touch()
     (start / ("checkpoint.pt" if missing == "checkpoint.pt" else NETWORK_FILE)).write_bytes(b"cut")
     arguments = ("--data", data, "--out", tmp_path / "out", "--recipe", recipe)
-    assert complaint in sentence(run("train", *arguments, "--start", start))
+    assert complaint in sentence(typed("train", *arguments, "--start", start))
     assert not (tmp_path / "out" / NETWORK_FILE).exists()
 
 
 @pytest.mark.parametrize("command", ["prepare", "evaluate"])
 def test_a_disk_that_gets_full_is_one_sentence(data: Path, tmp_path: Path, command: str) -> None:
-    result = run(command, "--data", data, "--out", tmp_path / "out", code=FULL)
+    arguments = (command, "--data", data, "--out", tmp_path / "out")
+    result = in_a_process_of_its_own("-c", FULL, arguments=arguments)
     assert "File too large" in sentence(result)
 
 
@@ -109,7 +111,9 @@ def test_names_that_are_not_utf_8_are_prepared_and_measured(
     (data / "NORMAL" / os.fsdecode(b"kaputt \xe9.jpeg")).write_bytes(b"")
     out = tmp_path / "out"
     plain = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "500"}
-    result = run("prepare", "--data", data, "--out", out, **plain)
+    program = ("-m", "cxr_alert")
+    prepare = ("prepare", "--data", data, "--out", out)
+    result = in_a_process_of_its_own(*program, arguments=prepare, **plain)
     assert result.returncode == 0, result.stderr
     assert "kaputt \\udce9.jpeg" in result.stdout
     with (out / "films.csv").open(encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -119,7 +123,8 @@ def test_names_that_are_not_utf_8_are_prepared_and_measured(
     (data / "NORMAL" / os.fsdecode(b"kaputt \xe9.jpeg")).unlink()
     only = tmp_path / "list.txt"
     only.write_bytes(b"NORMAL/M\xfcller.jpeg\nPNEUMONIA/M\xfcller.jpeg\nNORMAL/film 1.jpeg\r\n")
-    measured = run("evaluate", "--data", data, "--only", only, "--out", tmp_path / "m", **plain)
+    evaluate = ("evaluate", "--data", data, "--only", only, "--out", tmp_path / "m")
+    measured = in_a_process_of_its_own(*program, arguments=evaluate, **plain)
     assert measured.returncode == 0, measured.stderr
     assert b"NORMAL/M\xfcller.jpeg" in (tmp_path / "m" / "predictions.csv").read_bytes()
 
@@ -140,7 +145,7 @@ def test_predict_gives_the_applications_codes(tmp_path: Path) -> None:
     (folder / "format.jpeg").write_bytes(b"%PDF-1.7 no film")
     (folder / "broken.dcm").write_bytes(dicom(grey)[:-200])
     (folder / "notes.txt").touch()
-    result = run("predict", folder, "--json")
+    result = typed("predict", folder, "--json")
     assert result.returncode == 2
     found = {Path(each["image"]).stem: each["code"] for each in json.loads(result.stdout)}
     assert found == {code: code for code in (*tagged, "empty", "format", "broken")}
@@ -160,11 +165,11 @@ def test_films_in_one_patients_folder_stay_on_one_side(tmp_path: Path) -> None:
         path.write_bytes(dicom(grey, tags={"PatientID": f"P{number * 7 % 20:03}"}))
         whose[path.relative_to(tmp_path / "data").as_posix()] = number * 7 % 20
     out = tmp_path / "out"
-    assert run("prepare", "--data", tmp_path / "data", "--out", out).returncode == 0
+    assert typed("prepare", "--data", tmp_path / "data", "--out", out).returncode == 0
     with (out / "films.csv").open(newline="") as file:
         rows = {row["file"]: whose[row["Pic"]] for row in csv.DictReader(file)}
     again = tmp_path / "again"
-    assert run("prepare", "--data", out, "--out", again).returncode == 0
+    assert typed("prepare", "--data", out, "--out", again).returncode == 0
     sides: dict[int, set[str]] = {}
     with (again / "films.csv").open(newline="") as file:
         for row in csv.DictReader(file):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.sagemaker_cloud import ROOT, Account, account
+from tests.typed import Ended
 from training.dataset.folder import BadDataset, find_films
 from training.dataset.prepare import prepare as prepare_here
 
@@ -28,7 +29,7 @@ seen = [(float(one.label[0].asscalar()), one.data[0].asnumpy()[0]) for one in fi
 print(json.dumps([[label, pixels.mean(axis=(1, 2)).tolist()] for label, pixels in seen]))
 """
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -53,8 +54,8 @@ def aws() -> Iterator[Account]:
 
 @pytest.fixture
 def prepare(aws: Account) -> Run:
-    def run(*arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
-        return aws.training("prepare", "--data", *arguments, COLUMNS="200", **changes)
+    def run(*arguments: str | Path, **changes: str) -> Ended:
+        return aws.typed("prepare", "--data", *arguments, COLUMNS="200", **changes)
 
     return run
 
@@ -68,7 +69,7 @@ def summary(out: Path) -> Any:
     return json.loads((out / "summary.json").read_text())
 
 
-def complaint(result: subprocess.CompletedProcess[str]) -> str:
+def complaint(result: Ended) -> str:
     assert result.returncode == 2, result.stdout + result.stderr
     (sentence,) = result.stderr.splitlines()
     return sentence

@@ -1,25 +1,17 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.integration.serving_container import brightness_network
+from tests.typed import typed
 from training.evaluation.rerender import RENDERINGS, SPOILT, UNSEEN
-
-ROOT = Path(__file__).parents[2]
-
-
-def run(command: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "cxr_alert", command, *map(str, arguments)]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_films_are_measured_once_for_each_rendering(tmp_path: Path) -> None:
     network = brightness_network(tmp_path / "brightness.onnx")
     arguments = ("--data", "samples", "--model", network, "--cutoff", "0.72", "--out", tmp_path)
-    result = run("robustness", *arguments)
+    result = typed("robustness", *arguments)
     assert result.returncode == 0, result.stderr
     measured = json.loads((tmp_path / "robustness.json").read_text())
     assert list(measured) == [*RENDERINGS, *UNSEEN, *SPOILT]
@@ -29,14 +21,14 @@ def test_films_are_measured_once_for_each_rendering(tmp_path: Path) -> None:
     alerts = {name: sum(m["at"]["0.72"][k] for k in ("tp", "fp")) for name, m in measured.items()}
     assert alerts["darker"] < alerts["as it is"] < alerts["lighter"]
 
-    assert run("evaluate", *arguments).returncode == 0
+    assert typed("evaluate", *arguments).returncode == 0
     evaluated = json.loads((tmp_path / "metrics.json").read_text())
     assert measured["as it is"]["auc"] == pytest.approx(evaluated["auc"], abs=0.01)
     assert measured["as it is"]["brier"] == pytest.approx(evaluated["brier"], abs=0.001)
 
 
 def test_a_missing_network_is_one_sentence(tmp_path: Path) -> None:
-    result = run("robustness", "--data", "samples", "--model", "nowhere.onnx", "--out", tmp_path)
+    result = typed("robustness", "--data", "samples", "--model", "nowhere.onnx", "--out", tmp_path)
     assert result.returncode == 2
     assert "nowhere.onnx can't be read" in result.stderr
     assert "Traceback" not in result.stderr

@@ -1,9 +1,9 @@
-import dataclasses
 import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +14,22 @@ from imaging.network_input import network_input
 from imaging.readers import read_grey
 from serving.gate import KINDS
 from serving.network import Network
+from serving.shipped import NETWORK_FILE
+from tests.typed import typed
 from training.learning.export import export
 from training.learning.fit import Labelled, fit, predict_logits
 from training.learning.network import Classifier, ResNet18, standardise
 from training.learning.recipe import Recipe, load_recipe
 from training.learning.rescale import rescale, scale_of
+from training.learning.run import load_checkpoint
 from training.learning.scale import Scale
+from training.learning.train import network_to_start_from
 
 ROOT = Path(__file__).parents[2]
 SMALL = Recipe(epochs=3, batch_size=8, first_size=32, size=32, folds=3)
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def in_a_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cxr_alert", "train", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -49,7 +53,7 @@ def films() -> Labelled:
     return Labelled(pixels, torch.arange(20) % 2)
 
 
-COMPARED = dataclasses.replace(SMALL, mixup=0.0, consistency=1.0)
+COMPARED = replace(SMALL, mixup=0.0, consistency=1.0)
 
 
 @pytest.mark.parametrize("recipe", [SMALL, COMPARED])
@@ -67,7 +71,7 @@ def test_a_run_that_starts_from_another_begins_where_that_ended(
     tmp_path: Path, films: Labelled
 ) -> None:
     first = fit(films, SMALL, tmp_path / "first.pt", nothing)
-    still = dataclasses.replace(SMALL, epochs=1, learning_rate=1e-9)
+    still = replace(SMALL, epochs=1, learning_rate=1e-9)
     second = fit(films, still, tmp_path / "second.pt", nothing, first)
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0.0)
@@ -75,7 +79,7 @@ def test_a_run_that_starts_from_another_begins_where_that_ended(
 
 def test_frozen_blocks_stay_as_they_started(tmp_path: Path, films: Labelled) -> None:
     start = fit(films, SMALL, tmp_path / "first.pt", nothing)
-    recipe = dataclasses.replace(SMALL, frozen=4, balanced=1, cropped=0.5, contrast=0.3)
+    recipe = replace(SMALL, frozen=4, balanced=1, cropped=0.5, contrast=0.3)
     network = fit(films, recipe, tmp_path / "second.pt", nothing, start)
     shown = films.films.float()
     torch.testing.assert_close(_early(network, shown), _early(start.eval(), shown))
@@ -100,70 +104,93 @@ def test_a_network_learns_to_separate_its_films(tmp_path: Path) -> None:
     assert float((guesses == labels).float().mean()) > 0.95
 
 
-def test_a_folder_becomes_a_network_and_its_measure(tmp_path: Path) -> None:
-    recipe = tmp_path / "small.json"
-    SMALL.save(recipe)
-    arguments = ("--data", "samples", "--out", tmp_path / "out", "--recipe", recipe)
-    result = run(*arguments, "--from-scratch")
+@dataclass(frozen=True)
+class Run:
+    """A finished run of `train` on samples/, and what was typed for it."""
+
+    out: Path
+    recipe: Path
+    stdout: str
+
+    @property
+    def typed(self) -> tuple[str | Path, ...]:
+        return ("--data", "samples", "--out", self.out, "--recipe", self.recipe)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    SMALL.save(folder / "small.json")
+    started = Run(folder / "out", folder / "small.json", "")
+    result = in_a_process(*started.typed, "--from-scratch")
     assert result.returncode == 0, result.stderr
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["films"] == len((tmp_path / "out" / "validation.txt").read_text().splitlines())
+    return replace(started, stdout=result.stdout)
+
+
+def test_a_folder_becomes_a_network_and_its_measure(run: Run) -> None:
+    metrics = json.loads((run.out / "metrics.json").read_text())
+    assert metrics["films"] == len((run.out / "validation.txt").read_text().splitlines())
     assert set(metrics["at"]) == {"0.5", "0.1"}
-    rows = (tmp_path / "out" / "predictions.csv").read_text().splitlines()
+    rows = (run.out / "predictions.csv").read_text().splitlines()
     assert len(rows) == 1 + metrics["films"]
-    assert (tmp_path / "out" / "cxr-resnet18.onnx").stat().st_size < 25_000_000
-    assert "epoch   3/3" in result.stdout
-    told = " ".join(result.stdout.split())
+    assert (run.out / NETWORK_FILE).stat().st_size < 25_000_000
+    assert "epoch   3/3" in run.stdout
+    told = " ".join(run.stdout.split())
     assert "are held out. Even if the network is right about all of them" in told
-    assert Network(tmp_path / "out" / "cxr-resnet18.onnx", threads=1).has_gate
-
-    second = tmp_path / "second"
-    goes_on = run(*arguments[:2], "--out", second, *arguments[4:], "--start", tmp_path / "out")
-    assert goes_on.returncode == 0, goes_on.stderr
-    served_alone = tmp_path / "served"
-    served_alone.mkdir()
-    for name in ("cxr-resnet18.onnx", "patients.txt"):
-        (served_alone / name).write_bytes((tmp_path / "out" / name).read_bytes())
-    other_children = served_alone / "patients.txt"
-    other_children.write_text("0123456789abcdef\n" + other_children.read_text())
-    onwards = ("--out", tmp_path / "onwards", *arguments[4:], "--start", served_alone)
-    assert run(*arguments[:2], *onwards).returncode == 0
-    known = (tmp_path / "onwards" / "patients.txt").read_text()
-    assert known.split() == sorted(other_children.read_text().split())
-
-    another_fold = tmp_path / "fold.json"
-    dataclasses.replace(SMALL, fold=1).save(another_fold)
-    folded = ("--recipe", another_fold)
-    for folder, complaint in (
-        ("out", "has learned from the patients of"),
-        ("", "not the folder of a training"),
-    ):
-        start = ("--start", tmp_path / folder)
-        refused = run(*arguments[:2], "--out", tmp_path / "third", *folded, *start)
-        assert refused.returncode == 2
-        assert complaint in refused.stderr
-
-    curve = (tmp_path / "out" / "curve.csv").read_text().splitlines()
+    assert Network(run.out / NETWORK_FILE, threads=1).has_gate
+    curve = (run.out / "curve.csv").read_text().splitlines()
     assert [row.partition(",")[0] for row in curve] == ["epoch", "1", "2", "3"]
+
+
+def test_a_finished_run_is_not_run_again(run: Run) -> None:
+    again = typed("train", *run.typed, "--from-scratch")
+    assert again.returncode == 0, again.stderr
+    assert "is finished: there is nothing left to train" in " ".join(again.stdout.split())
+
+
+def test_the_network_of_a_run_can_be_the_start_of_another(run: Run) -> None:
+    start = network_to_start_from(run.out, [], torch.empty(0), SMALL).state_dict()
+    ended = load_checkpoint(run.out / "checkpoint.pt")["averaged"]
+    assert all(torch.equal(value, ended[name]) for name, value in start.items())
+
+
+@pytest.mark.parametrize(
+    ("start", "complaint"),
+    [("out", "has learned from the patients of"), ("", "not the folder of a training")],
+)
+def test_a_start_that_knows_the_held_out_patients_is_refused(
+    run: Run, tmp_path: Path, start: str, complaint: str
+) -> None:
+    another_fold = tmp_path / "fold.json"
+    replace(SMALL, fold=1).save(another_fold)
+    place = ("--out", tmp_path / "third", "--start", run.out.parent / start)
+    refused = typed("train", "--data", "samples", *place, "--recipe", another_fold)
+    assert refused.returncode == 2
+    assert complaint in refused.stderr
+
+
+def test_a_run_does_not_go_on_with_other_films_or_another_recipe(run: Run, tmp_path: Path) -> None:
     fewer = tmp_path / "fewer"
     shutil.copytree(ROOT / "samples", fewer)
     next(fewer.glob("PNEUMONIA/*")).unlink()
-    other_films = run("--data", fewer, *arguments[2:])
+    other_films = typed("train", "--data", fewer, *run.typed[2:])
     assert other_films.returncode == 2
     assert "on other films" in other_films.stderr
 
-    other_recipe = run(*arguments, "--seed", "2")
+    other_recipe = typed("train", *run.typed, "--seed", "2")
     assert other_recipe.returncode == 2
     assert "holds a run of another recipe" in other_recipe.stderr
 
 
-def test_it_begins_with_the_shipped_network_and_keeps_its_gate(tmp_path: Path) -> None:
+def test_it_begins_with_the_shipped_network_and_keeps_its_gate_and_patients(
+    run: Run, tmp_path: Path
+) -> None:
     recipe = tmp_path / "recipe.json"
     usual = load_recipe(ROOT / "model" / "recipe.json")
-    dataclasses.replace(usual, folds=3, epochs=1).save(recipe)
-    result = run("--data", "samples", "--out", tmp_path, "--recipe", recipe)
+    replace(usual, folds=3, epochs=1).save(recipe)
+    result = in_a_process("--data", "samples", "--out", tmp_path, "--recipe", recipe)
     assert result.returncode == 0, result.stderr
-    network = Network(tmp_path / "cxr-resnet18.onnx", threads=1)
+    network = Network(tmp_path / NETWORK_FILE, threads=1)
     film = next((ROOT / "samples" / "NORMAL").glob("*.jpeg")).read_bytes()
     kinds = [
         KINDS[network.answers(each)["gate"].argmax()]
@@ -171,6 +198,11 @@ def test_it_begins_with_the_shipped_network_and_keeps_its_gate(tmp_path: Path) -
         for each in (upright, 255 - upright)
     ]
     assert kinds == ["chest", "inverted"]
+    shipped, learned, known = (
+        set((folder / "patients.txt").read_text().split())
+        for folder in (ROOT / "model", run.out, tmp_path)
+    )
+    assert known == shipped | learned > shipped
 
 
 @pytest.mark.parametrize(
@@ -182,7 +214,7 @@ def test_it_begins_with_the_shipped_network_and_keeps_its_gate(tmp_path: Path) -
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], complaint: str) -> None:
-    result = run(*arguments, "--out", tmp_path)
+    result = typed("train", *arguments, "--out", tmp_path)
     assert result.returncode == 2
     assert complaint in result.stderr
     assert "Traceback" not in result.stderr
@@ -193,7 +225,7 @@ def test_a_folder_that_cant_be_trained_on_is_one_sentence(tmp_path: Path) -> Non
     SMALL.save(recipe)
 
     def complaint() -> str:
-        result = run("--data", data, "--out", tmp_path / "out", "--recipe", recipe)
+        result = typed("train", "--data", data, "--out", tmp_path / "out", "--recipe", recipe)
         assert result.returncode == 2
         (sentence,) = result.stderr.splitlines()
         return sentence

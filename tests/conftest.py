@@ -1,0 +1,33 @@
+"""How workers share the tests: all tests on one deployed stack run in the same worker."""
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+# Beginnings of files whose tests share the stack of their folder's conftest.py; of the end-to-end
+# tests there are two halves, each with a stack.
+ON_ONE_STACK = ("tests/e2e/test_worklist", "tests/e2e/", "tests/faults/")
+WITHOUT_IT = (
+    "tests/e2e/test_commands.py",
+    "tests/e2e/test_drift.py",
+    "tests/faults/test_receiver.py",
+    "tests/faults/test_results.py",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Any:
+    """Keep files that share a stack together, with `--dist loadfile`."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    scheduler = LoadFileScheduling(config, log)
+    scheduler._split_scope = _stack_of
+    return scheduler
+
+
+def _stack_of(test: str) -> str:
+    file = test.partition("::")[0]
+    if file in WITHOUT_IT:
+        return file
+    return next((each for each in ON_ONE_STACK if file.startswith(each)), file)
