@@ -39,7 +39,7 @@ check: build/.dev ## format, style, types, imports and the quick unit tests, wit
 # files that take longest begin first, in the order of the folders.
 test: build/.training build/.emulator build/.sam build/.cloud lint ## check style and types, and run every test
 	$(APP) -m tests.e2e.built
-	OMP_NUM_THREADS=1 $(APP) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(APP) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 faults: build/.dev build/.emulator build/.sam ## test every fault between the function and its services, and a whole day of films
 	$(APP) -m pytest tests/faults tests/integration/test_identity_end_to_end.py -m "slow or not slow"

@@ -87,8 +87,8 @@ def lines(prices: Prices) -> list[Line]:
 
     def results(case: Case) -> float:
         polls = 3 * 60 * HOURS_A_MONTH  # of one `send`
-        told = function(case.films * (1 + positives), 0.1, 0.25)
-        return float(told + (3 * case.films + polls) * p["sqs_request"])
+        invocations = function(case.films * (1 + positives), 0.1, 0.25)
+        return float(invocations + (3 * case.films + polls) * p["sqs_request"])
 
     def logs(case: Case) -> float:
         written = case.films * load["log_kb"] * _GB

@@ -163,8 +163,8 @@ def main() -> int:
             print(f"| {change.name} | {' | '.join(cells)} |", flush=True)
     print(f"\nFalse alarms in {runs} unchanged years, by signal:")
     for site, count in zip(SITES, counts, strict=True):
-        told = ", ".join(f"`{name}` {times}" for name, times in count.most_common())
-        print(f"{site} films a day: {told or 'none'}")
+        named = ", ".join(f"`{name}` {times}" for name, times in count.most_common())
+        print(f"{site} films a day: {named or 'none'}")
     return 0
 
 

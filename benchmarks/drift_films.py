@@ -55,15 +55,15 @@ def pools() -> Mapping[str, Pool]:
 def _asked(network: Network, films: list[Film], names: Sequence[str]) -> dict[str, object]:
     renderings = {name: (RENDERINGS | UNSEEN | SPOILT)[name] for name in names}
     found = answers(network, films, renderings)
-    told: dict[str, object] = {}
+    known: dict[str, object] = {}
     for column, name in enumerate(names):
         rows = zip(found.probabilities[:, column], found.kinds[:, column], strict=True)
         given = [[round(p, 4), KINDS[kind]] if kind else [round(p, 4)] for p, kind in rows]
-        told[name] = {
+        known[name] = {
             label: [each for each, film in zip(given, films, strict=True) if film.label == number]
             for number, label in enumerate(("healthy", "ill"))
         }
-    return told
+    return known
 
 
 def _adults(folder: Path) -> list[Film]:

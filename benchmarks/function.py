@@ -121,7 +121,7 @@ def measure_warm(stack: Stack, rounds: int, say: Callable[[str], None]) -> list[
         films.append({"key": film.name, "etag": etag.strip('"'), "size": len(body)})
     task = WORK / "warm_function.json"
     task.write_text(json.dumps({"bucket": bucket, "films": films}))
-    told: dict[int, list[dict[str, float]]] = {batch: [] for batch in BATCHES}
+    figures: dict[int, list[dict[str, float]]] = {batch: [] for batch in BATCHES}
     for number in range(rounds):
         say(f"Warm function: round {number + 1} of {rounds}")
         for batch in BATCHES:
@@ -130,10 +130,10 @@ def measure_warm(stack: Stack, rounds: int, say: Callable[[str], None]) -> list[
             done = subprocess.run(
                 command, cwd=ROOT, env=_warm_environment(stack), check=True, capture_output=True
             )
-            told[batch].append(json.loads(done.stdout.splitlines()[-1]))
+            figures[batch].append(json.loads(done.stdout.splitlines()[-1]))
 
     def all_of(batch: int, what: str) -> list[float]:
-        return [each[what] for each in told[batch]]
+        return [each[what] for each in figures[batch]]
 
     return [
         compare(SECTION, WARM_ONE, "ms", all_of(1, "cpu_ms"), at_most=8),

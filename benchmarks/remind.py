@@ -114,11 +114,11 @@ def simulate(films: int) -> Found:
     before = remind.logger.log_level
     remind.logger.setLevel(logging.CRITICAL)
     runs = failed = pages = 0
-    took, longest, told = 0.0, 0.0, -1
-    while told:
+    took, longest, reminded = 0.0, 0.0, -1
+    while reminded:
         pages, took = table.pages, table.seconds
         try:
-            told = run({}, None)["told"]
+            reminded = run({}, None)["reminded"]
         except remind.NotMarked:
             failed += 1
         longest = max(longest, table.seconds - took)

@@ -73,12 +73,12 @@ def main() -> None:
     began, before = time.process_time(), calls.seconds
     screen(count)
     cpu = time.process_time() - began
-    told = {
+    figures = {
         "cpu_ms": 1000 * cpu / count,
         "own_ms": 1000 * (cpu - (calls.seconds - before)) / count,
         "memory_mb": psutil.Process().memory_info().rss / 1e6,
     }
-    sys.stdout.write(f"\n{json.dumps(told)}\n")
+    sys.stdout.write(f"\n{json.dumps(figures)}\n")
 
 
 def _message(bucket: str, film: dict[str, Any]) -> dict[str, Any]:

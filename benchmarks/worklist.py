@@ -108,7 +108,7 @@ def _read(running: stack.Stack) -> None:
     with browser() as chromium:
         page = chromium.new_page(viewport=DESK)
         page_log_in(page, running, "lee", "readers")
-        text, rows = page.locator("[name=text]"), page.locator("#rows tr")
+        box, rows = page.locator("[name=text]"), page.locator("#rows tr")
         count = page.locator("#count")
 
         def list_of(view: str) -> None:
@@ -121,9 +121,9 @@ def _read(running: stack.Stack) -> None:
             page.locator("#more").scroll_into_view_if_needed()
             rows.nth(shown).wait_for()
 
-        def search(wanted: str, said: str) -> None:
-            text.fill(wanted)
-            count.filter(has_text=re.compile(said)).wait_for()
+        def search(wanted: str, counted: str) -> None:
+            box.fill(wanted)
+            count.filter(has_text=re.compile(counted)).wait_for()
 
         def open_film() -> None:
             for key in ("Escape", "j", "Enter"):

@@ -20,7 +20,7 @@ from screening.clock import stamp
 from screening.facts import ADULT_YEARS
 from screening.judgement import Finding
 from screening.record import Record
-from screening.result import Told, judgement_to_tell
+from screening.result import ResultRequest, result_request
 
 _KINDS = (report.KIND, capture.KIND)
 _MODALITIES = frozenset({"DX", "CR"})
@@ -45,12 +45,12 @@ class Film:
 class Missing:
     """A film without its result in the PACS, and the reason.
 
-    `told` is the message that delivers the result again, if the film was screened.
+    `request` is the message that delivers the result again, if the film was screened.
     """
 
     film: Film
     reason: str
-    told: Told | None
+    request: ResultRequest | None
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def missing(
             elif record.judgement.classified < stamp(within.until) and not (
                 _expected(film, record) <= there
             ):
-                yield Missing(film, NOT_THERE, judgement_to_tell(record))
+                yield Missing(film, NOT_THERE, result_request(record))
 
 
 def _records(screenings: Screenings, since: datetime) -> dict[str, Record]:

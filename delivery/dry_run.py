@@ -9,7 +9,7 @@ from delivery.destination import Away, Result
 from delivery.dicomweb import encoded
 from delivery.films import NoIdentity, NothingToDeliver
 from screening.film_name import film_name
-from screening.result import Told, read_told
+from screening.result import ResultRequest, read_result_request
 from screening.upload import MalformedMessage
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _HELD_SECONDS = 600
 
 
 def write_waiting(
-    sqs: "SQSClient", queue: str, build: Callable[[Told], Result], folder: Path
+    sqs: "SQSClient", queue: str, build: Callable[[ResultRequest], Result], folder: Path
 ) -> tuple[int, int]:
     """Write each result's four files; return the numbers of written and of failed results."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,8 +35,8 @@ def write_waiting(
             held += [each["ReceiptHandle"] for each in messages]
             for each in messages:
                 try:
-                    told = read_told(each["Body"])
-                    _write(folder, told, build(told))
+                    request = read_result_request(each["Body"])
+                    _write(folder, request, build(request))
                     written += 1
                 except (MalformedMessage, NothingToDeliver, NoIdentity, Away):
                     failed += 1
@@ -46,8 +46,8 @@ def write_waiting(
     return written, failed
 
 
-def _write(folder: Path, told: Told, result: Result) -> None:
-    stem = film_name(f"{told.key}\0{told.judged}", told.version)
+def _write(folder: Path, request: ResultRequest, result: Result) -> None:
+    stem = film_name(f"{request.key}\0{request.judged}", request.version)
     for kind, instance in zip(("sr", "sc"), result.instances, strict=True):
         (folder / f"{stem}.{kind}.dcm").write_bytes(encoded(instance))
     (folder / f"{stem}.json").write_text(json.dumps(result.bundle, indent=2))

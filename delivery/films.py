@@ -25,7 +25,7 @@ from screening.formats import Format, format_of
 from screening.record import Record
 from screening.refusals import TryAgain
 from screening.rendition import rendition_key
-from screening.result import Told, as_judged
+from screening.result import ResultRequest, as_judged
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -58,29 +58,29 @@ class Films:
     renditions: str | None = None  # the bucket with renditions of DICOM films, if it may be read
     identities: Identities | None = field(default=None, repr=False)
 
-    def result(self, told: Told) -> Result:
+    def result(self, request: ResultRequest) -> Result:
         """Build the result for a message; raise Away (of AWS), NothingToDeliver or NoIdentity."""
         try:
-            stored = self.screenings.find(told.key, told.version)
+            stored = self.screenings.find(request.key, request.version)
         except TryAgain as error:
             raise Away(str(error)) from None
-        record = as_judged(stored, told.judged) if stored else None
+        record = as_judged(stored, request.judged) if stored else None
         if record is None:
             raise NothingToDeliver("its record has expired")
         header = self._header(record)
         if header is None and not self.settings.without_patient:
             raise NothingToDeliver("the film is not a DICOM file, so its patient is unknown")
         return Result(
-            name=f"{told.log_id} {record.judgement.finding} {told.judged}",
+            name=f"{request.log_id} {record.judgement.finding} {request.judged}",
             instances=instances(
                 record,
                 header,
-                precision=told.precision,
+                precision=request.precision,
                 picture=self._picture(record),
                 flavour=self.settings.report,
             ),
-            bundle=bundle(record, header, told.precision),
-            message=message(record, header, told.precision),
+            bundle=bundle(record, header, request.precision),
+            message=message(record, header, request.precision),
         )
 
     def _picture(self, record: Record) -> bytes | None:

@@ -37,7 +37,7 @@ def look(settings: Settings, days: int | None = None) -> list[Missing]:
 
 def deliver_anew(settings: Settings, found: Sequence[Missing]) -> int:
     """Put the missing results into the queue again; return their number."""
-    again = [written(each.told) for each in found if each.told]
+    again = [written(each.request) for each in found if each.request]
     Queue(lambda: client("sqs"), settings.aws.queue).send(again)
     return len(again)
 

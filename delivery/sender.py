@@ -22,7 +22,7 @@ from aws.errors import AWS_ERRORS, name_of
 from delivery.destination import Away, Destination, Refused, Result, Session
 from delivery.films import NoIdentity, NothingToDeliver
 from delivery.metrics import Metrics
-from screening.result import Told, read_told
+from screening.result import ResultRequest, read_result_request
 from screening.upload import MalformedMessage
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Progress:
 
 @dataclass
 class _Work:
-    told: Told
+    request: ResultRequest
     message: "MessageTypeDef"
     result: Result
     progress: Progress
@@ -96,7 +96,7 @@ class Sender:
         self,
         sqs: "SQSClient",
         queues: tuple[str, str],
-        build: Callable[[Told], Result],
+        build: Callable[[ResultRequest], Result],
         destinations: Sequence[Destination],
         metrics: Metrics,
         first_wait: float = FIRST_WAIT_SECONDS,
@@ -107,7 +107,7 @@ class Sender:
         self.standings = [Standing(each, first_wait) for each in destinations]
         self.metrics = metrics
         self.first_wait = first_wait
-        self._progress: dict[Told, Progress] = {}
+        self._progress: dict[ResultRequest, Progress] = {}
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -157,42 +157,44 @@ class Sender:
         works: list[_Work] = []
         for message in messages:
             try:
-                told = read_told(message["Body"])
+                request = read_result_request(message["Body"])
             except MalformedMessage as error:
                 self._give_up(message, "-", str(error))
                 continue
             try:
-                result = self.build(told)
+                result = self.build(request)
             except NothingToDeliver as reason:
-                logger.info("Result %s %s: not delivered, %s.", told.log_id, told.judged, reason)
+                logger.info(
+                    "Result %s %s: not delivered, %s.", request.log_id, request.judged, reason
+                )
                 self._delete(message)
                 self.metrics.count("ResultsWithoutPatient")
             except Away as error:
-                logger.warning("Result %s waits: %s.", told.log_id, error)
+                logger.warning("Result %s waits: %s.", request.log_id, error)
                 self._postpone(message, self.first_wait)
             except NoIdentity as reason:
                 # It stays in the queue: the identity file may be restored.
-                progress = self._progress.setdefault(told, Progress())
+                progress = self._progress.setdefault(request, Progress())
                 progress.refusals += 1
-                logger.warning("Result %s waits: %s.", told.log_id, reason)
+                logger.warning("Result %s waits: %s.", request.log_id, reason)
                 self.metrics.count("ResultsFailed")
                 self._postpone(message, self._wait(progress.refusals))
             except Exception as error:  # noqa: BLE001 - no film may stop the others
                 # No traceback: it may quote the header.
-                self._not_built(message, told, type(error).__name__)
+                self._not_built(message, request, type(error).__name__)
             else:
-                progress = self._progress.setdefault(told, Progress())
-                works.append(_Work(told, message, result, progress))
+                progress = self._progress.setdefault(request, Progress())
+                works.append(_Work(request, message, result, progress))
         return works
 
-    def _not_built(self, message: "MessageTypeDef", told: Told, cause: str) -> None:
-        progress = self._progress.setdefault(told, Progress())
+    def _not_built(self, message: "MessageTypeDef", request: ResultRequest, cause: str) -> None:
+        progress = self._progress.setdefault(request, Progress())
         progress.refusals += 1
         if progress.refusals >= MOST_REFUSALS:
-            del self._progress[told]
-            self._give_up(message, told.log_id, f"it can't be built ({cause})")
+            del self._progress[request]
+            self._give_up(message, request.log_id, f"it can't be built ({cause})")
             return
-        logger.warning("Result %s could not be built: %s.", told.log_id, cause)
+        logger.warning("Result %s could not be built: %s.", request.log_id, cause)
         self.metrics.count("ResultsFailed")
         self._postpone(message, self._wait(progress.refusals))
 
@@ -240,7 +242,7 @@ class Sender:
             each for each in self.standings if each.destination.name not in work.progress.done
         ]
         if not missing:
-            self._progress.pop(work.told, None)
+            self._progress.pop(work.request, None)
             self._delete(work.message)
             names = ", ".join(each.destination.name for each in self.standings)
             logger.info("Result %s delivered to %s.", work.result.name, names)
@@ -251,8 +253,8 @@ class Sender:
         if work.refused:
             work.progress.refusals += 1
             if work.progress.refusals >= MOST_REFUSALS:
-                self._progress.pop(work.told, None)
-                self._give_up(work.message, work.told.log_id, "it was refused too often")
+                self._progress.pop(work.request, None)
+                self._give_up(work.message, work.request.log_id, "it was refused too often")
                 return
             wait = self._wait(work.progress.refusals)
         self._postpone(work.message, wait)

@@ -166,26 +166,26 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _understood(answer: bytes) -> Rendition:
-    line, _, pictures = answer.partition(b"\n")
-    said = json.loads(line)
-    if "failure" in said:
-        raise SandboxBroke(f"The decoder failed: {said['failure']}.")
-    facts = facts_from(said["facts"]) if said["facts"] else None
-    size = said["rendition"]
+def _understood(line_and_pictures: bytes) -> Rendition:
+    line, _, pictures = line_and_pictures.partition(b"\n")
+    answer = json.loads(line)
+    if "failure" in answer:
+        raise SandboxBroke(f"The decoder failed: {answer['failure']}.")
+    facts = facts_from(answer["facts"]) if answer["facts"] else None
+    size = answer["rendition"]
     png, picture = pictures[:size], pictures[size:] or None
-    if "reason" in said:
-        raise RefusedInSandbox(said["code"], said["reason"], facts, picture)
+    if "reason" in answer:
+        raise RefusedInSandbox(answer["code"], answer["reason"], facts, picture)
     return Rendition(png, facts, picture)
 
 
-def _understood_apart(answer: bytes) -> Apart:
-    line, _, files = answer.partition(b"\n")
-    said = json.loads(line)
-    if "reason" in said:
-        raise NotTakenApart(said["code"], said["reason"])
-    split = said["identity"]
-    return Apart(files[split:], files[:split], said["study_uid"])
+def _understood_apart(line_and_files: bytes) -> Apart:
+    line, _, files = line_and_files.partition(b"\n")
+    answer = json.loads(line)
+    if "reason" in answer:
+        raise NotTakenApart(answer["code"], answer["reason"])
+    split = answer["identity"]
+    return Apart(files[split:], files[:split], answer["study_uid"])
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:
@@ -246,8 +246,8 @@ def _apart(data: bytes) -> bytes:
         return _refusal(refusal.code, str(refusal))
     except MemoryError:
         return _too_large()
-    said = {"study_uid": made.study_uid, "identity": len(made.identity)}
-    return json.dumps(said).encode() + b"\n" + made.identity + made.copy
+    answer = {"study_uid": made.study_uid, "identity": len(made.identity)}
+    return json.dumps(answer).encode() + b"\n" + made.identity + made.copy
 
 
 def _too_large() -> bytes:
@@ -262,8 +262,10 @@ def _refusal(
     return _answer({"code": code, "reason": reason}, facts, b"", picture)
 
 
-def _answer(said: dict[str, str], facts: Facts | None, png: bytes, picture: bytes | None) -> bytes:
-    line = {**said, "facts": plain(facts) if facts else None, "rendition": len(png)}
+def _answer(
+    values: dict[str, str], facts: Facts | None, png: bytes, picture: bytes | None
+) -> bytes:
+    line = {**values, "facts": plain(facts) if facts else None, "rendition": len(png)}
     return json.dumps(line).encode() + b"\n" + png + (picture or b"")
 
 

@@ -36,7 +36,7 @@ class Connection:
     sender: str = ""  # the AE title, once it is known to be allowed
     deadline: float = math.inf
     idle_since: float = field(default_factory=time.monotonic)
-    said: bool = False
+    reported: bool = False
     gone: bool = False  # nothing more will arrive or be read
     entered: float = field(default_factory=time.monotonic)
 
@@ -52,8 +52,8 @@ class Connection:
 
     def say(self, reason: str) -> None:
         """Log once why the peer is refused; reasons contain nothing that it sent."""
-        if not self.said:
-            self.said = True
+        if not self.reported:
+            self.reported = True
             who = f"{self.peer} ({self.sender})" if self.sender else self.peer
             logger.warning("Refused %s: %s.", who, reason)
 

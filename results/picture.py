@@ -40,9 +40,9 @@ def draw(record: Record, precision: LocalPrecision | None, film: bytes | None) -
     headline = _HEADLINES[judgement.finding]
     pen.multiline_text((_MARGIN, top), headline, fill=_LIGHT, font=_font(_HEADLINE))
     if figures := shown(judgement):
-        said = "Probability {}\nCutoff {}".format(*figures)
+        text = "Probability {}\nCutoff {}".format(*figures)
         pen.multiline_text(
-            (_MARGIN, top + 220), said, fill=_LIGHT, font=_font(_FIGURES), spacing=16
+            (_MARGIN, top + 220), text, fill=_LIGHT, font=_font(_FIGURES), spacing=16
         )
     lines = [
         f"Network {(judgement.model or 'none')[:_NETWORK_CHARACTERS]}",

@@ -64,8 +64,8 @@ def make_app(network: Network, threads: int) -> Starlette:
                 gated = not _asks_for("gate=off", request)
                 screened = await loop.run_in_executor(workers, network.screen, film, gated)
             cells = screened.cells if _asks_for("map=on", request) else []
-            said = attributes(network.name, gated, cells)
-            return JSONResponse(screened.probabilities, headers={_CUSTOM_ATTRIBUTES: said})
+            custom = attributes(network.name, gated, cells)
+            return JSONResponse(screened.probabilities, headers={_CUSTOM_ATTRIBUTES: custom})
         except _Unanswered as error:
             return PlainTextResponse(str(error), error.status)
         except OutOfDistribution as refused:

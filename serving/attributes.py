@@ -10,12 +10,12 @@ def attributes(model: str, gated: bool, cells: Sequence[float]) -> str:
 
     The map has two digits for each cell of a square grid, row by row: its share of the maximum.
     """
-    said = [f"model={model}"]
+    parts = [f"model={model}"]
     if not gated:
-        said.append("gate=off")
+        parts.append("gate=off")
     if cells:
-        said.append(f"map={packed(cells)}")
-    return ",".join(said)
+        parts.append(f"map={packed(cells)}")
+    return ",".join(parts)
 
 
 def packed(cells: Sequence[float]) -> str:

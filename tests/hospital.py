@@ -30,7 +30,7 @@ from delivery.setup import client
 from screening.facts import Facts
 from screening.judgement import Answer, Judgement, judge
 from screening.record import Claim, Record, attributes, screened
-from screening.result import judgement_to_tell, written
+from screening.result import result_request, written
 from screening.upload import Upload
 from testbed.dicom_films import dicom, film
 from tests.receiving import Certificate, MotoBucket, moto_bucket
@@ -270,7 +270,7 @@ class Cloud:
     def tell(self, *records: Record) -> None:
         sqs = client("sqs")
         for record in records:
-            told = judgement_to_tell(record)
+            told = result_request(record)
             assert told
             sqs.send_message(QueueUrl=self.queue, MessageBody=written(told))
 

@@ -41,11 +41,11 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _renamed(name: str, new: str, run: Run) -> Run:
-    def told(options: argparse.Namespace) -> int | None:
+    def warned(options: argparse.Namespace) -> int | None:
         say(f"`cxr-alert {name}` is now `cxr-alert {new}`; the next release drops it.", error=True)
         return run(options)
 
-    return told
+    return warned
 
 
 def _positives(options: argparse.Namespace) -> None:

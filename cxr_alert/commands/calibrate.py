@@ -43,7 +43,7 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from training.dataset.chosen import chosen_films
-    from training.dataset.folder import tell
+    from training.dataset.folder import print_notes
     from training.dataset.learned import warn_of_learned
     from training.learning.rescale import scale_of
     from training.learning.serve import calibrate
@@ -54,7 +54,7 @@ def _run(options: argparse.Namespace) -> None:
     consequence = (
         "on other films its probabilities are less certain than this calibration suggests."
     )
-    tell(warn_of_learned(model, films, consequence))
+    print_notes(warn_of_learned(model, films, consequence))
     made = calibrate(model, films, options.out, options.prevalence or before.prevalence)
     scales = {"before": dataclasses.asdict(before), "now": dataclasses.asdict(made.scale)}
     if options.json:

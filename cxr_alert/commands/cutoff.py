@@ -31,7 +31,7 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from training.dataset.chosen import chosen_films
-    from training.dataset.folder import tell
+    from training.dataset.folder import print_notes
     from training.dataset.learned import warn_of_learned
     from training.evaluation.cutoff import refuse_test_films, show
     from training.evaluation.evaluate import evaluate_films
@@ -40,6 +40,6 @@ def _run(options: argparse.Namespace) -> None:
     refuse_test_films(options.data, films)
     if network := asked_file(options):
         consequence = "on other films this cutoff finds fewer of the patients with pneumonia."
-        tell(warn_of_learned(network, films, consequence))
+        print_notes(warn_of_learned(network, films, consequence))
     evaluation = evaluate_films(films, asked(options))
     show(evaluation, options.sensitivity, options.prevalence, as_json=options.json)

@@ -13,7 +13,7 @@ from screening.errors import Mistake
 if TYPE_CHECKING:
     import boto3
 
-    from training.sagemaker.endpoint import Instances, Plan, Serverless, Tell
+    from training.sagemaker.endpoint import Instances, Plan, Report, Serverless
 
 
 def add_to(commands: Commands) -> None:
@@ -101,8 +101,8 @@ def _deploy(options: argparse.Namespace) -> None:
         print(endpoint.monthly_cost(plan.runs_on))
     done = "not made"
     if session is not None:
-        with _bar(plan.endpoint) as tell:
-            asked, done = endpoint.bring_about(session, plan, tell)
+        with _bar(plan.endpoint) as report:
+            asked, done = endpoint.apply(session, plan, report)
     if options.json:
         record = {
             "endpoint": plan.endpoint,
@@ -136,8 +136,8 @@ def _back(options: argparse.Namespace) -> None:
     from training.sagemaker.cloud import CloudError, sign_in
     from training.sagemaker.endpoint import Stack
 
-    with _bar(options.endpoint) as tell:
-        stack = Stack(sign_in(), options.endpoint, tell)
+    with _bar(options.endpoint) as report:
+        stack = Stack(sign_in(), options.endpoint, report)
         before = stack.now()
         if not before:
             raise CloudError(f"This command has not created an endpoint {options.endpoint}.")
@@ -162,8 +162,8 @@ def _delete(options: argparse.Namespace) -> None:
 
     stack = stack_of(options.endpoint)
     if not options.dry_run:
-        with _bar(options.endpoint) as tell:
-            Stack(sign_in(), options.endpoint, tell).delete()
+        with _bar(options.endpoint) as report:
+            Stack(sign_in(), options.endpoint, report).delete()
     if options.json:
         record = {"endpoint": options.endpoint, "stack": stack, "dry_run": options.dry_run}
         print(json.dumps(record, indent=2))
@@ -224,7 +224,7 @@ def _runs_on(options: argparse.Namespace) -> "Serverless | Instances":
 
 
 @contextmanager
-def _bar(endpoint: str) -> "Iterator[Tell]":
+def _bar(endpoint: str) -> "Iterator[Report]":
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

@@ -43,14 +43,14 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from training.dataset.chosen import chosen_films
-    from training.dataset.folder import tell
+    from training.dataset.folder import print_notes
     from training.dataset.learned import warn_of_learned
     from training.evaluation.evaluate import evaluate_films, save
     from training.evaluation.report import write_report
 
     films = chosen_films(options.data, options.only)
     if network := asked_file(options):
-        tell(warn_of_learned(network, films, "every figure is too good."))
+        print_notes(warn_of_learned(network, films, "every figure is too good."))
     evaluation = evaluate_films(films, asked(options), [options.cutoff], options.prevalence)
     save(evaluation, options.data, options.out)
     typed = shlex.join(["cxr-alert", *sys.argv[1:]])

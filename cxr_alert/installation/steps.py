@@ -107,7 +107,7 @@ def _endpoint(site: Site) -> str:
     serves = endpoint.Served(image.uri(site), artefact)
     plan = endpoint.Plan(settings.serves, serves, settings.runs_on, settings.model)
     with aws_in_a_sentence():
-        _, became = endpoint.bring_about(site.session, plan, site.report)
+        _, became = endpoint.apply(site.session, plan, site.report)
     return f"endpoint {settings.serves} is {became}"
 
 
@@ -214,8 +214,8 @@ def _reader(site: Site) -> str:
     made = not _is_reader(site, application.outputs["ReaderPoolId"])
     if made:
         readers.add(application, settings.reader, readers.GROUPS, settings.reader_email)
-    told = f", and Cognito mails the first password to {settings.reader_email}" if made else ""
-    return _became(f"reader {settings.reader}", made=made) + told
+    mailed = f", and Cognito mails the first password to {settings.reader_email}" if made else ""
+    return _became(f"reader {settings.reader}", made=made) + mailed
 
 
 def _is_reader(site: Site, pool: str) -> bool:

@@ -177,8 +177,8 @@ _SETTINGS = (
 
 def _refused(error: ClientError) -> str:
     code = error.response["Error"]["Code"]
-    said = error.response["Error"].get("Message") or "no reason given"
-    sentence = f"AWS refused {error.operation_name} ({code}): {said.rstrip('.')}."
+    reason = error.response["Error"].get("Message") or "no reason given"
+    sentence = f"AWS refused {error.operation_name} ({code}): {reason.rstrip('.')}."
     if "AccessDenied" in code:
         return f"{sentence} docs/runbook.md lists the permissions of each command."
     if "Token" in code or code in ("InvalidClientTokenId", "SignatureDoesNotMatch"):

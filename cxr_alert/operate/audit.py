@@ -56,8 +56,8 @@ def audit(application: Application, since: datetime, until: datetime) -> list[Lo
     """Return all actions from `since` until `until`, in order of time."""
     reviews = ReviewsTable(application.dynamodb, application.outputs["ReviewsTableName"])
     months = _months(since, until)
-    said = [each for each in reviews.since(months, stamp(since)) if each.time < stamp(until)]
-    found = looks(_requests(application, since, until), said)
+    reviewed = [each for each in reviews.since(months, stamp(since)) if each.time < stamp(until)]
+    found = looks(_requests(application, since, until), reviewed)
     entries = WorklistTable(application.dynamodb, application.outputs["WorklistTableName"])
     keys = {film: entries.find(film) for film in {each.film for each in found}}
     return [replace(each, key=entry.key if (entry := keys[each.film]) else None) for each in found]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cxr_alert.operate.application import Application
 from screening.digest import read_alert
 from screening.errors import Failure
-from screening.result import read_told
+from screening.result import read_result_request
 from screening.upload import MalformedMessage, read_upload
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "UploadsQueueUrl": read_upload,
     "RenditionsQueueUrl": read_upload,
     "PeopleQueueUrl": read_alert,
-    "ResultsQueueUrl": read_told,
+    "ResultsQueueUrl": read_result_request,
 }
 _HIDDEN_SECONDS = 60
 _BATCH = 10

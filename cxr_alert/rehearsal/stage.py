@@ -124,23 +124,23 @@ class Stage:
 
     def alerts(self, key: str) -> int:
         """Return the number of alerts about a film for programs."""
-        told = [json.loads(each["Message"]) for each in self.received("AlertsTopicArn")]
-        return sum(each["key"] == key for each in told)
+        messages = [json.loads(each["Message"]) for each in self.received("AlertsTopicArn")]
+        return sum(each["key"] == key for each in messages)
 
     def people_know(self, key: str) -> bool:
         return any(key in each["Message"] for each in self.received("NotificationsTopicArn"))
 
     def alarm_mails(self, alarm: str, state: str) -> int:
         """Return the number of messages that reported this state of an alarm of the stack."""
-        told = []
+        messages = []
         for each in self.received("OperationsTopicArn"):
             try:
-                told.append(json.loads(each["Message"]))
+                messages.append(json.loads(each["Message"]))
             except ValueError:  # a reminder, for people
                 continue
         name = f"{self.settings.stack}-{alarm}"
         return sum(
-            (each.get("AlarmName"), each.get("NewStateValue")) == (name, state) for each in told
+            (each.get("AlarmName"), each.get("NewStateValue")) == (name, state) for each in messages
         )
 
     def alarm(self, name: str) -> str:

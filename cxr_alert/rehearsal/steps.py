@@ -178,9 +178,11 @@ def _samples(stage: Stage) -> str:
         found = stage.record(key, versions[key]).judgement.finding
         if found is not finding:
             raise Refuted(f"{key} is {found}, and not {finding}.")
-    told = {key for key, (_, finding) in wanted.items() if finding is not Finding.NORMAL}
-    stage.wait(lambda: all(stage.alerts(key) == 1 for key in told), "one alert for each of three")
-    stage.wait(lambda: all(map(stage.people_know, told)), "messages for people about all three")
+    alerted = {key for key, (_, finding) in wanted.items() if finding is not Finding.NORMAL}
+    stage.wait(
+        lambda: all(stage.alerts(key) == 1 for key in alerted), "one alert for each of three"
+    )
+    stage.wait(lambda: all(map(stage.people_know, alerted)), "messages for people about all three")
     if stage.alerts("rehearsal/negative.jpeg"):
         raise Refuted("A negative raised an alert.")
     return "four records; programs and people were notified of the two positives and the reject"

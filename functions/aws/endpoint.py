@@ -111,13 +111,13 @@ class Endpoint:
             raise NotAnswered(
                 f"The endpoint did not answer: {name}.", name, refused=False
             ) from None
-        said = response.get("CustomAttributes", "")
+        attributes = response.get("CustomAttributes", "")
         return Answer(
             probability=read_probability(answer),
-            model=_said("model", said),
+            model=_attribute("model", attributes),
             variant=response.get("InvokedProductionVariant") or None,
-            gate=_said("gate", said),
-            map=_said("map", said),
+            gate=_attribute("gate", attributes),
+            map=_attribute("map", attributes),
         )
 
 
@@ -159,6 +159,6 @@ def _refusal(message: object, status: int) -> Rejected:
     return Rejected(code, reason)
 
 
-def _said(name: str, custom_attributes: str) -> str | None:
+def _attribute(name: str, custom_attributes: str) -> str | None:
     found = re.search(rf"(?:^|[,;\s]){name}=([^,;\s]+)", custom_attributes)
     return found[1] if found else None

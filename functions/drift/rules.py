@@ -236,19 +236,19 @@ def _moved(name: str, reference: Reference) -> Signal:
         rising = way.endswith("up")
         films = [key for other, key in reference.last_refused if other == code][-MOST_NAMED:]
         more = "More" if rising else "Fewer"
-        said = f"{more} films are rejected than in the reference, with the code {code}."
-        return Signal(name, said, films if rising else ())
+        sentence = f"{more} films are rejected than in the reference, with the code {code}."
+        return Signal(name, sentence, films if rising else ())
     if way == "confirmed-down":
         usual = _percent(usual_share(reference.confirmed, reference.reviewed))
-        said = f"Readers confirm fewer positives than the {usual} of the reference."
-        return Signal(name, said, _positives(reference, cutoff))
+        sentence = f"Readers confirm fewer positives than the {usual} of the reference."
+        return Signal(name, sentence, _positives(reference, cutoff))
     usual = _percent(usual_share(reference.positives, len(reference.probabilities)))
     if way == "positive-up":
-        said = f"More films are positive than the {usual} of the reference."
-        return Signal(name, said, _positives(reference, cutoff))
-    said = f"Fewer films are positive than the {usual} of the reference."
+        sentence = f"More films are positive than the {usual} of the reference."
+        return Signal(name, sentence, _positives(reference, cutoff))
+    sentence = f"Fewer films are positive than the {usual} of the reference."
     negatives = [key for p, key in reference.last_films if p < cutoff]
-    return Signal(name, said, negatives[-MOST_NAMED:])
+    return Signal(name, sentence, negatives[-MOST_NAMED:])
 
 
 def _percent(share: float) -> str:

@@ -51,7 +51,9 @@ def compare(
     none.
     """
     expected = first if first_of == answered.network else {}
-    changed = {name for name, said in answered.answers.items() if expected.get(name, said) != said}
+    changed = {
+        name for name, answer in answered.answers.items() if expected.get(name, answer) != answer
+    }
     signals = []
     if changed:
         name = min(changed)
@@ -64,7 +66,7 @@ def compare(
         )
     network, known = _known()
     if answered.network == network:
-        far = {name for name, said in answered.answers.items() if not _near(said, known[name])}
+        far = {name for name, answer in answered.answers.items() if not _near(answer, known[name])}
         if far:
             name = min(far)
             signals.append(
@@ -78,9 +80,9 @@ def compare(
     return signals, len(changed)
 
 
-def _near(said: str, known: str) -> bool:
+def _near(answer: str, known: str) -> bool:
     try:
-        return abs(float(said) - float(known)) <= NEAR
+        return abs(float(answer) - float(known)) <= NEAR
     except ValueError:  # it was refused
         return False
 

@@ -62,7 +62,7 @@ class Reviews:
         )
         for page in pages:
             for item in page["Items"]:
-                said = {name: value.get("S") for name, value in item.items()}
-                if said["finding"] == Finding.PNEUMONIA and said["reading"] in _SURE:
-                    confirmed = said["reading"] == Finding.PNEUMONIA
-                    yield Reading(said.get("model") or UNKNOWN, confirmed)
+                values = {name: value.get("S") for name, value in item.items()}
+                if values["finding"] == Finding.PNEUMONIA and values["reading"] in _SURE:
+                    confirmed = values["reading"] == Finding.PNEUMONIA
+                    yield Reading(values.get("model") or UNKNOWN, confirmed)

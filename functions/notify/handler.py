@@ -58,7 +58,7 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler[Failures]:
     )
     observer.metrics.set_default_dimensions(stack=config.stack_name)
 
-    def tell(alerts: Sequence[Alert]) -> Mapping[Alert, BaseException]:
+    def send(alerts: Sequence[Alert]) -> Mapping[Alert, BaseException]:
         failures: dict[Alert, BaseException] = {}
         hides = worklist.hides_scores()
         came = {blinded(alert, hides=hides): alert for alert in alerts}
@@ -72,7 +72,7 @@ def make_handler(config: Config, clients: NotifyClients) -> Handler[Failures]:
     @observer.logger.inject_lambda_context
     @observer.metrics.log_metrics
     def handler(event: dict[str, Any], context: "LambdaContext") -> Failures:
-        return consumer.consume(event, read_alert, tell)
+        return consumer.consume(event, read_alert, send)
 
     return handler
 

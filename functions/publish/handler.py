@@ -18,7 +18,7 @@ from aws.worklist import OptionalParameters, WorklistParameters
 from screening.config import PARAMETER, URL, Variable
 from screening.judgement import Finding
 from screening.record import record_from
-from screening.result import judgement_to_tell, written
+from screening.result import result_request, written
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -62,9 +62,9 @@ def _publish(queue: Queue, worklist: WorklistParameters, change: dict[str, Any])
     # alert has changed: the judgement was published when it was new.
     if change["eventName"] == "MODIFY" and not record.earlier:
         return
-    told = judgement_to_tell(record)
-    if told is None:
+    request = result_request(record)
+    if request is None:
         return
     if record.judgement.finding is Finding.PNEUMONIA:
-        told = replace(told, precision=worklist.precision(record.judgement.model))
-    queue.send([written(told)])
+        request = replace(request, precision=worklist.precision(record.judgement.model))
+    queue.send([written(request)])

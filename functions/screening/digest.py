@@ -172,17 +172,17 @@ def _positives(digest: Sequence[Alert], films: str) -> str:
 
 
 def _details(alert: Alert, worklist: str) -> list[str]:
-    said = []
+    detail = []
     if alert.finding is Finding.REJECTED:
-        said = [f"  reason    {printable(alert.reason or '')}"]
+        detail = [f"  reason    {printable(alert.reason or '')}"]
     elif not alert.blind:
-        said = [f"  found     {odds(alert)}"]
+        detail = [f"  found     {odds(alert)}"]
     name_there = film_name(alert.key, alert.version)
     note = [f"  note      {printable(alert.note)}"] if alert.note else []
     link = [f"  look at   {worklist}/#film/{name_there}"] if worklist else []
     return [
         f"  film      {printable(alert.key)}",
-        *said,
+        *detail,
         f"  uploaded  {alert.uploaded}",
         f"  version   {alert.version}",
         *note,

@@ -60,7 +60,7 @@ class Facts:
         return OLDER_CHILD_NOTE
 
     @property
-    def told(self) -> dict[str, str]:
+    def known(self) -> dict[str, str]:
         """The facts that an alert may hold."""
         return {name: value for name, value in plain(self).items() if name not in UNTOLD}
 

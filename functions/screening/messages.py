@@ -89,9 +89,9 @@ def printable(key: str) -> str:
 
 
 def _facts(record: Record) -> dict[str, Any]:
-    told = {"facts": record.facts.told} if record.facts else {}
-    return told | {
+    known = {"facts": record.facts.known} if record.facts else {}
+    return known | {
         name: float(value) if isinstance(value, Decimal) else value
         for name, value in flat(record).items()
-        if name not in WITHHELD and name not in told
+        if name not in WITHHELD and name not in known
     }

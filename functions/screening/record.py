@@ -105,7 +105,7 @@ def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
 
     A reject needs an alert, too: a person must look at it. Test films send no alert.
     """
-    told = judgement.finding is not Finding.NORMAL and not upload.is_check
+    alerted = judgement.finding is not Finding.NORMAL and not upload.is_check
     return Record(
         key=upload.key,
         version=upload.version,
@@ -114,8 +114,8 @@ def screened(upload: Upload, judgement: Judgement, claim: Claim) -> Record:
         size=upload.size,
         uploaded=upload.uploaded,
         judgement=judgement,
-        alert=AlertState.PENDING if told else AlertState.NOT_NEEDED,
-        claim=claim if told else None,
+        alert=AlertState.PENDING if alerted else AlertState.NOT_NEEDED,
+        claim=claim if alerted else None,
         facts=upload.rendered.facts if upload.rendered else None,
         digest=upload.digest,
     )
@@ -200,8 +200,8 @@ def unheard(record: Record, judgement: Judgement) -> bool:
     positive_before = any(
         each.finding is Finding.PNEUMONIA for each in (record.judgement, *record.earlier)
     )
-    told = record.alert is not AlertState.NOT_NEEDED and positive_before
-    return judgement.finding is Finding.PNEUMONIA and not told
+    alerted = record.alert is not AlertState.NOT_NEEDED and positive_before
+    return judgement.finding is Finding.PNEUMONIA and not alerted
 
 
 # --- the flat form: items of the table, messages for programs, output of `look-up` ---

@@ -74,7 +74,7 @@ def is_whole(png: bytes) -> bool:
     return True
 
 
-def told(rendered: Rendered | NotRendered) -> dict[str, Any]:
+def rendered_as_json(rendered: Rendered | NotRendered) -> dict[str, Any]:
     """Return the values of the message's field."""
     facts = plain(standard(rendered.facts)) if rendered.facts else None
     if isinstance(rendered, NotRendered):
@@ -84,7 +84,10 @@ def told(rendered: Rendered | NotRendered) -> dict[str, Any]:
 
 
 def rendered_from(message: Any) -> Rendered | NotRendered:  # noqa: ANN401
-    """Read the output of `told`; raise TypeError, KeyError or AttributeError for anything else."""
+    """Read the output of `rendered_as_json`.
+
+    Raises TypeError, KeyError or AttributeError for anything else.
+    """
     facts = message.get("facts")
     known = standard(facts_from(facts)) if facts is not None else None
     if "refused" in message:

@@ -12,7 +12,7 @@ _NAMES = ("key", "version", "judged")
 
 
 @dataclass(frozen=True)
-class Told:
+class ResultRequest:
     """One judgement of one upload; `judged` is the time of the finding, a stamp.
 
     `precision` is the network's local precision at that time. It is part of the message, so that
@@ -29,22 +29,22 @@ class Told:
         return film_name(self.key, self.version)
 
 
-def judgement_to_tell(record: Record) -> Told | None:
+def result_request(record: Record) -> ResultRequest | None:
     """Return the record's last judgement, or None if hospitals do not get it as a result.
 
     Test films have no result. A repeated film is covered by the result of the earlier version.
     """
     if record.upload.is_check or record.repeats:
         return None
-    return Told(record.key, record.version, record.judgement.classified)
+    return ResultRequest(record.key, record.version, record.judgement.classified)
 
 
-def written(told: Told) -> str:
+def written(request: ResultRequest) -> str:
     """Return the body of the message."""
-    return json.dumps({name: value for name, value in asdict(told).items() if value is not None})
+    return json.dumps({name: value for name, value in asdict(request).items() if value is not None})
 
 
-def read_told(body: str) -> Told:
+def read_result_request(body: str) -> ResultRequest:
     """Return the content of a message; raise MalformedMessage for anything else."""
     try:
         facts = json.loads(body)
@@ -53,7 +53,7 @@ def read_told(body: str) -> Told:
         raise MalformedMessage(f"The message is not JSON with {', '.join(_NAMES)}.") from None
     if not all(isinstance(value, str) and value for value in values.values()):
         raise MalformedMessage(f"One of {', '.join(_NAMES)} is not text.")
-    return Told(**values, precision=precision_from(facts.get("precision")))
+    return ResultRequest(**values, precision=precision_from(facts.get("precision")))
 
 
 def as_judged(record: Record, judged: str) -> Record | None:

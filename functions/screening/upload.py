@@ -9,7 +9,7 @@ from typing import Any
 
 from screening.clock import stamp
 from screening.film_name import film_name
-from screening.rendition import NotRendered, Rendered, rendered_from, told
+from screening.rendition import NotRendered, Rendered, rendered_as_json, rendered_from
 
 _SOURCE = "aws.s3"
 _DETAIL_TYPE = "Object Created"
@@ -106,7 +106,7 @@ def event_of(upload: Upload) -> dict[str, Any]:
     if upload.copied:
         detail["reason"] = _COPY
     if upload.rendered is not None:
-        detail["rendered"] = told(upload.rendered)
+        detail["rendered"] = rendered_as_json(upload.rendered)
     if upload.digest is not None:
         detail["digest"] = upload.digest
     if upload.hops:

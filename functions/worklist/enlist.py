@@ -53,7 +53,7 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler[Failures]:
         """Return the first change that failed; the stream continues from there."""
         return follow_changes(event, follow, logger, "A record was not enlisted")
 
-    def tell(record: Record) -> None:
+    def notify(record: Record) -> None:
         people.send([alert_body(record)])
 
     def follow(change: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler[Failures]:
         if image is not None:
             record = record_from(plain(image))
             for each, versions in to_enlist(record, screenings.of_key):
-                worklist.enlist(each, config.sample_share, versions, tell)
+                worklist.enlist(each, config.sample_share, versions, notify)
             return
         key = plain(change["dynamodb"]["Keys"])
         film = film_name(key["key"], key["version"])

@@ -62,7 +62,7 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler[dict[str, 
         waiting = list(islice(overdue, MOST_FILMS))
         if waiting:
             _try_a_write(worklist, waiting[0])
-            tell(waiting)
+            remind(waiting)
             failed = [entry for entry in waiting if not _marked(worklist, entry)]
             failed = [entry for entry in failed if not _marked(worklist, entry)]
             logger.info("Reminder sent", films=len(waiting))
@@ -70,14 +70,16 @@ def make_handler(config: Config, clients: WorklistClients) -> Handler[dict[str, 
                 raise NotMarked(
                     f"{len(failed)} films of a reminder could not be marked as reminded."
                 )
-        return {"told": len(waiting)}
+        return {"reminded": len(waiting)}
 
-    def tell(waiting: list[Entry]) -> None:
-        said = text(waiting, config.review_hours, config.worklist_address)
+    def remind(waiting: list[Entry]) -> None:
+        message = text(waiting, config.review_hours, config.worklist_address)
         clients.sns.publish(
             TopicArn=config.notifications_topic_arn,
             Subject=subject(waiting),
-            Message=json.dumps({"default": said, "email": said, "sms": said.partition("\n")[0]}),
+            Message=json.dumps(
+                {"default": message, "email": message, "sms": message.partition("\n")[0]}
+            ),
             MessageStructure="json",
         )
 
@@ -90,9 +92,9 @@ def _try_a_write(worklist: WorklistTable, entry: Entry) -> None:
         worklist.put(entry)
 
 
-def _marked(worklist: WorklistTable, told: Entry) -> bool:
+def _marked(worklist: WorklistTable, overdue: Entry) -> bool:
     """Mark the film as reminded; return whether it is marked, or gone."""
-    entry: Entry | None = told
+    entry: Entry | None = overdue
     for _ in range(_TRIES):
         if entry is None:
             return True
@@ -100,11 +102,11 @@ def _marked(worklist: WorklistTable, told: Entry) -> bool:
             try:
                 worklist.put(replace(entry, reminded=stamp(now())))
             except Changed:
-                entry = worklist.find(told.film)
+                entry = worklist.find(overdue.film)
                 continue
         except AWS_ERRORS as error:
             logger.warning(
-                "A film could not be marked as reminded", film=told.film, error=name_of(error)
+                "A film could not be marked as reminded", film=overdue.film, error=name_of(error)
             )
             return False
         return True

@@ -24,21 +24,21 @@ _DATE = re.compile(r"(\d{4})[-./ ]?(\d{1,2})?[-./ ]?(\d{1,2})?")
 _DAY_FIRST = re.compile(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4})")
 
 
-def age_of(told: str, birth_date: str, dates: Sequence[str]) -> str | None:
+def age_of(stated: str, birth_date: str, dates: Sequence[str]) -> str | None:
     """Return the age in DICOM's form, e.g. 004Y or 018M; None if nothing can be read.
 
-    `told` is PatientAge, `dates` are those of the study and its parts. If `told` and the dates
+    `stated` is PatientAge, `dates` are those of the study and its parts. If `stated` and the dates
     disagree on whether the patient is an adult, the adult age is used, so that a person decides.
     """
-    ages = [each for each in (_told(told), _from_dates(birth_date, dates)) if each]
+    ages = [each for each in (_stated(stated), _from_dates(birth_date, dates)) if each]
     adult = next((each for each in ages if each[1] >= ADULT_YEARS), None)
     found = adult or next(iter(ages), None)
     return found[0] if found else None
 
 
-def _told(told: str) -> tuple[str, float] | None:
+def _stated(stated: str) -> tuple[str, float] | None:
     """Return PatientAge in DICOM's form and in years; a bare number means years."""
-    text = told.strip().upper()
+    text = stated.strip().upper()
     if text.startswith("ADULT"):
         return f"{ADULT_YEARS:03d}Y", float(ADULT_YEARS)
     found = _AGE.fullmatch(text)

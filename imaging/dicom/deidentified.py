@@ -209,13 +209,13 @@ def _view(text: str) -> str:
 
 def _decisive(text: str) -> str:
     """Return the terms of a closed list that lead to the same decision as the text."""
-    said = (
+    reasons = (
         ("CHEST", names_chest(text)),
         ("EXTREMITY", names_other_part(text)),
         ("FRONTAL", names_frontal(text)),
         ("LATERAL", names_side(text)),
     )
-    return " ".join(word for word, named in said if named)
+    return " ".join(word for word, named in reasons if named)
 
 
 def _coded(code: Coded, known: frozenset[str]) -> Dataset:

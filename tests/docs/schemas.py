@@ -11,7 +11,7 @@ from screening.judgement import Finding, Judgement
 from screening.messages import WITHHELD
 from screening.precision import LocalPrecision
 from screening.record import Record
-from screening.result import Told
+from screening.result import ResultRequest
 
 Schema = dict[str, Any]
 
@@ -85,19 +85,19 @@ def record() -> Schema:
 def alert() -> Schema:
     """Return the schema of a message of the alerts topic and of the people queue."""
     whole = record()
-    told = {name: each for name, each in whole["properties"].items() if name not in WITHHELD}
-    told["facts"] = _described("facts", _object(_properties(Facts, without=UNTOLD)))
-    told["finding"] = told["finding"] | {"enum": ["PNEUMONIA", "REJECTED"]}
+    named = {name: each for name, each in whole["properties"].items() if name not in WITHHELD}
+    named["facts"] = _described("facts", _object(_properties(Facts, without=UNTOLD)))
+    named["finding"] = named["finding"] | {"enum": ["PNEUMONIA", "REJECTED"]}
     needed = [name for name in whole["required"] if name not in WITHHELD]
-    return _titled("Alert", _by_finding(told, needed))
+    return _titled("Alert", _by_finding(named, needed))
 
 
 def result() -> Schema:
     """Return the schema of a message of the results queue."""
-    properties = _properties(Told, without=("precision",))
+    properties = _properties(ResultRequest, without=("precision",))
     precision = _object(_properties(LocalPrecision), _needed(LocalPrecision))
     properties["precision"] = _described("precision", precision)
-    return _titled("Result", _object(properties, _needed(Told)))
+    return _titled("Result", _object(properties, _needed(ResultRequest)))
 
 
 def _judgement(properties: Schema) -> Schema:

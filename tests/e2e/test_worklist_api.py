@@ -335,14 +335,14 @@ def test_people_are_reminded_once_of_an_unreviewed_positive(
     def remind() -> int:
         name = stack.outputs["RemindFunctionName"]
         answer = functions.invoke(FunctionName=name)
-        told: int = json.load(answer["Payload"])["told"]
-        return told
+        reminded: int = json.load(answer["Payload"])["reminded"]
+        return reminded
 
     assert remind() == 1
     assert remind() == 0
     link = f"{stack.outputs['WorklistUrl']}/#film/{film}"
     wait_until(lambda: any(link in text for text in application.all_mails()), "the mail")
-    told = [text for text in application.all_mails() if link in text]
-    assert len(told) == 1
-    assert key not in told[0]
-    assert reader.call("GET", f"api/films/{film}").json()["told"]
+    reminders = [text for text in application.all_mails() if link in text]
+    assert len(reminders) == 1
+    assert key not in reminders[0]
+    assert reader.call("GET", f"api/films/{film}").json()["reminded"]

@@ -16,7 +16,7 @@ from delivery.pacs import PacsDestination, PacsSession
 from delivery.sender import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from delivery.settings import Hl7, Pacs
 from screening.record import Record, rejudged
-from screening.result import Told, judgement_to_tell
+from screening.result import ResultRequest, result_request
 from tests import hospital
 from tests.hospital import (
     AT,
@@ -64,8 +64,8 @@ def told(cloud: Cloud) -> list[Record]:
     return found
 
 
-def told_of(record: Record) -> Told:
-    found = judgement_to_tell(record)
+def told_of(record: Record) -> ResultRequest:
+    found = result_request(record)
     assert found
     return found
 

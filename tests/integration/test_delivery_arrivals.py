@@ -18,7 +18,7 @@ from delivery.settings import Arrivals, Aws, Settings
 from delivery.web import WebClient
 from screening.clock import now
 from screening.record import rejudged
-from screening.result import Told
+from screening.result import ResultRequest
 from testbed.dicom_films import SECRETS, dicom, film
 from tests import hospital
 from tests.hospital import AT, Cloud, Orthanc, judged, needs_orthanc, orthanc, wait_until
@@ -44,9 +44,11 @@ def archive(pacs: Orthanc, number: int, **more: str) -> None:
     pacs.ask("/instances", dicom(film(), tags=hospital.tags(number) | more))
 
 
-def of(cloud: Cloud, pacs: Orthanc, within: Span = WITHIN) -> list[tuple[str, str, Told | None]]:
+def of(
+    cloud: Cloud, pacs: Orthanc, within: Span = WITHIN
+) -> list[tuple[str, str, ResultRequest | None]]:
     found = missing(WebClient(pacs.web), cloud.films().screenings, within)
-    return [(each.film.instance_uid, each.reason, each.told) for each in found]
+    return [(each.film.instance_uid, each.reason, each.request) for each in found]
 
 
 def test_a_film_without_a_result_is_listed_with_its_reason(cloud: Cloud, pacs: Orthanc) -> None:
@@ -55,9 +57,9 @@ def test_a_film_without_a_result_is_listed_with_its_reason(cloud: Cloud, pacs: O
     delivered, lost = cloud.screen(0), cloud.screen(1)
     cloud.tell(delivered)
     cloud.sender(DicomwebDestination(pacs.web)).step(0)
-    told = Told(lost.key, lost.version, lost.judgement.classified)
+    request = ResultRequest(lost.key, lost.version, lost.judgement.classified)
     assert sorted(of(cloud, pacs)) == [
-        (hospital.tags(1)["SOPInstanceUID"], NOT_THERE, told),
+        (hospital.tags(1)["SOPInstanceUID"], NOT_THERE, request),
         (hospital.tags(2)["SOPInstanceUID"], NO_RECORD, None),
     ]
     cloud.tell(lost)

@@ -22,7 +22,7 @@ from delivery.sender import MOST_REFUSALS
 from delivery.settings import Fhir, Hl7, Pacs
 from screening.record import rejudged
 from screening.rendition import rendition_key
-from screening.result import judgement_to_tell
+from screening.result import result_request
 from testbed.dicom_films import SECRETS, dicom, film
 from tests import hospital
 from tests.hospital import AT, Cloud, Engine, FhirServer, Orthanc, judged, needs_orthanc, orthanc
@@ -250,7 +250,7 @@ def test_a_film_without_patient_or_that_was_deleted_has_nothing_to_deliver(
 
 def test_the_film_is_shown_beside_its_result_while_its_rendition_is_there(cloud: Cloud) -> None:
     record = cloud.screen()
-    told = judgement_to_tell(record)
+    told = result_request(record)
     assert told
     films = replace(cloud.films(), renditions="uploads")
     without = films.result(told).instances[1].PixelData
@@ -262,7 +262,7 @@ def test_the_film_is_shown_beside_its_result_while_its_rendition_is_there(cloud:
 
 
 def test_local_precision_is_in_every_form(cloud: Cloud) -> None:
-    told = judgement_to_tell(cloud.screen())
+    told = result_request(cloud.screen())
     assert told
     line = "Here, 41 of the last 50 such alerts were confirmed, 69 to 90 %."
     result = cloud.films().result(replace(told, precision=PRECISION))

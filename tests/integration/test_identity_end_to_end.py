@@ -33,7 +33,7 @@ from render.handler import make_handler as make_render
 from render.handler import observer
 from screening.film_name import film_name
 from screening.record import record_from
-from screening.result import judgement_to_tell, written
+from screening.result import result_request, written
 from testbed.dicom_films import dicom, film
 from tests import receiving, stacks
 from tests.hospital import Engine, Orthanc, needs_orthanc, orthanc
@@ -125,7 +125,7 @@ class Site:
                     self.cloud.sqs.delete_message(QueueUrl=queue, ReceiptHandle=handle)
                     waiting.append((receiver, found))
         record = record_from(self.record(*names[:2]))
-        told = judgement_to_tell(record)
+        told = result_request(record)
         assert told
         self.messages.append(written(told))
         self.cloud.sqs.send_message(QueueUrl=self.results, MessageBody=written(told))
@@ -434,7 +434,7 @@ def _mails(site: Site, alerts: list[str]) -> list[str]:
     clients = WorklistClients(site.entries.client, site.cloud.s3, sns, ssm, lambda: site.cloud.sqs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("worklist.remind.overdue_since", lambda *_: "9999")
-        assert make_remind(overdue, clients)({}, None)["told"]
+        assert make_remind(overdue, clients)({}, None)["reminded"]
     found: list[str] = []
     while answer := sqs.receive_message(QueueUrl=inbox, MaxNumberOfMessages=10).get("Messages"):
         for each in answer:

@@ -25,7 +25,7 @@ from intake.receiver import Receiver, Settings
 from intake.spool import FOLDER
 from screening.facts import Facts
 from screening.record import Claim, Record, screened
-from screening.result import judgement_to_tell
+from screening.result import result_request
 from screening.upload import Upload
 from testbed.dicom_films import SECRETS, dicom, film
 from tests import hospital, receiving
@@ -134,9 +134,9 @@ def test_a_corrected_film_is_a_new_version_with_the_same_uids_and_a_new_identity
     assert copies[0].SOPInstanceUID == copies[1].SOPInstanceUID
     films = replace(cloud.films(), identities=identities)
     for version, name in zip((first, second), names, strict=True):
-        told = judgement_to_tell(screen(cloud, version))
-        assert told
-        assert {str(each.PatientName) for each in films.result(told).instances} == {name}
+        request = result_request(screen(cloud, version))
+        assert request
+        assert {str(each.PatientName) for each in films.result(request).instances} == {name}
 
 
 @pytest.mark.parametrize(
@@ -169,15 +169,15 @@ def test_the_result_is_byte_for_byte_that_of_a_film_that_kept_its_identity(
     assert receiving.send(port, file) == [0]
     (version,) = versions(cloud)
     record = screen(cloud, version)
-    told = judgement_to_tell(record)
-    assert told
-    made = replace(cloud.films(), identities=identities).result(told)
+    request = result_request(record)
+    assert request
+    made = replace(cloud.films(), identities=identities).result(request)
     plain = cloud.bucket.s3.put_object(
         Bucket="uploads", Key=record.key, Body=file.read_bytes(), Metadata={DIGEST: "x"}
     )
     cloud.keep(replace(record, version=plain["VersionId"], etag=plain["ETag"].strip('"')))
-    told = replace(told, version=plain["VersionId"])
-    expected = cloud.films().result(told)
+    request = replace(request, version=plain["VersionId"])
+    expected = cloud.films().result(request)
     assert [str(each) for each in made.instances] == [str(each) for each in expected.instances]
     assert made.message == expected.message
     assert made.bundle == expected.bundle
@@ -195,9 +195,9 @@ def test_results_arrive_in_the_study_of_the_pacs_and_are_found_there(
     client, within = WebClient(pacs.web), Span(AT - timedelta(days=2), AT + timedelta(days=2))
     screenings = cloud.films().screenings
     (lost,) = missing(client, screenings, within, identities.derived)
-    assert lost.told == judgement_to_tell(record)
+    assert lost.request == result_request(record)
     (unknown,) = missing(client, screenings, within)  # nobody knows it by its own UID
-    assert unknown.told is None
+    assert unknown.request is None
 
     cloud.tell(record)
     sender = cloud.sender(DicomwebDestination(pacs.web))
@@ -234,10 +234,10 @@ def test_a_result_without_an_identity_stays_in_the_queue_with_a_reason(
             assert said in caplog.text
         assert engine.messages == []
         assert (cloud.waiting(), cloud.waiting(cloud.dead_letters)) == (1, 0)
-        told = judgement_to_tell(record)
-        assert told
+        request = result_request(record)
+        assert request
         with pytest.raises(NoIdentity):
-            cloud.films().result(told)
+            cloud.films().result(request)
 
 
 def test_the_patient_of_an_alert_is_identified_on_site(

@@ -20,7 +20,7 @@ from screening.judgement import Answer, judge, reject
 from screening.precision import LocalPrecision, as_text
 from screening.record import Claim, Record, attributes, rejudged, screened
 from screening.refusals import Code, Rejected
-from screening.result import Told, as_judged, read_told, written
+from screening.result import ResultRequest, as_judged, read_result_request, written
 from screening.upload import CHECK_PREFIX, MalformedMessage, Upload
 from tests.docs.valid import valid
 
@@ -94,7 +94,7 @@ def test_each_judgement_is_published_once_for_every_finding(sqs: "SQSClient", qu
         change(5, None, "REMOVE"),
     )
     assert answer == {"batchItemFailures": []}
-    told = [read_told(each) for each in bodies(sqs, queue)]
+    told = [read_result_request(each) for each in bodies(sqs, queue)]
     first, second = normal.judgement.classified, again(positive).judgement.classified
     assert [(each.key, each.judged) for each in told] == [
         ("n", first), ("r", first), ("p", first), ("p", second),
@@ -126,9 +126,9 @@ def test_a_positive_is_published_with_the_local_precision_of_its_network(
     sent = bodies(sqs, queue)
     for body in sent:
         valid("result", json.loads(body))
-    told = {each.key: each for each in map(read_told, sent)}
+    told = {each.key: each for each in map(read_result_request, sent)}
     assert [told[key].precision for key in ("p", "n", "other")] == [precision, None, None]
-    assert read_told(written(told["p"])) == told["p"]
+    assert read_result_request(written(told["p"])) == told["p"]
 
 
 def test_without_a_worklist_its_precision_is_asked_for_once(sqs: "SQSClient", queue: str) -> None:
@@ -178,14 +178,14 @@ def test_a_judgement_before_the_last_is_found_with_those_before_it() -> None:
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"key": "a", "version": "", "judged": 1}'])
 def test_other_messages_are_malformed(body: str) -> None:
     with pytest.raises(MalformedMessage):
-        read_told(body)
+        read_result_request(body)
 
 
 def test_results_are_redriven_and_places_in_the_stream_stay(sqs: "SQSClient", queue: str) -> None:
     dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
-    sqs.send_message(QueueUrl=dead, MessageBody=written(Told("a", "v1", "2026")))
+    sqs.send_message(QueueUrl=dead, MessageBody=written(ResultRequest("a", "v1", "2026")))
     sqs.send_message(QueueUrl=dead, MessageBody='{"DDBStreamBatchInfo": {}}')
     outputs = {"ResultsDeadLetterQueueUrl": dead, "ResultsQueueUrl": queue}
     moved = list(redrive(Application(outputs), "ResultsDeadLetterQueueUrl"))
     assert sum(moved, Redriven()) == Redriven(moved=1, left=1)
-    assert [read_told(each).key for each in bodies(sqs, queue)] == ["a"]
+    assert [read_result_request(each).key for each in bodies(sqs, queue)] == ["a"]

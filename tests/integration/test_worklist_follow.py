@@ -175,7 +175,7 @@ def test_a_mark_that_fails_does_not_stop_others_and_is_tried_again(
     remind = reminders(tables[0], clients, refusing)
     with pytest.raises(worklist.remind.NotMarked, match=r"^1 films"):
         remind({}, None)
-    assert [remind({}, None)["told"] for _ in range(2)] == [1, 0]
+    assert [remind({}, None)["reminded"] for _ in range(2)] == [1, 0]
     assert len(clients.sns.sent) == 2  # type: ignore[attr-defined]
 
 
@@ -205,7 +205,7 @@ def test_a_reminder_takes_as_many_films_as_it_can_mark_and_the_next_continues(
     handler({"Records": [inserted(str(n), record(f"{n}.jpeg")) for n in range(5)]}, None)
     config = worklist.remind.Config(tables[0].table, "https://w.example", "topic", 4)
     remind = worklist.remind.make_handler(config, clients)
-    assert [remind({}, None)["told"] for _ in range(3)] == [3, 2, 0]
+    assert [remind({}, None)["reminded"] for _ in range(3)] == [3, 2, 0]
     assert len(clients.sns.sent) == 2  # type: ignore[attr-defined]
 
 

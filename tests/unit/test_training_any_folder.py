@@ -15,9 +15,9 @@ from training.dataset.folder import (
     BadDataset,
     Film,
     find_films,
+    notes_on_shared_patients,
     split_films,
     survey,
-    tell_shared_patients,
 )
 from training.dataset.identity import Known, Patient, digest, names_nobody, published
 from training.dataset.patients import patients_kept_out
@@ -318,4 +318,4 @@ def test_messages_contain_no_control_characters(tmp_path: Path) -> None:
         Film(Path("x"), 0, Patient(0, "", 0, "\x1b["), split, Known.TABLE)
         for split in ("train", "test")
     ]
-    assert all(each.isprintable() for each in tell_shared_patients(shared))
+    assert all(each.isprintable() for each in notes_on_shared_patients(shared))

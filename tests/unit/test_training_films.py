@@ -8,10 +8,10 @@ from training.dataset.folder import (
     Film,
     Patient,
     find_films,
+    notes_on_shared_patients,
     split_as_reported,
     split_films,
     survey,
-    tell_shared_patients,
 )
 from training.dataset.identity import Known
 
@@ -193,12 +193,12 @@ def test_a_patient_in_two_splits_is_named() -> None:
         *numbered(1, "person", [1, 2], "train"),
         *numbered(1, "person", [2, 1, 5], "test"),
     ]
-    with_validation, with_test = tell_shared_patients(films)
+    with_validation, with_test = notes_on_shared_patients(films)
     assert with_validation.startswith(
         "1 patient(s) have films in train and in validation, e.g. IM-3"
     )
     assert with_test.startswith("2 patient(s) have films in train and in test, e.g. person1:")
-    assert tell_shared_patients(numbered(1, "person", [1, 1, 2], "train")) == []
+    assert notes_on_shared_patients(numbered(1, "person", [1, 1, 2], "train")) == []
 
 
 def test_a_patient_surely_in_the_test_split_is_not_trained_on() -> None:
@@ -211,7 +211,7 @@ def test_a_patient_surely_in_the_test_split_is_not_trained_on() -> None:
     training, validation = split_films([*films, *both], 0, 10, ())
     assert both[0] not in training
     assert both[0] in validation
-    (sentence,) = tell_shared_patients(both)
+    (sentence,) = notes_on_shared_patients(both)
     assert "those in train are held out" in sentence
 
 

@@ -9,7 +9,7 @@ import torch
 from testbed.dicom_films import dicom, film
 from training.dataset.folder import BadDataset, find_films
 from training.dataset.identity import patient_in
-from training.dataset.patients import name_patients, tell_nameless
+from training.dataset.patients import name_patients, notes_on_nameless
 from training.learning.fit import Labelled, without_copies
 
 
@@ -34,7 +34,7 @@ def test_a_table_names_patients_across_classes(data: Path, tmp_path: Path) -> No
     first, second, third = (film.patient for film in films)
     assert first == third != second
     assert str(second) == "Ben"
-    assert tell_nameless(films) == []
+    assert notes_on_nameless(films) == []
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_a_table_that_leaves_something_open_is_refused(
 
 
 def test_names_without_a_patient_are_reported(data: Path) -> None:
-    (sentence,) = tell_nameless(find_films(data))
+    (sentence,) = notes_on_nameless(find_films(data))
     assert "--patients CSV" in sentence
     (data / "NORMAL" / "IM-0117-0001.jpeg").touch()
-    (sentence,) = tell_nameless(find_films(data))
+    (sentence,) = notes_on_nameless(find_films(data))
     assert sentence.startswith("The names of 3 of 4 films do not identify their patients")
 
 

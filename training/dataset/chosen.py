@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from screening.messages import printable
-from training.dataset.folder import CLASSES, BadDataset, Film, Survey, survey, tell
+from training.dataset.folder import CLASSES, BadDataset, Film, Survey, print_notes, survey
 from training.dataset.names import Names, read_list
 
 
@@ -16,7 +16,7 @@ def chosen_films(data: Path, only: Path | None) -> list[Film]:
     are reported on stderr. Raises BadDataset for missing films.
     """
     found = survey(data)
-    tell(found.notes)
+    print_notes(found.notes)
     return _listed(found, data, only) if only else _without_copies(found.films)
 
 
@@ -28,7 +28,7 @@ def _without_copies(films: Sequence[Film]) -> list[Film]:
             first.setdefault((film.twin, film.label), film)
     kept = [f for f in films if not f.twin or first[f.twin, f.label] is f]
     if copies := len(films) - len(kept):
-        tell([f"{copies:,} films are copies of others under other names; each counts once."])
+        print_notes([f"{copies:,} films are copies of others under other names; each counts once."])
     return kept
 
 
@@ -51,7 +51,7 @@ def _listed(found: Survey, data: Path, only: Path) -> list[Film]:
         )
     films = list(dict.fromkeys(by_path[path] for _, paths in listed for path in sorted(paths)))
     if twice := len(lines) - len(films):
-        tell([f"{only} lists {twice:,} films twice; each counts once."])
+        print_notes([f"{only} lists {twice:,} films twice; each counts once."])
     if len({film.label for film in films}) < len(CLASSES):
         raise BadDataset(f"{only} lists films of one class only: list some of both.")
     return films

@@ -63,11 +63,11 @@ class Survey:
 def find_films(folder: Path) -> list[Film]:
     """Return all films of `survey`; print its notes to stderr."""
     found = survey(folder)
-    tell(found.notes)
+    print_notes(found.notes)
     return found.films
 
 
-def tell(notes: Iterable[str]) -> None:
+def print_notes(notes: Iterable[str]) -> None:
     for note in notes:
         print(note, file=sys.stderr)
 
@@ -276,7 +276,7 @@ def patients_below(folder: Path | None) -> set[Patient]:
 def films_below(folder: Path) -> list[Film]:
     """Return all films of `survey`, of one class or both; print its notes to stderr."""
     found = survey(folder, both_classes=False)
-    tell(found.notes)
+    print_notes(found.notes)
     return found.films
 
 
@@ -328,7 +328,7 @@ def split_as_reported(
     return _divide(films, held_out)
 
 
-def tell_shared_patients(films: Sequence[Film]) -> list[str]:
+def notes_on_shared_patients(films: Sequence[Film]) -> list[str]:
     """Return a sentence for each two splits with films of the same patient."""
     splits: dict[Patient, set[str]] = defaultdict(set)
     for film in films:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from screening.messages import printable
 from training.dataset.files import copies
-from training.dataset.folder import BadDataset, Film, Patient, films_below, tell
+from training.dataset.folder import BadDataset, Film, Patient, films_below, print_notes
 from training.dataset.identity import Known, digest
 from training.dataset.names import Names, read_table
 
@@ -55,14 +55,14 @@ def patients_kept_out(
     ]
     copied = {path for group in same for path in group} | paths
     here = {film.path for film in found}
-    told = {path for group in same if here & set(group) for path in group} | here
+    seen = {path for group in same if here & set(group) for path in group} | here
     theirs = {film.patient for film in apart}
     digests = {film.patient.digest for film in apart if film.known is not Known.NOTHING}
     digests |= {patient.digest for patient in by_table.values()}
     nobody = [
         film
         for film in apart
-        if film.known is Known.NOTHING and film.path not in by_table and film.path not in told
+        if film.known is Known.NOTHING and film.path not in by_table and film.path not in seen
     ]
     if table and nobody:
         raise BadDataset(
@@ -70,7 +70,7 @@ def patients_kept_out(
             f"{len(nobody) - 1:,} other films: add lines for them to {table}."
         )
     if nobody:
-        tell(
+        print_notes(
             [
                 f"The patients of {len(nobody):,} films of --keep-out are unknown, e.g. of "
                 f"{_below(nobody[0], kept_out)}: their other films may be trained on."
@@ -85,7 +85,7 @@ def patients_kept_out(
     }
 
 
-def tell_nameless(films: Sequence[Film]) -> list[str]:
+def notes_on_nameless(films: Sequence[Film]) -> list[str]:
     """Return a sentence about films without a patient's name."""
     nameless = [film for film in films if film.known is Known.NOTHING]
     if not nameless:

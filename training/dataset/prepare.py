@@ -23,13 +23,13 @@ from training.dataset.folder import (
     UNFINISHED,
     BadDataset,
     Film,
+    notes_on_shared_patients,
     split_as_reported,
     split_films,
     survey,
-    tell_shared_patients,
 )
 from training.dataset.names import open_table
-from training.dataset.patients import name_patients, patients_kept_out, tell_nameless
+from training.dataset.patients import name_patients, notes_on_nameless, patients_kept_out
 from training.dataset.split import FOLD, FOLDS, SEED
 
 Split: TypeAlias = Literal["patients", "report"]
@@ -86,7 +86,7 @@ def prepare(
     _claim(out, data)
     seen = survey(data)
     found = name_patients(seen.films, data, patients) if patients else seen.films
-    notes = [*seen.notes, *tell_nameless(found)]
+    notes = [*seen.notes, *notes_on_nameless(found)]
     for sentence in notes:
         console.print(sentence, markup=False)
     apart = patients_kept_out(kept_out, seen.films, found, patients)
@@ -118,7 +118,7 @@ def prepare(
         "parts": {name: _count(members) for name, members in parts.items()},
         "splits": {name: _count(members) for name, members in _as_given(films).items()},
         "notes": notes,
-        "patients_in_two_splits": tell_shared_patients(films),
+        "patients_in_two_splits": notes_on_shared_patients(films),
         "unreadable": [{"Pic": _name(one.film, data), "reason": one.reason} for one in unreadable],
         "duplicates": _count_duplicates(data, duplicates),
     }

@@ -116,8 +116,8 @@ def fit_line(evidence: Floats, labels: Floats, weights: Floats) -> tuple[float, 
     return float(best.x[0]), float(best.x[1])
 
 
-def reweighted(probabilities: Floats, said: float, wanted: float) -> Floats:
-    """Convert probabilities [N] from the prevalence `said` to the prevalence `wanted`."""
+def reweighted(probabilities: Floats, present: float, wanted: float) -> Floats:
+    """Convert probabilities [N] from the prevalence `present` to the prevalence `wanted`."""
     clipped = probabilities.clip(1e-9, 1 - 1e-9)
-    found: Floats = expit(logit(clipped) - logit(said) + logit(wanted))
+    found: Floats = expit(logit(clipped) - logit(present) + logit(wanted))
     return found

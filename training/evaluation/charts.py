@@ -100,18 +100,18 @@ def _reliability(labels: Floats, probabilities: Floats, prevalence: float) -> Ch
     figure = Figure(figsize=(5, 5.6), layout="constrained")
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1.3])
     bins = reliability(labels, probabilities, prevalence)
-    said = np.array([each.mean_probability for each in bins])
+    predicted = np.array([each.mean_probability for each in bins])
     seen = np.array([each.observed.share for each in bins])
     low = seen - np.array([each.observed.low for each in bins])
     high = np.array([each.observed.high for each in bins]) - seen
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect calibration")
     errors = np.maximum([low, high], 0)
     axes.errorbar(
-        said, seen, errors, fmt="o", color=BLUE, capsize=3, label="films, with 95 % interval"
+        predicted, seen, errors, fmt="o", color=BLUE, capsize=3, label="films, with 95 % interval"
     )
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), ylabel="share with pneumonia")
     axes.legend(loc="lower right")
-    places = np.minimum((said * BINS).astype(int), BINS - 1)
+    places = np.minimum((predicted * BINS).astype(int), BINS - 1)
     films = [each.films for each in bins]
     bars = counts.bar((places + 0.5) / BINS, films, width=0.9 / BINS, color=BLUE)
     counts.bar_label(bars, fontsize=9)

@@ -57,8 +57,8 @@ def evaluate_films(
     }
     subgroups: Json = {}
     for name, pattern in SUBGROUPS.items():
-        told = [film.label == 1 and bool(pattern.search(film.path.name)) for film in films]
-        group = np.array(told, dtype=np.bool_)
+        named = [film.label == 1 and bool(pattern.search(film.path.name)) for film in films]
+        group = np.array(named, dtype=np.bool_)
         if group.any():
             subgroups[name] = {
                 **measure_subgroup(labels, probabilities, group, cutoffs),

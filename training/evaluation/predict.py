@@ -13,7 +13,7 @@ from screening.errors import Mistake
 from screening.judgement import Finding, finding_of
 from screening.messages import printable
 from training.dataset.files import list_files
-from training.dataset.folder import tell
+from training.dataset.folder import print_notes
 from training.evaluation.predictor import (
     NotAllRead,
     ParallelPredictor,
@@ -36,7 +36,7 @@ def films_below(paths: Sequence[Path]) -> list[Path]:
             others = f"; {len(listing.others):,} other files lie there" if listing.others else ""
             raise Mistake(f"There is no JPEG, PNG or DICOM film in {path}{others}.")
         if listing.others:
-            tell(
+            print_notes(
                 [
                     f"{len(listing.others):,} files in {path} are not JPEG, PNG or DICOM "
                     f"and are left out, e.g. {printable(str(min(listing.others)))}."

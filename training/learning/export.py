@@ -34,9 +34,9 @@ def export(classifier: Classifier, scale: Scale, size: int, path: Path) -> None:
     model = program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]  # paths of the export on this machine
-    told = scale.told()
+    properties = scale.properties()
     if classifier.gate:
-        told["kinds"] = json.dumps(KINDS)
-    onnx.helper.set_model_props(model, told)
+        properties["kinds"] = json.dumps(KINDS)
+    onnx.helper.set_model_props(model, properties)
     onnx.save(model, path)
     rescale(path, path, scale)

@@ -18,10 +18,10 @@ class NoScale(Mistake):
 
 def scale_of(path: Path) -> Scale:
     """Return the scale of the network in `path`."""
-    told = {each.key: each.value for each in _load(path).metadata_props}
-    if not told.keys() >= set(SCALE):
+    properties = {each.key: each.value for each in _load(path).metadata_props}
+    if not properties.keys() >= set(SCALE):
         raise NoScale(f"{path} has no scale: it was made by an older version. Train it again.")
-    return Scale(*(float(told[name]) for name in SCALE))
+    return Scale(*(float(properties[name]) for name in SCALE))
 
 
 def rescale(path: Path, out: Path, scale: Scale) -> None:
@@ -31,8 +31,8 @@ def rescale(path: Path, out: Path, scale: Scale) -> None:
     values = {"slope": scale.slope, "offset": scale.intercept + scale.shift}
     for name, value in values.items():
         _put(model, name, np.array(value, dtype=np.float32))
-    told = {each.key: each.value for each in model.metadata_props}
-    onnx.helper.set_model_props(model, told | scale.told())
+    properties = {each.key: each.value for each in model.metadata_props}
+    onnx.helper.set_model_props(model, properties | scale.properties())
     onnx.checker.check_model(model)
     onnx.save(model, out)
 

@@ -30,7 +30,7 @@ class Scale:
     intercept: float = 0.0
     prevalence: float = 0.5
 
-    def told(self) -> dict[str, str]:
+    def properties(self) -> dict[str, str]:
         """Return the scale in the network's metadata."""
         return {name: f"{getattr(self, name):.6g}" for name in SCALE}
 

@@ -12,10 +12,10 @@ from training.dataset.folder import (
     CLASSES,
     Film,
     find_films,
+    notes_on_shared_patients,
     split_films,
-    tell_shared_patients,
 )
-from training.dataset.patients import name_patients, patients_kept_out, tell_nameless
+from training.dataset.patients import name_patients, notes_on_nameless, patients_kept_out
 from training.dataset.pixels import load_films
 from training.evaluation.calibration import Floats, wilson
 from training.evaluation.evaluate import evaluate_films, labels_of, predict_films, save
@@ -73,7 +73,7 @@ def train(
     apart = patients_kept_out(kept_out, found, films, patients)
     training, validation = split_films(films, recipe.fold, recipe.folds, apart)
     claim(out, recipe)
-    for sentence in (*tell_shared_patients(films), *tell_nameless(films)):
+    for sentence in (*notes_on_shared_patients(films), *notes_on_nameless(films)):
         console.print(sentence, markup=False)
     console.print(f"{_describe(training)} to train on, {_describe(validation)} held out.")
 

@@ -82,8 +82,8 @@ def aws_in_a_sentence() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        told = error.response.get("Error", {})
-        what = f"{error.operation_name} ({told.get('Code')})"
-        raise CloudError(f"AWS refused {what}: {told.get('Message', error)}") from error
+        refusal = error.response.get("Error", {})
+        what = f"{error.operation_name} ({refusal.get('Code')})"
+        raise CloudError(f"AWS refused {what}: {refusal.get('Message', error)}") from error
     except (BotoCoreError, S3UploadFailedError) as error:
         raise CloudError(f"AWS can't be used: {error}") from error

@@ -35,7 +35,7 @@ IN_ECR = re.compile(
 KINDS = {"instances": "instances", "serverless": "no instance of its own"}
 STEADY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 Parameters = dict[str, str]
 
 
@@ -198,16 +198,16 @@ def refuse_what_aws_would(asked: Mapping[str, str], before: Mapping[str, str]) -
 
 
 class Stack:
-    """The stack of one endpoint; `tell` is called with progress, polled every `pause` seconds."""
+    """The stack of one endpoint; `report` is called with progress, polled every `pause` seconds."""
 
     def __init__(
-        self, session: boto3.Session, endpoint: str, tell: Tell, pause: float = 10.0
+        self, session: boto3.Session, endpoint: str, report: Report, pause: float = 10.0
     ) -> None:
         self._session = session
         self._cloudformation: Client = session.client("cloudformation")
         self._endpoint = endpoint
         self._name = stack_of(endpoint)
-        self._tell = tell
+        self._report = report
         self._pause = pause
 
     def now(self) -> Parameters:
@@ -321,7 +321,7 @@ class Stack:
         return {each.get("PhysicalResourceId", "") for each in found["StackResources"]}
 
     def _upload(self, network: Path, artefact: Address) -> None:
-        self._tell("Uploading")
+        self._report("Uploading")
         with tempfile.TemporaryDirectory() as folder:
             packed = pack(network, Path(folder))
             self._session.client("s3").upload_file(str(packed), artefact.bucket, artefact.key)
@@ -348,7 +348,7 @@ class Stack:
                     "UPDATE_ROLLBACK_COMPLETE": "It is as it was before.",
                 }.get(status, f"Its stack {self._name} is {status}.")
                 raise CloudError(f"Endpoint {self._endpoint}: {self._reason(stack)}. {left}")
-            self._tell(status)
+            self._report(status)
             time.sleep(self._pause)
 
     def _reason(self, stack: str) -> str:
@@ -367,12 +367,12 @@ class Stack:
         return reason.rstrip(".")
 
 
-def bring_about(session: boto3.Session, plan: Plan, tell: Tell) -> tuple[Parameters, str]:
+def apply(session: boto3.Session, plan: Plan, report: Report) -> tuple[Parameters, str]:
     """Make or change the endpoint; return its stack's parameters, and what became of it.
 
     That is `in service` for a new one, else `updated` or `as asked already`.
     """
-    stack = Stack(session, plan.endpoint, tell)
+    stack = Stack(session, plan.endpoint, report)
     before = stack.now()
     asked = parameters(plan, before)
     refuse_what_aws_would(asked, before)

@@ -132,9 +132,9 @@ def train_on_sagemaker(asked: TrainingRequest) -> None:
             Console(stderr=True).print("Nothing was sent.", style="dim")
             return
     console.print(f"Training job {name} is started; its results go to {output}/{name}/output/.")
-    told = f"aws logs tail {LOG_GROUP} --log-stream-name-prefix {name}/ --follow"
+    follow = f"aws logs tail {LOG_GROUP} --log-stream-name-prefix {name}/ --follow"
     stop = f"aws sagemaker stop-training-job --training-job-name {name}"
-    console.print(f"Follow it: {told}\nStop it:   {stop}")
+    console.print(f"Follow it: {follow}\nStop it:   {stop}")
     if asked.detach:
         return
     try:
@@ -314,15 +314,15 @@ def _about_instance(
     session: boto3.Session, error: ClientError, instance_type: str
 ) -> CloudError | None:
     """Return the remedy if AWS refused the instance type."""
-    told = error.response["Error"]
-    about_it = instance_type in told["Message"] or "instance type" in told["Message"].lower()
-    if told["Code"] != "ResourceLimitExceeded" and not (
-        told["Code"] in ("ValidationException", "CapacityError") and about_it
+    refusal = error.response["Error"]
+    about_it = instance_type in refusal["Message"] or "instance type" in refusal["Message"].lower()
+    if refusal["Code"] != "ResourceLimitExceeded" and not (
+        refusal["Code"] in ("ValidationException", "CapacityError") and about_it
     ):
         return None
     return CloudError(
-        f"{session.region_name} gives this account no {instance_type} ({told['Code']}): "
-        f"{_instead_of(instance_type)}. AWS says: {told['Message']}"
+        f"{session.region_name} gives this account no {instance_type} ({refusal['Code']}): "
+        f"{_instead_of(instance_type)}. AWS says: {refusal['Message']}"
     )
 
 

@@ -226,7 +226,7 @@ function row(film) {
   const cell = (label, ...children) => element("td", { "data-label": label }, ...children);
   return element(
     "tr",
-    { "data-film": film.film, class: film.told ? "told" : null },
+    { "data-film": film.film, class: film.reminded ? "reminded" : null },
     element("td", { class: "waiting", "data-label": "waiting" }, late ? waited(film.uploaded) : ""),
     element("td", {}, finding(film)),
     element("td", { class: "name" }, name),

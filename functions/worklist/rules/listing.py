@@ -211,5 +211,5 @@ def row(entry: Entry, reader: str, at: str = LATER) -> dict[str, Any]:
         "cutoff": float(entry.cutoff),
         "decisions": sorted(decisions),
         "disputed": entry.state is State.DISPUTED,
-        "told": entry.reminded is not None,
+        "reminded": entry.reminded is not None,
     }

@@ -95,11 +95,11 @@ def cases(reviews: Iterable[Review], unread: Iterable[Entry]) -> list[Case]:
     for review in sorted(reviews, key=lambda review: review.time):
         by_judgement[review.film, review.classified].append(review)
     found = []
-    for said in by_judgement.values():
-        readings = {each.reader: each.reading for each in said}
-        blind = {each.reader: each.reading for each in said if not each.score_seen}
-        if _asked(said[0]) and Reading.SET_ASIDE not in readings.values():
-            found.append(_case(said[0], readings, blind))
+    for reviews_of_one in by_judgement.values():
+        readings = {each.reader: each.reading for each in reviews_of_one}
+        blind = {each.reader: each.reading for each in reviews_of_one if not each.score_seen}
+        if _asked(reviews_of_one[0]) and Reading.SET_ASIDE not in readings.values():
+            found.append(_case(reviews_of_one[0], readings, blind))
     seen = {film for film, _ in by_judgement}
     found += [_case(entry, {}, {}) for entry in unread if entry.film not in seen and _asked(entry)]
     return found

@@ -60,11 +60,11 @@ def _row(name: str, of: Measures) -> tuple[str, ...]:
 def _agreement(chosen: Sequence[Case]) -> Table:
     twice = sum(len(case.readings) > 1 for case in chosen)
     found = readers_agree(chosen)
-    said = f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})" if found else NOTHING
+    text = f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})" if found else NOTHING
     return Table(
         "Agreement between readers",
         ("films read by several", "Krippendorff's alpha"),
-        [(str(twice), said)],
+        [(str(twice), text)],
         "1 is full agreement, 0 is agreement by chance.",
     )
 

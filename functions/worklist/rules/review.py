@@ -45,8 +45,8 @@ def majority(readings: Mapping[str, Reading]) -> Reading | None:
 
 def is_disputed(readings: Mapping[str, Reading]) -> bool:
     """Return whether readers are divided evenly, so that one more has to decide."""
-    said = Counter(reading for reading in readings.values() if reading is not Reading.UNSURE)
-    ranked = said.most_common(2)
+    counted = Counter(reading for reading in readings.values() if reading is not Reading.UNSURE)
+    ranked = counted.most_common(2)
     return len(ranked) == 2 and ranked[0][1] == ranked[1][1]
 
 

@@ -16,8 +16,8 @@ def read_cases(
     """Return the cases of films uploaded in the period, reviewed or not."""
     first, last = stamp(since), stamp(until)
     unread = [entry for part in ASKED for entry in worklist.part(part, first, last)]
-    said = reviews.since(_months(since, datetime.now(until.tzinfo)), first)
-    return [case for case in cases(said, unread) if first <= case.uploaded <= last]
+    found = reviews.since(_months(since, datetime.now(until.tzinfo)), first)
+    return [case for case in cases(found, unread) if first <= case.uploaded <= last]
 
 
 def _months(since: datetime, until: datetime) -> list[str]:

@@ -79,7 +79,7 @@ class WorklistTable:
         record: Record,
         share: Decimal,
         versions: Iterable[Record] = (),
-        tell_of_drawn: Callable[[Record], None] | None = None,
+        on_drawn: Callable[[Record], None] | None = None,
     ) -> None:
         """Write a screening record's entry if it changes; test films get none.
 
@@ -97,9 +97,9 @@ class WorklistTable:
             if entry == before:
                 return
             newly_drawn = entry.hidden and not (before and before.hidden)
-            if tell_of_drawn and newly_drawn and entry.finding == Finding.NORMAL:
-                tell_of_drawn(record)
-                tell_of_drawn = None
+            if on_drawn and newly_drawn and entry.finding == Finding.NORMAL:
+                on_drawn(record)
+                on_drawn = None
             try:
                 self.put(entry)
             except Changed:
