@@ -1,8 +1,10 @@
-"""How workers share the tests: all tests on one deployed stack run in the same worker."""
+"""For all tests: which of them share a worker, and what a process keeps of botocore."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.loaders import Loader
 from xdist.scheduler import LoadFileScheduling
 
 # Beginnings of files whose tests share the stack of their folder's conftest.py; of the end-to-end
@@ -14,6 +16,21 @@ WITHOUT_IT = (
     "tests/faults/test_receiver.py",
     "tests/faults/test_results.py",
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parsed_once() -> Iterator[None]:
+    """Share botocore's models among sessions: to parse a service's takes a tenth of a second."""
+    parsed: dict[Any, Any] = {}
+    alone = Loader.__init__
+
+    def sharing(loader: Loader, *args: Any, **kwargs: Any) -> None:
+        alone(loader, *args, **kwargs)
+        loader._cache = parsed  # type: ignore[attr-defined]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loader, "__init__", sharing)
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 from moto import mock_aws
 
 import drift.handler
@@ -20,7 +21,7 @@ from drift.handler import Config, make_handler
 from drift.state import read_state
 from screening.clock import stamp
 from screening.judgement import Answer, judge, reject
-from screening.record import AlertState, Claim, Record, rejudged, screened
+from screening.record import AlertState, Claim, Record, attributes, rejudged, screened
 from screening.refusals import Code, Rejected
 from screening.upload import CHECK_PREFIX, Upload
 from tests.integration.classify_cloud import REGION, Context, EndpointStub
@@ -29,6 +30,7 @@ from tests.integration.test_worklist_table import _create, create_screenings_tab
 FIRST_DAYS = 3  # of the function's 56, for speed
 NIGHT = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)  # counts the 22nd
 CUTOFF = Decimal("0.1")
+_to_dynamodb = TypeSerializer().serialize
 
 
 @dataclass
@@ -68,8 +70,17 @@ class Site:
         """Screen that many films on the day that the next run counts."""
         day = self.at - timedelta(days=1)
         made = [record(day, n, probability, **how) for n in range(count)]
-        for each in made:
-            self.screenings.add(each)
+        puts: list[Any] = [
+            {
+                "PutRequest": {
+                    "Item": {name: _to_dynamodb(v) for name, v in attributes(each).items()}
+                }
+            }
+            for each in made
+        ]
+        for start in range(0, count, 25):
+            batch = {"screenings": puts[start : start + 25]}
+            self.clients.dynamodb.batch_write_item(RequestItems=batch)
         return made
 
     def messages(self) -> list[str]:

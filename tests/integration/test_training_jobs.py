@@ -1,7 +1,6 @@
 """`cxr-alert train --on sagemaker` in an account on loopback, and the code of its jobs."""
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -29,7 +28,6 @@ from tests.integration.sagemaker_cloud import (
 )
 from tests.integration.serving_container import SAGEMAKER, running
 from training.learning.recipe import Recipe
-from training.sagemaker.jobs import PROJECT
 
 SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
 
@@ -50,9 +48,9 @@ def train(aws: Account, *arguments: str | Path, **changes: str) -> subprocess.Co
     return aws.process("train", "--on", "sagemaker", *arguments, **changes)
 
 
-def started(aws: Account, *arguments: str | Path) -> dict[str, Any]:
+def started(aws: Account, *arguments: str | Path, **changes: str) -> dict[str, Any]:
     """Return the job that `train` starts, as AWS describes it."""
-    result = train(aws, "--data", DATA, "--role", ROLE, *arguments)
+    result = train(aws, "--data", DATA, "--role", ROLE, *arguments, **changes)
     assert result.returncode == 0, result.stderr
     name = result.stdout.split("Training job ")[1].split()[0]
     job: dict[str, Any] = aws.client("sagemaker").describe_training_job(TrainingJobName=name)
@@ -67,8 +65,18 @@ def resnet_job(aws: Account, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 @pytest.fixture(scope="module")
-def builtin_job(aws: Account) -> dict[str, Any]:
-    return started(aws, "--algorithm", "builtin", "--hyperparameter", "num_training_samples=5186")
+def way_out() -> Iterator[socket.socket]:
+    """Return a listener in the place of a proxy to the internet."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def builtin_job(aws: Account, way_out: socket.socket) -> dict[str, Any]:
+    proxy = f"http://127.0.0.1:{way_out.getsockname()[1]}"
+    through = {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1"}
+    samples = ("--hyperparameter", "num_training_samples=5186")
+    return started(aws, "--algorithm", "builtin", *samples, **through)
 
 
 @dataclass(frozen=True)
@@ -189,27 +197,13 @@ def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint
     assert "Traceback" not in result.stderr
 
 
-def test_the_sdk_sends_no_telemetry_about_the_job(aws: Account) -> None:
-    command = ("train", "--on", "sagemaker", "--data", DATA, "--role", ROLE)
-    with socket.create_server(("127.0.0.1", 0)) as proxy:
-        way_out = f"http://127.0.0.1:{proxy.getsockname()[1]}"
-        result = subprocess.run(
-            [SDK / "bin" / "python", "-m", "cxr_alert", *command],
-            cwd=ROOT,
-            env={
-                **aws.environment,
-                "HTTPS_PROXY": way_out,
-                "NO_PROXY": "127.0.0.1",
-                "PYTHONPATH": os.pathsep.join(PROJECT),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        proxy.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            proxy.accept()
+def test_the_sdk_sends_no_telemetry_about_the_job(
+    builtin_job: dict[str, Any], way_out: socket.socket
+) -> None:
+    assert builtin_job
+    way_out.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        way_out.accept()
 
 
 def test_without_credentials_it_says_how_to_get_them(aws: Account) -> None:
