@@ -8,7 +8,7 @@ CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help lock-function demo up down check test pictures reference faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint sbom format lock clean
+.PHONY: help built lock-function demo up down check test pictures reference faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint sbom format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,9 +37,13 @@ check: build/.dev ## format, style, types, imports and the quick unit tests, wit
 # Some tests compute, others wait for a stack: more files run at once than there are cores. So each
 # training has one thread; with several, these mostly wait for each other and hold the cores. The
 # files that take longest begin first, in the order of the folders.
-test: build/.training build/.emulator build/.sam build/.cloud lint ## check style and types, and run every test
-	$(APP) -m tests.e2e.built
+test: ## check style and types, and run every test
+	@$(MAKE) --no-print-directory -j3 build/.training build/.emulator build/.sam build/.cloud build/.checkov
+	@$(MAKE) --no-print-directory -j2 lint built
 	OMP_NUM_THREADS=1 $(APP) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+built: build/.dev build/.emulator build/.sam
+	$(APP) -m tests.e2e.built
 
 faults: build/.dev build/.emulator build/.sam ## test every fault between the function and its services, and a whole day of films
 	$(APP) -m pytest tests/faults tests/integration/test_identity_end_to_end.py -m "slow or not slow"

@@ -70,14 +70,8 @@ class Site:
         """Screen that many films on the day that the next run counts."""
         day = self.at - timedelta(days=1)
         made = [record(day, n, probability, **how) for n in range(count)]
-        puts: list[Any] = [
-            {
-                "PutRequest": {
-                    "Item": {name: _to_dynamodb(v) for name, v in attributes(each).items()}
-                }
-            }
-            for each in made
-        ]
+        items = [{n: _to_dynamodb(v) for n, v in attributes(each).items()} for each in made]
+        puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
         for start in range(0, count, 25):
             batch = {"screenings": puts[start : start + 25]}
             self.clients.dynamodb.batch_write_item(RequestItems=batch)
