@@ -7,6 +7,7 @@ from cxr_alert.deployment import stacks
 from cxr_alert.installation.kept import left_by
 from cxr_alert.installation.ours import refuse_if_not_ours
 from cxr_alert.installation.site import Site
+from cxr_alert.installation.steps import OPTIONAL
 from training.sagemaker import endpoint
 
 
@@ -22,7 +23,8 @@ class Removal:
 def plan(site: Site) -> Removal:
     """Return the existing stacks in the order of their removal: importing stacks first."""
     stack = site.settings.stack
-    ours = [f"{stack}-drift", f"{stack}-results", site.worklist, stack, endpoint.stack_of(stack)]
+    optional = (f"{stack}-{kind}" for kind in reversed(OPTIONAL))
+    ours = [*optional, site.worklist, stack, endpoint.stack_of(stack)]
     for each in ours[:-1]:  # the last is the endpoint's, whose deletion checks a tag
         refuse_if_not_ours(each, stack)
     goes = [each for each in ours if stacks.exists(each)]

@@ -45,7 +45,7 @@ def steps(settings: Settings) -> list[Step]:
         Step("application", "the screening application", "see below", _application),
         Step("worklist", "the readers' page", "see below", _worklist),
         Step("reader", "the first reader, who sees the performance page too", "", _reader),
-        *(step for kind, step in _OPTIONAL.items() if kind in settings.optional),
+        *(step for kind, step in OPTIONAL.items() if kind in settings.optional),
         Step("mail", "subscribe people's mail and the operators'", "", _mail),
         Step("check", "wait for S3's events, and screen a test film", "", _check),
     ]
@@ -54,7 +54,7 @@ def steps(settings: Settings) -> list[Step]:
 
 def with_existing(settings: Settings) -> Settings:
     """Add the optional stacks that exist, so that an update of the checkout reaches them too."""
-    existing = {each: None for each in _OPTIONAL if stacks.exists(f"{settings.stack}-{each}")}
+    existing = {each: None for each in OPTIONAL if stacks.exists(f"{settings.stack}-{each}")}
     return replace(settings, optional={**existing, **settings.optional})
 
 
@@ -163,7 +163,7 @@ def _deploy_optional(site: Site, kind: str, given: Mapping[str, str]) -> str:
     )
 
 
-_OPTIONAL = {
+OPTIONAL = {  # in the order of their deployment
     "results": Step("results", "a queue of results for `cxr-alert send`", "see below", _results),
     "drift": Step("drift", "the nightly comparison with the reference", costs.of_drift(), _drift),
 }
