@@ -3,6 +3,9 @@ PYTHON ?= python3
 UPLOADS ?= 2000
 INPUTS ?= 200000
 PIP     = -m pip install --quiet --disable-pip-version-check
+# uv installs in a tenth of pip's time. It does not read pip's settings, so pip follows where it fails.
+LOCKED  = install --quiet --no-deps --require-hashes --requirement
+install = .venv/bin/uv pip $(LOCKED) $(2) --python $(1) || $(APP) -m pip --python $(1) $(LOCKED) $(2)
 APP     = .venv/bin/python
 CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
@@ -83,19 +86,16 @@ job: build/.training build/.cloud build/.mxnet ## run the code of a SageMaker jo
 bench: build/.training build/.emulator build/.sam build/.mxnet ## measure speed and cost: make bench, or make bench LONG=1
 	@$(APP) -m benchmarks $(if $(LONG),--long)
 
-lint: build/.training build/.sam build/.checkov ## check style, types, templates and security
+TEMPLATES = template.yaml $(wildcard functions/*/template.yaml) serving/endpoint.yaml
+lint: build/.training build/.checkov ## check style, types, templates and security
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(APP) -m tests.docs.check
 	$(APP) -m tests.docs.reference --check
-	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
-	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env worklist
-	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env results
-	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1 --config-env drift
-	.venv/bin/cfn-lint serving/endpoint.yaml
-	.venv-checkov/bin/checkov --file template.yaml functions/worklist/template.yaml functions/publish/template.yaml functions/drift/template.yaml serving/endpoint.yaml serving/Dockerfile delivery/Dockerfile --skip-download --compact --quiet
+	.venv/bin/cfn-lint $(TEMPLATES)
+	.venv-checkov/bin/checkov --file $(TEMPLATES) serving/Dockerfile delivery/Dockerfile --skip-download --compact --quiet
 
 # The serial numbers and times are left out, so that the same lock makes the same file.
 LOCKS = $(wildcard requirements/*.lock) functions/requirements.txt functions/render/requirements.txt
@@ -113,52 +113,56 @@ format: build/.dev ## format the code
 # uv finds no CPU build of PyTorch on its own; point UV_FIND_LINKS at one before locking. What a lock
 # pins already stays, unless UPGRADE=1 is given or the .in file no longer allows it. job.lock has no
 # hashes: the image of the job installs packages' dependencies too, one of which is kept out of it.
-HASHED = serving app dev emulator sam checkov mxnet cloud sbom
-lock: $(HASHED:%=lock-%) lock-function ## pin what the .in files ask for (needs uv); UPGRADE=1: the newest versions
-	uv pip compile -q $(LOCK) --generate-hashes --no-emit-package torch -c requirements/dev.lock requirements/training.in -o requirements/training.lock
-	uv pip compile -q $(LOCK) -c requirements/dev.lock -c requirements/training.lock requirements/job.in -o requirements/job.lock
+HASHED = uv serving app dev emulator sam checkov mxnet cloud sbom
+lock: $(HASHED:%=lock-%) lock-function ## pin what the .in files ask for; UPGRADE=1: the newest versions
+	.venv/bin/uv pip compile -q $(LOCK) --generate-hashes --no-emit-package torch -c requirements/dev.lock requirements/training.in -o requirements/training.lock
+	.venv/bin/uv pip compile -q $(LOCK) -c requirements/dev.lock -c requirements/training.lock requirements/job.in -o requirements/job.lock
 
-lock-%:
-	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/$*.in -o requirements/$*.lock
+lock-%: build/.uv
+	.venv/bin/uv pip compile -q $(LOCK) --universal --generate-hashes requirements/$*.in -o requirements/$*.lock
 
 # `sam build` wants the functions' locks in their folders, and resolves for the Lambda's Python.
-lock-function:
-	uv pip compile -q $(LOCK) --universal --generate-hashes requirements/function.in -o functions/requirements.txt
-	uv pip compile -q $(LOCK) --universal --generate-hashes -c functions/requirements.txt requirements/render.in -o functions/render/requirements.txt
+lock-function: build/.uv
+	.venv/bin/uv pip compile -q $(LOCK) --universal --generate-hashes requirements/function.in -o functions/requirements.txt
+	.venv/bin/uv pip compile -q $(LOCK) --universal --generate-hashes -c functions/requirements.txt requirements/render.in -o functions/render/requirements.txt
 
 # Tools that pin other versions of the same packages live apart from the application: with the SAM
 # CLI, Checkov and the emulator fall back to old versions; SageMaker's SDK and MXNet do not fit at all.
 # So `make demo` installs the first three of these only.
-build/.app: requirements/app.lock pyproject.toml
-	@echo "Installing the application ..."
+build/.uv: requirements/uv.lock
 	@test -x $(APP) || $(PYTHON) -m venv .venv
 	@$(APP) $(PIP) --no-deps --require-hashes -r $<
-	@$(APP) $(PIP) --no-deps --no-build-isolation --editable .
 	@mkdir -p build && touch $@
+
+build/.app: requirements/app.lock pyproject.toml build/.uv
+	@echo "Installing the application ..."
+	@$(call install,.venv,$<)
+	@$(APP) $(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
 
 build/.dev: requirements/dev.lock build/.app
 	@echo "Installing the test tools ..."
-	@$(APP) $(PIP) --no-deps --require-hashes -r requirements/dev.lock
+	@$(call install,.venv,$<)
 	@touch $@
 
 build/.training: requirements/training.lock requirements/torch.txt build/.dev
 	@echo "Installing PyTorch and what training needs ..."
-	@$(APP) $(PIP) --no-deps --require-hashes -r requirements/training.lock
+	@$(call install,.venv,$<)
 	@$(APP) $(PIP) -r requirements/torch.txt
 	@$(APP) -m pip uninstall --quiet --yes openvino-telemetry # NNCF brings it: see overrides.txt
 	@touch $@
 
 # The engine of the report needs a NumPy of its time; programs that need it report if it is missing.
-build/.mxnet: requirements/mxnet.lock
-	@{ $(PYTHON) -m venv .venv-mxnet && .venv-mxnet/bin/python $(PIP) --no-deps --require-hashes -r $<; } \
+build/.mxnet: requirements/mxnet.lock build/.uv
+	@{ .venv/bin/uv venv --quiet --clear --python $(APP) .venv-mxnet && $(call install,.venv-mxnet,$<); } \
 		|| { rm -rf .venv-mxnet; echo "MXNet can't be installed here; tests and benchmarks go without."; }
-	@mkdir -p build && touch $@
+	@touch $@
 
-build/.%: requirements/%.lock
+build/.%: requirements/%.lock build/.uv
 	@echo "Installing .venv-$* ..."
-	@$(PYTHON) -m venv .venv-$*
-	@.venv-$*/bin/python $(PIP) --no-deps --require-hashes -r $<
-	@mkdir -p build && touch $@
+	@.venv/bin/uv venv --quiet --clear --python $(APP) .venv-$*
+	@$(call install,.venv-$*,$<)
+	@touch $@
 
 clean: ## remove everything that the other commands made
 	rm -rf build .aws-sam .venv .venv-emulator .venv-sam .venv-checkov .venv-cloud .venv-mxnet .venv-sbom
