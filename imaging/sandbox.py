@@ -337,9 +337,9 @@ def _confine(limits: Limits) -> None:
 
 
 def _import_all(task: Task) -> None:
-    """Import the renderer and the lazy imports of its libraries: workers can't.
+    """Import the renderer and what its libraries import later: a worker may open no file.
 
-    Only the supervisor does so: the process that starts a sandbox runs without the codecs.
+    Only the supervisor imports them; the process that starts a sandbox does not need the codecs.
     """
     import imagecodecs
     import numpy.ma  # noqa: F401

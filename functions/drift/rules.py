@@ -264,7 +264,7 @@ def _thin(found: TooFew) -> Signal:
     where = "" if found.source == ALL else f" from {found.source or 'no folder'}"
     return Signal(
         f"films:{found.source}",
-        f"{found.films} films{where} in the last {span}; usual are {found.usual:g}.",
+        f"{found.films} films{where} in the last {span}; {found.usual:g} are usual.",
     )
 
 

@@ -367,7 +367,7 @@ def _tested(films: Iterable[Film]) -> set[Patient]:
 
 
 def _sharing(films: Sequence[Film], held_out: set[Patient]) -> set[Patient]:
-    """Return `held_out` and all patients who share a film's bytes with them or the test split."""
+    """Return `held_out` and the patients of copies of films of theirs or of the test split."""
     whose: dict[str, set[Patient]] = defaultdict(set)
     found = set(held_out)
     for film in films:

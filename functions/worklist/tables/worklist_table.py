@@ -177,7 +177,7 @@ class WorklistTable:
         }
 
     def count(self, part: str, most: int, first: str = "0", last: str = "~") -> int:
-        """Count the films of a part between two places, up to about `most`."""
+        """Count the films of a part from place `first` to `last`; stop soon after `most`."""
         pages = self.client.get_paginator("query").paginate(
             **self._between(part, first, last),
             Select="COUNT",
