@@ -4,6 +4,7 @@
 exactly the same views, cropped hard and mixed, for many epochs.
 """
 
+import copy
 import math
 from pathlib import Path
 
@@ -39,8 +40,8 @@ def train_student(
     device = fastest_device()
     pool = torch.cat([films.training.films, films.adults]).to(device)
     torch.manual_seed(seed)
-    network, averaged = ResNet18().to(device), ResNet18().to(device)
-    averaged.load_state_dict(network.state_dict())
+    network = ResNet18().to(device)
+    averaged = copy.deepcopy(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     teachers.to(device)
     optimizer = sgd(network, plan.learning_rate, plan.weight_decay)

@@ -75,8 +75,8 @@ class Network:
         self._idle: LifoQueue[openvino.InferRequest] = LifoQueue()
         for _ in range(threads):
             self._idle.put(_compile(core, model, cores=1))
-        # For a film that arrives alone: it gets all cores.
-        self._of_all_cores = _compile(core, model, cores=threads)
+        # For a film that arrives alone: it gets all cores, if there are several.
+        self._of_all_cores = _compile(core, model, cores=threads) if threads > 1 else None
         self._films = 0
         self._counting = threading.Lock()
         blank = self.probabilities(np.zeros((self.size, self.size), dtype=np.uint8))
@@ -111,8 +111,8 @@ class Network:
             )
             # A count of 1 is this film itself. Films that enter from now on count 2 or more, and so
             # leave this copy alone until this film is done.
-            alone = self._films == 1
-            found = self._infer(self._of_all_cores, grey) if alone else self.answers(grey)
+            whole = self._of_all_cores if self._films == 1 else None
+            found = self._infer(whole, grey) if whole is not None else self.answers(grey)
         if gated and self.has_gate:
             reject_out_of_distribution(found["gate"].tolist())
         normal, pneumonia = found["probabilities"].tolist()

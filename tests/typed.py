@@ -1,10 +1,17 @@
-"""`cxr-alert` as typed, in this process: importing its packages takes seconds, so only once."""
+"""`cxr-alert` as typed, in this process: importing its packages takes seconds, so only once.
+
+As a program of another environment, it imports the modules of its arguments, and then runs each
+command of its input in a fork: SageMaker's SDK keeps the session of its first job.
+"""
 
 import contextlib
+import importlib
 import io
+import json
 import os
 import sys
-from dataclasses import dataclass
+import threading
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from unittest.mock import patch
 
@@ -46,3 +53,27 @@ def _written(stream: io.TextIOWrapper) -> str:
     stream.flush()
     stream.seek(0)
     return stream.read()
+
+
+def _in_forks(modules: list[str]) -> None:
+    for each in modules:
+        importlib.import_module(each)
+    for line in sys.stdin:
+        environment, arguments = json.loads(line)
+        child = os.fork()
+        if not child:
+            os.environ.clear()
+            os.environ.update(environment)
+            ended = typed(*arguments)
+            for thread in threading.enumerate():
+                if thread.daemon:  # it may have something to send, which an early end would hide
+                    thread.join(5)
+            sys.stdout.write(json.dumps(asdict(ended)) + "\n")
+            sys.stdout.flush()
+            os._exit(0)
+        if os.waitpid(child, 0)[1]:
+            sys.exit(f"{arguments} ended without an answer.")
+
+
+if __name__ == "__main__":
+    _in_forks(sys.argv[1:])

@@ -25,6 +25,7 @@ from PIL import Image
 
 from tests.typed import Ended, typed
 from training.dataset.channels import CHANNELS
+from training.sagemaker.jobs import PROJECT
 
 ROOT = Path(__file__).parents[2]
 SDK = ROOT / ".venv-cloud"
@@ -80,7 +81,8 @@ class Account:
 
     def fill(self, folder: Path) -> None:
         """Draw films below `folder`, and upload them like `aws s3 sync`."""
-        self.client("s3").create_bucket(Bucket=BUCKET)
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
         for number in range(24):
             film = folder / "films" / ("NORMAL", "PNEUMONIA")[number % 2] / f"film{number}.png"
             film.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +95,36 @@ class Account:
             for file in (prepared / channel).rglob("*"):
                 if file.is_file():
                     key = f"{prefix}/{file.relative_to(prepared).as_posix()}"
-                    self.client("s3").upload_file(str(file), BUCKET, key)
+                    s3.put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
+
+
+@dataclass(frozen=True)
+class Sdk:
+    """A Python of the SDK's environment, which has imported it, for commands in an account."""
+
+    account: Account
+    python: subprocess.Popen[str]
+
+    def typed(self, *arguments: str | Path, **changes: str) -> Ended:
+        """Run `cxr-alert ARGUMENTS` in the account."""
+        assert self.python.stdin
+        assert self.python.stdout
+        asked = [{**self.account.environment, **changes}, [*map(str, arguments)]]
+        print(json.dumps(asked), file=self.python.stdin, flush=True)
+        return Ended(**json.loads(self.python.stdout.readline()))
+
+
+@contextmanager
+def imported_sdk(account: Account) -> Iterator[Sdk]:
+    imports = ("sagemaker.train", "training.sagemaker.jobs")
+    with subprocess.Popen(
+        [SDK / "bin" / "python", "-P", ROOT / "tests" / "typed.py", *imports],
+        env={**account.environment, "PYTHONPATH": os.pathsep.join(PROJECT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as python:
+        yield Sdk(account, python)  # it ends with its input
 
 
 @contextmanager
@@ -233,4 +264,5 @@ class Container:
                 below = each["Key"].removeprefix(prefix).lstrip("/")
                 path = self.ml / "input" / "data" / channel / below
                 path.parent.mkdir(parents=True, exist_ok=True)
-                s3.download_file(bucket, each["Key"], str(path))
+                found = s3.get_object(Bucket=bucket, Key=each["Key"])
+                path.write_bytes(found["Body"].read())

@@ -2,7 +2,7 @@
 
 import csv
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -17,12 +17,14 @@ from laboratory.leave_one_out import leave_one_out
 from laboratory.pipeline import make_network
 from laboratory.recipe import SHIPPED_RECIPE, load_recipe
 from laboratory.student import train_student
-from laboratory.teacher import Teachers, train_teacher
+from laboratory.teacher import Teachers
 from serving.network import Network
+from tests.films import small_samples
 from training.dataset.folder import BadDataset
 from training.learning.recipe import BadRecipe
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # PyTorch's exporter's
+
 SMALL = """
 [split]
 fold = 0
@@ -81,75 +83,75 @@ cropped = 1.0
 """
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> Folders:
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    below = tmp_path_factory.mktemp("images")
     random = np.random.default_rng(1)
     for place, count in (("others/noise", 3), ("others/static", 4), ("adults", 6)):
-        folder = tmp_path / place
+        folder = below / place
         folder.mkdir(parents=True)
         for number in range(count):
             grey = random.integers(0, 256, (64, 64), dtype=np.uint8)
             Image.fromarray(grey).save(folder / f"{number}.png")
-    return Folders(ROOT / "samples", None, tmp_path / "adults", tmp_path / "others")
+    return Folders(small_samples(below / "films"), None, below / "adults", below / "others")
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "recipe.toml"
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
     path.write_text(SMALL)
     return path
 
 
+@pytest.fixture(scope="module")
+def made(folders: Folders, recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of the one command."""
+    out = tmp_path_factory.mktemp("made")
+    command = ["laboratory", "make", "--data", folders.data, "--adults", folders.adults]
+    command += ["--others", folders.others, "--recipe", recipe, "--out", out]
+    with pytest.MonkeyPatch.context() as typed:
+        typed.setattr(sys, "argv", [*map(str, command)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module("laboratory", run_name="__main__")
+    assert ended.value.code == 0
+    return out
+
+
 def test_one_command_leads_from_films_to_the_served_file(
-    folders: Folders, recipe: Path, tmp_path: Path
+    made: Path, folders: Folders, recipe: Path
 ) -> None:
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "laboratory", "make", "--data", folders.data]
-    command += ["--adults", folders.adults, "--others", folders.others, "--recipe", recipe]
-    done = subprocess.run(
-        [*map(str, command), "--out", str(out)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
-    network = Network(out / "network-1" / "cxr-resnet18.onnx", threads=1)
+    network = Network(made / "network-1" / "cxr-resnet18.onnx", threads=1)
     assert network.size == 80
     assert network.prevalence == 0.19
     answers = network.answers(np.zeros((80, 80), dtype=np.uint8))
     assert set(answers) == {"probabilities", "gate", "map"}
-    metrics = json.loads((out / "network-1" / "metrics.json").read_text())
-    held_out = (out / "network-1" / "validation.txt").read_text().splitlines()
+    metrics = json.loads((made / "network-1" / "metrics.json").read_text())
+    held_out = (made / "network-1" / "validation.txt").read_text().splitlines()
     assert metrics["films"] == len(held_out) == 8
-    with (out / "student-1" / "curve.csv").open() as file:
+    with (made / "student-1" / "curve.csv").open() as file:
         assert [row["size"] for row in csv.DictReader(file)] == ["64", "80"]
 
     # A second run finds every stage finished, and leaves the same file.
-    before = (out / "student-1" / "weights.pt").stat().st_mtime_ns
-    make_network(folders, recipe, out)
-    assert (out / "student-1" / "weights.pt").stat().st_mtime_ns == before
+    before = (made / "student-1" / "weights.pt").stat().st_mtime_ns
+    make_network(folders, recipe, made)
+    assert (made / "student-1" / "weights.pt").stat().st_mtime_ns == before
 
 
 def test_an_interrupted_student_continues_to_the_same_weights(
-    folders: Folders, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Path, folders: Folders, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     plan = load_recipe(recipe)
     films = load(folders, plan)
-    teacher = tmp_path / "teacher"
-    train_teacher(films, plan, 1, teacher)
-    whole, parted = tmp_path / "whole", tmp_path / "parted"
-    train_student(films, Teachers([teacher]), plan, 1, whole)
-
+    teachers = Teachers([made / f"teacher-{seed}" for seed in plan.teacher.seeds])
     with monkeypatch.context() as patched:
         patched.setattr("laboratory.student.report", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train_student(films, Teachers([teacher]), plan, 1, parted)
-    train_student(films, Teachers([teacher]), plan, 1, parted)
-    one, other = (torch.load(each / "weights.pt") for each in (whole, parted))
+            train_student(films, teachers, plan, 1, tmp_path)
+    train_student(films, teachers, plan, 1, tmp_path)
+    one, other = (torch.load(each / "weights.pt") for each in (made / "student-1", tmp_path))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -191,7 +193,10 @@ def test_folders_without_images_are_one_sentence(folders: Folders, recipe: Path)
         ("tone_curve", "tone_curves"),
     ],
 )
-def test_a_recipe_that_cannot_be_used_is_one_sentence(wrong: str, right: str, recipe: Path) -> None:
+def test_a_recipe_that_cannot_be_used_is_one_sentence(
+    wrong: str, right: str, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.toml"
     recipe.write_text(SMALL.replace(wrong, right, 1))
     with pytest.raises(BadRecipe) as caught:
         load_recipe(recipe)

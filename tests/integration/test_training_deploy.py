@@ -10,18 +10,31 @@ import boto3
 import pytest
 from botocore.model import OperationModel
 
-from serving.shipped import SHIPPED_NETWORK
 from tests.integration.sagemaker_cloud import BUCKET, IMAGE, ROLE, Account, account
+from tests.integration.serving_container import brightness_network
 from training.sagemaker.cloud import Address, CloudError
 from training.sagemaker.endpoint import Plan, Served, Serverless, Stack, parameters
 
 # Moto's CloudFormation ignores alarms and scaling: test_endpoint_template.py checks them.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS::")
 
-MODEL = SHIPPED_NETWORK
 NEXT_IMAGE = IMAGE.replace(":1", ":2")
-OURS = ("deploy", "--model", MODEL, "--bucket", BUCKET, "--image", IMAGE)
-SERVERLESS = (*OURS, "--serverless")
+Typed = tuple[str | Path, ...]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return brightness_network(tmp_path_factory.mktemp("network") / "network.onnx")
+
+
+@pytest.fixture(scope="module")
+def ours(network: Path) -> Typed:
+    return ("deploy", "--model", network, "--bucket", BUCKET, "--image", IMAGE)
+
+
+@pytest.fixture(scope="module")
+def serverless(ours: Typed) -> Typed:
+    return (*ours, "--serverless")
 
 
 @pytest.fixture
@@ -56,8 +69,8 @@ def model(aws: Account, endpoint: str = "cxr-alert") -> dict[str, Any]:
     return dict(aws.client("sagemaker").describe_model(ModelName=name))
 
 
-def test_a_serverless_endpoint_is_created_and_removed(aws: Account) -> None:
-    told = deployed(aws, *SERVERLESS, "--memory", "3072", "--concurrency", "7")
+def test_a_serverless_endpoint_is_created_and_removed(aws: Account, serverless: Typed) -> None:
+    told = deployed(aws, *serverless, "--memory", "3072", "--concurrency", "7")
     assert told.index("nothing while no film comes") < told.index("cxr-alert is in service")
     # Two batches of two films, and two films of a backfill: at most seven at once.
     assert "EndpointName=cxr-alert MaximumConcurrency=2 FilmsInBatch=2 LargestBodyMB=4" in told
@@ -78,15 +91,17 @@ def test_a_serverless_endpoint_is_created_and_removed(aws: Account) -> None:
     assert "There is no endpoint cxr-alert" in refused(aws, "deploy", "--delete")
 
 
-def test_a_dry_run_needs_no_account_and_makes_nothing(aws: Account) -> None:
+def test_a_dry_run_needs_no_account_and_makes_nothing(
+    aws: Account, ours: Typed, serverless: Typed
+) -> None:
     nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_ENDPOINT_URL": ""}
     scaled = ("--instances", "2", "--max-instances", "4", "--dry-run")
-    result = aws.typed(*OURS, *scaled, **nobody)
+    result = aws.typed(*ours, *scaled, **nobody)
     assert result.returncode == 0, result.stderr
     assert "MaxInstances=4" in result.stdout
     assert "$149.12 a month, $298.04 with all 4" in result.stdout
     assert "Nothing was made." in result.stdout
-    told = json.loads(deployed(aws, *SERVERLESS, "--dry-run", "--json"))
+    told = json.loads(deployed(aws, *serverless, "--dry-run", "--json"))
     assert told["parameters"]["RunsOn"] == "serverless"
     deployed(aws, "deploy", "--delete", "--dry-run")
     assert not aws.keys()
@@ -96,32 +111,38 @@ def test_a_dry_run_needs_no_account_and_makes_nothing(aws: Account) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--model", str(MODEL)], "--bucket is missing"),
-        (["--model", str(MODEL), "--bucket", BUCKET], "--image is missing"),
-        (["--model", str(MODEL), "--bucket", BUCKET, "--image", "cxr:1"], "--image must be a cont"),
+        (["--model", "{network}"], "--bucket is missing"),
+        (["--model", "{network}", "--bucket", BUCKET], "--image is missing"),
+        (
+            ["--model", "{network}", "--bucket", BUCKET, "--image", "cxr:1"],
+            "--image must be a cont",
+        ),
         (["--model", "README.md", "--bucket", BUCKET], "README.md is not an ONNX network"),
         (["--artefact", f"s3://{BUCKET}/nothing.tar.gz"], "Not Found"),
         (["--artefact", "model.tar.gz"], "--artefact must be of the form s3://"),
         (["--job", "no-such-job"], "no-such-job"),
-        (["--model", str(MODEL), "--capture", "s3://films/x"], "--capture needs a --kms-key"),
+        (["--model", "{network}", "--capture", "s3://films/x"], "--capture needs a --kms-key"),
         (["--back"], "This command has not created an endpoint cxr-alert"),
     ],
 )
-def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint: str) -> None:
-    assert complaint in refused(aws, "deploy", *arguments)
+def test_a_mistake_is_one_sentence(
+    aws: Account, network: Path, arguments: list[str], complaint: str
+) -> None:
+    asked = [each.format(network=network) for each in arguments]
+    assert complaint in refused(aws, "deploy", *asked)
 
 
-def test_a_change_keeps_the_previous_model_for_a_rollback(aws: Account) -> None:
-    deployed(aws, *OURS)
+def test_a_change_keeps_the_previous_model_for_a_rollback(aws: Account, ours: Typed) -> None:
+    deployed(aws, *ours)
     before = variant(aws)["ModelName"]
     assert "no earlier network than films/cxr-alert/" in refused(aws, "deploy", "--back")
 
-    told = deployed(aws, *OURS[:-1], NEXT_IMAGE, "--instances", "2")
+    told = deployed(aws, *ours[:-1], NEXT_IMAGE, "--instances", "2")
     assert "cxr-alert is updated" in told
     assert variant(aws)["ModelName"] != before, "a model can't be changed, so it is replaced"
     assert variant(aws)["InitialInstanceCount"] == 2
     assert model(aws)["PrimaryContainer"]["Image"] == NEXT_IMAGE
-    deployed(aws, *OURS[:-1], NEXT_IMAGE)  # the served network is the same: the previous one stays
+    deployed(aws, *ours[:-1], NEXT_IMAGE)  # the served network is the same: the previous one stays
 
     assert "would serve" in deployed(aws, "deploy", "--back", "--dry-run")
     assert model(aws)["PrimaryContainer"]["Image"] == NEXT_IMAGE
@@ -130,13 +151,15 @@ def test_a_change_keeps_the_previous_model_for_a_rollback(aws: Account) -> None:
         assert model(aws)["PrimaryContainer"]["Image"] == image
 
 
-def test_an_impossible_change_is_refused_before_any_upload(aws: Account) -> None:
-    deployed(aws, *OURS, "--instances", "2", "--max-instances", "4")
+def test_an_impossible_change_is_refused_before_any_upload(
+    aws: Account, ours: Typed, serverless: Typed
+) -> None:
+    deployed(aws, *ours, "--instances", "2", "--max-instances", "4")
     [before] = aws.keys()
     aws.client("s3").delete_object(Bucket=BUCKET, Key=before)
     other = ("--max-instances", "4", "--instance-type", "ml.c5.xlarge")
-    assert "deploy it without --max-instances first" in refused(aws, *OURS, *other)
-    assert "AWS can't convert it to no instance" in refused(aws, *SERVERLESS)
+    assert "deploy it without --max-instances first" in refused(aws, *ours, *other)
+    assert "AWS can't convert it to no instance" in refused(aws, *serverless)
     assert not aws.keys()
 
 
@@ -149,19 +172,19 @@ def theirs(aws: Account) -> None:
     sagemaker.create_endpoint(EndpointName="cxr-alert", EndpointConfigName="own")
 
 
-def test_an_endpoint_without_a_stack_is_not_changed(aws: Account) -> None:
+def test_an_endpoint_without_a_stack_is_not_changed(aws: Account, serverless: Typed) -> None:
     theirs(aws)
-    for arguments in (SERVERLESS, ("deploy", "--delete"), ("deploy", "--back")):
+    for arguments in (serverless, ("deploy", "--delete"), ("deploy", "--back")):
         assert "does not belong to stack cxr-alert-endpoint" in refused(aws, *arguments)
     assert not aws.keys()
     assert variant(aws)["ModelName"] == "own"
 
 
-def test_the_stack_of_another_application_is_not_changed(aws: Account) -> None:
+def test_the_stack_of_another_application_is_not_changed(aws: Account, serverless: Typed) -> None:
     cloudformation = aws.client("cloudformation")
     template = {"Resources": {"Films": {"Type": "AWS::S3::Bucket"}}}
     cloudformation.create_stack(StackName="cxr-alert-endpoint", TemplateBody=json.dumps(template))
-    for arguments in (SERVERLESS, ("deploy", "--delete"), ("deploy", "--back")):
+    for arguments in (serverless, ("deploy", "--delete"), ("deploy", "--back")):
         assert "was not made by this command" in refused(aws, *arguments)
     assert not aws.keys()
     [stack] = cloudformation.list_stacks()["StackSummaries"]

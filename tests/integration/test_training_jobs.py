@@ -24,9 +24,12 @@ from tests.integration.sagemaker_cloud import (
     SDK,
     Account,
     Container,
+    Sdk,
     account,
+    imported_sdk,
 )
 from tests.integration.serving_container import SAGEMAKER, running
+from tests.typed import Ended
 from training.learning.recipe import Recipe
 
 SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
@@ -44,13 +47,18 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         yield found
 
 
-def train(aws: Account, *arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
-    return aws.process("train", "--on", "sagemaker", *arguments, **changes)
+@pytest.fixture(scope="module")
+def sdk(aws: Account) -> Iterator[Sdk]:
+    with imported_sdk(aws) as found:
+        yield found
 
 
-def started(aws: Account, *arguments: str | Path, **changes: str) -> dict[str, Any]:
-    """Return the job that `train` starts, as AWS describes it."""
-    result = train(aws, "--data", DATA, "--role", ROLE, *arguments, **changes)
+TRAIN = ("train", "--on", "sagemaker")
+ORDER = (*TRAIN, "--data", DATA, "--role", ROLE)
+
+
+def started(aws: Account, result: Ended | subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return the job that a command has started, as AWS describes it."""
     assert result.returncode == 0, result.stderr
     name = result.stdout.split("Training job ")[1].split()[0]
     job: dict[str, Any] = aws.client("sagemaker").describe_training_job(TrainingJobName=name)
@@ -59,9 +67,11 @@ def started(aws: Account, *arguments: str | Path, **changes: str) -> dict[str, A
 
 @pytest.fixture(scope="module")
 def resnet_job(aws: Account, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return our own job, which the command starts after it has changed to the SDK's Python."""
     recipe = tmp_path_factory.mktemp("recipe") / "recipe.json"
     SMALL.save(recipe)
-    return started(aws, "--recipe", recipe, "--from-scratch", "--detach")
+    begun = aws.process(*ORDER, "--recipe", recipe, "--from-scratch", "--detach")
+    return started(aws, begun)
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +82,11 @@ def way_out() -> Iterator[socket.socket]:
 
 
 @pytest.fixture(scope="module")
-def builtin_job(aws: Account, way_out: socket.socket) -> dict[str, Any]:
+def builtin_job(aws: Account, sdk: Sdk, way_out: socket.socket) -> dict[str, Any]:
     proxy = f"http://127.0.0.1:{way_out.getsockname()[1]}"
     through = {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1"}
     samples = ("--hyperparameter", "num_training_samples=5186")
-    return started(aws, "--algorithm", "builtin", *samples, **through)
+    return started(aws, sdk.typed(*ORDER, "--algorithm", "builtin", *samples, **through))
 
 
 @dataclass(frozen=True)
@@ -146,12 +156,10 @@ def test_the_built_in_job_is_that_of_the_2020_report(builtin_job: dict[str, Any]
     assert not job.get("EnableManagedSpotTraining")
 
 
-def test_the_chosen_options_go_into_the_job(aws: Account) -> None:
-    job = started(
-        aws,
-        *("--algorithm", "builtin", "--instance-type", "ml.g4dn.xlarge", "--epochs", "3"),
-        *("--hyperparameter", "learning_rate=0.01", "--output", "s3://films/elsewhere"),
-    )
+def test_the_chosen_options_go_into_the_job(aws: Account, sdk: Sdk) -> None:
+    options = ("--algorithm", "builtin", "--instance-type", "ml.g4dn.xlarge", "--epochs", "3")
+    more = ("--hyperparameter", "learning_rate=0.01", "--output", "s3://films/elsewhere")
+    job = started(aws, sdk.typed(*ORDER, *options, *more))
     assert job["ResourceConfig"]["InstanceType"] == "ml.g4dn.xlarge"
     assert job["OutputDataConfig"]["S3OutputPath"] == "s3://films/elsewhere"
     chosen = job["HyperParameters"]
@@ -159,13 +167,9 @@ def test_the_chosen_options_go_into_the_job(aws: Account) -> None:
     assert chosen["num_training_samples"] == "22", "counted in train_lst"
 
 
-def test_a_dry_run_shows_the_request_and_sends_nothing(aws: Account) -> None:
+def test_a_dry_run_shows_the_request_and_sends_nothing(aws: Account, sdk: Sdk) -> None:
     before = aws.keys(), len(aws.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
-    result = train(
-        aws,
-        *("--data", DATA, "--role", ROLE, "--dry-run"),
-        *("--keep-out", "samples"),
-    )
+    result = sdk.typed(*ORDER, "--dry-run", "--keep-out", "samples")
     after = aws.keys(), len(aws.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["EnableManagedSpotTraining"] is True
@@ -190,8 +194,8 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(aws: Account) -> None:
         (["--data", "samples", "--on", "here", "--dry-run"], "go with --on sagemaker"),
     ],
 )
-def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint: str) -> None:
-    result = train(aws, *arguments)
+def test_a_mistake_is_one_sentence(sdk: Sdk, arguments: list[str], complaint: str) -> None:
+    result = sdk.typed(*TRAIN, *arguments)
     assert result.returncode == 2
     assert complaint in result.stderr
     assert "Traceback" not in result.stderr
@@ -206,9 +210,8 @@ def test_the_sdk_sends_no_telemetry_about_the_job(
         way_out.accept()
 
 
-def test_without_credentials_it_says_how_to_get_them(aws: Account) -> None:
-    arguments = ("--data", DATA, "--role", ROLE)
-    result = train(aws, *arguments, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+def test_without_credentials_it_says_how_to_get_them(sdk: Sdk) -> None:
+    result = sdk.typed(*ORDER, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     assert result.returncode == 2
     assert "No AWS credentials were found: run `aws configure`" in result.stderr
 
@@ -224,14 +227,13 @@ def test_without_credentials_it_says_how_to_get_them(aws: Account) -> None:
     ],
 )
 def test_an_unavailable_instance_type_is_replaced_by_an_available_one(
-    aws: Account, monkeypatch: pytest.MonkeyPatch, code: str, message: str
+    sdk: Sdk, monkeypatch: pytest.MonkeyPatch, code: str, message: str
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise JsonRESTError(code, message)
 
     monkeypatch.setattr(SageMakerModelBackend, "create_training_job", refuse)
-    order = ("--algorithm", "builtin", "--data", DATA, "--role", ROLE)
-    result = train(aws, *order)
+    result = sdk.typed(*ORDER, "--algorithm", "builtin")
     assert result.returncode == 2
     assert "us-east-1 gives this account no ml.p2.xlarge" in result.stderr
     assert "use --instance-type ml.g4dn.xlarge instead" in result.stderr
@@ -240,7 +242,7 @@ def test_an_unavailable_instance_type_is_replaced_by_an_available_one(
 
 
 def test_a_failed_job_gives_the_reason_and_an_alternative(
-    aws: Account, monkeypatch: pytest.MonkeyPatch
+    sdk: Sdk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     describe = SageMakerModelBackend.describe_training_job
     failure = {
@@ -253,8 +255,7 @@ def test_a_failed_job_gives_the_reason_and_an_alternative(
         return {**describe(backend, name), **failure}
 
     monkeypatch.setattr(SageMakerModelBackend, "describe_training_job", failed)
-    order = ("--algorithm", "builtin", "--data", DATA, "--role", ROLE)
-    result = train(aws, *order)
+    result = sdk.typed(*ORDER, "--algorithm", "builtin")
     assert result.returncode == 2
     assert "Unable to provision requested ML compute capacity: use --instance-type" in result.stderr
 
@@ -295,10 +296,10 @@ def test_the_path_from_our_job_to_an_answer_and_back(
 
 
 def test_a_job_begins_with_the_network_of_another(
-    aws: Account, trained: Trained, tmp_path: Path
+    aws: Account, sdk: Sdk, trained: Trained, tmp_path: Path
 ) -> None:
     before = trained.container.ml
-    job = started(aws, "--detach", "--start", before / "model")
+    job = started(aws, sdk.typed(*ORDER, "--detach", "--start", before / "model"))
     container = Container(aws, job, tmp_path / "container")
     container.run_until("checkpoints/source.json")
     start, from_scratch = (

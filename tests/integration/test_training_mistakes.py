@@ -15,6 +15,7 @@ from PIL import Image
 
 from serving.shipped import NETWORK_FILE
 from testbed.dicom_films import dicom
+from tests.integration.serving_container import brightness_network
 from tests.typed import Ended, typed
 from training.learning.recipe import Recipe
 
@@ -63,6 +64,11 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return brightness_network(tmp_path_factory.mktemp("network") / "network.onnx")
+
+
 def test_a_run_that_diverges_says_so_and_leaves_no_network(data: Path, tmp_path: Path) -> None:
     recipe, out = tmp_path / "hot.json", tmp_path / "out"
     dataclasses.replace(SMALL, learning_rate=1e7).save(recipe)
@@ -98,15 +104,18 @@ def test_an_incomplete_run_is_no_start(
 
 
 @pytest.mark.parametrize("command", ["prepare", "evaluate"])
-def test_a_disk_that_gets_full_is_one_sentence(data: Path, tmp_path: Path, command: str) -> None:
-    arguments = (command, "--data", data, "--out", tmp_path / "out")
+def test_a_disk_that_gets_full_is_one_sentence(
+    data: Path, network: Path, tmp_path: Path, command: str
+) -> None:
+    model = ("--model", network) if command == "evaluate" else ()
+    arguments = (command, "--data", data, *model, "--out", tmp_path / "out")
     result = in_a_process_of_its_own("-c", FULL, arguments=arguments)
     assert "File too large" in sentence(result)
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
 def test_names_that_are_not_utf_8_are_prepared_and_measured(
-    data: Path, tmp_path: Path, locale: str
+    data: Path, network: Path, tmp_path: Path, locale: str
 ) -> None:
     (data / "NORMAL" / os.fsdecode(b"kaputt \xe9.jpeg")).write_bytes(b"")
     out = tmp_path / "out"
@@ -123,7 +132,8 @@ def test_names_that_are_not_utf_8_are_prepared_and_measured(
     (data / "NORMAL" / os.fsdecode(b"kaputt \xe9.jpeg")).unlink()
     only = tmp_path / "list.txt"
     only.write_bytes(b"NORMAL/M\xfcller.jpeg\nPNEUMONIA/M\xfcller.jpeg\nNORMAL/film 1.jpeg\r\n")
-    evaluate = ("evaluate", "--data", data, "--only", only, "--out", tmp_path / "m")
+    asked = ("--data", data, "--only", only, "--model", network)
+    evaluate = ("evaluate", *asked, "--out", tmp_path / "m")
     measured = in_a_process_of_its_own(*program, arguments=evaluate, **plain)
     assert measured.returncode == 0, measured.stderr
     assert b"NORMAL/M\xfcller.jpeg" in (tmp_path / "m" / "predictions.csv").read_bytes()

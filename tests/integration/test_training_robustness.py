@@ -3,14 +3,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.films import small_samples
 from tests.integration.serving_container import brightness_network
 from tests.typed import typed
 from training.evaluation.rerender import RENDERINGS, SPOILT, UNSEEN
 
 
 def test_films_are_measured_once_for_each_rendering(tmp_path: Path) -> None:
+    films = small_samples(tmp_path / "films")
     network = brightness_network(tmp_path / "brightness.onnx")
-    arguments = ("--data", "samples", "--model", network, "--cutoff", "0.72", "--out", tmp_path)
+    arguments = ("--data", films, "--model", network, "--cutoff", "0.72", "--out", tmp_path)
     result = typed("robustness", *arguments)
     assert result.returncode == 0, result.stderr
     measured = json.loads((tmp_path / "robustness.json").read_text())

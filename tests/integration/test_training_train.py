@@ -13,10 +13,10 @@ from imaging.readers import read_grey
 from serving.gate import KINDS
 from serving.network import Network
 from serving.shipped import NETWORK_FILE
+from tests.films import small_samples
 from tests.typed import typed
-from training.learning.export import export
 from training.learning.fit import Labelled, fit, predict_logits
-from training.learning.network import Classifier, ResNet18, standardise
+from training.learning.network import ResNet18, standardise
 from training.learning.recipe import Recipe, load_recipe
 from training.learning.rescale import rescale, scale_of
 from training.learning.run import load_checkpoint
@@ -42,11 +42,17 @@ def stop_after(stop: int) -> Callable[[int, float, ResNet18], None]:
     return after_epoch
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def films() -> Labelled:
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (20, 1, 48, 48), dtype=torch.uint8, generator=random)
     return Labelled(pixels, torch.arange(20) % 2)
+
+
+@pytest.fixture(scope="module")
+def small(films: Labelled, tmp_path_factory: pytest.TempPathFactory) -> ResNet18:
+    """Return the network of an uninterrupted run of the recipe SMALL."""
+    return fit(films, SMALL, tmp_path_factory.mktemp("small") / "checkpoint.pt", nothing)
 
 
 COMPARED = replace(SMALL, mixup=0.0, consistency=1.0)
@@ -54,9 +60,9 @@ COMPARED = replace(SMALL, mixup=0.0, consistency=1.0)
 
 @pytest.mark.parametrize("recipe", [SMALL, COMPARED])
 def test_an_interrupted_run_goes_on_to_the_same_network(
-    tmp_path: Path, films: Labelled, recipe: Recipe
+    tmp_path: Path, films: Labelled, small: ResNet18, recipe: Recipe
 ) -> None:
-    straight = fit(films, recipe, tmp_path / "straight.pt", nothing)
+    straight = small if recipe is SMALL else fit(films, recipe, tmp_path / "whole.pt", nothing)
     with pytest.raises(KeyboardInterrupt):
         fit(films, recipe, tmp_path / "broken.pt", stop_after(0))
     resumed = fit(films, recipe, tmp_path / "broken.pt", nothing)
@@ -64,22 +70,22 @@ def test_an_interrupted_run_goes_on_to_the_same_network(
 
 
 def test_a_run_that_starts_from_another_begins_where_that_ended(
-    tmp_path: Path, films: Labelled
+    tmp_path: Path, films: Labelled, small: ResNet18
 ) -> None:
-    first = fit(films, SMALL, tmp_path / "first.pt", nothing)
     still = replace(SMALL, epochs=1, learning_rate=1e-9)
-    second = fit(films, still, tmp_path / "second.pt", nothing, first)
-    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+    second = fit(films, still, tmp_path / "second.pt", nothing, small)
+    for one, other in zip(small.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0.0)
 
 
-def test_frozen_blocks_stay_as_they_started(tmp_path: Path, films: Labelled) -> None:
-    start = fit(films, SMALL, tmp_path / "first.pt", nothing)
-    recipe = replace(SMALL, frozen=4, balanced=1, cropped=0.5, contrast=0.3)
-    network = fit(films, recipe, tmp_path / "second.pt", nothing, start)
+def test_frozen_blocks_stay_as_they_started(
+    tmp_path: Path, films: Labelled, small: ResNet18
+) -> None:
+    recipe = replace(SMALL, epochs=1, frozen=4, balanced=1, cropped=0.5, contrast=0.3)
+    network = fit(films, recipe, tmp_path / "second.pt", nothing, small)
     shown = films.films.float()
-    torch.testing.assert_close(_early(network, shown), _early(start.eval(), shown))
-    late, before = network.blocks[4:].state_dict(), start.blocks[4:].state_dict()
+    torch.testing.assert_close(_early(network, shown), _early(small, shown))
+    late, before = network.blocks[4:].state_dict(), small.blocks[4:].state_dict()
     assert not torch.equal(late["4.conv1.weight"], before["4.conv1.weight"])
 
 
@@ -90,10 +96,10 @@ def _early(network: ResNet18, films: torch.Tensor) -> torch.Tensor:
 
 def test_a_network_learns_to_separate_its_films(tmp_path: Path) -> None:
     random = torch.Generator().manual_seed(0)
-    labels = torch.arange(48) % 2
-    pixels = torch.randint(0, 60, (48, 1, 48, 48), generator=random)
+    labels = torch.arange(144) % 2
+    pixels = torch.randint(0, 60, (144, 1, 48, 48), generator=random)
     pixels[labels == 1, :, 14:34, 14:34] += 150  # a bright patch in the middle
-    recipe = Recipe(epochs=6, batch_size=8, first_size=32, size=32, learning_rate=0.02)
+    recipe = Recipe(epochs=2, batch_size=8, first_size=32, size=32, learning_rate=0.02)
     learned = fit(Labelled(pixels.to(torch.uint8), labels), recipe, tmp_path / "c.pt", nothing)
     shown = torch.nn.functional.interpolate(pixels.float(), (32, 32), mode="bilinear")
     guesses = predict_logits(learned.eval(), shown.to(torch.uint8)).argmax(dim=1)
@@ -102,15 +108,16 @@ def test_a_network_learns_to_separate_its_films(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run of `train` on samples/, and what was typed for it."""
+    """A finished run of `train` on the samples, and what was typed for it."""
 
+    data: Path
     out: Path
     recipe: Path
     stdout: str
 
     @property
     def typed(self) -> tuple[str | Path, ...]:
-        return ("--data", "samples", "--out", self.out, "--recipe", self.recipe)
+        return ("--data", self.data, "--out", self.out, "--recipe", self.recipe)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +126,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     usual = load_recipe(ROOT / "model" / "recipe.json")
     replace(usual, folds=3, epochs=2).save(folder / "small.json")
-    started = Run(folder / "out", folder / "small.json", "")
+    films = small_samples(folder / "films")
+    started = Run(films, folder / "out", folder / "small.json", "")
     result = typed("train", *started.typed)
     assert result.returncode == 0, result.stderr
     return replace(started, stdout=result.stdout)
@@ -162,14 +170,14 @@ def test_a_start_that_knows_the_held_out_patients_is_refused(
     another_fold = tmp_path / "fold.json"
     replace(SMALL, fold=1).save(another_fold)
     place = ("--out", tmp_path / "third", "--start", run.out.parent / start)
-    refused = typed("train", "--data", "samples", *place, "--recipe", another_fold)
+    refused = typed("train", "--data", run.data, *place, "--recipe", another_fold)
     assert refused.returncode == 2
     assert complaint in refused.stderr
 
 
 def test_a_run_does_not_go_on_with_other_films_or_another_recipe(run: Run, tmp_path: Path) -> None:
     fewer = tmp_path / "fewer"
-    shutil.copytree(ROOT / "samples", fewer)
+    shutil.copytree(run.data, fewer)
     next(fewer.glob("PNEUMONIA/*")).unlink()
     other_films = typed("train", "--data", fewer, *run.typed[2:])
     assert other_films.returncode == 2
@@ -231,12 +239,15 @@ def test_a_folder_that_cant_be_trained_on_is_one_sentence(tmp_path: Path) -> Non
     assert "can't be read: The file is neither a JPEG nor a PNG" in complaint()
 
 
-def test_a_scale_equal_to_other_constants_of_the_network_can_be_changed(tmp_path: Path) -> None:
-    """With distinct values: the exporter merges equal constants."""
+def test_a_scale_equal_to_other_constants_of_the_network_can_be_changed(
+    run: Run, tmp_path: Path
+) -> None:
+    """The exporter merges equal constants: those of the scale have a name of their own."""
     file = tmp_path / "network.onnx"
     scale = Scale(slope=1.0, intercept=0.0, prevalence=0.5)
-    export(Classifier(ResNet18()).eval(), scale, 32, file)
+    rescale(run.out / "full-precision.onnx", file, scale)
     assert scale_of(file) == scale
-    film = np.zeros((32, 32), dtype=np.uint8)
     rescale(file, file, Scale(slope=0.0, intercept=0.0, prevalence=0.25))
-    assert Network(file, threads=1).answers(film)["probabilities"][1] == pytest.approx(0.25)
+    network = Network(file, threads=1)
+    film = np.zeros((network.size, network.size), dtype=np.uint8)
+    assert network.answers(film)["probabilities"][1] == pytest.approx(0.25)

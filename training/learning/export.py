@@ -18,12 +18,11 @@ def export(classifier: Classifier, scale: Scale, size: int, path: Path) -> None:
     The metadata name the prevalence of the probabilities, and the gate's kinds.
     """
     example = torch.zeros(2, 1, size, size)
-    outputs = ["probabilities", "map", *(["gate"] if classifier.gate else [])]
     program = torch.onnx.export(
         classifier,
         (example,),
         input_names=["image"],
-        output_names=outputs,
+        output_names=["probabilities", "map", "gate"],
         dynamic_shapes=({0: torch.export.Dim("films")},),
         dynamo=True,
         external_data=False,
@@ -34,9 +33,6 @@ def export(classifier: Classifier, scale: Scale, size: int, path: Path) -> None:
     model = program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]  # paths of the export on this machine
-    properties = scale.properties()
-    if classifier.gate:
-        properties["kinds"] = json.dumps(KINDS)
-    onnx.helper.set_model_props(model, properties)
+    onnx.helper.set_model_props(model, scale.properties() | {"kinds": json.dumps(KINDS)})
     onnx.save(model, path)
     rescale(path, path, scale)

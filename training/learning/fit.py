@@ -1,5 +1,6 @@
 """The training loop: turns films and a recipe into the averaged network."""
 
+import copy
 import hashlib
 import io
 import math
@@ -57,10 +58,8 @@ def fit(
     network = ResNet18().to(device)
     if start:
         network.load_state_dict(start.state_dict())
+    averaged = copy.deepcopy(network).eval()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = ResNet18().to(device)
-    averaged.load_state_dict(network.state_dict())
-    averaged.eval()
     train_mode(network, recipe.frozen)
     optimizer = sgd(network, recipe.learning_rate, recipe.weight_decay)
     scaler = torch.amp.GradScaler(device.type, enabled=_precision(device) == torch.float16)

@@ -83,7 +83,7 @@ def train_mode(network: ResNet18, frozen: int) -> None:
 class Classifier(nn.Module):
     """The served network: probabilities, the gate's probabilities, and the saliency map."""
 
-    def __init__(self, network: ResNet18, gate: Gate | None = None) -> None:
+    def __init__(self, network: ResNet18, gate: Gate) -> None:
         super().__init__()
         self.network = network
         self.gate = gate
@@ -92,10 +92,10 @@ class Classifier(nn.Module):
         self.register_buffer("slope", torch.tensor(1.0001))
         self.register_buffer("offset", torch.tensor(0.0001))
 
-    def forward(self, films: Tensor) -> tuple[Tensor, ...]:
-        """Turn films [N, 1, S, S] of grey levels 0..255 into probabilities, gate and map.
+    def forward(self, films: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Turn films [N, 1, S, S] of grey levels 0..255 into probabilities, map and gate.
 
-        Probabilities are [N, 2] (normal, pneumonia); with a gate, also [N, KINDS]. The map [N,
+        Probabilities are [N, 2] (normal, pneumonia), those of the gate [N, KINDS]. The map [N,
         MAP_SIDE ** 2], row by row, is the evidence for pneumonia in each cell.
         """
         features = self.network.features(films)
@@ -107,11 +107,8 @@ class Classifier(nn.Module):
         cells = F.interpolate(
             F.conv2d(features, weight), (MAP_SIDE, MAP_SIDE), mode="bilinear", align_corners=False
         )
-        answers = (probabilities, cells.flatten(1))
-        if self.gate is None:
-            return answers
-        word = torch.softmax(self.gate(shrunk(films)), dim=1)
-        return (*answers, word)
+        kinds = torch.softmax(self.gate(shrunk(films)), dim=1)
+        return probabilities, cells.flatten(1), kinds
 
 
 def standardise(films: Tensor) -> Tensor:

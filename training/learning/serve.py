@@ -32,7 +32,7 @@ QUANTIZED_ON = 300  # training films that set the ranges of the eight bits
 
 def serve(
     network: ResNet18,
-    gate: Gate | None,
+    gate: Gate,
     size: int,
     films: Tensor,
     validation: Sequence[Film],
@@ -59,9 +59,8 @@ def settle(served: Path, films: Sequence[Film], labels: Floats, prevalence: floa
     seen = [_looks(network, film, index) for index, film in enumerate(films)]
     differences = _differences(served, [found[0]["probabilities"] for found in seen])
     rescale(served, served, fit_scale(differences, labels, prevalence))
-    if "gate" in seen[0][0]:
-        words = np.array([look["gate"] for looks in seen for look in looks], dtype=np.float64)
-        set_limits(served, served, limits(np.log(words.clip(1e-30, 1.0))).tolist())
+    kinds = np.array([look["gate"] for looks in seen for look in looks], dtype=np.float64)
+    set_limits(served, served, limits(np.log(kinds.clip(1e-30, 1.0))).tolist())
 
 
 @dataclass(frozen=True)
