@@ -18,10 +18,18 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pynetdicom import evt
+from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, build_context, evt
+from pynetdicom._globals import APPLICATION_CONTEXT_NAME
 from pynetdicom.association import Association
 from pynetdicom.dsutils import encode
+from pynetdicom.pdu import A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    ImplementationClassUIDNotification,
+    MaximumLengthNotification,
+)
 
+from intake.places import ADMITTED_PER_PEER, GRACE_SECONDS
 from intake.spool import CANNOT_UNDERSTAND, FOLDER, LARGEST_FILM, OUT_OF_RESOURCES
 from testbed.dicom_films import dicom, film
 from tests.faults.conftest import RESULTS
@@ -42,17 +50,41 @@ MOST_MEGABYTES = 200
 needs_storescu = pytest.mark.skipif(
     shutil.which("storescu") is None, reason="storescu is missing: apt-get install dcmtk"
 )
+VERIFICATION = "1.2.840.10008.1.1"
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
+ACCEPTED = 2  # the type of an A-ASSOCIATE-AC PDU
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bucket() -> Iterator[MotoBucket]:
     with moto_bucket() as made:
         yield made
 
 
 @pytest.fixture
-def receiver(bucket: MotoBucket, tmp_path: Path) -> Iterator[Receiving]:
+def empty(bucket: MotoBucket) -> MotoBucket:
+    """Return the bucket without the films of other tests."""
+    for page in bucket.s3.get_paginator("list_object_versions").paginate(Bucket="uploads"):
+        for each in page.get("Versions", []):
+            bucket.s3.delete_object(Bucket="uploads", Key=each["Key"], VersionId=each["VersionId"])
+    return bucket
+
+
+@pytest.fixture(scope="module")
+def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("receiver") / "spool"
+
+
+@pytest.fixture(scope="module")
+def receiver(bucket: MotoBucket, spool: Path) -> Iterator[Receiving]:
+    """The receiver of most tests: after what one peer did, it still serves the next."""
+    with receiving(bucket.environment, spool) as made:
+        yield made
+
+
+@pytest.fixture
+def own_receiver(bucket: MotoBucket, tmp_path: Path) -> Iterator[Receiving]:
+    """Return a receiver whose places and log are of one test only."""
     with receiving(bucket.environment, tmp_path / "spool") as made:
         yield made
 
@@ -134,16 +166,20 @@ def test_probes_that_connect_and_leave_take_no_places(receiver: Receiving, one: 
     assert send(receiver.port, one) == [0]
 
 
-def test_idle_associations_lose_their_places(receiver: Receiving, one: Path) -> None:
-    with contextlib.ExitStack() as stack:
-        idle = [stack.enter_context(association(receiver.port)) for _ in range(20)]
+def test_idle_associations_lose_their_places(own_receiver: Receiving, one: Path) -> None:
+    """They send C-ECHO from time to time, which is no film."""
+    with bare_connections(own_receiver.port, ADMITTED_PER_PEER) as idle:
+        for peer in idle:
+            peer.sendall(association_request())
+            assert peer.recv(2**16)[0] == ACCEPTED
         deadline = time.monotonic() + 30
-        while send(receiver.port, one) != [0]:
+        while send(own_receiver.port, one) != [0]:
             assert time.monotonic() < deadline
-            for each in idle:
-                if each.is_established:
-                    each.send_c_echo()  # which is no film
-    receiver.wait_for("its place was needed")
+            for peer in idle:
+                peer.sendall(fragment(echo(), command=True, last=True))
+                assert peer.recv(2**16), "an idle association ended before its place was needed"
+            time.sleep(GRACE_SECONDS / 5)
+    own_receiver.wait_for("its place was needed")
 
 
 @pytest.mark.parametrize("kind", [1, 4])
@@ -168,6 +204,29 @@ def ended(peer: socket.socket) -> None:
 # --- large films ---
 
 
+def association_request() -> bytes:
+    """The request of an association for C-ECHO, as bytes: an idle peer of pynetdicom's is busy."""
+    asked = A_ASSOCIATE()
+    asked.application_context_name = APPLICATION_CONTEXT_NAME
+    asked.calling_ae_title, asked.called_ae_title = SENDER, TITLE
+    context = build_context(VERIFICATION)
+    context.context_id = 1
+    asked.presentation_context_definition_list = [context]
+    implementation = ImplementationClassUIDNotification()
+    implementation.implementation_class_uid = PYNETDICOM_IMPLEMENTATION_UID
+    asked.user_information = [MaximumLengthNotification(), implementation]
+    request = A_ASSOCIATE_RQ()
+    request.from_primitive(asked)
+    return request.encode()
+
+
+def echo() -> bytes:
+    command = Dataset()
+    command.AffectedSOPClassUID = VERIFICATION
+    command.CommandField, command.MessageID, command.CommandDataSetType = 0x30, 1, 0x101
+    return encoded(command)
+
+
 def fragment(data: bytes, command: bool, last: bool) -> bytes:
     header = struct.pack(">LBB", len(data) + 2, 1, command | last << 1)
     return struct.pack(">BBL", 4, 0, len(header) + len(data)) + header + data
@@ -175,13 +234,14 @@ def fragment(data: bytes, command: bool, last: bool) -> bytes:
 
 def request(uid: str) -> bytes:
     command = Dataset()
-    command.CommandGroupLength = 0
     command.AffectedSOPClassUID, command.AffectedSOPInstanceUID = DX, uid
     command.CommandField, command.MessageID = 1, 1
     command.Priority, command.CommandDataSetType = 0, 1
-    encoded = encode(command, True, True)
-    assert encoded
-    command.CommandGroupLength = len(encoded) - 12
+    return encoded(command)
+
+
+def encoded(command: Dataset) -> bytes:
+    command.CommandGroupLength = len(encode(command, True, True) or b"")
     return encode(command, True, True) or b""
 
 
@@ -196,7 +256,7 @@ def admitted(receiver: Receiving) -> Iterator[tuple[socket.socket, Association]]
 
 
 def test_a_film_of_700_megabytes_is_refused_and_never_in_memory(
-    receiver: Receiving, tmp_path: Path, one: Path
+    receiver: Receiving, spool: Path, one: Path
 ) -> None:
     part, answers = bytes(2**19), []
     with admitted(receiver) as (peer, made):
@@ -210,7 +270,7 @@ def test_a_film_of_700_megabytes_is_refused_and_never_in_memory(
     assert answers[0].Status == CANNOT_UNDERSTAND
     assert send(receiver.port, one) == [0]
     assert receiver.megabytes() < MOST_MEGABYTES
-    assert list((tmp_path / "spool" / FOLDER).iterdir()) == []
+    assert list((spool / FOLDER).iterdir()) == []
 
 
 def test_a_command_without_end_ends_the_association(receiver: Receiving, one: Path) -> None:
@@ -234,17 +294,17 @@ def test_films_that_wait_for_no_answer_are_bounded_by_the_spool(
         assert receiver.megabytes() < MOST_MEGABYTES
 
 
-def test_a_film_cut_off_leaves_nothing(receiver: Receiving, tmp_path: Path, one: Path) -> None:
+def test_a_film_cut_off_leaves_nothing(receiver: Receiving, spool: Path, one: Path) -> None:
     with admitted(receiver) as (peer, made):
         peer.sendall(fragment(request("1.2.3.99"), command=True, last=True))
         peer.sendall(fragment(bytes(2**19), command=False, last=False))
-        spool = tmp_path / "spool" / FOLDER
-        wait_until(lambda: any(spool.iterdir()))
-        (left,) = spool.iterdir()
-        assert (left.stat().st_mode & 0o777, spool.stat().st_mode & 0o777) == (0o600, 0o700)
+        films = spool / FOLDER
+        wait_until(lambda: any(films.iterdir()))
+        (left,) = films.iterdir()
+        assert (left.stat().st_mode & 0o777, films.stat().st_mode & 0o777) == (0o600, 0o700)
         made.abort()
     receiver.wait_for("cut off")
-    wait_until(lambda: not any(spool.iterdir()))
+    wait_until(lambda: not any(films.iterdir()))
     assert send(receiver.port, one) == [0]
 
 
@@ -279,26 +339,26 @@ def test_while_s3_hangs_senders_get_a_status_within_the_time_limit(
 
 
 def test_the_log_has_a_line_for_each_film_and_each_caller_and_no_name(
-    receiver: Receiving, tmp_path: Path
+    own_receiver: Receiving, tmp_path: Path
 ) -> None:
     named = dcmread(written(tmp_path, 1))
     named.PatientName, named.PatientID = "Mustermann^Max", "4711-0815"
     named.save_as(tmp_path / "named.dcm")
-    assert send(receiver.port, tmp_path / "named.dcm") == [0]
-    assert send(receiver.port, tmp_path / "named.dcm") == [0]
-    assert send(receiver.port, tmp_path / "named.dcm", title="MUSTERMANN^MAX") == [None]
-    with bare_connections(receiver.port, 1) as (peer,):
+    assert send(own_receiver.port, tmp_path / "named.dcm") == [0]
+    assert send(own_receiver.port, tmp_path / "named.dcm") == [0]
+    assert send(own_receiver.port, tmp_path / "named.dcm", title="MUSTERMANN^MAX") == [None]
+    with bare_connections(own_receiver.port, 1) as (peer,):
         peer.sendall(b"GET /Mustermann HTTP/1.1\r\n\r\n")
         ended(peer)
-    receiver.wait_for("is not DICOM")
-    log = receiver.said.partition("ends it.\n")[2].splitlines()
+    own_receiver.wait_for("is not DICOM")
+    log = own_receiver.said.partition("ends it.\n")[2].splitlines()
     assert [re.sub(r"^\S+ \S+ |[0-9a-f]{32}|[\d.]+ (?=MB|s)", "", line) for line in log] == [
         f"Stored .dcm of {SENDER}, MB, in s.",
         f"Had already .dcm of {SENDER}, MB, in s.",
         "Refused 127.0.0.1: its AE title is not among those after --from.",
         "Refused 127.0.0.1: it sent data that is not DICOM.",
     ]
-    assert not re.search("(?i)mustermann|4711|1\\.2\\.3\\.2", receiver.said)
+    assert not re.search("(?i)mustermann|4711|1\\.2\\.3\\.2", own_receiver.said)
 
 
 # --- kills and load ---
@@ -313,12 +373,12 @@ def acknowledged(port: int, films: Path) -> bool:
 
 @pytest.mark.slow
 @needs_storescu
-def test_no_acknowledged_film_is_lost_by_39_kills(bucket: MotoBucket, tmp_path: Path) -> None:
+def test_no_acknowledged_film_is_lost_by_39_kills(empty: MotoBucket, tmp_path: Path) -> None:
     films, kills = [written(tmp_path, number) for number in range(57)], 39
     chance = random.Random(1)  # noqa: S311 - a draw to repeat
     safe: list[Path] = []
     while kills:
-        with receiving(bucket.environment, tmp_path / "spool") as receiver:
+        with receiving(empty.environment, tmp_path / "spool") as receiver:
             killer = threading.Timer(chance.uniform(0.0, 1.5), receiver.process.kill)
             killer.start()
             while receiver.process.poll() is None:
@@ -327,13 +387,13 @@ def test_no_acknowledged_film_is_lost_by_39_kills(bucket: MotoBucket, tmp_path: 
                     safe.append(film_sent)
             killer.join()
         kills -= 1
-    bodies = [dcmread(io.BytesIO(body)) for body in bucket.bodies()]
+    bodies = [dcmread(io.BytesIO(body)) for body in empty.bodies()]
     kept = {str(each.SOPInstanceUID) for each in bodies}
     assert {str(dcmread(each).SOPInstanceUID) for each in safe} <= kept
-    with receiving(bucket.environment, tmp_path / "spool") as receiver:
+    with receiving(empty.environment, tmp_path / "spool") as receiver:
         for each in films:
             assert acknowledged(receiver.port, each)
-    bodies = [dcmread(io.BytesIO(body)) for body in bucket.bodies()]
+    bodies = [dcmread(io.BytesIO(body)) for body in empty.bodies()]
     stored = {str(each.SOPInstanceUID): each.PixelData for each in bodies}
     assert len(stored) == len(bodies) == len(films)
     for each in films:
@@ -346,7 +406,7 @@ def test_no_acknowledged_film_is_lost_by_39_kills(bucket: MotoBucket, tmp_path: 
 @pytest.mark.slow
 @needs_storescu
 def test_500_films_over_8_associations(
-    receiver: Receiving, bucket: MotoBucket, tmp_path: Path
+    own_receiver: Receiving, empty: MotoBucket, tmp_path: Path
 ) -> None:
     count, associations = 500, 8
     large = film(700, 700)
@@ -358,10 +418,10 @@ def test_500_films_over_8_associations(
     began = time.monotonic()
     with ThreadPoolExecutor(associations) as senders:
         folders = [tmp_path / f"sender-{number}" for number in range(associations)]
-        assert all(senders.map(lambda folder: acknowledged(receiver.port, folder), folders))
+        assert all(senders.map(lambda folder: acknowledged(own_receiver.port, folder), folders))
     seconds = time.monotonic() - began
-    peak = receiver.megabytes()
-    assert len(bucket.bodies()) == count
+    peak = own_receiver.megabytes()
+    assert len(empty.bodies()) == count
     assert peak < MOST_MEGABYTES
     result = f"{count / seconds:.0f} films a second, {peak} MB at most"
     RESULTS.append(("receiver: 500 films over 8 associations", "each stored once", result))

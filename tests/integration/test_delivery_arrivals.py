@@ -1,7 +1,5 @@
 """`arrivals`: the results in Orthanc are compared with the judgements."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +20,7 @@ from screening.result import ResultRequest
 from testbed.dicom_films import SECRETS, dicom, film
 from tests import hospital
 from tests.hospital import AT, Cloud, Orthanc, judged, needs_orthanc, orthanc, wait_until
+from tests.typed import typed
 
 pytestmark = needs_orthanc
 WITHIN = Span(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
@@ -124,12 +123,7 @@ def test_the_command_lists_study_and_accession_and_delivers_again(
         f'[aws]\nqueue = "{cloud.queue}"\ndead_letters = "{cloud.dead_letters}"\n'
         f'table = "screenings"\n[dicomweb]\nurl = "{pacs.web.url}"\n'
     )
-    program = "import sys; from cxr_alert.program import main; sys.exit(main())"
-    options = ["arrivals", "--config", str(file), "--days", str(old), "--anew"]
-    ran = subprocess.run(
-        [sys.executable, "-c", program, *options],
-        env=cloud.environment, check=False, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    ran = typed("arrivals", "--config", file, "--days", str(old), "--anew")
     assert (ran.returncode, ran.stderr) == (1, "")
     assert f"{SECRETS['AccessionNumber']}" in ran.stdout
     assert "1 films without their result, 1 sent again." in ran.stdout

@@ -28,6 +28,7 @@ from tests import hospital
 from tests.hospital import AT, Cloud, Engine, FhirServer, Orthanc, judged, needs_orthanc, orthanc
 from tests.receiving import certificate
 from tests.results import PRECISION
+from tests.typed import typed
 
 PRESENT = ["OT", "SR"]
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -307,13 +308,8 @@ def test_the_command_delivers_until_it_is_stopped_and_a_dry_run_writes_files(
 ) -> None:
     cloud.tell(cloud.screen(0), cloud.screen(1))
     file = config(cloud, tmp_path, f'[hl7]\nhost = "127.0.0.1"\nport = {engine.port}\n')
-    checked, dry = (
-        subprocess.run(
-            command("--config", file, *options),
-            env=cloud.environment, check=False, capture_output=True, text=True, timeout=120,
-        )
-        for options in (["--check"], ["--dry-run", str(tmp_path / "out")])
-    )  # fmt: skip
+    checked = typed("send", "--config", file, "--check")
+    dry = typed("send", "--config", file, "--dry-run", tmp_path / "out")
     assert (checked.returncode, checked.stdout) == (
         0, "queue: answers\nhl7: takes connections\n",
     )  # fmt: skip
@@ -344,10 +340,7 @@ def test_the_check_names_an_unreachable_destination(cloud: Cloud, tmp_path: Path
         f'[pacs]\nhost = "127.0.0.1"\nport = {port}\ntitle = "PACS"\n'
         f'[fhir]\nurl = "http://127.0.0.1:{port}"\n',
     )  # fmt: skip
-    checked = subprocess.run(
-        command("--config", file, "--check"),
-        env=cloud.environment, check=False, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    checked = typed("send", "--config", file, "--check")
     assert checked.returncode == 1
     assert "pacs: can't be used: no association" in checked.stdout
     assert "fhir: can't be used: no answer" in checked.stdout

@@ -343,7 +343,7 @@ STUDIES = re.compile(r"acc\d{3}-qz|1\.2\.826\.0\.1\.3680043\.8\.498\.9\d{3}")
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("films", [40, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("films", [24, pytest.param(200, marks=pytest.mark.slow)])
 def test_no_log_metric_mail_or_message_of_a_day_identifies_a_patient(
     films: int, site: Site, bucket: MotoBucket, endpoint: EndpointStub, tmp_path: Path,
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],

@@ -41,6 +41,14 @@ def sandbox() -> Iterator[Sandbox]:
     sandbox.close()
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Sandbox]:
+    """One supervisor for many films: each still has a new worker, forked for it."""
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.close()
+
+
 def refused(sandbox: Sandbox, data: bytes) -> RefusedInSandbox:
     with pytest.raises(RefusedInSandbox) as caught:
         sandbox.render(data)
@@ -48,28 +56,28 @@ def refused(sandbox: Sandbox, data: bytes) -> RefusedInSandbox:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "DICOM"])
-def test_a_film_is_rendered_as_it_is_outside_the_sandbox(sandbox: Sandbox, kind: str) -> None:
+def test_a_film_is_rendered_as_it_is_outside_the_sandbox(shared: Sandbox, kind: str) -> None:
     if kind == "DICOM":
         data = dicom(LARGE, JPEGLosslessSV1)
     else:
         file = io.BytesIO()
         Image.fromarray(LARGE).save(file, kind)
         data = file.getvalue()
-    rendition = sandbox.render(data)
+    rendition = shared.render(data)
     assert rendition == render(data)
     assert min(Image.open(io.BytesIO(rendition.png)).size) == 1024
     assert (rendition.facts is not None) == (kind == "DICOM")
 
 
-def test_a_small_film_is_not_enlarged(sandbox: Sandbox) -> None:
-    rendition = sandbox.render(dicom(film()))
+def test_a_small_film_is_not_enlarged(shared: Sandbox) -> None:
+    rendition = shared.render(dicom(film()))
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(rendition.png))), film())
 
 
-def test_a_refusal_has_its_code_and_sentence(sandbox: Sandbox) -> None:
-    refusal = refused(sandbox, dicom(film(), tags={"Modality": "MR"}))
+def test_a_refusal_has_its_code_and_sentence(shared: Sandbox) -> None:
+    refusal = refused(shared, dicom(film(), tags={"Modality": "MR"}))
     assert (refusal.code, "CR and DX" in str(refusal)) == ("modality", True)
-    assert refused(sandbox, b"nothing").code == "format"
+    assert refused(shared, b"nothing").code == "format"
 
 
 @pytest.mark.parametrize(
@@ -195,12 +203,10 @@ def test_the_supervisor_inherits_no_credentials(
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
-def test_workers_read_each_syntax_though_they_can_import_nothing(syntax: UID) -> None:
-    sandbox = Sandbox()  # the first film of this worker
-    try:
-        assert sandbox.render(dicom(film(), syntax, tags={"SpecificCharacterSet": "ISO_IR 13"})).png
-    finally:
-        sandbox.close()
+def test_workers_read_each_syntax_though_they_can_import_nothing(
+    shared: Sandbox, syntax: UID
+) -> None:
+    assert shared.render(dicom(film(), syntax, tags={"SpecificCharacterSet": "ISO_IR 13"})).png
 
 
 def test_the_supervisor_writes_nothing_where_logs_are(

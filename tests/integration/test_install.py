@@ -57,7 +57,7 @@ def path(programs: Path) -> str:
 
 def test_docker_builds_the_image_and_a_failed_step_is_resumed(aws: Account, programs: Path) -> None:
     (programs / "fails").write_text("docker build")
-    result = aws.process(*TYPED, PATH=path(programs))
+    result = aws.typed(*TYPED, PATH=path(programs))
     assert result.returncode == 1
     assert "1/9 networks: bucket cxr-alert-models-123456789012-us-east-1 was made." in result.stdout
     assert "no space left" in result.stdout
@@ -69,12 +69,12 @@ def test_docker_builds_the_image_and_a_failed_step_is_resumed(aws: Account, prog
 
     (programs / "fails").write_text("sam deploy")
     intel = ("--parameters", "Architecture=x86_64")
-    result = aws.process(*TYPED, *intel, PATH=path(programs))
-    assert result.returncode == 1
-    assert "bucket cxr-alert-models-123456789012-us-east-1 is there already" in result.stdout
-    assert "repository cxr-alert is there already" in result.stdout
-    assert "endpoint cxr-alert is in service" in result.stdout
-    assert "Step application failed: no space left. Completed steps are kept" in result.stderr
+    again = aws.process(*TYPED, *intel, PATH=path(programs))
+    assert again.returncode == 1
+    assert "bucket cxr-alert-models-123456789012-us-east-1 is there already" in again.stdout
+    assert "repository cxr-alert is there already" in again.stdout
+    assert "endpoint cxr-alert is in service" in again.stdout
+    assert "Step application failed: no space left. Completed steps are kept" in again.stderr
 
     asked = (programs / "asked").read_text()
     order = [line.split()[1] for line in asked.splitlines() if line.startswith("docker")]
@@ -150,7 +150,7 @@ def test_optional_stacks_that_exist_are_updated_too(
 def test_it_leaves_other_peoples_stacks_alone(aws: Account, programs: Path) -> None:
     stacks.deploy(aws.client("cloudformation"), "cxr-alert", {"Address": "x"}, Colour="blue")
     for arguments in ((*TYPED, "--endpoint", "one"), ("install", "--destroy", "--yes")):
-        result = aws.process(*arguments, PATH=path(programs))
+        result = aws.typed(*arguments, PATH=path(programs))
         assert result.returncode > 0
         assert "There is a stack cxr-alert that is not of CXR Alert cxr-alert" in result.stderr
     assert aws.client("cloudformation").describe_stacks(StackName="cxr-alert")["Stacks"]
@@ -161,10 +161,10 @@ def test_an_installation_is_removed_except_for_the_networks(
 ) -> None:
     here = site(aws, monkeypatch)
     install(here, steps(here.settings)[:4], "cxr-alert install")
-    result = aws.process("install", "--destroy")
+    result = aws.typed("install", "--destroy")
     assert result.returncode == 2
     assert result.stderr == "Remove it? There is no terminal for an answer: add --yes.\n"
-    result = aws.process("install", "--destroy", "--yes", COLUMNS="200")
+    result = aws.typed("install", "--destroy", "--yes", COLUMNS="200")
     assert result.returncode == 0, result.stderr
     assert "Stack cxr-alert-endpoint is gone." in result.stdout
     assert "the networks behind the findings that are kept" in result.stdout
@@ -175,7 +175,7 @@ def test_an_installation_is_removed_except_for_the_networks(
 
 def test_a_dry_run_needs_neither_an_account_nor_addresses(aws: Account) -> None:
     nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_ENDPOINT_URL": ""}
-    result = aws.process("install", "--dry-run", "--instance-type", "ml.c5.large", **nobody)
+    result = aws.typed("install", "--dry-run", "--instance-type", "ml.c5.large", **nobody)
     assert result.returncode == 0, result.stderr
     assert "cost about $11 a month without a film" in " ".join(result.stdout.split())
     assert "$74.66 a month" in " ".join(result.stdout.split())
@@ -196,7 +196,7 @@ def test_a_dry_run_needs_neither_an_account_nor_addresses(aws: Account) -> None:
     ],
 )
 def test_a_mistake_is_one_sentence(aws: Account, arguments: list[str], complaint: str) -> None:
-    result = aws.process("install", *arguments)
+    result = aws.typed("install", *arguments)
     assert result.returncode == 2
     assert complaint in result.stderr
     assert "Traceback" not in result.stderr
