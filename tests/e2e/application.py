@@ -1,16 +1,19 @@
 """The deployed application as its users see it: upload films, read records, receive alerts."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from unittest.mock import patch
 
-from cxr_alert.local import mail, watch
+from cxr_alert.local import environment, mail, manual, watch
 from cxr_alert.local.dicom_samples import as_dicom
 from cxr_alert.local.processes import ROOT
 from cxr_alert.local.stack import Stack
 from screening.record import Record, attributes
 from tests.docs.valid import valid
+from tests.typed import Ended, typed
 
 T = TypeVar("T")
 
@@ -38,6 +41,18 @@ class Application:
         self.stack = stack
         self._queue = watch.subscribe(stack, "e2e-programs", '{"finding": ["PNEUMONIA"]}')
         self._alerts: list[dict[str, Any]] = []
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables of an operator's program, and no others."""
+        stack = self.stack
+        base = environment.base(stack.settings.state)
+        return {**base, **manual.settings(stack), "COLUMNS": "200"}
+
+    def typed(self, *arguments: str, **changes: str) -> Ended:
+        """Run `cxr-alert ARGUMENTS` as an operator of the stack, in this process."""
+        with patch.dict(os.environ, {**self.settings, **changes}, clear=True):
+            return typed(*arguments)
 
     def drop(self, key: str, body: bytes) -> str:
         """Upload a film; return the version in S3."""

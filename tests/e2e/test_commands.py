@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from cxr_alert.local import container, processes, stack
+from cxr_alert.local import container, places, processes, stack
 from screening.errors import Failure
 from tests.e2e.application import SAMPLES, wait_until
 from tests.e2e.conftest import USERS_OWN
+from tests.typed import typed
 
 # The commands use fixed places below build/; here they get others.
 PROGRAM = """
@@ -42,18 +43,30 @@ def start(state: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def run(state: Path, *arguments: str) -> tuple[int, str, str]:
+    """Run a command that may leave programs running, which are then not of this process."""
     process = start(state, *arguments)
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 
 
-def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) -> None:
+def here(state: Path, *arguments: str) -> tuple[int, str, str]:
+    """Run a command that starts nothing, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place in ("UP", "DEMO"):
+            patch.setattr(places, place, state)
+        ended = typed(*arguments)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_up_prints_commands_that_work_restarts_a_container_and_down_leaves_nothing(
+    tmp_path: Path,
+) -> None:
     status, out, err = run(tmp_path, "up")
     try:
         assert (status, err) == (0, "")
         first = stack.attach(tmp_path)
         assert first
-        assert run(tmp_path, "up")[0] == 0  # it is already running, and stays
+        assert here(tmp_path, "up")[0] == 0  # it is already running, and stays
         again = stack.attach(tmp_path)
         assert again
         assert again.endpoint_url == first.endpoint_url
@@ -86,8 +99,9 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
         follower = start(tmp_path, "alerts")
         assert follower.stdout
         assert follower.stdout.readline().startswith("Waiting for alerts")
+        restart_container(tmp_path, first)
     finally:
-        status, out, err = run(tmp_path, "down")
+        status, out, err = here(tmp_path, "down")
     _, said = follower.communicate(timeout=60)
     assert (follower.returncode, said) == (
         1,
@@ -95,31 +109,25 @@ def test_up_prints_commands_that_work_and_down_leaves_nothing(tmp_path: Path) ->
     )
     assert (status, out, err) == (0, "Stopped.\n", "")
     assert processes.belonging_to(tmp_path) == []
-    assert run(tmp_path, "down") == (0, "Nothing was running.\n", "")
-    assert run(tmp_path, "alerts")[0] == 2
+    assert here(tmp_path, "down") == (0, "Nothing was running.\n", "")
+    assert here(tmp_path, "alerts")[0] == 2
 
 
-def test_up_restarts_a_container_that_ended_and_keeps_the_films(tmp_path: Path) -> None:
-    assert run(tmp_path, "up")[0] == 0
-    try:
-        first = stack.attach(tmp_path)
-        assert first
-        first.s3.put_object(Bucket=first.outputs["UploadsBucketName"], Key="kept.jpeg", Body=b"x")
-        known = json.loads((tmp_path / "stack.json").read_text())
-        processes.stop(processes.family(known["pids"][container.NAME]))
-        assert stack.attach(tmp_path) is None
+def restart_container(state: Path, first: stack.Stack) -> None:
+    """End the container, and let `up` start it again; the films are kept."""
+    first.s3.put_object(Bucket=first.outputs["UploadsBucketName"], Key="kept.jpeg", Body=b"x")
+    known = json.loads((state / "stack.json").read_text())
+    processes.stop(processes.family(known["pids"][container.NAME]))
+    assert stack.attach(state) is None
 
-        status, out, _ = run(tmp_path, "up")
-        assert status == 0
-        assert out.startswith("The model container had ended; starting it again ...")
-        again = stack.attach(tmp_path)
-        assert again
-        assert again.endpoint_url == first.endpoint_url
-        again.s3.head_object(Bucket=again.outputs["UploadsBucketName"], Key="kept.jpeg")
-        assert urllib3.request("GET", f"{again.container_url}/ping").status == 200
-    finally:
-        assert run(tmp_path, "down") == (0, "Stopped.\n", "")
-    assert processes.belonging_to(tmp_path) == []
+    status, out, _ = run(state, "up")
+    assert status == 0
+    assert out.startswith("The model container had ended; starting it again ...")
+    again = stack.attach(state)
+    assert again
+    assert again.endpoint_url == first.endpoint_url
+    again.s3.head_object(Bucket=again.outputs["UploadsBucketName"], Key="kept.jpeg")
+    assert urllib3.request("GET", f"{again.container_url}/ping").status == 200
 
 
 @pytest.mark.parametrize(
@@ -151,7 +159,7 @@ def test_down_removes_the_remains_of_a_killed_run(tmp_path: Path) -> None:
     process.communicate()
     assert processes.belonging_to(tmp_path)
 
-    assert run(tmp_path, "down")[1] == "Stopped.\n"
+    assert here(tmp_path, "down")[1] == "Stopped.\n"
     assert processes.belonging_to(tmp_path) == []
 
 
@@ -166,7 +174,7 @@ def test_a_file_that_is_not_a_network_is_reported_in_one_sentence(tmp_path: Path
     assert err.count("\n") == 1
     assert processes.belonging_to(state) == []
 
-    status, _, err = run(state, "demo", "--model", str(tmp_path / "missing.onnx"))
+    status, _, err = here(state, "demo", "--model", str(tmp_path / "missing.onnx"))
     assert (status, err.count("\n")) == (2, 1)
     assert "missing.onnx; name one with --model FILE." in err
 

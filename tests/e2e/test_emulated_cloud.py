@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from cxr_alert.local import environment, manual, processes
+from cxr_alert.local import environment
 from tests.e2e.application import POSITIVE, Application, wait_until
 
 TRAIL = "narrowed"
@@ -20,7 +18,7 @@ TRAIL = "narrowed"
 
 @pytest.fixture
 def operator(application: Application) -> Iterator[dict[str, str]]:
-    """The settings of a user with the stacks' policies for operators and nothing else."""
+    """The credentials of a user with the stacks' policies for operators and nothing else."""
     stack = application.stack
     iam: Any = stack.client("iam")
     sts: Any = stack.client("sts")
@@ -35,8 +33,6 @@ def operator(application: Application) -> Iterator[dict[str, str]]:
         iam.attach_role_policy(RoleName=name, PolicyArn=policy)
     found = sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
     yield {
-        **environment.base(stack.settings.state),
-        **manual.settings(stack),
         "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
         "AWS_SESSION_TOKEN": found["SessionToken"],
@@ -66,15 +62,7 @@ def test_the_operators_policies_suffice_for_every_command(
         ["export", "--out", str(tmp_path / "out")],
         ["add-reader", reader, "--email", "reader@example.org"],
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "cxr_alert", *command],
-            cwd=processes.ROOT,
-            env=operator,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = application.typed(*command, **operator)
         assert "AccessDenied" not in done.stderr, (command, done.stderr)
         # `status` and `export` may end with 1: nobody gets the alarms, no film is reviewed.
         assert done.returncode == 0 or command[0] in ("status", "export"), (command, done.stderr)

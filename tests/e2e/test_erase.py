@@ -1,19 +1,15 @@
 """`cxr-alert erase` by a user who has the erasure policies and no other right."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from cxr_alert.local import environment, manual, processes
 from screening.film_name import film_name
 from screening.rendition import rendition_key
 from tests.e2e.application import DICOM, POSITIVE, Application, wait_until
 from worklist.tables.worklist_table import WorklistTable
 
-PROGRAM = "import sys; from cxr_alert.program import main; sys.exit(main(sys.argv[1:]))"
 NAME = "eraser"
 
 
@@ -37,17 +33,7 @@ def eraser(application: Application) -> Iterator[dict[str, str]]:
 
 
 def run(application: Application, user: dict[str, str], *arguments: str) -> tuple[int, str]:
-    stack = application.stack
-    settings = {**environment.base(stack.settings.state), **manual.settings(stack), **user}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=processes.ROOT,
-        env=settings,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = application.typed(*arguments, **user)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cxr_alert.local import environment, manual, processes
+from cxr_alert.local import processes
 from screening.upload import CHECK_PREFIX, event_of
 from tests.e2e.application import NEGATIVE, POSITIVE, Application, wait_until
 
@@ -24,15 +24,11 @@ sys.exit(main(sys.argv[1:]))
 
 
 def started(application: Application, *arguments: str) -> subprocess.Popen[str]:
-    stack = application.stack
+    """Start a command as a process of its own, which a signal can interrupt."""
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments],
         cwd=processes.ROOT,
-        env={
-            **environment.base(stack.settings.state),
-            **manual.settings(stack),
-            "COLUMNS": "200",
-        },
+        env=application.settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -40,9 +36,8 @@ def started(application: Application, *arguments: str) -> subprocess.Popen[str]:
 
 
 def operate(application: Application, *arguments: str) -> tuple[int, str, str]:
-    process = started(application, *arguments)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+    ended = application.typed(*arguments)
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 def test_look_up_and_list(application: Application) -> None:

@@ -5,10 +5,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from http import HTTPStatus
 from typing import Any
 
 import pytest
+import urllib3
 
 from cxr_alert.local import emulator, environment, processes
 
@@ -43,18 +44,26 @@ Outputs:
 REVIEW: Mapping[str, Any] = {"film": {"S": "a film"}, "note": {"S": "what a reader wrote"}}
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
-    (tmp_path / "tmp").mkdir()
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    state = tmp_path_factory.mktemp("move")
+    (state / "tmp").mkdir()
     (port,) = processes.free_ports(1)
-    child = emulator.start(port, "http://127.0.0.1:1", tmp_path, {})
+    child = emulator.start(port, "http://127.0.0.1:1", state, {})
     try:
-        emulator.wait(child, port, tmp_path)
+        emulator.wait(child, port, state)
         yield emulator.url(port)
     finally:
-        processes.stop(processes.belonging_to(tmp_path))
+        processes.stop(processes.belonging_to(state))
         child.wait()
-        shutil.rmtree(tmp_path / "tmp")
+        shutil.rmtree(state / "tmp")
+
+
+@pytest.fixture
+def address(cloud: str) -> str:
+    """Return the address of an account with nothing in it."""
+    assert urllib3.request("POST", f"{cloud}/_ministack/reset").status == HTTPStatus.OK
+    return cloud
 
 
 def client(address: str, service: str) -> Any:
