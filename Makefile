@@ -11,7 +11,7 @@ CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help built lock-function demo up down check test pictures reference faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint sbom format lock clean
+.PHONY: help built tested lock-function demo up down check test pictures reference faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint sbom format lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,12 +37,14 @@ check: build/.dev ## format, style, types, imports and the quick unit tests, wit
 	$(APP) -m tests.docs.reference --check
 	$(APP) -m pytest -q -n 2 tests/unit -m "not slow and not thorough"
 
-# Some tests compute, others wait for a stack: more files run at once than there are cores. So each
-# training has one thread; with several, these mostly wait for each other and hold the cores. The
-# files that take longest begin first, in the order of the folders.
+# Some tests compute, others wait for a stack: more files run at once than there are cores, and the
+# checks of `lint` beside them. Each training has one thread; with several, these mostly wait for each
+# other and hold the cores. The files that take longest begin first, in the order of the folders.
 test: ## check style and types, and run every test
 	@$(MAKE) --no-print-directory -j3 build/.training build/.emulator build/.sam build/.cloud build/.checkov
-	@$(MAKE) --no-print-directory -j2 lint built
+	@$(MAKE) --no-print-directory -j2 tested lint
+
+tested: built
 	OMP_NUM_THREADS=1 $(APP) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 built: build/.dev build/.emulator build/.sam

@@ -14,7 +14,15 @@ from testbed.worklist_api import Api
 from testbed.worklist_api import log_in as api_log_in
 from tests.e2e.application import POSITIVE, Application, wait_until
 from tests.e2e.test_worklist_api import hide, listed, other, reader, review  # noqa: F401
-from tests.e2e.worklist_browser import DESK, PHONE, log_in, open_film, open_list, search
+from tests.e2e.worklist_browser import (
+    DESK,
+    PHONE,
+    Connection,
+    log_in,
+    open_film,
+    open_list,
+    search,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route, ViewportSize
@@ -266,17 +274,18 @@ def test_an_outage_is_one_sentence_that_clears_itself_and_the_review_is_stored_o
 ) -> None:
     name = f"reader/{study()}.jpeg"
     out = listed(application, reader, name)
+    connection = Connection(page)
     open_film(page, application.stack, out, name, size)
     page.get_by_role("button", name="Confirm").wait_for()
     write_note(page)
-    page.route("**/api/**", lambda route: route.abort())
+    connection.is_cut = True
     page.keyboard.press("1")
     sentence = page.get_by_role("alert").filter(has_text="The worklist does not answer.")
     sentence.wait_for()
     assert page.get_by_role("button", name="Try again").is_visible()
     assert "Failed to fetch" not in page.locator("body").inner_text()
     assert note(page) == NOTE
-    page.unroute("**/api/**")
+    connection.is_cut = False
     page.get_by_text("Saved: pneumonia.").wait_for()
     assert sentence.count() == 0
     assert not page.get_by_role("button", name="Try again").is_visible()
@@ -291,14 +300,15 @@ def test_a_review_sent_in_an_outage_is_stored_even_if_its_reader_opens_another_f
 ) -> None:
     name = f"reader/{study()}.jpeg"
     out = listed(application, reader, name)
+    connection = Connection(page)
     open_film(page, application.stack, out, name)
     page.get_by_role("button", name="Confirm").wait_for()
-    page.route("**/api/**", lambda route: route.abort())
+    connection.is_cut = True
     page.keyboard.press("1")
     page.get_by_role("button", name="Try again").wait_for()
     page.keyboard.press("l")
     page.get_by_role("heading", name="Films").wait_for()
-    page.unroute("**/api/**")
+    connection.is_cut = False
     page.get_by_role("button", name="Try again").wait_for(state="hidden")
     said = reader.call("GET", f"api/films/{out}").json()["reviews"]
     assert [each["reading"] for each in said] == ["PNEUMONIA"]
@@ -472,6 +482,7 @@ def test_axe_finds_no_violation_in_any_view_of_a_reader_in_any_look_and_size(
     listed(application, reader, f"reader/{name}-side.dcm", film(name, "LL"))
     hidden = listed(application, reader, f"reader/{name}.jpeg")
     hide(application, hidden)
+    connection = Connection(page)
     open_film(page, application.stack, seen, key)
     found = {}
 
@@ -498,7 +509,7 @@ def test_axe_finds_no_violation_in_any_view_of_a_reader_in_any_look_and_size(
     page.keyboard.press("l")
     page.locator("#rows tr").first.wait_for()
     check("list")
-    page.route("**/api/**", lambda route: route.abort())
+    connection.is_cut = True
     look_again(page)
     page.get_by_role("button", name="Try again").wait_for()
     check("outage")

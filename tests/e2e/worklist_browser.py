@@ -12,7 +12,7 @@ from cxr_alert.local import readers
 from cxr_alert.local.stack import Stack
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, ViewportSize
+    from playwright.sync_api import Browser, Page, Route, ViewportSize
 
 TABLET: "ViewportSize" = {"width": 820, "height": 1180}
 DESK: "ViewportSize" = {"width": 1440, "height": 900}
@@ -32,6 +32,23 @@ def browser() -> "Iterator[Browser]":
         opened = player.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield opened
         opened.close()
+
+
+class Connection:
+    """A page's connection to the worklist's API, which a test can cut.
+
+    Make it before the page is opened: no request can then pass while a cut takes effect.
+    """
+
+    def __init__(self, page: "Page") -> None:
+        self.is_cut = False
+        page.route("**/api/**", self._pass)
+
+    def _pass(self, route: "Route") -> None:
+        if self.is_cut:
+            route.abort()
+        else:
+            route.continue_()
 
 
 def log_in(page: "Page", stack: Stack, name: str, *groups: str, at: str = "") -> None:
