@@ -1,14 +1,13 @@
 """The receiver as a process in front of a bucket in moto, and senders for it."""
 
 import contextlib
-import gc
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 from pydicom import dcmread
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, RLELossless
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
 
 if TYPE_CHECKING:
@@ -160,8 +159,13 @@ def association(
     for syntax in (ExplicitVRLittleEndian, RLELossless):
         entity.add_requested_context(DigitalXRayImageStorageForPresentation, syntax)
     entity.add_requested_context("1.2.840.10008.1.1")
+    opened: list[socket.socket] = []
     made = entity.associate(
-        "127.0.0.1", port, ae_title=TITLE, tls_args=(tls, "localhost") if tls else None
+        "127.0.0.1",
+        port,
+        ae_title=TITLE,
+        tls_args=(tls, "localhost") if tls else None,
+        evt_handlers=[(evt.EVT_CONN_OPEN, lambda event: opened.append(socket_of(event.assoc)))],
     )
     try:
         yield made
@@ -170,10 +174,15 @@ def association(
             made.release()
         if made.ident:
             made.join()
-        del made, entity
-        with warnings.catch_warnings():  # pynetdicom leaves sockets of which the peer let go
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+        for each in opened:
+            each.close()  # pynetdicom leaves sockets open of which the peer let go
+
+
+def socket_of(made: Association) -> socket.socket:
+    """Return the socket of an open association, which pynetdicom forgets when it ends."""
+    assert made.dul.socket
+    assert made.dul.socket.socket
+    return made.dul.socket.socket
 
 
 def send(

@@ -44,6 +44,7 @@ from tests.receiving import (
     moto_bucket,
     receiving,
     send,
+    socket_of,
 )
 
 MOST_MEGABYTES = 200
@@ -250,9 +251,7 @@ def admitted(receiver: Receiving) -> Iterator[tuple[socket.socket, Association]]
     """An association with its socket, for sending bytes outside pynetdicom."""
     with association(receiver.port) as made:
         assert made.is_established
-        assert made.dul.socket
-        assert made.dul.socket.socket
-        yield made.dul.socket.socket, made
+        yield socket_of(made), made
 
 
 def test_a_film_of_700_megabytes_is_refused_and_never_in_memory(
