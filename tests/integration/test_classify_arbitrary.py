@@ -11,7 +11,7 @@ from tests.docs.valid import valid
 from tests.integration.classify_cloud import Cloud, Context, EndpointStub, Function, Reply
 
 ARBITRARY = settings(
-    max_examples=100,
+    max_examples=150,
     deadline=None,
     # One function and one cloud for all examples, like a warm function.
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -225,8 +225,8 @@ def test_new_films_and_films_with_expired_records_are_left_alone() -> None:
 
 
 @dataclass
-class Large:
-    """A bucket of a hundred thousand films without records; counts the objects in memory."""
+class Million:
+    """A bucket of a million films without records; counts the objects in memory."""
 
     pages_read: int = 0
     announced: int = 0
@@ -234,7 +234,7 @@ class Large:
     pages_listed: list[str] = field(default_factory=list)
 
     def pages(self, prefix: str) -> Iterator[list[Upload]]:
-        for page in range(100):
+        for page in range(1000):
             self.pages_listed.append(prefix)
             yield [
                 Upload(f"{page}/{number}", "v", "b", "v", "e", 1, "2026-11-01T00:00:00.000Z")
@@ -249,12 +249,12 @@ class Large:
         self.announced += len(uploads)
 
 
-def test_a_hundred_thousand_versions_are_compared_page_by_page_in_bounded_memory() -> None:
-    bucket = Large()
+def test_a_million_versions_are_compared_page_by_page_in_bounded_memory() -> None:
+    bucket = Million()
     *_, tally = compare(bucket, bucket, bucket, prefix="", within=EVER, waiting=10**9)
-    assert tally == Tally(seen=10**5, missing=10**5, announced=10**5)
-    assert bucket.announced == 10**5
-    assert len(bucket.pages_listed) == 100
+    assert tally == Tally(seen=10**6, missing=10**6, announced=10**6)
+    assert bucket.announced == 10**6
+    assert len(bucket.pages_listed) == 1000
     assert bucket.most_at_once <= MOST_HELD + 1000
 
 

@@ -60,7 +60,8 @@ def with_element(keyword: str, vr: str, value: bytes) -> bytes:
 @settings(deadline=None)
 @given(table=st.binary(max_size=64), cuts=st.lists(st.integers(0, len(STREAM)), max_size=5))
 def test_a_frame_is_read_by_its_fragments(table: bytes, cuts: list[int]) -> None:
-    assume(not table.startswith((b"\xff\xd8", b"\xff\x4f")))  # offsets are even
+    # The first offset is 0, so no table begins as a stream of JPEG, JPEG 2000 or its files does.
+    assume(not table.startswith((b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ")))
     places = [0, *sorted(cut - cut % 2 for cut in cuts), len(STREAM)]
     parts = [STREAM[a:b] for a, b in pairwise(places)]
     pixels = b"".join([item(table), *map(item, parts), b"\xfe\xff\xdd\xe0\0\0\0\0"])

@@ -25,7 +25,7 @@ KEYWORDS = [
 
 
 @pytest.mark.thorough
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=150)
 @given(
     keyword=st.sampled_from(KEYWORDS),
     vr=st.sampled_from(["LO", "PN", "CS", "DA", "TM", "UI", "UN", "US", "OB", "SQ", "DS"]),
