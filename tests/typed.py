@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -43,6 +44,12 @@ def typed(*arguments: str | Path, **environment: str) -> Ended:
         except SystemExit as ended:  # argparse's own
             status = int(ended.code or 0)
         return Ended(status, _written(stdout), _written(stderr))
+
+
+def typed_in(environment: Mapping[str, str], *arguments: str | Path) -> Ended:
+    """Run `cxr-alert ARGUMENTS` in the project's folder, with these variables and no others."""
+    with patch.dict(os.environ, environment, clear=True):
+        return typed(*arguments)
 
 
 def _terminal() -> io.TextIOWrapper:

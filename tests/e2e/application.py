@@ -1,11 +1,9 @@
 """The deployed application as its users see it: upload films, read records, receive alerts."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 from cxr_alert.local import environment, mail, manual, watch
 from cxr_alert.local.dicom_samples import as_dicom
@@ -13,7 +11,7 @@ from cxr_alert.local.processes import ROOT
 from cxr_alert.local.stack import Stack
 from screening.record import Record, attributes
 from tests.docs.valid import valid
-from tests.typed import Ended, typed
+from tests.typed import Ended, typed_in
 
 T = TypeVar("T")
 
@@ -51,8 +49,7 @@ class Application:
 
     def typed(self, *arguments: str, **changes: str) -> Ended:
         """Run `cxr-alert ARGUMENTS` as an operator of the stack, in this process."""
-        with patch.dict(os.environ, {**self.settings, **changes}, clear=True):
-            return typed(*arguments)
+        return typed_in({**self.settings, **changes}, *arguments)
 
     def drop(self, key: str, body: bytes) -> str:
         """Upload a film; return the version in S3."""

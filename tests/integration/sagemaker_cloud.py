@@ -23,7 +23,7 @@ from moto.sagemaker.models import Model as FakeModel
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
-from tests.typed import Ended, typed
+from tests.typed import Ended, typed_in
 from training.dataset.channels import CHANNELS
 from training.sagemaker.jobs import PROJECT
 
@@ -60,8 +60,7 @@ class Account:
 
     def typed(self, *arguments: str | Path, **changes: str) -> Ended:
         """Run `cxr-alert ARGUMENTS` in this account."""
-        with patch.dict(os.environ, {**self.environment, **changes}, clear=True):
-            return typed(*arguments)
+        return typed_in({**self.environment, **changes}, *arguments)
 
     def process(self, *arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run `cxr-alert ARGUMENTS` in this account, as a process with programs of its own."""
