@@ -3,13 +3,14 @@ PYTHON ?= python3
 UPLOADS ?= 2000
 INPUTS ?= 200000
 PIP     = -m pip install --quiet --disable-pip-version-check
-# uv is faster than pip. It does not read pip's settings, so pip follows where it fails. Both compile:
-# where PYTHONDONTWRITEBYTECODE is set, every process would otherwise compile all that it imports.
+# uv is faster than pip. It does not read pip's settings, so pip follows where it fails.
 LOCKED  = install --quiet --no-deps --require-hashes --requirement
-install = .venv/bin/uv pip $(LOCKED) $(2) --compile-bytecode --python $(1) || $(APP) -m pip --python $(1) $(LOCKED) $(2)
+install = .venv/bin/uv pip $(LOCKED) $(2) --python $(1) || $(APP) -m pip --python $(1) $(LOCKED) $(2)
 APP     = .venv/bin/python
 CXR     = .venv/bin/cxr-alert
 LOCK    = --python-version 3.11 --no-emit-index-url --no-emit-find-links --overrides requirements/overrides.txt $(if $(UPGRADE),--upgrade)
+# Without bytecode, every one of hundreds of processes would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help built tested lock-function demo up down check test pictures reference faults soak load rate fuzz fuzzdicom prepare train cloud job bench lint sbom format lock clean

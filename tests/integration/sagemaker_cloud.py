@@ -170,7 +170,7 @@ _CHANGES = ResourceMap.build_resource_diff
 def _all_that_changes(
     self: ResourceMap, template: dict[str, Any], parameters: dict[str, Any] | None = None
 ) -> dict[str, list[str]]:
-    found = _CHANGES(self, template, parameters)
+    found: dict[str, list[str]] = _CHANGES(self, template, parameters)
     changed: list[str] = []
     for name, resource in template["Resources"].items():  # each comes after what it names
         text = json.dumps(resource)
