@@ -21,9 +21,11 @@ from training.learning.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 SMALL = Recipe(epochs=2, batch_size=8, first_size=32, size=32, folds=3)
-# A disk that is full after this many bytes: writes beyond are refused.
+# A disk that is full after this many bytes: writes beyond are refused. Python 3.11 would keep the
+# truncated bytecode of a module imported there.
 FULL = """
 import resource, sys
+sys.dont_write_bytecode = True
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 from cxr_alert.program import main
 sys.exit(main())
