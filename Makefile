@@ -2,7 +2,7 @@
 PYTHON ?= python3
 UPLOADS ?= 2000
 INPUTS ?= 200000
-PIP     = -m pip install --quiet --disable-pip-version-check
+PIP     = -m pip install --quiet --disable-pip-version-check --no-compile
 # uv is faster than pip. It does not read pip's settings, so pip follows where it fails.
 LOCKED  = install --quiet --no-deps --require-hashes --requirement
 install = .venv/bin/uv pip $(LOCKED) $(2) --python $(1) || $(APP) -m pip --python $(1) $(LOCKED) $(2)
@@ -43,7 +43,7 @@ check: build/.dev ## format, style, types, imports and the quick unit tests, wit
 # checks of `lint` beside them. Each training has one thread; with several, these mostly wait for each
 # other and hold the cores. The files that take longest begin first, in the order of the folders.
 test: ## check style and types, and run every test
-	@$(MAKE) --no-print-directory -j3 build/.training build/.emulator build/.sam build/.cloud build/.checkov
+	@$(MAKE) --no-print-directory -j3 build/.training build/.emulator build/.sam built build/.cloud build/.checkov
 	@$(MAKE) --no-print-directory -j2 tested lint
 
 tested: built
@@ -153,7 +153,6 @@ build/.training: requirements/training.lock requirements/torch.txt build/.dev
 	@echo "Installing PyTorch and what training needs ..."
 	@$(call install,.venv,$<)
 	@$(APP) $(PIP) -r requirements/torch.txt
-	@$(APP) -m pip uninstall --quiet --yes openvino-telemetry # NNCF brings it: see overrides.txt
 	@touch $@
 
 # The engine of the report needs a NumPy of its time; programs that need it report if it is missing.

@@ -16,7 +16,7 @@ CIRCUMSTANCES = "Machine"
 
 
 def circumstances(load: float) -> list[Row]:
-    """Return the conditions of the figures besides the code; an idle machine has a load near 0."""
+    """Return what the figures depend on besides the code: processor, memory and load."""
     cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [

@@ -13,7 +13,7 @@ HOME = processes.ROOT / ".venv-emulator"
 def start(
     port: int, container_url: str, state: Path, extra: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start it; functions inherit its environment, which has the address of the model container."""
+    """Start the emulator; its functions inherit its environment, with the container's address."""
     settings = {
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",

@@ -46,7 +46,7 @@ def wilson(count: int, total: int) -> Rate:
 
 
 def weights_for(labels: Floats, prevalence: float | None) -> Floats:
-    """Return the weight of each film [N] for a prevalence of `prevalence`; 1 without one."""
+    """Return the weights of films [N] that give the positives the share `prevalence`; 1 if None."""
     if prevalence is None:
         return np.ones(len(labels))
     share = labels.mean()

@@ -211,9 +211,9 @@ class Stack:
         self._pause = pause
 
     def now(self) -> Parameters:
-        """Return its parameters, none if it does not exist.
+        """Return the parameters of the endpoint's stack, none if the stack does not exist.
 
-        Raises CloudError if the endpoint does not belong to this stack, or can't be changed now.
+        Raises CloudError if the endpoint does not belong to the stack, or can't be changed now.
         """
         served = self._served()
         found = self._ours(served)

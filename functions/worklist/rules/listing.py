@@ -158,10 +158,10 @@ class Run:
 
 
 def merge(runs: list[Run], stage: Stage, size: int) -> tuple[list[Entry], str | None]:
-    """Return the next films of a stage, and the place up to which it is complete.
+    """Return the next films of a stage, and the place of the last one; None if no film follows.
 
-    None is its end. The stage is complete only up to the place at which the first run stopped:
-    after that place, films of that part may be missing.
+    Each run has the films of one part of the stage, up to the place where it stopped. Films beyond
+    the first of these places are left out, because others between them may not be read yet.
     """
     entries = [entry for run in runs for entry in run.entries]
     entries.sort(key=lambda entry: entry.place, reverse=not stage.oldest_first)

@@ -42,12 +42,12 @@ class Case:
 
     @cached_property
     def truth(self) -> Reading | None:
-        """The reading of the majority; None without a sure reading, or if as many disagree."""
+        """The reading of most readers; None if nobody was sure, or if the readings tie."""
         return majority(self.readings)
 
     @cached_property
     def blind_truth(self) -> Reading | None:
-        """The majority of the blinded readings."""
+        """The reading of most blinded readers; None as for `truth`."""
         return majority(self.blind)
 
 
