@@ -158,7 +158,7 @@ class Run:
 
 
 def merge(runs: list[Run], stage: Stage, size: int) -> tuple[list[Entry], str | None]:
-    """Return the next films of a stage, and the place of the last one; None if no film follows.
+    """Return the next films of a stage, and the place from which to go on; None at the end.
 
     Each run has the films of one part of the stage, up to the place where it stopped. Films beyond
     the first of these places are left out, because others between them may not be read yet.
