@@ -47,7 +47,7 @@ test: ## check style and types, and run every test
 	@$(MAKE) --no-print-directory -j2 tested lint
 
 tested: built
-	OMP_NUM_THREADS=1 $(APP) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(APP) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 built: build/.dev build/.emulator build/.sam
 	$(APP) -m tests.e2e.built
