@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
     reject = commands.add_parser("rejection", help="measure what share of images the gate rejects")
     reject.add_argument("folder", type=Path, help="folder with a folder for each kind of image")
+    reject.add_argument("--adults", type=Path, help="chest films of adults; uses every fifth")
     reject.add_argument("--model", type=Path, default=SHIPPED_NETWORK, help="(%(default)s)")
     reject.add_argument("--out", type=Path, required=True, help="folder for the figures")
     reject.set_defaults(run=_rejection)
@@ -114,7 +115,9 @@ def _cross_validate(options: argparse.Namespace) -> None:
 
 
 def _rejection(options: argparse.Namespace) -> None:
-    measured = rejection.rejection(options.folder, options.model, options.out, CUTOFF)
+    measured = rejection.rejection(
+        options.folder, options.model, options.out, CUTOFF, options.adults
+    )
     rejection.show(measured, CUTOFF)
 
 

@@ -68,6 +68,11 @@ def adults_to_train_on(folder: Path) -> list[Path]:
     return [path for index, path in enumerate(images_in(folder)) if index % HELD_OUT_ADULTS]
 
 
+def adults_held_out(folder: Path) -> list[Path]:
+    """Return every HELD_OUT_ADULTS-th of the adults' films."""
+    return images_in(folder)[::HELD_OUT_ADULTS]
+
+
 def images_in(folder: Path) -> list[Path]:
     """Return the sorted JPEG and PNG files below `folder`; BadDataset if there are none."""
     found = sorted(

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from laboratory.films import images_in
+from laboratory.films import adults_held_out, images_in
 from serving.gate import KINDS
 from serving.network import Network
 from training.dataset.files import BadDataset, read_image
@@ -19,11 +19,14 @@ from training.evaluation.metrics import Json
 from training.evaluation.renderings import ask
 
 
-def rejection(folder: Path, model: Path, out: Path, cutoff: float) -> Json:
+def rejection(
+    folder: Path, model: Path, out: Path, cutoff: float, adults: Path | None = None
+) -> Json:
     """Classify the images in each folder below `folder` with the network in `model`.
 
     For each folder: the number of images, the share that the gate rejects, as which kinds, and the
-    share that would raise an alert at `cutoff`. Writes `rejection.json` to `out`, and returns its
+    share that would raise an alert at `cutoff`. Of the adults' films in `adults`, only those are
+    measured that the pipeline holds out. Writes `rejection.json` to `out`, and returns its
     contents.
     """
     threads = os.cpu_count() or 1
@@ -31,7 +34,10 @@ def rejection(folder: Path, model: Path, out: Path, cutoff: float) -> Json:
     kinds = sorted(path for path in folder.iterdir() if path.is_dir())
     if not kinds:
         raise BadDataset(f"There is no folder in {folder}: put a folder for each kind there.")
-    result = {each.name: _measured(network, images_in(each), cutoff, threads) for each in kinds}
+    images = {each.name: images_in(each) for each in kinds}
+    if adults:
+        images["adults held out"] = adults_held_out(adults)
+    result = {name: _measured(network, paths, cutoff, threads) for name, paths in images.items()}
     out.mkdir(parents=True, exist_ok=True)
     (out / "rejection.json").write_text(json.dumps(result, indent=2) + "\n")
     return result

@@ -16,9 +16,11 @@ from laboratory.gate import sources_of
 from laboratory.leave_one_out import leave_one_out
 from laboratory.pipeline import make_network
 from laboratory.recipe import SHIPPED_RECIPE, load_recipe
+from laboratory.rejection import rejection
 from laboratory.student import train_student
 from laboratory.teacher import Teachers
 from serving.network import Network
+from serving.shipped import SHIPPED_NETWORK
 from tests.films import small_samples
 from training.dataset.folder import BadDataset
 from training.learning.recipe import BadRecipe
@@ -164,6 +166,19 @@ def test_each_kind_is_evaluated_with_a_gate_trained_without_it(
         "noise": (3, ["noise"]),
         "static": (4, ["static"]),
     }
+
+
+def test_rejection_measures_every_kind_and_only_adults_held_out(
+    folders: Folders, tmp_path: Path
+) -> None:
+    result = rejection(folders.others, SHIPPED_NETWORK, tmp_path, 0.1, folders.adults)
+    assert result == json.loads((tmp_path / "rejection.json").read_text())
+    assert {kind: row["images"] for kind, row in result.items()} == {
+        "noise": 3,
+        "static": 4,
+        "adults held out": 2,
+    }
+    assert all(row["rejected"] == 1 and row["alerts"] == 0 for row in result.values())
 
 
 def test_a_run_of_another_recipe_is_not_continued(
