@@ -23,7 +23,7 @@ from training.evaluation.bootstrap import SEED
 from training.evaluation.calibration import Floats
 from training.evaluation.evaluate import labels_of
 from training.evaluation.metrics import Json
-from training.evaluation.renderings import answers
+from training.evaluation.renderings import answers_of_each
 from training.evaluation.rerender import RENDERINGS, UNSEEN
 
 RECALL = 0.97
@@ -46,9 +46,11 @@ def yardstick(data: Path, only: Path | None, models: Sequence[Path], out: Path) 
     renderings = RENDERINGS | UNSEEN
     networks = [Network(path, os.cpu_count() or 1) for path in models]
     drawn: dict[str, dict[str, Floats]] = {}
-    for network in networks:
-        found = answers(network, films, renderings).probabilities
-        rows = [figures(labels, blocks, found, list(renderings), weight) for weight in weights]
+    for network, found in zip(networks, answers_of_each(networks, films, renderings), strict=True):
+        rows = [
+            figures(labels, blocks, found.probabilities, list(renderings), weight)
+            for weight in weights
+        ]
         drawn[network.name] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     first = drawn[networks[0].name]
     result = {
@@ -82,10 +84,10 @@ def figures(
     edges = [renderings.index(name) for name in ("vignetted", "framed in black")]
     repeats, framed = len(renderings), float(aucs[edges].mean())
     return {
-        YARDSTICK: (float(cells[0].min()) + framed) / 2,
+        YARDSTICK: (_least(cells[0]) + framed) / 2,
         "AUC, worst cells": _worst(cells.ravel()),
         "AUC, as they are": float(aucs[0]),
-        "AUC, worst block as they are": float(cells[0].min()),
+        "AUC, worst block as they are": _least(cells[0]),
         "AUC, worst renderings": _worst(aucs),
         "AUC, all renderings in one order": weighted_auc(
             np.tile(labels, repeats), probabilities.T.ravel(), np.tile(weights, repeats)
@@ -139,22 +141,29 @@ def specificity_at_recall(labels: Floats, probabilities: Floats, weights: Floats
 def weighted_auc(labels: Floats, probabilities: Floats, weights: Floats) -> float:
     """Return the share of pairs with the film with pneumonia above the normal one.
 
-    Ties count half.
+    Ties count half. It is undefined (NaN) without films of both classes, as in a block of which a
+    bootstrap draws no patient.
     """
     levels, level = np.unique(probabilities, return_inverse=True)
     ill = np.bincount(level, weights * (labels == 1), len(levels))
     well = np.bincount(level, weights * (labels == 0), len(levels))
     below = np.cumsum(well) - well / 2
-    return float((ill * below).sum() / (ill.sum() * well.sum()))
+    pairs = ill.sum() * well.sum()
+    return float((ill * below).sum() / pairs) if pairs else float("nan")
+
+
+def _least(values: Floats) -> float:
+    return float(np.fmin.reduce(values))
 
 
 def _worst(values: Floats) -> float:
-    count = max(1, round(WORST * len(values)))
-    return float(np.sort(values)[:count].mean())
+    defined = np.sort(values[~np.isnan(values)])
+    worst = defined[: max(1, round(WORST * len(defined)))]
+    return float(worst.mean()) if len(worst) else float("nan")
 
 
 def _against(first: Floats, values: Floats) -> Json:
-    low, high = np.percentile((values - first)[1:], [2.5, 97.5])
+    low, high = np.nanpercentile((values - first)[1:], [2.5, 97.5])
     return {
         "value": float(values[0]),
         "difference": float(values[0] - first[0]),

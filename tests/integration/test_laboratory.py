@@ -19,9 +19,11 @@ from laboratory.recipe import SHIPPED_RECIPE, load_recipe
 from laboratory.rejection import rejection
 from laboratory.student import train_student
 from laboratory.teacher import Teachers
+from laboratory.yardstick import YARDSTICK, yardstick
 from serving.network import Network
 from serving.shipped import SHIPPED_NETWORK
 from tests.films import small_samples
+from tests.integration.serving_container import brightness_network
 from training.dataset.folder import BadDataset
 from training.learning.recipe import BadRecipe
 
@@ -179,6 +181,22 @@ def test_rejection_measures_every_kind_and_only_adults_held_out(
         "adults held out": 2,
     }
     assert all(row["rejected"] == 1 and row["alerts"] == 0 for row in result.values())
+
+
+def test_the_selection_metric_compares_networks_with_the_first(
+    folders: Folders, tmp_path: Path
+) -> None:
+    by_brightness = brightness_network(tmp_path / "brightness.onnx")
+    result = yardstick(folders.data, None, [SHIPPED_NETWORK, by_brightness], tmp_path)
+    assert result == json.loads((tmp_path / "yardstick.json").read_text())
+    shipped, other = result.values()
+    assert shipped[YARDSTICK]["difference"] == 0
+    assert shipped[YARDSTICK]["interval"] == [0, 0]
+    assert shipped["AUC, as they are"]["value"] > 0.9
+    assert other["AUC, as they are"]["value"] < 0.9
+    assert other[YARDSTICK]["difference"] == pytest.approx(
+        other[YARDSTICK]["value"] - shipped[YARDSTICK]["value"]
+    )
 
 
 def test_a_run_of_another_recipe_is_not_continued(

@@ -51,3 +51,18 @@ def test_the_worst_cells_reveal_a_weakness_that_the_overall_auc_hides() -> None:
     assert framed < 1
     assert found[YARDSTICK] == pytest.approx((1 + framed) / 2)
     assert found["AUC, worst renderings"] < 1
+
+
+def test_a_block_of_which_no_healthy_patient_is_drawn_does_not_count() -> None:
+    labels = np.tile([0.0, 1.0], 30)
+    blocks = np.repeat([0, 1, 2], 20)
+    right = labels * 0.8 + 0.1
+    right[blocks == 1] = 0.5
+    weights = np.ones(60)
+    names = ["as it is", "vignetted", "framed in black"]
+    answers = np.stack([right] * 3, 1)
+    assert figures(labels, blocks, answers, names, weights)["AUC, worst block as they are"] == 0.5
+    weights[(blocks == 1) & (labels == 0)] = 0
+    found = figures(labels, blocks, answers, names, weights)
+    assert found["AUC, worst block as they are"] == 1
+    assert not np.isnan(list(found.values())).any()

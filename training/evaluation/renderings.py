@@ -41,17 +41,27 @@ def answers(
     network: Network, films: Sequence[Film], renderings: Mapping[str, Rendering]
 ) -> Answers:
     """Ask `network` about each of `films` in each of `renderings`; raises BadDataset."""
+    return answers_of_each([network], films, renderings)[0]
+
+
+def answers_of_each(
+    networks: Sequence[Network], films: Sequence[Film], renderings: Mapping[str, Rendering]
+) -> list[Answers]:
+    """Like `answers`, for several networks: each film is rendered once for all of them."""
     threads = os.cpu_count() or 1
 
-    def one(film: Film) -> list[tuple[float, int]]:
+    def one(film: Film) -> list[list[tuple[float, int]]]:
         grey = read_image(film.path)
-        return [ask(network, _as_read(grey, each)) for each in renderings.values()]
+        shown = (_as_read(grey, each) for each in renderings.values())
+        return [[ask(network, each) for network in networks] for each in shown]
 
     with ThreadPoolExecutor(threads) as pool:
         bar = Console(stderr=True)
-        rows = track(pool.map(one, films), f"Asking {network.name}", len(films), console=bar)
+        name = networks[0].name if len(networks) == 1 else f"{len(networks)} networks"
+        rows = track(pool.map(one, films), f"Asking {name}", len(films), console=bar)
         table = np.array(list(rows))
-    return Answers(table[:, :, 0], table[:, :, 1].astype(np.int64))
+    of_each = np.moveaxis(table, 2, 0)  # [networks, films, renderings, 2]
+    return [Answers(each[..., 0], each[..., 1].astype(np.int64)) for each in of_each]
 
 
 def ask(network: Network, grey: Grey) -> tuple[float, int]:
