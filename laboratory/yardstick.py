@@ -83,11 +83,12 @@ def figures(
     )
     edges = [renderings.index(name) for name in ("vignetted", "framed in black")]
     repeats, framed = len(renderings), float(aucs[edges].mean())
+    worst_block = float(np.fmin.reduce(cells[0]))  # of those that have an AUC
     return {
-        YARDSTICK: (_least(cells[0]) + framed) / 2,
+        YARDSTICK: (worst_block + framed) / 2,
         "AUC, worst cells": _worst(cells.ravel()),
         "AUC, as they are": float(aucs[0]),
-        "AUC, worst block as they are": _least(cells[0]),
+        "AUC, worst block as they are": worst_block,
         "AUC, worst renderings": _worst(aucs),
         "AUC, all renderings in one order": weighted_auc(
             np.tile(labels, repeats), probabilities.T.ravel(), np.tile(weights, repeats)
@@ -150,10 +151,6 @@ def weighted_auc(labels: Floats, probabilities: Floats, weights: Floats) -> floa
     below = np.cumsum(well) - well / 2
     pairs = ill.sum() * well.sum()
     return float((ill * below).sum() / pairs) if pairs else float("nan")
-
-
-def _least(values: Floats) -> float:
-    return float(np.fmin.reduce(values))
 
 
 def _worst(values: Floats) -> float:
