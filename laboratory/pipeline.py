@@ -10,6 +10,7 @@ from laboratory.recipe import load_recipe
 from laboratory.served import assemble
 from laboratory.student import train_student
 from laboratory.teacher import Teachers, train_teacher
+from training.learning.memory import keep_freed_memory
 from training.learning.recipe import BadRecipe
 
 
@@ -20,6 +21,7 @@ def make_network(folders: Folders, recipe_file: Path, out: Path) -> None:
     interrupted run continues with the same command. Raises BadDataset, and BadRecipe if `out` has a
     run of another recipe.
     """
+    keep_freed_memory()
     recipe = load_recipe(recipe_file)
     _claim(recipe_file, out)
     size = recipe.student.sizes.last

@@ -6,6 +6,7 @@ exactly the same views, cropped hard and mixed, for many epochs.
 
 import copy
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, report, resume
+from laboratory.compiled import compiled
 from laboratory.films import Films, whole_batches
 from laboratory.recipe import LaboratoryRecipe
 from laboratory.recorded import recorded
@@ -43,7 +45,7 @@ def train_student(
     network = ResNet18().to(device)
     averaged = copy.deepcopy(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    teachers.to(device)
+    answers = compiled(teachers, plan.view, device)
     optimizer = sgd(network, plan.learning_rate, plan.weight_decay)
     steps = len(whole_batches(torch.arange(children + adults), plan.batch_size))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -57,7 +59,7 @@ def train_student(
     }
 
     def divergence(views: Tensor, seen: Tensor) -> Tensor:
-        return _divergence(network, teachers, views, seen, plan.temperature)
+        return _divergence(network, answers, views, seen, plan.temperature)
 
     step = recorded(network, divergence)
     labels = torch.tensor([film.label for film in films.validation])
@@ -114,7 +116,11 @@ def _resized(views: Tensor, size: int) -> Tensor:
 
 
 def _divergence(
-    network: ResNet18, teachers: Teachers, views: Tensor, seen: Tensor, temperature: float
+    network: ResNet18,
+    teachers: Callable[[Tensor], Tensor],
+    views: Tensor,
+    seen: Tensor,
+    temperature: float,
 ) -> Tensor:
     """Return the Kullback-Leibler divergence from the teachers' answers.
 

@@ -24,6 +24,7 @@ from training.evaluation.predictor import load_network
 from training.learning.augment import augment
 from training.learning.fit import Labelled, diverged, fit, predict_logits, without_copies
 from training.learning.gate import Gate
+from training.learning.memory import keep_freed_memory
 from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
 from training.learning.recipe import BadRecipe, Recipe
@@ -67,6 +68,7 @@ def train(
     Raises BadDataset, and BadRecipe if `out` holds a run of another recipe, on other films, or
     from another start.
     """
+    keep_freed_memory()
     console = Console()
     found = find_films(data)
     films = name_patients(found, data, patients) if patients else found
