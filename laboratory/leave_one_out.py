@@ -18,6 +18,7 @@ from laboratory.gate_images import GateImages, make_images
 from laboratory.recipe import LaboratoryRecipe
 from laboratory.rejection import rejected, rejected_cells
 from serving.gate import KINDS
+from serving.memory import keep_freed_memory
 from training.dataset.folder import Film
 from training.dataset.pixels import load_images
 from training.evaluation.metrics import Json
@@ -35,6 +36,7 @@ def leave_one_out(folders: Folders, recipe: LaboratoryRecipe, out: Path, at_once
     each kind, the number of images and the share rejected by the gate that did not learn from them,
     and writes it to `leave-one-out.json` in `out`. It can resume.
     """
+    keep_freed_memory()
     size = recipe.student.sizes.last
     sources = sources_of(folders, recipe)
     images = make_images(sources, size, recipe.gate.counts, recipe.gate.seed)

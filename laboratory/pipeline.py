@@ -10,7 +10,7 @@ from laboratory.recipe import load_recipe
 from laboratory.served import assemble
 from laboratory.student import train_student
 from laboratory.teacher import Teachers, train_teacher
-from training.learning.memory import keep_freed_memory
+from serving.memory import keep_freed_memory
 from training.learning.recipe import BadRecipe
 
 

@@ -117,7 +117,7 @@ def _resized(views: Tensor, size: int) -> Tensor:
 
 def _divergence(
     network: ResNet18,
-    teachers: Callable[[Tensor], Tensor],
+    answers: Callable[[Tensor], Tensor],
     views: Tensor,
     seen: Tensor,
     temperature: float,
@@ -128,7 +128,7 @@ def _divergence(
     """
     with mixed_precision(views.device):
         with torch.no_grad():
-            taught = F.log_softmax(teachers(views) / temperature, dim=1)
+            taught = F.log_softmax(answers(views) / temperature, dim=1)
         logits = network(seen.contiguous(memory_format=torch.channels_last))
     learned = F.log_softmax(logits.float() / temperature, dim=1)
     divergence = F.kl_div(learned, taught, log_target=True, reduction="batchmean")

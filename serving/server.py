@@ -1,7 +1,6 @@
 """The server process: its options, network and port, and its start and stop."""
 
 import argparse
-import ctypes
 import logging
 import os
 import signal
@@ -16,12 +15,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from serving.app import make_app
+from serving.memory import return_freed_memory
 from serving.network import BadNetwork, Network
 from serving.protocol import BoundedProtocol
 
 KEEP_ALIVE_SECONDS = 90  # longer than proxies do: they answer 5xx if we close one
 GRACE_SECONDS = 20  # SageMaker kills 30 s after its SIGTERM
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
 
 class _CannotStart(Exception):
@@ -56,7 +55,7 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # Warnings about a film's metadata do not concern the operator.
     warnings.filterwarnings("ignore", module="PIL")
-    _return_freed_memory()
+    return_freed_memory()
     threads = _cores()
     try:
         with _bind(options.host, options.port) as listener:
@@ -106,14 +105,6 @@ def _cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not every system can restrict a process to some of its cores
         return os.cpu_count() or 1
-
-
-def _return_freed_memory() -> None:
-    """Return large freed blocks to the system: glibc would keep several films per thread."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, 4 * 2**20)
-        libc.mallopt(_M_TRIM_THRESHOLD, 16 * 2**20)  # the next film needs this anyway
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ import torch
 from rich.console import Console
 from scipy.special import expit
 
+from serving.memory import keep_freed_memory
 from serving.shipped import NETWORK_FILE, SHIPPED_NETWORK
 from training.dataset.folder import (
     CLASSES,
@@ -24,7 +25,6 @@ from training.evaluation.predictor import load_network
 from training.learning.augment import augment
 from training.learning.fit import Labelled, diverged, fit, predict_logits, without_copies
 from training.learning.gate import Gate
-from training.learning.memory import keep_freed_memory
 from training.learning.network import ResNet18
 from training.learning.norms import settle_norms
 from training.learning.recipe import BadRecipe, Recipe

@@ -3,7 +3,7 @@ import sys
 
 FAULTS_OF_A_SECOND_BLOCK = """
 import resource
-from training.learning.memory import keep_freed_memory
+from serving.memory import keep_freed_memory
 
 def fill():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
