@@ -52,7 +52,6 @@ class StudentRecipe:
     seeds: tuple[int, ...]
     epochs: int
     sizes: Sizes
-    view: int  # side of the views as the teachers see them
     batch_size: int
     learning_rate: float
     decay_from: float  # share of the run

@@ -45,7 +45,8 @@ def train_student(
     network = ResNet18().to(device)
     averaged = copy.deepcopy(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    answers = compiled(teachers, plan.view, device)
+    side = recipe.teacher.sizes.last  # teachers answer worse at another size than their last
+    answers = compiled(teachers, side, device)
     optimizer = sgd(network, plan.learning_rate, plan.weight_decay)
     steps = len(whole_batches(torch.arange(children + adults), plan.batch_size))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -71,7 +72,7 @@ def train_student(
         order = order[_shuffled(len(order), random)]
         network.train()
         for number, chosen in enumerate(whole_batches(order, plan.batch_size)):
-            views = augment(pool[chosen].float(), plan.view, recipe.views, random)
+            views = augment(pool[chosen].float(), side, recipe.views, random)
             if number % 2:
                 views = mixed(views, random)
             loss = step(views, _resized(views, size))

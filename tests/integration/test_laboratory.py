@@ -57,7 +57,6 @@ averaging = 0.9
 seeds = [1]
 epochs = 2
 sizes = [[0.0, 64], [0.5, 80]]
-view = 80
 batch_size = 4
 learning_rate = 0.01
 decay_from = 0.5
