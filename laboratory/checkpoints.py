@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import torch
 from rich.console import Console
 from scipy.special import expit
-from torch import Tensor, nn
+from torch import nn
 
 from training.evaluation.metrics import measure
-from training.learning.fit import predict_logits, save_state
+from training.learning.fit import Labelled, predict_logits, save_state
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.pt"  # the averaged weights of a finished run
@@ -55,7 +55,7 @@ def report(folder: Path, epoch: int, epochs: int, figures: dict[str, float]) -> 
     console.print(f"{folder.name}  epoch {epoch + 1:3d}/{epochs}  {shown}", highlight=False)
 
 
-def auc_of(network: nn.Module, films: Tensor, labels: Tensor) -> float:
-    """Return the AUC on films uint8 [N, 1, S, S]."""
-    normal, pneumonia = predict_logits(network.eval(), films).double().T.numpy()
-    return float(measure(labels.numpy(), expit(pneumonia - normal))["auc"])
+def auc_of(network: nn.Module, held_out: Labelled) -> float:
+    """Return the AUC on films uint8 [N, 1, S, S] with labels, in evaluation mode."""
+    normal, pneumonia = predict_logits(network.eval(), held_out.films).double().T.numpy()
+    return float(measure(held_out.labels.numpy(), expit(pneumonia - normal))["auc"])

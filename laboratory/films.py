@@ -32,11 +32,10 @@ class Folders:
 
 @dataclass(frozen=True)
 class Films:
-    """Labelled films to train on and held out, and unlabelled ones: uint8 [N, 1, S, S] each."""
+    """Labelled films to train on, those held out, and unlabelled ones, uint8 [N, 1, S, S]."""
 
     training: Labelled
     validation: list[Film]
-    held_out: Tensor
     adults: Tensor
 
 
@@ -47,20 +46,18 @@ def split(folders: Folders, recipe: LaboratoryRecipe) -> tuple[list[Film], list[
 
 
 def load(folders: Folders, recipe: LaboratoryRecipe) -> Films:
-    """Read all films: held-out ones at the served size, the others at STORED.
-
-    Raises BadDataset.
-    """
+    """Read the films to train on at the side STORED; raise BadDataset."""
     training, validation = split(folders, recipe)
-    size = recipe.student.sizes.last
-    labels = torch.tensor([film.label for film in training])
-    stored = Labelled(load_films(training, STORED, "training"), labels)
     return Films(
-        without_copies(stored),
+        without_copies(labelled(training, STORED, "training")),
         validation,
-        load_films(validation, size, "held-out"),
         load_images(adults_to_train_on(folders.adults), STORED, "adults' films"),
     )
+
+
+def labelled(films: list[Film], size: int, what: str) -> Labelled:
+    """Read films with their labels, like `load_films`."""
+    return Labelled(load_films(films, size, what), torch.tensor([film.label for film in films]))
 
 
 def adults_to_train_on(folder: Path) -> list[Path]:

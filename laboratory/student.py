@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, report, resume
 from laboratory.compiled import compiled
-from laboratory.films import Films, whole_batches
+from laboratory.films import Films, labelled, whole_batches
 from laboratory.recipe import LaboratoryRecipe
 from laboratory.recorded import recorded
 from laboratory.teacher import Teachers
@@ -63,7 +63,7 @@ def train_student(
         return _divergence(network, answers, views, seen, plan.temperature)
 
     step = recorded(network, divergence)
-    labels = torch.tensor([film.label for film in films.validation])
+    held_out = labelled(films.validation, plan.sizes.last, "held-out")
     for epoch in range(resume(folder, parts), plan.epochs):
         random = generator_of(seed, epoch, device)
         size, total = plan.sizes.at(epoch, plan.epochs), torch.zeros((), device=device)
@@ -83,7 +83,7 @@ def train_student(
         if (epoch + 1) % plan.kept_every and epoch + 1 < plan.epochs:
             continue
         keep(folder, epoch + 1, parts)
-        auc = auc_of(averaged, films.held_out, labels)
+        auc = auc_of(averaged, held_out)
         figures = {"size": size, "loss": float(total), "held_out_auc": auc}
         report(folder, epoch, plan.epochs, figures)
     torch.save(averaged.state_dict(), folder / WEIGHTS)

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from laboratory.checkpoints import WEIGHTS, Stateful, auc_of, keep, report, resume
-from laboratory.films import Films, whole_batches
+from laboratory.films import Films, labelled, whole_batches
 from laboratory.recipe import LaboratoryRecipe
 from laboratory.recorded import recorded
-from training.dataset.pixels import load_films
 from training.learning.augment import augment
 from training.learning.fit import average, fastest_device, generator_of, mixed_precision
 from training.learning.network import standardise
@@ -85,8 +84,7 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
         )
 
     step = recorded(network, adjusted)
-    held_out = load_films(films.validation, plan.sizes.last, "held-out")
-    held_out_labels = torch.tensor([film.label for film in films.validation])
+    held_out = labelled(films.validation, plan.sizes.last, "held-out")
     for epoch in range(resume(folder, parts), plan.epochs):
         random = generator_of(seed, epoch, device)
         size, total = plan.sizes.at(epoch, plan.epochs), torch.zeros((), device=device)
@@ -100,7 +98,7 @@ def train_teacher(films: Films, recipe: LaboratoryRecipe, seed: int, folder: Pat
             average(averaged, network, plan.averaging, schedule.last_epoch)
             total += loss / steps
         keep(folder, epoch + 1, parts)
-        auc = auc_of(averaged, held_out, held_out_labels)
+        auc = auc_of(averaged, held_out)
         report(
             folder,
             epoch,
