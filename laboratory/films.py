@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from laboratory.recipe import LaboratoryRecipe
 from training.dataset.folder import BadDataset, Film, find_films, patients_below, split_films
 from training.dataset.pixels import load_films, load_images
 from training.learning.fit import Labelled, without_copies
+from training.learning.train import class_labels
 
 STORED = 224  # the side of stored films; views are cut out of them
 HELD_OUT_ADULTS = 5  # every fifth adult's film is held out
@@ -57,7 +57,7 @@ def load(folders: Folders, recipe: LaboratoryRecipe) -> Films:
 
 def labelled(films: list[Film], size: int, what: str) -> Labelled:
     """Read films with their labels, like `load_films`."""
-    return Labelled(load_films(films, size, what), torch.tensor([film.label for film in films]))
+    return Labelled(load_films(films, size, what), class_labels(films))
 
 
 def adults_to_train_on(folder: Path) -> list[Path]:
